@@ -1,0 +1,53 @@
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+# The first Python that TensorFlow has wheels for, and that can make an environment.
+FIND_PYTHON = for python in python3.11 python3.12 python3.13 python3 python; do \
+	$$python -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	2> /dev/null && command -v $$python && exit; done; \
+	echo 'Python 3.11, 3.12 or 3.13 with the venv module is needed, and none was found on the PATH.' >&2; exit 1
+
+.PHONY: help demo test test-fast lint docs bench clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1	\2/' | expand -t 20
+
+demo: $(INSTALLED) ## train, distil, export, measure; leaves a report in runs/
+	$(BIN)/keras-kd demo
+
+test: lint ## everything: lint, types, tests, doctests, examples, docs, coverage
+	$(BIN)/python -m pytest --cov
+
+test-fast: lint ## the same without slow tests and coverage
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: $(INSTALLED) ## style, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy keras_kd
+
+docs: $(INSTALLED) ## build the documentation into site/
+	$(BIN)/mkdocs build --strict
+
+bench: $(INSTALLED) ## run every benchmark
+	for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file; done
+
+clean: ## remove the environment, caches and builds; keeps runs/
+	rm -rf .venv build dist site *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find keras_kd tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+# The stamp is written last, so an interrupted installation is started again.
+$(INSTALLED): pyproject.toml setup.py
+	@rm -f $@
+	@$(BIN)/python -m pip --version > /dev/null 2>&1 || { \
+		python=$$($(FIND_PYTHON)) && echo "Creating .venv with $$python" && $$python -m venv --clear .venv; }
+	@echo "Installing keras_kd and its tools into .venv (TensorFlow is large: some minutes the first time)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@

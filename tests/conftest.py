@@ -1,0 +1,44 @@
+import os
+
+# Before anything imports TensorFlow.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+os.environ["MPLBACKEND"] = "Agg"
+
+import keras
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """Same numbers and same layer names in every test, whatever ran before it."""
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(scope="session")
+def digits():
+    from keras_kd import datasets  # only the tests that need data wait for it
+
+    return datasets.digits()
+
+
+def classifier(name, filters):
+    """A tiny model for digits: named stages, BatchNorm, logits."""
+    inputs = keras.Input((8, 8, 1))
+    x = keras.layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False)(inputs)
+    x = keras.layers.BatchNormalization()(x)
+    x = keras.layers.ReLU(name="stage1")(x)
+    x = keras.layers.Conv2D(2 * filters, 3, padding="same", activation="relu", name="stage2")(x)
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+    return keras.Model(inputs, keras.layers.Dense(10, name="logits")(x), name=name)
+
+
+@pytest.fixture
+def teacher():
+    return classifier("teacher", 8)
+
+
+@pytest.fixture
+def student():
+    return classifier("student", 4)

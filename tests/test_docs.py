@@ -1,0 +1,122 @@
+"""What the documentation says is run: doctests, code blocks, commands, and the strict build of the site."""
+
+import doctest
+import importlib
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import keras_kd
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+MODULES = [
+    m.name for m in pkgutil.walk_packages(keras_kd.__path__, "keras_kd.") if m.name != "keras_kd.__main__"
+]
+
+# A page may begin with <!-- setup ... -->: code that is run first and not shown.
+# A block that is not meant to run is fenced as ```text.
+SETUP = re.compile(r"<!-- setup\n(.*?)-->", re.DOTALL)
+BLOCK = re.compile(r"^( *)```python[^\n]*\n(.*?)^\1```", re.DOTALL | re.MULTILINE)
+SLOW = "<!-- slow -->"
+
+
+def name(page):
+    return str(page.relative_to(ROOT))
+
+
+def code(page):
+    """The Python of a page, each line at its own line number so that tracebacks point into the page."""
+    text = page.read_text()
+    blocks = [(m.start(1), m[1]) for m in SETUP.finditer(text)]
+    blocks += [(m.start(2), re.sub(f"^{m[1]}", "", m[2], flags=re.MULTILINE)) for m in BLOCK.finditer(text)]
+    return [compile("\n" * text.count("\n", 0, start) + block, name(page), "exec") for start, block in blocks]
+
+
+def pages_with_code():
+    for page in PAGES:
+        if "```python" in page.read_text():
+            slow = [pytest.mark.slow] if SLOW in page.read_text() else []
+            yield pytest.param(page, id=name(page), marks=slow)
+
+
+@pytest.mark.parametrize("page", pages_with_code())
+def test_code_blocks_run(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    namespace = {"__name__": "__main__"}
+    for block in code(page):
+        exec(block, namespace)
+
+
+@pytest.mark.parametrize("module", ["keras_kd", *MODULES])
+def test_docstring_examples_run(module, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert doctest.testmod(importlib.import_module(module)).failed == 0
+
+
+def commands(text):
+    """Commands in fenced shell blocks and in inline code."""
+    lines = re.findall(r"`((?:keras-kd|make)[^`\n]*)`", text)
+    for block in re.findall(r"```(?:bash|console|sh|shell)\n(.*?)```", text, re.DOTALL):
+        lines += [line.strip().removeprefix("$ ") for line in block.replace("\\\n", " ").splitlines()]
+    return [line.split("#")[0].split() for line in lines if line.startswith(("keras-kd", "make"))]
+
+
+def unknown(words):
+    """The first word of a command that does not exist, or None."""
+    if words[0] == "make":
+        targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        return next((word for word in words[1:] if word not in targets), None)
+    import typer
+
+    from keras_kd import cli
+
+    group = typer.main.get_command(cli.app)
+    command = group.commands.get(words[1]) if words[1:] and not words[1].startswith("-") else group
+    if command is None:
+        return words[1]
+    options = {
+        "--help",
+        *(option for param in command.params for option in (*param.opts, *param.secondary_opts)),
+    }
+    return next((w for w in words[1:] if w.startswith("-") and w.split("=")[0] not in options), None)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_commands_exist(page):
+    for words in commands(page.read_text()):
+        assert unknown(words) is None, f"{' '.join(words)}: there is no {unknown(words)}"
+
+
+def test_an_unknown_command_is_found():
+    assert commands("use `make demon` or\n```bash\n$ make test  # all\n```") == [
+        ["make", "demon"],
+        ["make", "test"],
+    ]
+    assert [unknown(words) for words in (["make", "demon"], ["make", "test"])] == ["demon", None]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site")
+    build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
+    result = subprocess.run(build, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return folder
+
+
+def test_site_builds_strictly_and_loads_nothing_from_the_network(site):
+    pages = list(site.rglob("*.html"))
+    assert len(pages) >= len(PAGES) - 2
+    loads = re.compile(
+        r"<(?:script|img|iframe|source)[^>]*\ssrc=\"?(?:https?:)?//|<link[^>]*\shref=\"?(?:https?:)?//"
+    )
+    links = re.compile(r'<link rel="canonical"[^>]*>')
+    for page in pages:
+        assert not loads.search(links.sub("", page.read_text())), page.name
+    for style in site.rglob("*.css"):
+        assert not re.search(r"url\(\s*[\"']?(?:https?:)?//|@import", style.read_text()), style.name

@@ -1,0 +1,115 @@
+"""Who may import whom, and what `import keras_kd` drags in."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+# A module or room -> what it may import from keras_kd besides its own room. The longest matching row counts.
+ALLOWED = {
+    "losses": [],
+    "distillation": [],
+    "distillation.objectives": ["losses"],
+    "distillation.distiller": ["losses"],
+    "compression": [],
+    "compression.tfmot": ["distillation"],
+    "deployment": [],
+    "reports": ["deployment"],
+    "datasets": [],
+    "models": [],
+    "runs": ["losses", "distillation", "compression", "deployment", "reports", "datasets", "models"],
+    "cli": [
+        "",
+        "losses",
+        "distillation",
+        "compression",
+        "deployment",
+        "reports",
+        "datasets",
+        "models",
+        "runs",
+    ],
+    "__main__": ["cli"],
+    "": ["losses", "distillation", "compression", "deployment", "reports", "datasets", "models"],
+}
+# Inside their rooms these stand on their own.
+ALONE = ["distillation.taps", "deployment.tflite"]
+HEAVY = ["tf_keras", "tensorflow_model_optimization", "tensorflow_datasets"]
+HEAVY += ["matplotlib", "sklearn", "typer", "rich", "pandas"]
+
+
+def inside(name, room):
+    return name == room or name.startswith(f"{room}.")
+
+
+def module_name(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[1:-1] if parts[-1] == "__init__" else parts[1:])
+
+
+MODULES = {module_name(path): path for path in sorted((ROOT / "keras_kd").rglob("*.py"))}
+
+
+def imports(name, source, package):
+    """Modules of keras_kd (without that prefix) which the source of module `name` imports."""
+    here = ["keras_kd", *name.split(".")] if name else ["keras_kd"]
+    here = here if package else here[:-1]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            targets = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = here[: len(here) - node.level + 1] if node.level else []
+            base = ".".join([*base, *([node.module] if node.module else [])])
+            # `from keras_kd import datasets` imports the module datasets.
+            targets = [f"{base}.{alias.name}" for alias in node.names] if base == "keras_kd" else [base]
+        else:
+            continue
+        for target in targets:
+            if inside(target, "keras_kd"):
+                yield target.removeprefix("keras_kd").removeprefix(".")
+
+
+def forbidden(name, source, package=False):
+    row = max((row for row in ALLOWED if inside(name, row) or row == ""), key=len)
+    if row == "" and name:
+        return [f"{name} has no row in the table of this test"]
+    own = name.split(".")[0]
+    allowed = ALLOWED[row] + ([own] if own and name not in ALONE else [])
+    return [
+        target for target in imports(name, source, package) if not any(inside(target, ok) for ok in allowed)
+    ]
+
+
+@pytest.mark.parametrize("name", MODULES, ids=lambda name: name or "keras_kd")
+def test_imports_only_what_the_table_allows(name):
+    path = MODULES[name]
+    assert forbidden(name, path.read_text(), path.name == "__init__.py") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "found"),
+    [
+        ("losses.logits", "from keras_kd.distillation import taps", ["distillation"]),
+        ("losses.logits", "from ..distillation.taps import record", ["distillation.taps"]),
+        ("losses.logits", "from .features import Elementwise\nimport keras", []),
+        ("reports.compare", "def f():\n    from keras_kd import cli", ["cli"]),
+        ("reports.compare", "import keras_kd.deployment.benchmark", []),
+        ("distillation.taps", "from .objectives import Objective", ["distillation.objectives"]),
+        ("runs", "import keras_kd", [""]),
+        ("surprise", "import keras", ["surprise has no row in the table of this test"]),
+    ],
+)
+def test_the_table_is_enforced(name, source, found):
+    assert forbidden(name, source) == found
+
+
+def test_import_loads_nothing_heavy():
+    code = f"import keras_kd, sys; print([name for name in {HEAVY} if name in sys.modules])"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert result.stdout.strip() == "[]"

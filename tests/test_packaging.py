@@ -1,0 +1,51 @@
+"""What `pip install .` would put on a user's machine."""
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    source = tmp_path_factory.mktemp("source")
+    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    shutil.copytree(ROOT / "keras_kd", source / "keras_kd", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "tests", source / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    build = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        "dist",
+        ".",
+    ]
+    result = subprocess.run(build, cwd=source, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    (path,) = (source / "dist").glob("*.whl")
+    with zipfile.ZipFile(path) as archive:
+        yield {name: archive.read(name).decode() for name in archive.namelist()}
+
+
+def test_ships_the_package_and_nothing_else(wheel):
+    folders = {name.split("/")[0] for name in wheel}
+    assert {folder for folder in folders if not folder.endswith(".dist-info")} == {"keras_kd"}
+    modules = {str(path.relative_to(ROOT)) for path in (ROOT / "keras_kd").rglob("*.py")}
+    assert modules | {"keras_kd/py.typed"} <= set(wheel)
+
+
+def test_metadata(wheel):
+    info = next(name.split("/")[0] for name in wheel if name.endswith(".dist-info/METADATA"))
+    assert "keras-kd = keras_kd.cli:main" in wheel[f"{info}/entry_points.txt"]
+    assert "License-Expression: Apache-2.0" in wheel[f"{info}/METADATA"]
+    assert "Apache License" in wheel[f"{info}/licenses/LICENSE"]
