@@ -1,0 +1,71 @@
+"""What can be known about data before training starts."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_kd.distillation.objectives import Objective
+
+
+def check_arrays(x: Any, y: Any, student: keras.Model) -> None:
+    """Refuse data that holds nothing, NaN, or labels that are no class of the student.
+
+    Arrays are looked through; of a `tf.data.Dataset` only the size is known before it runs.
+
+    Raises:
+        ValueError: With what is wrong and where.
+    """
+    if isinstance(x, tf.data.Dataset):
+        if int(x.cardinality()) == 0:
+            raise ValueError("The data set is empty: it has no batch to train on.")
+        return
+    arrays = [(f"x[{i}]" if i else "x", array) for i, array in enumerate(keras.tree.flatten(x))]
+    for name, array in [*arrays, ("y", y)]:
+        if not isinstance(array, np.ndarray):
+            continue
+        if len(array) == 0:
+            raise ValueError(f"`{name}` is empty: it has no sample to train on.")
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            row = int(np.argwhere(~np.isfinite(array))[0][0])
+            raise ValueError(f"`{name}` holds NaN or infinity, first in row {row}. Clean the data first.")
+    _check_labels(y, student)
+
+
+def _check_labels(y: Any, student: keras.Model) -> None:
+    outputs = getattr(student, "outputs", None) or []
+    if not isinstance(y, np.ndarray) or y.dtype.kind not in "iu" or len(outputs) != 1:
+        return
+    shape = outputs[0].shape
+    classes = shape[-1]
+    sparse = y.ndim == 1 or y.shape[-1] == 1
+    if classes is None or classes < 2 or len(shape) != 2 or not sparse:
+        return
+    wrong = (y < 0) | (y >= classes)
+    if wrong.any():
+        raise ValueError(
+            f"`y` holds the label {y[wrong].flat[0]}, and the student has {classes} classes, "
+            f"0 to {classes - 1}."
+        )
+
+
+def sample_weights(objective: Objective, sample_weight: Any) -> Any:
+    """The weights `(batch,)` that a batch's sample weights mean for one objective.
+
+    Raises:
+        ValueError: Weights per output, and an objective that reads none of these outputs.
+    """
+    if isinstance(sample_weight, (dict, list, tuple)):
+        named = sample_weight if isinstance(sample_weight, dict) else dict(enumerate(sample_weight))
+        named = {str(key): value for key, value in named.items()}
+        key = objective.student_taps[0].removeprefix("output/")
+        if key not in named:
+            raise ValueError(
+                f"Sample weights come per output ({list(named)}), and objective {objective.name!r} reads "
+                f"{objective.student_tap!r}. Give one weight per sample, or use_sample_weight=False."
+            )
+        sample_weight = named[key]
+    if sample_weight is None or len(sample_weight.shape) < 2:
+        return sample_weight
+    return keras.ops.mean(sample_weight, axis=tuple(range(1, len(sample_weight.shape))))

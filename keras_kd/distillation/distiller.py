@@ -1,0 +1,377 @@
+"""The Distiller: a Keras model whose train step lets a teacher's signals into a student."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import keras
+import tensorflow as tf
+from keras.src.losses.loss import unscale_loss_for_distribution
+
+from keras_kd import losses
+from keras_kd.distillation.checks import check_arrays, sample_weights
+from keras_kd.distillation.objectives import Objective, logits_of
+from keras_kd.distillation.taps import Taps
+from keras_kd.distillation.tracing import Signal, input_spec, trace, trace_signals
+
+
+class _Default(float):
+    """A default that can be told from the same number given by the user."""
+
+
+class _Aside:
+    """Holds what Keras must not track: not trained, not in `weights`, not in any file."""
+
+    __slots__ = ("preprocess", "signals", "taps", "teacher")
+
+    def __init__(self, teacher: keras.Model | None, preprocess: Callable[[Any], Any] | None) -> None:
+        self.teacher = teacher
+        self.preprocess = preprocess
+        self.taps: tuple[Taps, Taps] | None = None  # of the student and of the teacher, once known
+        self.signals: dict[str, Signal] = {}
+
+
+@keras.saving.register_keras_serializable("keras_kd")
+class Distiller(keras.Model):
+    """Train a student on what a teacher says, with `compile` and `fit` as for any Keras model.
+
+    Without `objectives` the loss is Hinton's blend, `alpha * hard + (1 - alpha) *
+    SoftTargets(temperature)`, where `hard` is the loss given to `compile`. With `objectives` it is
+    `hard` (weighted by `compile(loss_weights=...)`) plus the sum of weight times objective.
+    Regularisation losses are added once and never scaled. `compile` without `loss` trains on the
+    objectives alone.
+
+    Each model runs once per step. The teacher runs with `training=False` outside the gradient; it is
+    not trained, not saved and left as it was found. `call`, `evaluate` and `predict` are the
+    student's alone. The logs hold `loss` (the total), `student_loss` (the hard loss), the
+    unweighted value of each objective, then the metrics.
+
+    Files (`save`, weights, checkpoints) hold the student, the projections and the optimizer. After
+    loading one, set `distiller.teacher` to go on. Save or export `distiller.student` for use.
+
+    Source: Hinton, Vinyals, Dean 2015, arXiv 1503.02531; the default blend is that of the CRD
+    benchmark, arXiv 1910.10699.
+
+    Args:
+        student: The model to train.
+        teacher: A trained model. It gets the student's inputs, through `teacher_preprocess`.
+        objectives: `Objective`s, or bare losses that read output against output with weight 1.
+        temperature: Of the soft targets; only without `objectives`.
+        alpha: Weight of the hard loss, in [0, 1]; only without `objectives`.
+        teacher_preprocess: Turns the student's inputs into the teacher's: a function or layer that
+            resizes or normalises. Like the teacher it is not saved.
+        name: Name of this model.
+
+    Raises:
+        ValueError: A tap that does not exist, signals whose shapes do not meet, outputs that the
+            loss would misread, a teacher without weights; before training where it can be known.
+
+    Example:
+        >>> import keras, numpy as np
+        >>> import keras_kd as kd
+        >>> teacher = keras.Sequential([keras.Input((4,)), keras.layers.Dense(16), keras.layers.Dense(3)])
+        >>> student = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+        >>> distiller = kd.Distiller(student, teacher, temperature=4.0, alpha=0.1)
+        >>> distiller.compile("adam", loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        >>> history = distiller.fit(np.random.rand(32, 4), np.random.randint(0, 3, 32), verbose=0)
+        >>> sorted(history.history)
+        ['loss', 'soft_targets', 'student_loss']
+    """
+
+    if TYPE_CHECKING:
+        teacher: keras.Model | None
+        teacher_preprocess: Callable[[Any], Any] | None
+
+    def __init__(
+        self,
+        student: keras.Model,
+        teacher: keras.Model | None = None,
+        objectives: Sequence[Any] | None = None,
+        *,
+        temperature: float = _Default(4.0),
+        alpha: float = _Default(0.1),
+        teacher_preprocess: Callable[[Any], Any] | None = None,
+        name: str = "distiller",
+    ) -> None:
+        _check_model(student, "student")
+        super().__init__(name=name, dtype=student.dtype_policy)
+        self.__dict__["_aside"] = _Aside(None, teacher_preprocess)
+        self.student = student
+        self.temperature, self.alpha = float(temperature), float(alpha)
+        self._blend = objectives is None
+        if objectives is None:
+            if not 0 <= alpha <= 1:
+                raise ValueError(f"`alpha` is the hard loss's share, from 0 to 1. Received: alpha={alpha!r}.")
+            objectives = [Objective(losses.SoftTargets(temperature), weight=1 - self.alpha)]
+        elif not (isinstance(temperature, _Default) and isinstance(alpha, _Default)):
+            raise ValueError(
+                "`temperature` and `alpha` belong to the blend without objectives. With `objectives`, write "
+                "kd.Objective(kd.losses.SoftTargets(temperature), weight=...) and compile(loss_weights=...)."
+            )
+        self.objectives = _objectives(objectives)
+        self._hard_tracker = keras.metrics.Mean(name="student_loss")
+        self._objective_trackers = [keras.metrics.Mean(name=objective.name) for objective in self.objectives]
+        self.built = student.built
+        self.teacher = teacher
+
+    # The teacher lives in an object that Keras cannot look into: a property would be found by
+    # `dir()` and saved, an attribute would be tracked and trained.
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "teacher":
+            self._set_teacher(value)
+        elif name == "teacher_preprocess":
+            self._aside.preprocess = value
+            self._set_teacher(self.teacher)
+        else:
+            super().__setattr__(name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("teacher", "teacher_preprocess") and "_aside" in self.__dict__:
+            return getattr(self._aside, name.removeprefix("teacher_"))
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def _set_teacher(self, teacher: keras.Model | None) -> None:
+        if teacher is not None:
+            _check_model(teacher, "teacher")
+            if not teacher.built:
+                raise ValueError(
+                    f"The teacher {teacher.name!r} has no weights yet, so it has nothing to teach. "
+                    "Train it, load its weights, or call it once on data."
+                )
+        self.__dict__["_aside"] = _Aside(teacher, self._aside.preprocess)
+        self.train_function = None  # it was traced with the old teacher
+        spec = input_spec(self.student)
+        if teacher is not None and spec is not None:
+            self._prepare(spec)
+
+    def _prepare(self, inputs: Any) -> None:
+        """Resolve the taps, build the projections and check that every objective can be computed."""
+        aside = self._aside
+        if aside.taps is not None:
+            return
+        if aside.teacher is None and any(o.teacher_taps for o in self.objectives):
+            raise ValueError("This Distiller has no teacher. Set `distiller.teacher = ...` before `fit`.")
+        student = Taps(self.student, (tap for o in self.objectives for tap in o.student_taps))
+        signals = _prefixed(
+            "student", trace_signals(lambda x: self._student_call(x, student), student, inputs)
+        )
+        teacher = None
+        if aside.teacher is not None:
+            teacher = Taps(aside.teacher, (tap for o in self.objectives for tap in o.teacher_taps))
+            traced = trace_signals(lambda x: self._teacher_call(x, teacher), teacher, inputs)
+            signals |= _prefixed("teacher", traced)
+        for objective in self.objectives:
+            _fit_together(objective, signals)
+        aside.signals, aside.taps = signals, (student, teacher)
+
+    def _student_call(self, inputs: Any, taps: Taps, training: bool = False) -> tuple[Any, Any]:
+        with taps.record() as recording:
+            return self(inputs, training=training), recording
+
+    def _teacher_call(self, inputs: Any, taps: Taps) -> tuple[Any, Any]:
+        aside = self._aside
+        if aside.preprocess is not None:
+            inputs = aside.preprocess(inputs)
+        try:
+            with taps.record() as recording:
+                return aside.teacher(inputs, training=False), recording
+        except ValueError as error:
+            raise ValueError(
+                f"The teacher {aside.teacher.name!r} cannot take the student's inputs: {_reason(error)} "
+                "Give a `teacher_preprocess` that resizes or converts them."
+            ) from error
+
+    def _signals(self, side: str, taps: Taps, outputs: Any, recording: Any) -> dict[str, dict[str, Any]]:
+        """Per reading (raw or as logits) the tapped tensors by name."""
+        raw = taps.signals(outputs, recording)
+        signals = self._aside.signals
+        as_logits = {
+            tap: logits_of(tensor, signals[f"{side}:{tap}"].activation) for tap, tensor in raw.items()
+        }
+        return {"raw": raw, "logits": as_logits}
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """The student's outputs."""
+        return (
+            self.student(inputs, training=training) if mask is None else self.student(inputs, training, mask)
+        )
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """One step: teacher forward, student forward, backward, update."""
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        with tf.init_scope():  # projections are made outside of the graph of this step
+            self._prepare(keras.tree.map_structure(_spec, x))
+        student_taps, teacher_taps = self._aside.taps
+        told = None
+        if teacher_taps is not None:
+            told = self._signals("teacher", teacher_taps, *self._teacher_call(x, teacher_taps))
+            told = keras.tree.map_structure(tf.stop_gradient, told)
+        with tf.GradientTape() as tape:
+            y_pred, recording = self._student_call(x, student_taps, training=True)
+            seen = self._signals("student", student_taps, y_pred, recording)
+            loss = self._total_loss(y, y_pred, sample_weight, seen, told)
+            batch = tf.shape(keras.tree.flatten(x)[0])[0]
+            self._loss_tracker.update_state(unscale_loss_for_distribution(loss), sample_weight=batch)
+            scaled = self.optimizer.scale_loss(loss)
+        weights = self.trainable_weights
+        self.optimizer.apply_gradients(zip(tape.gradient(scaled, weights), weights, strict=True))
+        logs = self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+        if self._compile_loss is None:
+            del logs[self._hard_tracker.name]
+        return logs
+
+    def _total_loss(self, y: Any, y_pred: Any, sample_weight: Any, seen: Any, told: Any) -> Any:
+        total = self._hard_loss(y, y_pred, sample_weight)
+        batch = tf.shape(keras.tree.flatten(y_pred)[0])[0]
+        for objective, tracker in zip(self.objectives, self._objective_trackers, strict=True):
+            value = self._value(objective, seen, told, y, sample_weight)
+            tracker.update_state(unscale_loss_for_distribution(value), sample_weight=batch)
+            total += objective.weight_at(self.optimizer.iterations) * value
+        for loss in self.losses:
+            total += self._aggregate_additional_loss(loss)
+        return total
+
+    def _hard_loss(self, y: Any, y_pred: Any, sample_weight: Any) -> Any:
+        if self._compile_loss is None:
+            return 0.0
+        if y is None:
+            raise ValueError(
+                "compile(loss=...) needs labels, and the data has none. Leave `loss` out of `compile` to "
+                "train on the objectives alone."
+            )
+        hard = self._compile_loss(y, y_pred, sample_weight)
+        batch = tf.shape(keras.tree.flatten(y_pred)[0])[0]
+        self._hard_tracker.update_state(unscale_loss_for_distribution(hard), sample_weight=batch)
+        return self.alpha * hard if self._blend else hard
+
+    def _value(self, objective: Objective, seen: Any, told: Any, y: Any, sample_weight: Any) -> Any:
+        if objective.reads_labels and y is None:
+            raise ValueError(f"Objective {objective.name!r} reads the labels, and the data has none.")
+        reading = "logits" if getattr(objective.loss, "reads_logits", False) else "raw"
+        weights = sample_weights(objective, sample_weight) if objective.use_sample_weight else None
+        return objective.compute(seen[reading], (told or {}).get(reading, {}), y, weights)
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """The student's own loss, as Keras computes it: compiled loss and regularisation."""
+        if self._compile_loss is None and not self.losses:
+            return keras.ops.zeros(())  # nothing to report; `test_step` leaves it out
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """Evaluate the student alone."""
+        logs = super().test_step(data)
+        of_training = {self._hard_tracker.name, *(tracker.name for tracker in self._objective_trackers)}
+        if self._compile_loss is None and not self.losses:
+            of_training.add("loss")
+        return {key: value for key, value in logs.items() if key not in of_training}
+
+    def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Train as `keras.Model.fit` does; see there for the arguments.
+
+        Raises:
+            ValueError: No data, NaN in arrays, or labels that are no class, before the first step.
+        """
+        check_arrays(x, y, self.student)
+        return super().fit(x, y, *args, **kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        serialize = keras.saving.serialize_keras_object
+        config: dict[str, Any] = {"student": serialize(self.student), "name": self.name}
+        if self._blend:
+            config |= {"temperature": self.temperature, "alpha": self.alpha}
+        else:
+            config["objectives"] = [serialize(objective) for objective in self.objectives]
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Distiller":
+        deserialize = keras.saving.deserialize_keras_object
+        config = dict(config)
+        config["student"] = deserialize(config["student"], custom_objects=custom_objects)
+        if "objectives" in config:
+            config["objectives"] = [
+                deserialize(o, custom_objects=custom_objects) for o in config["objectives"]
+            ]
+        return cls(**config)
+
+
+def _check_model(model: Any, role: str) -> None:
+    if not isinstance(model, keras.Model):
+        kind = f"{type(model).__module__}.{type(model).__name__}"
+        advice = " It looks like a tf_keras model; rebuild it in Keras 3." if "tf_keras" in kind else ""
+        raise TypeError(f"The {role} must be a keras.Model. Received: {kind}.{advice}")
+
+
+def _objectives(given: Sequence[Any]) -> list[Objective]:
+    if isinstance(given, (str, Objective, keras.losses.Loss)) or not isinstance(given, Sequence):
+        raise TypeError(f"`objectives` must be a list of Objectives or losses. Received: {given!r}.")
+    if not given:
+        raise ValueError(
+            "`objectives` is empty, so there is nothing to distil. Leave it out for Hinton's blend."
+        )
+    objectives = [o if isinstance(o, Objective) else Objective(o) for o in given]
+    names = [objective.name for objective in objectives]
+    taken = [name for name in names if names.count(name) > 1 or name in ("loss", "student_loss")]
+    if taken:
+        raise ValueError(
+            f"Objectives are logged by name, and {taken[0]!r} is taken. Give each its own `name`."
+        )
+    return objectives
+
+
+def _prefixed(side: str, signals: dict[str, Signal]) -> dict[str, Signal]:
+    return {f"{side}:{tap}": signal for tap, signal in signals.items()}
+
+
+def _fit_together(objective: Objective, signals: dict[str, Signal]) -> None:
+    student = {f"student:{tap}": signals[f"student:{tap}"] for tap in objective.student_taps}
+    teacher = {f"teacher:{tap}": signals[f"teacher:{tap}"] for tap in objective.teacher_taps}
+    objective.check(student | teacher)
+    shapes = [signal.shape for signal in (*student.values(), *teacher.values())]
+    if not objective.built:
+        objective.build(shapes[0], shapes[-1] if len(teacher) == 1 else None)
+    if objective.reads_labels:
+        return  # the labels' shape is known when data comes
+
+    def run(student: Any, teacher: Any) -> Any:
+        return objective.compute(student, teacher)
+
+    specs = [
+        {key.partition(":")[2]: tf.TensorSpec(s.shape, s.dtype) for key, s in side.items()}
+        for side in (student, teacher)
+    ]
+    try:
+        trace(run, *specs)
+    except ValueError as error:
+        told = ", ".join(
+            f"{key.replace(':', ' ')!r} {signal.shape}" for key, signal in (student | teacher).items()
+        )
+        raise ValueError(
+            f"Objective {objective.name!r} ({told}): {_reason(error)}{_advice(objective, shapes)}"
+        ) from error
+
+
+def _advice(objective: Objective, shapes: list[tuple[Any, ...]]) -> str:
+    first, last = shapes[0], shapes[-1]
+    if objective.project or len(first) != len(last) or first[-1] == last[-1]:
+        return ""
+    if getattr(objective.loss, "reads_logits", False):
+        return f" The student has {first[-1]} classes and the teacher {last[-1]}: they must be the same ones."
+    return " With project=True the student's signal gets the teacher's width."
+
+
+def _spec(tensor: Any) -> tf.TensorSpec:
+    return tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype)
+
+
+def _reason(error: Exception) -> str:
+    """The one line that says it: Keras wraps errors of layers in a frame of ANSI bold."""
+    lines = [line for line in re.sub(r"\x1b\[\d*m", "", str(error)).splitlines() if line.strip()]
+    return lines[1] if len(lines) > 1 and lines[0].startswith("Exception encountered") else lines[0]

@@ -1,0 +1,218 @@
+"""Taps: names of signals, and recording them while a model runs once.
+
+A tap is a path such as `"block2"`, `"backbone/block4"` or, for a layer that is called more than
+once, `"shared:1"` (its second call). Recording replaces `layer.call` on the instance for the
+duration of one forward pass, so there is no second graph and no second pass, and nested and
+subclassed models work like functional ones.
+"""
+
+import contextlib
+import difflib
+import functools
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+import keras
+
+
+class Recording(NamedTuple):
+    """What some layers returned, in the order in which their calls ended."""
+
+    wanted: frozenset[int]
+    calls: list[tuple[int, Any]]
+
+    def of(self, layer: keras.layers.Layer) -> list[Any]:
+        return [outputs for key, outputs in self.calls if key == id(layer)]
+
+
+_lock = threading.Lock()
+_attached: dict[int, tuple[int, dict[str, Any]]] = {}  # id(layer) -> (recorders, what they replaced)
+_local = threading.local()  # replicas of tf.distribute trace in threads of their own
+
+
+def _children(layer: keras.layers.Layer) -> Iterator[tuple[str, keras.layers.Layer]]:
+    if isinstance(layer, keras.Sequential) or (isinstance(layer, keras.Model) and _inputs(layer)):
+        yield from ((child.name, child) for child in layer.layers)
+        return
+    attributes = {}
+    for name, value in vars(layer).items():
+        if name.startswith("_"):
+            continue
+        if isinstance(value, keras.layers.Layer):
+            attributes[id(value)] = name
+        elif isinstance(value, (list, tuple)):
+            attributes.update(
+                {id(v): f"{name}/{i}" for i, v in enumerate(value) if isinstance(v, keras.layers.Layer)}
+            )
+    for child in layer._layers:
+        yield attributes.get(id(child), child.name), child
+
+
+def _inputs(model: keras.Model) -> Any:
+    return getattr(model, "inputs", None)
+
+
+def _walk(model: keras.layers.Layer, prefix: str = "") -> Iterator[tuple[str, keras.layers.Layer]]:
+    for name, layer in _children(model):
+        if not isinstance(layer, keras.layers.InputLayer):
+            yield prefix + name, layer
+            yield from _walk(layer, f"{prefix}{name}/")
+
+
+def tappable(model: keras.Model) -> dict[str, keras.layers.Layer]:
+    """Every layer of a model by its path, nested ones included."""
+    found: dict[str, keras.layers.Layer] = {}
+    for path, layer in _walk(model):
+        found.setdefault(path, layer)
+    return found
+
+
+def resolve(model: keras.Model, tap: str) -> tuple[keras.layers.Layer, int | None]:
+    """The layer that a path names, and which of its calls (`None`: its only one).
+
+    Raises:
+        ValueError: No such layer; near misses are suggested.
+    """
+    layers = tappable(model)
+    path, _, call = tap.partition(":")
+    if path in layers and (not call or call.isdigit()):
+        return layers[path], int(call) if call else None
+    ends = [name for name in layers if name.rsplit("/", 1)[-1] == path]
+    near = difflib.get_close_matches(tap, [*layers, "output", "labels"], n=3, cutoff=0.5)
+    names = list(dict.fromkeys(ends[:3] + near)) or list(layers)[:6]
+    raise ValueError(
+        f"No tap {tap!r} in model {model.name!r}. Did you mean {', '.join(map(repr, names))}? "
+        f"kd.tap_names(model) lists all {len(layers)}."
+    )
+
+
+def _recorder(layer: keras.layers.Layer, call: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(call)
+    def recorded(*args: Any, **kwargs: Any) -> Any:
+        outputs = call(*args, **kwargs)
+        for recording in getattr(_local, "stack", ()):
+            if id(layer) in recording.wanted:
+                recording.calls.append((id(layer), outputs))
+        return outputs
+
+    return recorded
+
+
+def _attach(layer: keras.layers.Layer) -> None:
+    with _lock:
+        count, replaced = _attached.get(id(layer), (0, {}))
+        if count == 0:
+            # `quantized_call` runs instead of `call` in layers that Keras has quantized.
+            for method in ("call", "quantized_call"):
+                if hasattr(layer, method):
+                    replaced[method] = layer.__dict__.get(method)
+                    layer.__dict__[method] = _recorder(layer, getattr(layer, method))
+        _attached[id(layer)] = (count + 1, replaced)
+
+
+def _detach(layer: keras.layers.Layer) -> None:
+    with _lock:
+        count, replaced = _attached.pop(id(layer))
+        if count > 1:
+            _attached[id(layer)] = (count - 1, replaced)
+            return
+        for method, original in replaced.items():
+            if original is None:
+                del layer.__dict__[method]
+            else:
+                layer.__dict__[method] = original
+
+
+@contextlib.contextmanager
+def record(layers: Iterable[keras.layers.Layer]) -> Iterator[Recording]:
+    """While open, collect what `layers` return in this thread."""
+    wanted = {id(layer): layer for layer in layers}
+    recording = Recording(frozenset(wanted), [])
+    stack = _local.__dict__.setdefault("stack", [])
+    attached = []
+    stack.append(recording)
+    try:
+        for layer in wanted.values():
+            _attach(layer)
+            attached.append(layer)
+        yield recording
+    finally:
+        stack.remove(recording)
+        for layer in attached:
+            _detach(layer)
+
+
+class Taps:
+    """The signals of one model that objectives read.
+
+    Args:
+        model: The model.
+        names: Tap names; `"output"` and `"output/NAME"` are the model's own outputs.
+
+    Raises:
+        ValueError: A name that is no layer of the model.
+    """
+
+    def __init__(self, model: keras.Model, names: Iterable[str]) -> None:
+        self.model = model
+        self.names = list(dict.fromkeys(names))
+        self._layers = {
+            name: resolve(model, name)
+            for name in self.names
+            if name != "output" and not name.startswith("output/")
+        }
+
+    def record(self) -> contextlib.AbstractContextManager[Recording]:
+        """Record the tapped layers while the context is open."""
+        return record(layer for layer, _ in self._layers.values())
+
+    def signals(self, outputs: Any, recording: Recording) -> dict[str, Any]:
+        """The tapped tensors by name, from the model's outputs and from what was recorded."""
+        return {
+            name: self._one(
+                name, self._recorded(name, recording) if name in self._layers else self._output(name, outputs)
+            )
+            for name in self.names
+        }
+
+    def _recorded(self, name: str, recording: Recording) -> Any:
+        layer, call = self._layers[name]
+        calls = recording.of(layer)
+        if not calls:
+            raise ValueError(
+                f"Layer {name!r} of {self.model.name!r} does not run in the forward pass, so it has no "
+                "output to tap. Tap a layer that runs."
+            )
+        if call is None and len(calls) > 1:
+            each = ", ".join(repr(f"{name}:{i}") for i in range(len(calls)))
+            raise ValueError(
+                f"Layer {name!r} of {self.model.name!r} runs {len(calls)} times in one pass. "
+                f"Say which: {each}."
+            )
+        if call is not None and call >= len(calls):
+            raise ValueError(
+                f"Tap {name!r} of {self.model.name!r}: the layer runs {len(calls)} times, counted from 0."
+            )
+        return calls[call or 0]
+
+    def _output(self, name: str, outputs: Any) -> Any:
+        named = dict(enumerate(outputs)) if isinstance(outputs, (list, tuple)) else outputs
+        if not isinstance(named, dict):
+            named = {"": named}
+        named = {str(key): tensor for key, tensor in named.items()}
+        if name == "output" and len(named) == 1:
+            return next(iter(named.values()))
+        key = name.removeprefix("output").removeprefix("/")
+        if key in named and key:
+            return named[key]
+        taps = [f"output/{k}" if k else "output" for k in named]
+        raise ValueError(f"No tap {name!r} in model {self.model.name!r}. Its outputs are {taps}.")
+
+    def _one(self, name: str, value: Any) -> Any:
+        if isinstance(value, (list, tuple, dict)):
+            raise ValueError(
+                f"Tap {name!r} of {self.model.name!r} returns {len(value)} tensors, and an objective reads "
+                "one. Tap a layer inside it, or wrap it in a layer that returns the tensor you need."
+            )
+        return value

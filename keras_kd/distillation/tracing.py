@@ -1,0 +1,119 @@
+"""Shapes of signals, known without running a model: the model is traced, never executed."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from keras_kd.distillation.taps import Recording, Taps, record, tappable
+
+_PASSES_VALUES_ON = ("Identity", "Reshape", "Cast", "Squeeze", "ExpandDims", "StopGradient")
+
+
+class Signal(NamedTuple):
+    """What a trace tells of one signal."""
+
+    shape: tuple[int | None, ...]
+    dtype: str
+    activation: str | None  # "softmax" or "sigmoid" when the signal is what such an operation returned
+
+
+def input_spec(model: keras.Model) -> Any:
+    """The structure of `tf.TensorSpec`s that a functional or sequential model takes, else `None`."""
+    if not getattr(model, "inputs", None):
+        return None
+    return keras.tree.map_structure(lambda t: tf.TensorSpec(t.shape, t.dtype), model.input)
+
+
+def activation_of(tensor: Any) -> str | None:
+    """`"softmax"` or `"sigmoid"` when a traced tensor is the output of one, else `None`."""
+    op = getattr(tensor, "op", None)
+    while op is not None and op.type in _PASSES_VALUES_ON:
+        op = op.inputs[0].op
+    return {"Softmax": "softmax", "Sigmoid": "sigmoid"}.get(op.type) if op is not None else None
+
+
+def trace(function: Callable[..., Any], *specs: Any) -> Any:
+    """Trace `function` on specs; the concrete function is returned and nothing is run."""
+    return tf.function(function, autograph=False).get_concrete_function(*specs)
+
+
+def trace_signals(call: Callable[[Any], tuple[Any, Recording]], taps: Taps, spec: Any) -> dict[str, Signal]:
+    """The signals of `taps` when `call(inputs) -> (outputs, recording)` is traced on `spec`."""
+    found: dict[str, Signal] = {}
+
+    def run(inputs: Any) -> None:
+        for name, tensor in taps.signals(*call(inputs)).items():
+            found[name] = Signal(tuple(tensor.shape), tensor.dtype.name, activation_of(tensor))
+
+    trace(run, spec)
+    return found
+
+
+def tap_shapes(model: keras.Model) -> dict[str, tuple[int | None, ...] | None]:
+    """Every path of `model` that can be tapped, in call order, with the shape of its signal.
+
+    Args:
+        model: As for `tap_names`.
+
+    Returns:
+        `{path: shape}`. The batch axis is `None`. The shapes of a subclassed model are not known
+        before it sees data: `None` stands for them.
+
+    Example:
+        >>> import keras
+        >>> from keras_kd.distillation.tracing import tap_shapes
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="hidden")])
+        >>> tap_shapes(model)
+        {'hidden': (None, 3)}
+    """
+    layers = tappable(model)
+    spec = input_spec(model)
+    if spec is None:
+        return dict.fromkeys(layers)
+    paths = {id(layer): path for path, layer in reversed(layers.items())}
+    calls: list[tuple[str, Any]] = []
+
+    def run(inputs: Any) -> None:
+        graph = tf.compat.v1.get_default_graph()
+        with record(layers.values()) as recording:
+            model(inputs, training=False)
+        # What a loop or a tf.function inside the model computes cannot be read outside of it.
+        calls.extend(
+            (paths[key], out)
+            for key, out in recording.calls
+            if isinstance(out, tf.Tensor) and out.graph is graph
+        )
+
+    trace(run, spec)
+    total = {path: sum(path == other for other, _ in calls) for path, _ in calls}
+    shapes: dict[str, tuple[int | None, ...] | None] = {}
+    for path, out in calls:
+        count = sum(name.split(":")[0] == path for name in shapes)
+        shapes[path if total[path] == 1 else f"{path}:{count}"] = tuple(out.shape)
+    return shapes
+
+
+def tap_names(model: keras.Model) -> list[str]:
+    """List every path of `model` that can be tapped, in call order.
+
+    Args:
+        model: A built model. Functional and sequential models are listed by layer name; the
+            layers of a subclassed model or layer by attribute name (`"block1/conv"`,
+            `"blocks/0"`). A layer that runs more than once is listed as `"name:0"`, `"name:1"`.
+            A subclassed model is listed in the order of its attributes, because its inputs, and
+            so its calls, are not known before it sees data.
+
+    Returns:
+        The paths, without `"output"` and `"labels"`, which are always there.
+
+    Example:
+        >>> import keras
+        >>> import keras_kd as kd
+        >>> hidden, logits = keras.layers.Dense(3, name="hidden"), keras.layers.Dense(2, name="logits")
+        >>> model = keras.Sequential([keras.Input((4,)), hidden, logits])
+        >>> kd.tap_names(model)
+        ['hidden', 'logits']
+    """
+    return list(tap_shapes(model))

@@ -1,0 +1,74 @@
+"""From what a user writes for a loss to the loss."""
+
+import difflib
+import re
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from keras_kd.losses.features import Elementwise
+
+
+def _names() -> dict[str, type[keras.losses.Loss]]:
+    from keras_kd import losses  # here, because the package imports this module
+
+    classes = (getattr(losses, name) for name in losses.__all__)
+    return {
+        re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower(): cls
+        for cls in classes
+        if isinstance(cls, type)
+    }
+
+
+def get(
+    identifier: str | dict[str, Any] | keras.losses.Loss | Callable[[Any, Any], Any],
+) -> keras.losses.Loss:
+    """Turn an identifier into a loss, as `keras.losses.get` does.
+
+    Args:
+        identifier: A loss of `kd.losses` or its snake-case name (`"soft_targets"`); a loss of
+            Keras or its name (`"mse"`), which becomes an `Elementwise`; a loss class of your own,
+            used as it is; a function `(teacher, student) -> (batch, ...)`; or a configuration.
+
+    Returns:
+        A loss that gives one value per sample.
+
+    Raises:
+        ValueError: An unknown name; near misses are suggested.
+        TypeError: Anything else.
+
+    Example:
+        >>> import keras_kd as kd
+        >>> kd.losses.get("soft_targets").temperature
+        4.0
+        >>> kd.losses.get("mse").name
+        'mse'
+    """
+    if isinstance(identifier, dict):
+        identifier = keras.losses.deserialize(identifier)
+    if isinstance(identifier, str):
+        ours = _names()
+        return ours[identifier]() if identifier in ours else _named(identifier)
+    if isinstance(identifier, keras.losses.Loss):
+        of_keras = type(identifier).__module__.split(".")[0] == "keras"
+        return Elementwise(identifier) if of_keras else identifier
+    if isinstance(identifier, type):
+        raise TypeError(
+            f"Expected a loss, received the class {identifier.__name__}. Call it: {identifier.__name__}()."
+        )
+    if callable(identifier):
+        return Elementwise(identifier)
+    raise TypeError(
+        "Expected a loss of kd.losses or of Keras, its name, or a function (teacher, student). "
+        f"Received: {identifier!r}."
+    )
+
+
+def _named(name: str) -> Elementwise:
+    try:
+        return Elementwise(name)
+    except ValueError:
+        known = [*_names(), "mse", "mae", "huber", "log_cosh", "cosine_similarity"]
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5) or known
+        raise ValueError(f"Unknown loss {name!r}. Did you mean {', '.join(map(repr, near))}?") from None
