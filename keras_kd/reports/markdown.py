@@ -1,0 +1,50 @@
+"""A report as Markdown."""
+
+import re
+from typing import TYPE_CHECKING
+
+from keras_kd.reports import table
+
+if TYPE_CHECKING:
+    from keras_kd.reports.report import Report
+
+
+def markdown(report: "Report") -> str:
+    """The whole report as GitHub-flavoured Markdown."""
+    columns = table.shown(report.rows)
+    lines = [f"# {escape(report.meta.title)}", ""]
+    lines += [f"- {escape(fact)}" for fact in report.facts] + ([""] if report.facts else [])
+    if report.baseline is not None:
+        lines += [f"Baseline: **{escape(report.baseline)}**", ""]
+    lines.append(_line([column.title for column in columns]))
+    lines.append(_line(["---" if i < 2 else "---:" for i in range(len(columns))]))
+    lines += [_line([escape(column.text(row)) for column in columns]) for row in report.rows]
+    lines += _section("Notes", [f"{row.name}: {note}" for row in report.rows for note in row.notes])
+    lines += _section("Not measured", [f"{gap.what}: {gap.why}" for gap in report.not_measured])
+    lines += _section("How it was measured", report.method())
+    lines += _section("Columns", [f"{c.title}: {c.meaning}" for c in columns if c.meaning])
+    lines += _curves(report)
+    lines += _section("Where it was measured", [f"{key}: {value}" for key, value in report.origin().items()])
+    return "\n".join(lines) + "\n"
+
+
+def escape(text: str) -> str:
+    """Text that Markdown and the HTML made of it show as it was typed, on one line."""
+    return re.sub(r"([\\`*_\[\]<>|&#]|^[-+])", r"\\\1", " ".join(text.split()))
+
+
+def _line(cells: list[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _section(title: str, items: list[str]) -> list[str]:
+    return ["", f"## {title}", "", *[f"- {escape(item)}" for item in items]] if items else []
+
+
+def _curves(report: "Report") -> list[str]:
+    if not report.curves:
+        return []
+    lines = ["", "## Training", "", _line(["Model", "Metric", "Epochs", "First", "Last"]), _line(["---"] * 5)]
+    for cells in report.curve_summary():
+        lines.append(_line([escape(cell) for cell in cells]))
+    return lines

@@ -1,0 +1,154 @@
+"""A report as one HTML page that needs no network, no script and no second file."""
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from keras_kd.reports import plots, table
+from keras_kd.reports.rows import Row
+from keras_kd.reports.style import STYLE
+
+if TYPE_CHECKING:
+    from keras_kd.reports.report import Report
+
+# The browser itself refuses whatever would come from elsewhere.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def page(report: "Report") -> str:
+    """The whole report as HTML."""
+    title = escape(report.meta.title)
+    parts = [
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>",
+        f"<header>\n<h1>{title}</h1>",
+        _byline(report),
+        "</header>",
+        _facts(report),
+        _figures(report),
+        _accuracy_plots(report),
+        _training(report),
+        _section("Notes", [f"{row.name}: {note}" for row in report.rows for note in row.notes]),
+        _section("Not measured", [f"{gap.what}: {gap.why}" for gap in report.not_measured]),
+        _section("How it was measured", report.method()),
+        _pairs("What the columns say", {c.title: c.meaning for c in table.shown(report.rows) if c.meaning}),
+        _pairs("Where it was measured", report.origin()),
+        "</main>\n</body>\n</html>\n",
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _byline(report: "Report") -> str:
+    meta = report.meta
+    pieces = [
+        meta.data,
+        None if meta.samples is None else f"{meta.samples:,} samples",
+        meta.cpu,
+        meta.created,
+    ]
+    return (
+        f'<p class="byline">{escape(" · ".join(piece for piece in pieces if piece))}</p>'
+        if any(pieces)
+        else ""
+    )
+
+
+def _facts(report: "Report") -> str:
+    items = "\n".join(f"<li>{escape(fact)}</li>" for fact in report.facts)
+    return f'<ul class="facts">\n{items}\n</ul>' if items else ""
+
+
+def _figures(report: "Report") -> str:
+    columns = table.shown(report.rows)
+    best = {column.key: table.best_rows(column, report.rows, report.baseline) for column in columns}
+    heads = "".join(
+        f'<th scope="col"{" class=text" if i < 2 else ""}>{escape(column.title)}</th>'
+        for i, column in enumerate(columns)
+    )
+    rows = "\n".join(_row(i, row, columns, best, report.baseline) for i, row in enumerate(report.rows))
+    figures = _table("figures", "Table of figures", heads, rows)
+    legend = '<p class="small">Green: the best of its column, the baseline aside.</p>'
+    return f"<section>\n<h2>Figures</h2>\n{figures}\n{legend}\n</section>"
+
+
+def _table(name: str, label: str, heads: str, rows: str) -> str:
+    """A table that scrolls by itself where the screen is narrow."""
+    return (
+        f'<div class="scroll" role="region" aria-label="{label}" tabindex="0">\n<table id="{name}">\n'
+        f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>\n</div>"
+    )
+
+
+def _row(
+    index: int, row: Row, columns: list[table.Column], best: dict[str, set[str]], baseline: str | None
+) -> str:
+    swatch = f'<span class="swatch c{index % plots.COLOURS}" aria-hidden="true"></span>'
+    cells = [f'<th scope="row" class="text" title="{escape(row.name)}">{swatch}{escape(row.name)}</th>']
+    for column in columns[1:]:
+        style = "text" if column.key == "kind" else "best" if row.name in best[column.key] else ""
+        attribute = f' class="{style}"' if style else ""
+        cells.append(f"<td{attribute}>{escape(column.text(row))}</td>")
+    start = '<tr class="baseline">' if row.name == baseline else "<tr>"
+    return f"{start}{''.join(cells)}</tr>"
+
+
+def _accuracy_plots(report: "Report") -> str:
+    caption = (
+        "Up and to the left is better. The horizontal axis is logarithmic; the vertical one starts above 0."
+    )
+    figures = []
+    for key, title, axis, unit in (
+        ("bytes", "Accuracy against size", "size (KiB)", 1024.0),
+        ("median_ms", "Accuracy against latency", "median latency (ms)", 1.0),
+    ):
+        drawing = plots.accuracy_plot(report.rows, key, axis, unit, report.baseline)
+        if drawing is not None:
+            figures.append(_figure(title, drawing, caption))
+    return _plots("Accuracy, size and latency", figures)
+
+
+def _training(report: "Report") -> str:
+    values = report.curve_summary()
+    if not values:
+        return ""
+    captions = {"loss": "Loss on the validation data, where there is any."}
+    figures = [
+        _figure(metric.capitalize(), drawing, captions.get(metric, "Solid: validation. Dotted: training."))
+        for metric, drawing in plots.curve_plots(report.curves, report.rows)
+    ]
+    titles = ("Model", "Metric", "Epochs", "First", "Last")
+    heads = "".join(f'<th scope="col" class="text">{title}</th>' for title in titles)
+    rows = "\n".join(
+        "<tr>" + "".join(f'<td class="text">{escape(cell)}</td>' for cell in cells) + "</tr>"
+        for cells in values
+    )
+    table_of_values = _table("training", "Training values", heads, rows)
+    details = f"<details>\n<summary>First and last values</summary>\n{table_of_values}\n</details>"
+    return _plots("Training", figures, details)
+
+
+def _figure(title: str, drawing: str, caption: str) -> str:
+    words = f"<h3>{escape(title)}</h3>\n{drawing}\n<figcaption>{escape(caption)}</figcaption>"
+    return f"<figure>\n{words}\n</figure>"
+
+
+def _plots(title: str, figures: list[str], after: str = "") -> str:
+    if not figures and not after:
+        return ""
+    grid = f'<div class="plots">\n{"".join(figures)}\n</div>\n' if figures else ""
+    return f"<section>\n<h2>{escape(title)}</h2>\n{grid}{after}</section>"
+
+
+def _section(title: str, items: list[str]) -> str:
+    if not items:
+        return ""
+    lines = "\n".join(f"<li>{escape(item)}</li>" for item in items)
+    return f'<section>\n<h2>{escape(title)}</h2>\n<ul class="plain">\n{lines}\n</ul>\n</section>'
+
+
+def _pairs(title: str, pairs: dict[str, str]) -> str:
+    if not pairs:
+        return ""
+    lines = "\n".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in pairs.items())
+    return f"<section>\n<h2>{escape(title)}</h2>\n<dl>\n{lines}\n</dl>\n</section>"

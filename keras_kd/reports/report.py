@@ -1,0 +1,203 @@
+"""The report: figures, what they are of, and how to save them."""
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from keras_kd.deployment.record import Record
+from keras_kd.reports import table
+from keras_kd.reports.markdown import markdown
+from keras_kd.reports.page import page
+from keras_kd.reports.rows import Meta, NotMeasured, Row, finite
+
+FORMAT = "keras_kd report 1"
+
+
+@dataclasses.dataclass(frozen=True)
+class Report(Record):
+    """Figures of several models side by side, and what was not measured.
+
+    Args:
+        rows: One `Row` a model or file, names all different.
+        baseline: Name of the row that the others are compared with, or None.
+        meta: Where and how the figures were taken.
+        facts: Sentences to read first, such as what distillation gained.
+        curves: Name of a model -> metric -> one value per epoch (the `history.history` of a Keras fit).
+        not_measured: What is missing, and why.
+
+    Raises:
+        ValueError: Without rows, with two rows of one name, or with a baseline that is no row.
+
+    Example:
+        >>> from keras_kd.reports import Report, Row
+        >>> teacher = Row("teacher", "float32", accuracy=0.98, bytes=409600)
+        >>> rows = [teacher, Row("int8", "int8", accuracy=0.97)]
+        >>> print(Report(rows, baseline="teacher"))
+        model    kind     accuracy    KiB
+        -------  -------  --------  -----
+        teacher  float32   98.00 %  400.0
+        int8     int8      97.00 %      –
+        <BLANKLINE>
+        baseline: teacher
+    """
+
+    rows: Sequence[Row]
+    baseline: str | None = None
+    meta: Meta = dataclasses.field(default_factory=Meta)
+    facts: Sequence[str] = ()
+    curves: Mapping[str, Mapping[str, Sequence[float | None]]] = dataclasses.field(default_factory=dict)
+    not_measured: Sequence[NotMeasured] = ()
+
+    def __post_init__(self) -> None:
+        names = [row.name for row in self.rows]
+        if not names:
+            raise ValueError("A report needs at least one row. Received none.")
+        if len(set(names)) < len(names):
+            raise ValueError(f"Row names must all be different. Received: {names}")
+        if self.baseline is not None and self.baseline not in names:
+            raise ValueError(f"The baseline must be one of the rows {names}. Received: {self.baseline!r}")
+        curves = {
+            name: {metric: tuple(map(finite, values)) for metric, values in history.items()}
+            for name, history in self.curves.items()
+        }
+        for field in ("rows", "facts", "not_measured"):
+            object.__setattr__(self, field, tuple(getattr(self, field)))
+        object.__setattr__(self, "curves", curves)
+
+    def __getitem__(self, name: str) -> Row:
+        """The row of that name."""
+        for row in self.rows:
+            if row.name == name:
+                return row
+        raise KeyError(f"No row is named {name!r}. The rows are: {[row.name for row in self.rows]}")
+
+    def __str__(self) -> str:
+        lines = [table.plain(self.rows), ""]
+        if self.baseline is not None:
+            lines.append(f"baseline: {self.baseline}")
+        lines += self.facts
+        lines += [f"not measured: {gap.what} ({gap.why})" for gap in self.not_measured]
+        return "\n".join(lines).rstrip()
+
+    def to_json(self) -> str:
+        """Return the whole report as JSON text, which `load` reads."""
+        return json.dumps({"format": FORMAT, **self.to_dict()}, indent=2, ensure_ascii=False) + "\n"
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Writes the report; the suffix decides how.
+
+        Args:
+            path: A file ending in `.html` (a page that needs nothing else), `.md` or `.json`. All three hold
+                the same figures.
+            overwrite: Whether a file that is there already may be replaced.
+
+        Returns:
+            The path that was written.
+
+        Raises:
+            ValueError: For any other suffix.
+            FileNotFoundError: If the folder does not exist.
+            FileExistsError: If the file exists and `overwrite` is false.
+
+        Example:
+            >>> import tempfile
+            >>> from keras_kd.reports import Report, Row
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     path = Report([Row("student", "keras", accuracy=0.9)]).save(folder + "/report.json")
+            ...     Report.load(path)["student"].accuracy
+            0.9
+        """
+        path = Path(path)
+        writers = {".html": page, ".md": markdown, ".json": Report.to_json}
+        if path.suffix.lower() not in writers:
+            raise ValueError(f"A report is saved as .html, .md or .json. Received: {str(path)!r}")
+        if not path.parent.is_dir():
+            raise FileNotFoundError(f"The folder {str(path.parent)!r} does not exist: make it first.")
+        if path.exists() and not overwrite:
+            raise FileExistsError(f"{str(path)!r} exists already: pass overwrite=True, or another path.")
+        _write_whole(path, writers[path.suffix.lower()](self))
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Report":
+        """Reads a report that was saved as `.json`.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it is not a report of this version.
+        """
+        try:
+            saved = json.loads(Path(path).read_text(encoding="utf-8"))
+        except (UnicodeDecodeError, json.JSONDecodeError) as error:
+            raise ValueError(f"{str(path)!r} is not JSON; load what was saved as .json: {error}") from error
+        if not isinstance(saved, dict) or saved.get("format") != FORMAT:
+            found = saved.get("format") if isinstance(saved, dict) else type(saved).__name__
+            raise ValueError(f"{str(path)!r} is not a {FORMAT!r}. Received: {found!r}")
+        try:
+            return cls(
+                rows=[Row(**row) for row in saved["rows"]],
+                baseline=saved["baseline"],
+                meta=Meta(**saved["meta"]),
+                facts=saved["facts"],
+                curves=saved["curves"],
+                not_measured=[NotMeasured(**gap) for gap in saved["not_measured"]],
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"{str(path)!r} is a damaged report: {error}") from error
+
+    def method(self) -> list[str]:
+        """How the figures were taken, one sentence each."""
+        lines = []
+        if self.meta.samples is not None:
+            lines.append(f"Accuracy and agreement: all models saw the same {self.meta.samples:,} samples.")
+        if any(row.median_ms is not None for row in self.rows):
+            count = self.meta.threads
+            threads = f", {count} thread{'s' if count > 1 else ''}" if count else ""
+            lines.append(
+                f"Latency: one sample a call{threads}, the interpreter alone; the files take turns, so that "
+                "a busy moment of the machine hits all alike. Another machine gives other figures."
+            )
+        if any(row.kind == "keras" and row.bytes is not None for row in self.rows):
+            lines.append(
+                "A Keras model is sized and timed as the float32 .tflite file that it exports to, "
+                "so that all sizes and times are of the same sort. Its accuracy is Keras's own."
+            )
+        return lines
+
+    def origin(self) -> dict[str, str]:
+        """Label -> text: when, on what and with which versions the figures were taken."""
+        meta = self.meta
+        labels = {
+            "Date": meta.created,
+            "Data": meta.data,
+            "Samples": None if meta.samples is None else f"{meta.samples:,}",
+            "Processor": meta.cpu,
+            "Threads": None if meta.threads is None else str(meta.threads),
+            "Versions": ", ".join(f"{name} {version}" for name, version in meta.versions.items()),
+            "Command": meta.command,
+        }
+        return {label: text for label, text in labels.items() if text}
+
+    def curve_summary(self) -> list[tuple[str, str, str, str, str]]:
+        """Model, metric, epochs, first value and last value of every training curve, as text."""
+
+        def text(value: float | None) -> str:
+            return table.MISSING if value is None else f"{value:.4g}"
+
+        return [
+            (name, metric, str(len(values)), text(values[0]), text(values[-1]))
+            for name, history in self.curves.items()
+            for metric, values in history.items()
+            if values
+        ]
+
+
+def _write_whole(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,113 @@
+"""What a report is made of: rows of figures, reasons for gaps, and where the figures come from."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from keras_kd.deployment.record import Record
+
+
+@dataclasses.dataclass(frozen=True)
+class Row(Record):
+    """The figures of one model or file. `None` is a figure that was not measured.
+
+    Args:
+        name: What the caller calls this model.
+        kind: `"keras"`, or what a file holds: `"float32"`, `"float16"`, `"dynamic"`, `"int8"`, `"int16x8"`.
+        accuracy: Share of right answers, 0 to 1.
+        accuracy_mean: Mean accuracy over training seeds, 0 to 1.
+        accuracy_std: Sample standard deviation of the accuracy over those seeds, 0 to 1.
+        seeds: How many seeds.
+        accuracy_delta: Accuracy minus the accuracy of the baseline.
+        agreement: Share of samples on which the top class is the one of the baseline, 0 to 1.
+        parameters: How many numbers the Keras model holds.
+        bytes: Size of the file.
+        gzip_bytes: Size of the file after gzip.
+        median_ms: Median time of one call, in milliseconds.
+        p90_ms: Nine calls in ten were faster than this, in milliseconds.
+        compression: Bytes of the baseline divided by bytes.
+        speedup: Median time of the baseline divided by the median time.
+        max_error: Largest absolute difference from the outputs of the Keras model that a file was made from.
+        notes: What a reader should know about this row.
+
+    Example:
+        >>> from keras_kd.reports import Row
+        >>> Row("int8", kind="int8", accuracy=float("nan")).accuracy is None
+        True
+    """
+
+    name: str
+    kind: str
+    accuracy: float | None = None
+    accuracy_mean: float | None = None
+    accuracy_std: float | None = None
+    seeds: int | None = None
+    accuracy_delta: float | None = None
+    agreement: float | None = None
+    parameters: int | None = None
+    bytes: int | None = None
+    gzip_bytes: int | None = None
+    median_ms: float | None = None
+    p90_ms: float | None = None
+    compression: float | None = None
+    speedup: float | None = None
+    max_error: float | None = None
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            if field.name not in ("name", "kind", "notes"):
+                object.__setattr__(self, field.name, finite(getattr(self, field.name)))
+        object.__setattr__(self, "notes", tuple(self.notes))
+
+
+@dataclasses.dataclass(frozen=True)
+class NotMeasured(Record):
+    """A gap in a report.
+
+    Args:
+        what: The figure that is missing, and of which rows.
+        why: The reason.
+    """
+
+    what: str
+    why: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Meta(Record):
+    """Where and how the figures of a report were taken.
+
+    Args:
+        title: Heading of the report.
+        created: Date and time in UTC, ISO 8601.
+        data: Name of the data.
+        samples: How many samples the accuracies are of.
+        cpu: Name of the processor.
+        threads: Threads of the interpreter while latency was measured.
+        versions: Package name -> version.
+        command: What was typed to get this report.
+    """
+
+    title: str = "Comparison"
+    created: str | None = None
+    data: str | None = None
+    samples: int | None = None
+    cpu: str | None = None
+    threads: int | None = None
+    versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    command: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "versions", dict(self.versions))
+
+
+def finite(value: Any) -> Any:
+    """The value as a plain Python number, or None where there is no finite number (NaN, infinity, None)."""
+    if value is None:
+        return None
+    number = value.item() if hasattr(value, "item") else value
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise TypeError(f"A figure must be a number or None. Received: {value!r}")
+    return number if math.isfinite(number) else None

@@ -1,0 +1,110 @@
+"""What is compared: Keras models and `.tflite` files, each with a name and a way to predict."""
+
+import difflib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+from ai_edge_litert import schema_py_generated as schema
+
+from keras_kd.deployment.litemodel import LiteModel
+
+BASELINE = "baseline"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One model or file under comparison; `model` or `path` is set, never both."""
+
+    name: str
+    kind: str
+    predict: Callable[[Any], Any]
+    model: keras.Model | None = None
+    path: Path | None = None
+
+
+def subjects(models: Mapping[str, Any], baseline: Any) -> tuple[list[Subject], str | None]:
+    """Opens everything that is compared; the baseline first when it is not one of the models.
+
+    Returns:
+        The subjects, and the name of the baseline.
+    """
+    if (
+        isinstance(baseline, str)
+        and baseline not in models
+        and Path(baseline).suffix not in (".tflite", ".keras")
+    ):
+        raise ValueError(
+            f"The baseline must be a model, a .tflite or .keras file or one of the names {list(models)}. "
+            f"Received: {baseline!r}{near(baseline, models)}"
+        )
+    by_name = isinstance(baseline, str) and baseline in models
+    if baseline is not None and not by_name and BASELINE in models:
+        raise ValueError(
+            f"Two models are named {BASELINE!r}: rename one, or pass baseline={BASELINE!r} alone."
+        )
+    given = dict(models) if baseline is None or by_name else {BASELINE: baseline, **models}
+    if not given:
+        raise ValueError("There is nothing to compare: pass models or files, such as student=model.")
+    name = None if baseline is None else baseline if by_name else BASELINE
+    return [open_subject(key, value) for key, value in given.items()], name
+
+
+def near(name: str, names: Mapping[str, Any]) -> str:
+    """`" Did you mean ...?"` where one of the names is close."""
+    matches = difflib.get_close_matches(name, names, n=1)
+    return f" Did you mean {matches[0]!r}?" if matches else ""
+
+
+def open_subject(name: str, value: Any) -> Subject:
+    """A model, a `.tflite` file or a `.keras` file, ready to predict."""
+    if not isinstance(name, str) or not name.strip():
+        raise ValueError(f"A model needs a name that can be read. Received: {name!r}")
+    if isinstance(value, str | os.PathLike):
+        return _open_file(name, Path(value))
+    if not isinstance(value, keras.Model):
+        raise TypeError(f"{name!r} must be a keras.Model or the path of a .tflite file. Received: {value!r}")
+    student = getattr(value, "student", None)
+    model = student if isinstance(student, keras.Model) else value
+    if not model.built:
+        raise ValueError(f"{name!r} has no weights yet: call it once on data, or give it an Input.")
+    return Subject(name, "keras", model.predict_on_batch, model=model)
+
+
+def _open_file(name: str, path: Path) -> Subject:
+    if path.suffix == ".keras":
+        if not path.is_file():
+            raise FileNotFoundError(f"There is no file {str(path)!r} (for {name!r}).")
+        return open_subject(name, keras.saving.load_model(path, compile=False, safe_mode=True))
+    if path.suffix != ".tflite":
+        raise ValueError(f"{name!r} must be a .tflite or a .keras file. Received: {str(path)!r}")
+    lite = LiteModel(path)
+    return Subject(name, file_kind(path), lite.predict, path=path)
+
+
+def file_kind(path: Path) -> str:
+    """What a `.tflite` file computes in, told from the types of its tensors."""
+    model = schema.Model.GetRootAs(path.read_bytes(), 0)
+    computed: set[tuple[int, bool]] = set()
+    stored: set[tuple[int, bool]] = set()
+    for number in range(model.SubgraphsLength()):
+        graph = model.Subgraphs(number)
+        for index in range(graph.TensorsLength()):
+            tensor = graph.Tensors(index)
+            constant = model.Buffers(tensor.Buffer()).DataLength() > 0
+            (stored if constant else computed).add((tensor.Type(), _is_scaled(tensor)))
+    if (schema.TensorType.INT16, True) in computed:
+        return "int16x8"
+    if (schema.TensorType.INT8, True) in computed:
+        return "int8"
+    if (schema.TensorType.INT8, True) in stored:
+        return "dynamic"
+    return "float16" if (schema.TensorType.FLOAT16, False) in stored else "float32"
+
+
+def _is_scaled(tensor: Any) -> bool:
+    quantization = tensor.Quantization()
+    return quantization is not None and quantization.ScaleLength() > 0

@@ -1,0 +1,127 @@
+"""The one table behind the page, the Markdown and the terminal: its columns, and how a figure is written."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from keras_kd.reports.rows import Row
+
+MISSING = "–"
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.2f} %"
+
+
+def _points(value: float) -> str:
+    return f"{100 * value:+.2f}"
+
+
+def _kib(value: float) -> str:
+    return f"{value / 1024:,.1f}"
+
+
+def _ms(value: float) -> str:
+    return f"{value:.3f}"
+
+
+def _times(value: float) -> str:
+    return f"{value:,.2f}x"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: a field of `Row`, its headings, and how a value is written."""
+
+    key: str
+    title: str
+    short: str
+    write: Callable[[Any], str]
+    meaning: str = ""
+    best: Literal["max", "min"] | None = None
+
+    def text(self, row: Row) -> str:
+        """The cell of a row as every format shows it."""
+        value = getattr(row, self.key)
+        if value is None:
+            return MISSING
+        if self.key == "accuracy_mean" and row.accuracy_std is not None:
+            return f"{100 * value:.2f} ± {_percent(row.accuracy_std)} ({row.seeds})"
+        return self.write(value)
+
+
+COLUMNS = (
+    Column("name", "Model", "model", str),
+    Column("kind", "Kind", "kind", str, "keras is a Keras model; every other kind is a .tflite file."),
+    Column(
+        "accuracy", "Accuracy", "accuracy", _percent, "Share of samples whose top class is the label.", "max"
+    ),
+    Column(
+        "accuracy_mean",
+        "Accuracy over seeds",
+        "over seeds",
+        _percent,
+        "Mean ± standard deviation of the accuracy over repeated trainings, and how many of them.",
+    ),
+    Column(
+        "accuracy_delta",
+        "Against baseline",
+        "+/- pts",
+        _points,
+        "Accuracy minus the accuracy of the baseline, in percentage points.",
+    ),
+    Column(
+        "agreement",
+        "Agreement",
+        "agree",
+        _percent,
+        "Share of samples on which the top class is the one that the baseline names, right or wrong.",
+    ),
+    Column("parameters", "Parameters", "params", "{:,}".format, "Numbers that the Keras model holds."),
+    Column("bytes", "Size (KiB)", "KiB", _kib, "Size of the file; 1 KiB is 1024 bytes.", "min"),
+    Column("gzip_bytes", "Gzip (KiB)", "gzip KiB", _kib, "Size of the file after gzip."),
+    Column("compression", "Smaller", "smaller", _times, "Bytes of the baseline divided by bytes."),
+    Column("median_ms", "Median (ms)", "ms", _ms, "Median time of one call.", "min"),
+    Column("p90_ms", "p90 (ms)", "p90 ms", _ms, "Nine calls in ten took less than this."),
+    Column("speedup", "Faster", "faster", _times, "Median of the baseline divided by the median."),
+    Column(
+        "max_error",
+        "Max error",
+        "max err",
+        "{:.2g}".format,
+        "Largest absolute difference from the outputs of the Keras model that the file was made from.",
+    ),
+)
+
+
+def shown(rows: Sequence[Row]) -> list[Column]:
+    """The columns in which at least one row has a figure."""
+    return [column for column in COLUMNS if any(getattr(row, column.key) is not None for row in rows)]
+
+
+def best_rows(column: Column, rows: Sequence[Row], baseline: str | None) -> set[str]:
+    """Names of the rows with the best figure of a column, the baseline aside; none when all are as good."""
+    if column.best is None:
+        return set()
+    measured = [row for row in rows if row.name != baseline and getattr(row, column.key) is not None]
+    if len({column.text(row) for row in measured}) < 2:
+        return set()
+    pick = max if column.best == "max" else min
+    top = column.text(pick(measured, key=lambda row: getattr(row, column.key)))
+    return {row.name for row in measured if column.text(row) == top}
+
+
+def plain(rows: Sequence[Row]) -> str:
+    """The table for a terminal: text to the left, figures to the right."""
+    columns = shown(rows)
+    cells = [
+        [column.short for column in columns],
+        *[[column.text(row) for column in columns] for row in rows],
+    ]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
+
+    def line(texts: Sequence[str]) -> str:
+        pairs = zip(texts, widths, strict=True)
+        return "  ".join(t.ljust(w) if i < 2 else t.rjust(w) for i, (t, w) in enumerate(pairs)).rstrip()
+
+    return "\n".join([line(cells[0]), line(["-" * width for width in widths]), *map(line, cells[1:])])

@@ -1,0 +1,164 @@
+"""Counting right answers, equal answers and differences while the data goes by once."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_kd.reports.subjects import Subject
+
+
+class Tally:
+    """What one subject answered so far; `why` says what keeps its answers from being counted."""
+
+    def __init__(self) -> None:
+        self.right = self.labelled = 0
+        self.agreed = self.compared = 0
+        self.answers = self.broken = 0
+        self.why = ""
+        self.max_error: float | None = None
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of right answers, None without labels."""
+        return self.right / self.labelled if self.labelled else None
+
+    @property
+    def agreement(self) -> float | None:
+        """Share of answers that are the baseline's, None without a baseline."""
+        return self.agreed / self.compared if self.compared else None
+
+    def answer(self, classes: np.ndarray, truth: np.ndarray | None, reference: np.ndarray | None) -> None:
+        """Counts one batch of top classes; -1 stands for no answer."""
+        self.answers += classes.size
+        self.broken += int((classes < 0).sum())
+        if truth is not None:
+            self.right += int((classes == truth).sum())
+            self.labelled += classes.size
+        if reference is not None:
+            # Two models that both fail to answer agree on nothing.
+            self.agreed += int(((classes == reference) & (classes >= 0)).sum())
+            self.compared += classes.size
+
+    def differ(self, output: Any, source: Any) -> None:
+        """Keeps the largest absolute difference seen; NaN once a difference is NaN."""
+        pairs = zip(keras.tree.flatten(output), keras.tree.flatten(source), strict=True)
+        worst = [np.max(np.abs(np.asarray(a, "float64") - np.asarray(b, "float64"))) for a, b in pairs]
+        self.max_error = float(np.max([*worst, self.max_error or 0.0]))
+
+
+def count(
+    subjects: Sequence[Subject],
+    data: Iterable[tuple[Any, Any]],
+    baseline: str | None,
+    sources: Mapping[str, str],
+    progress: Callable[[str], None],
+) -> tuple[dict[str, Tally], int]:
+    """Runs every subject on every batch.
+
+    All of them see a batch before the next one is read, so that a data set that is shuffled anew each time
+    it is read still gives them the same samples.
+
+    Returns:
+        A tally a subject, and the number of samples.
+    """
+    tallies = {subject.name: Tally() for subject in subjects}
+    samples = 0
+    for x, y in data:
+        rows = len(keras.tree.flatten(x)[0])
+        if rows == 0:
+            continue
+        check_finite(x)
+        outputs = {subject.name: predict(subject, x) for subject in subjects}
+        if samples == 0:
+            check_alike(outputs, baseline)
+        answer(tallies, outputs, y, baseline)
+        for name, source in sources.items():
+            tallies[name].differ(outputs[name], outputs[source])
+        samples += rows
+        progress(f"predicted {samples:,} samples with {len(subjects)} models")
+    if samples == 0:
+        raise ValueError("The data is empty: pass at least one sample.")
+    return tallies, samples
+
+
+def answer(tallies: Mapping[str, Tally], outputs: Mapping[str, Any], y: Any, baseline: str | None) -> None:
+    """Counts the top classes of one batch."""
+    classes = {name: top_classes(output) for name, output in outputs.items()}
+    reference = None if baseline is None else classes[baseline]
+    for name, tally in tallies.items():
+        found = classes[name]
+        if found is None:
+            tally.why = "the output is not one vector of class scores a sample"
+            continue
+        truth = None if y is None else true_classes(y, np.asarray(outputs[name]).shape)
+        if truth is None:
+            tally.why = "the data holds no labels" if y is None else "the labels are not classes"
+        tally.answer(found, truth, reference)
+
+
+def check_finite(x: Any) -> None:
+    """Refuses inputs on which no figure would mean anything."""
+    for array in map(np.asarray, keras.tree.flatten(x)):
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ValueError("The data holds NaN or infinity: remove those samples first.")
+
+
+def predict(subject: Subject, x: Any) -> Any:
+    """Outputs for one batch; what goes wrong names the subject."""
+    try:
+        return subject.predict(x)
+    except (ValueError, TypeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(f"{subject.name!r} cannot run on this data: {reason}") from error
+
+
+def check_alike(outputs: Mapping[str, Any], baseline: str | None) -> None:
+    """All outputs must have one structure and one shape, or the rows say nothing about each other."""
+    first = baseline if baseline is not None else next(iter(outputs))
+    expected = _shapes(outputs[first])
+    for name, output in outputs.items():
+        if _shapes(output) != expected:
+            shapes = f"{first!r} has {expected}, {name!r} has {_shapes(output)}"
+            raise ValueError(f"All models must have outputs of one shape: {shapes}.")
+
+
+def _shapes(output: Any) -> list[tuple[int, ...]]:
+    return [np.asarray(array).shape[1:] for array in keras.tree.flatten(output)]
+
+
+def top_classes(output: Any) -> np.ndarray | None:
+    """The class of the highest score, -1 where a score is NaN; None for what is not one vector of scores."""
+    if isinstance(output, dict | list | tuple):
+        return None
+    scores = np.asarray(output)
+    if scores.ndim < 2 or scores.shape[-1] < 2:
+        return None
+    return np.where(np.isnan(scores).any(-1), -1, scores.argmax(-1))
+
+
+def true_classes(y: Any, shape: tuple[int, ...]) -> np.ndarray | None:
+    """Labels, whole numbers or one-hot, as classes for scores of a shape; None for what is no class at all.
+
+    Raises:
+        ValueError: For labels of another shape, or outside the classes that the models know.
+    """
+    if isinstance(y, dict | list | tuple):
+        return None
+    labels = np.asarray(y)
+    if labels.shape == shape:
+        one_hot = (labels >= 0).all() and np.allclose(labels.sum(-1), 1, atol=1e-3)
+        return labels.argmax(-1) if one_hot else None
+    if labels.shape == (*shape[:-1], 1):
+        labels = labels[..., 0]
+    if labels.shape != shape[:-1]:
+        raise ValueError(f"Labels of shape {labels.shape} do not fit outputs of shape {shape}.")
+    if not np.array_equal(labels, np.floor(labels)):
+        return None
+    if labels.size and (labels.min() < 0 or labels.max() >= shape[-1]):
+        raise ValueError(
+            f"Labels must be 0 to {shape[-1] - 1}, as the models have {shape[-1]} outputs. "
+            f"Received {labels.min():g} to {labels.max():g}."
+        )
+    return labels.astype("int64")
