@@ -1,0 +1,101 @@
+"""Representative samples from data sets and arrays."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_kd.deployment.serving import Serving
+
+LIMIT = 256
+FEW = 32
+
+
+def batches(data: Any, batch_size: int = 256) -> Iterator[tuple[Any, Any]]:
+    """Go through data batch by batch.
+
+    Args:
+        data: a batched `tf.data.Dataset` of `x`, `(x, y)` or `(x, y, weights)`; or the same as arrays,
+            where `x` may be an array, a dict or a list of arrays, and the tuple a tuple.
+        batch_size: rows a batch, where arrays are given.
+
+    Yields:
+        `(x, y)`, with `y` `None` where there are no labels. Weights are left out.
+    """
+    if isinstance(data, tf.data.Dataset):
+        for element in data.as_numpy_iterator():
+            yield _inputs_and_labels(element)
+        return
+    x, y = _inputs_and_labels(data)
+    rows = {len(array) for array in map(np.asarray, keras.tree.flatten((x, y))) if array.ndim}
+    if len(rows) > 1:
+        raise ValueError(f"Inputs and labels need the same number of rows; received {sorted(rows)}.")
+    for start in range(0, max(rows, default=0), batch_size):
+        yield keras.tree.map_structure(
+            lambda array, start=start: (
+                None if array is None else np.asarray(array)[start : start + batch_size]
+            ),
+            (x, y),
+        )
+
+
+def _inputs_and_labels(element: Any) -> tuple[Any, Any]:
+    if isinstance(element, tuple):
+        return element[0], element[1] if len(element) > 1 else None
+    return element, None
+
+
+def representative_samples(data: Any, serving: Serving, limit: int = LIMIT) -> dict[str, np.ndarray]:
+    """Take the first samples of calibration data and check them.
+
+    Args:
+        data: as for `batches`.
+        serving: the model that the samples are for.
+        limit: samples to take; the ranges hardly change beyond some hundreds.
+
+    Returns:
+        `{input name: (samples, ...)}`.
+
+    Raises:
+        ValueError: if there are no samples, or they do not fit the inputs, or hold NaN or infinity.
+        TypeError: if their type does not fit.
+    """
+    parts: list[dict[str, np.ndarray]] = []
+    rows = 0
+    for x, _ in batches(data):
+        try:
+            parts.append(serving.arrays(x))
+        except (ValueError, TypeError) as error:
+            raise type(error)(f"The calibration data does not fit the model. {error}") from error
+        rows += len(next(iter(parts[-1].values())))
+        if rows >= limit:
+            break
+    if rows == 0:
+        raise ValueError("The calibration data is empty; pass some hundred samples of the training inputs.")
+    samples = {name: _joined(name, [part[name] for part in parts])[:limit] for name in parts[0]}
+    for name, array in samples.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ValueError(
+                f"The calibration data for {name!r} holds NaN or infinity; remove those samples."
+            )
+    if rows < FEW:
+        warnings.warn(
+            f"{rows} calibration samples are few: the ranges may be wrong. Pass {FEW} or more, better hundreds.",
+            UserWarning,
+            stacklevel=4,
+        )
+    return samples
+
+
+def _joined(name: str, parts: list[np.ndarray]) -> np.ndarray:
+    shapes = {part.shape[1:] for part in parts}
+    if len(shapes) > 1:
+        raise ValueError(
+            f"The calibration data for {name!r} changes its shape: {sorted(shapes)}; give all samples one shape."
+        )
+    return np.concatenate(parts)

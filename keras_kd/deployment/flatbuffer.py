@@ -1,0 +1,103 @@
+"""What is inside a `.tflite` file, read without running it."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ai_edge_litert import schema_py_generated as schema
+
+_OPERATORS = {code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
+_FLOATS = (schema.TensorType.FLOAT32, schema.TensorType.FLOAT16, schema.TensorType.FLOAT64)
+# The converter itself leaves weights with fewer elements in float.
+SMALLEST_QUANTIZED_WEIGHT = 1024
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Operators and tensors of a file.
+
+    Args:
+        operators: how often each operator occurs, over all subgraphs.
+        flex_operators: the operators that need the Flex delegate.
+        float_tensors: names of tensors that are computed or stored in float, other than the
+            float inputs and outputs of the file themselves.
+        float_weights: names of stored weights of 1024 elements and more in 32-bit float.
+        has_integer_weights: whether any stored tensor of 8 bits exists.
+    """
+
+    operators: dict[str, int]
+    flex_operators: tuple[str, ...]
+    float_tensors: tuple[str, ...]
+    float_weights: tuple[str, ...]
+    has_integer_weights: bool
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> Contents:
+        """Read a file."""
+        model = schema.Model.GetRootAs(Path(path).read_bytes(), 0)
+        operators: Counter[str] = Counter()
+        float_tensors: list[str] = []
+        weights: list[tuple[str, int, int]] = []
+        for number in range(model.SubgraphsLength()):
+            graph = model.Subgraphs(number)
+            operators.update(_operator(model, graph.Operators(i)) for i in range(graph.OperatorsLength()))
+            float_tensors += _float_tensors(model, graph, is_main=number == 0)
+            weights += _weights(model, graph)
+        float_weights = tuple(
+            name
+            for name, kind, elements in weights
+            if kind == schema.TensorType.FLOAT32 and elements >= SMALLEST_QUANTIZED_WEIGHT
+        )
+        return cls(
+            operators=dict(sorted(operators.items())),
+            flex_operators=tuple(sorted(name for name in operators if name.startswith("Flex"))),
+            float_tensors=tuple(float_tensors),
+            float_weights=float_weights,
+            has_integer_weights=any(kind == schema.TensorType.INT8 for _, kind, _ in weights),
+        )
+
+
+def _operator(model: Any, operator: Any) -> str:
+    code = model.OperatorCodes(operator.OpcodeIndex())
+    # Codes over 127 do not fit the older field, which then holds a placeholder.
+    number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+    if number == schema.BuiltinOperator.CUSTOM:
+        return code.CustomCode().decode()
+    return _OPERATORS.get(number, f"operator {number}")
+
+
+def _float_tensors(model: Any, graph: Any, is_main: bool) -> list[str]:
+    used: set[int] = set()
+    edges: set[int] = set()
+    for i in range(graph.OperatorsLength()):
+        operator = graph.Operators(i)
+        inputs = [operator.Inputs(j) for j in range(operator.InputsLength())]
+        outputs = [operator.Outputs(j) for j in range(operator.OutputsLength())]
+        used.update(inputs + outputs)
+        name = _operator(model, operator)
+        if is_main and name == "QUANTIZE":
+            edges.update(set(inputs) & {graph.Inputs(j) for j in range(graph.InputsLength())})
+        if is_main and name == "DEQUANTIZE":
+            edges.update(set(outputs) & {graph.Outputs(j) for j in range(graph.OutputsLength())})
+    return [
+        graph.Tensors(index).Name().decode()
+        for index in sorted(used - edges - {-1})
+        if graph.Tensors(index).Type() in _FLOATS
+    ]
+
+
+def _weights(model: Any, graph: Any) -> list[tuple[str, int, int]]:
+    weights = []
+    for i in range(graph.TensorsLength()):
+        tensor = graph.Tensors(i)
+        buffer = model.Buffers(tensor.Buffer())
+        if buffer.DataLength() or buffer.Size():
+            elements = 1
+            for axis in range(tensor.ShapeLength()):
+                elements *= tensor.Shape(axis)
+            weights.append((tensor.Name().decode(), tensor.Type(), elements))
+    return weights

@@ -1,0 +1,91 @@
+"""Checks of what is asked of `export`, before any work is done."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import uuid
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from keras_kd.deployment.serving import layers_of
+
+QUANTIZATIONS = (None, "float16", "dynamic", "int8", "int16x8")
+_INTEGER_IO = {"int8": ("int8", "uint8"), "int16x8": ("int16",)}
+
+
+def check_model(model: Any) -> keras.Model:
+    """Return the model to export: the student of a `Distiller`, else the model itself."""
+    student = getattr(model, "student", None)
+    model = student if isinstance(student, keras.Model) else model
+    if not isinstance(model, keras.Model):
+        raise TypeError(
+            f"Expected a keras.Model; received {type(model).__name__}. Load a file with keras.models.load_model."
+        )
+    for layer in layers_of(model):
+        if layer.quantization_mode is not None:
+            raise ValueError(
+                f"{model.name!r} was quantized by Keras ({layer.name!r}: {layer.quantization_mode}); files of "
+                "such models are wrong. Export the model from before model.quantize() with quantization=."
+            )
+        if getattr(layer, "stateful", False) and isinstance(layer, keras.layers.RNN):
+            raise ValueError(
+                f"Layer {layer.name!r} keeps its state between batches, and a file cannot: set stateful=False."
+            )
+    return model
+
+
+def check_path(path: str | os.PathLike[str], overwrite: bool) -> Path:
+    """Check that a `.tflite` file can be written at `path`."""
+    target = Path(path)
+    if target.suffix != ".tflite":
+        raise ValueError(f"The path must end in .tflite; received {str(target)!r}.")
+    if not target.parent.exists():
+        raise FileNotFoundError(f"The folder {str(target.parent)!r} does not exist; create it first.")
+    if target.is_dir():
+        raise IsADirectoryError(f"{str(target)!r} is a folder.")
+    if target.exists() and not overwrite:
+        raise FileExistsError(f"{str(target)!r} exists; pass overwrite=True to replace it.")
+    # Permission bits do not tell whether a folder can be written to; writing does.
+    trial = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+    trial.touch()
+    trial.unlink()
+    return target
+
+
+def check_quantization(quantization: str | None, io: str, calibration: Any) -> None:
+    """Check that quantization, io and calibration fit each other."""
+    if quantization not in QUANTIZATIONS:
+        near = difflib.get_close_matches(str(quantization), [name for name in QUANTIZATIONS if name], n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"Unknown quantization {quantization!r}; expected one of {QUANTIZATIONS}.{hint}")
+    allowed = ("float32", *_INTEGER_IO.get(quantization or "", ()))
+    if io not in allowed:
+        raise ValueError(
+            f"io={io!r} does not go with quantization={quantization!r}; expected one of {allowed}."
+        )
+    if quantization in _INTEGER_IO and calibration is None:
+        raise ValueError(
+            f"quantization={quantization!r} needs calibration=: some hundred samples of the training inputs, "
+            "as a tf.data.Dataset or arrays."
+        )
+
+
+def fixed_batch(model: keras.Model, batch_size: int | None) -> tuple[int | None, list[str]]:
+    """Return the batch to convert with, and what to note about it."""
+    if batch_size is not None:
+        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+            raise ValueError(
+                f"batch_size must be None or a whole number of 1 or more; received {batch_size!r}."
+            )
+        return batch_size, []
+    loops = [
+        layer.name
+        for layer in layers_of(model)
+        if isinstance(layer, keras.layers.RNN) and not getattr(layer, "unroll", False)
+    ]
+    if not loops:
+        return None, []
+    return 1, [f"the batch is fixed at 1 because of the recurrent layer {loops[0]!r}"]

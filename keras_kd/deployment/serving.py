@@ -1,0 +1,202 @@
+"""A Keras model as a SavedModel with named inputs and outputs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_kd.deployment.tensors import Tensor, arrays_by_name
+
+# Stands for axes of any length, the batch apart, in samples that are made up.
+_ANY_LENGTH = 32
+REDUCED = ("float16", "bfloat16")
+
+
+def layers_of(model: keras.Model) -> list[keras.layers.Layer]:
+    """Return the model and every layer in it, however deep, cells of recurrent layers included."""
+    # `model.layers` neither enters nested models nor layers that hold layers; Keras has no public walk.
+    return list(model._flatten_layers())
+
+
+@dataclass(frozen=True)
+class Serving:
+    """How a Keras model is called by name.
+
+    Args:
+        model: the model.
+        structure: its inputs as it takes them: one `Tensor`, or a dict or list of them.
+        batch_size: the fixed batch, or `None`.
+    """
+
+    model: keras.Model
+    structure: Any
+    batch_size: int | None
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """The inputs, in the order in which Keras flattens their structure."""
+        return tuple(keras.tree.flatten(self.structure))
+
+    def arrays(self, x: Any) -> dict[str, np.ndarray]:
+        """Check data against the inputs and return it by name."""
+        if isinstance(x, (dict, list, tuple)):
+            flat = _flat_like(self.structure, x)
+            if flat is not None:
+                x = {tensor.name: value for tensor, value in zip(self.inputs, flat, strict=True)}
+        return arrays_by_name(x, self.inputs)
+
+    def call(self, arrays: dict[str, Any]) -> dict[str, tf.Tensor]:
+        """Call the model for inference on inputs by name; returns its outputs by name."""
+        values = [arrays[tensor.name] for tensor in self.inputs]
+        outputs = self.model(keras.tree.pack_sequence_as(self.structure, values), training=False)
+        return dict(zip(names_of(outputs, "output"), keras.tree.flatten(outputs), strict=True))
+
+    def predict(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Run the model on the CPU on inputs by name, batch after batch."""
+        rows = len(next(iter(arrays.values())))
+        step = self.batch_size or rows
+        parts = []
+        # A GPU may round products of float32 to 10 bits, which no file does.
+        with tf.device("CPU"):
+            for start in range(0, rows, step):
+                picked = np.minimum(np.arange(start, start + step), rows - 1)
+                outputs = self.call({name: tf.constant(a[picked]) for name, a in arrays.items()})
+                parts.append({name: np.asarray(value)[: rows - start] for name, value in outputs.items()})
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write a SavedModel that computes in float32 whatever the model's policy is."""
+        archive = keras.export.ExportArchive()
+        archive.track(self.model)
+        specs = [
+            tf.TensorSpec((self.batch_size, *tensor.shape[1:]), tensor.dtype, name=tensor.name)
+            for tensor in self.inputs
+        ]
+
+        def serve(*values: tf.Tensor) -> dict[str, tf.Tensor]:
+            return self.call(dict(zip([tensor.name for tensor in self.inputs], values, strict=True)))
+
+        with _computing_in_float32(self.model):
+            archive.add_endpoint("serve", serve, input_signature=specs)
+            archive.write_out(os.fspath(folder), verbose=False)
+
+    def made_up(self, rows: int) -> dict[str, np.ndarray]:
+        """Make up valid inputs: numbers in [0, 1), or small whole numbers for indices."""
+        rng = np.random.default_rng(0)
+        vocabularies = [
+            layer.input_dim for layer in layers_of(self.model) if isinstance(layer, keras.layers.Embedding)
+        ]
+        arrays = {}
+        for tensor in self.inputs:
+            shape = (rows, *(size or _ANY_LENGTH for size in tensor.shape[1:]))
+            if tensor.dtype == "uint8":
+                values = rng.integers(0, 256, shape)
+            elif vocabularies or not tensor.dtype.startswith(("float", "bfloat")):
+                values = rng.integers(0, min(vocabularies, default=2), shape)
+            else:
+                values = rng.random(shape)
+            arrays[tensor.name] = values.astype(tensor.dtype)
+        return arrays
+
+
+def serving(model: keras.Model, *, batch_size: int | None = None, inputs: Any = None) -> Serving:
+    """Find out how a model is called.
+
+    Args:
+        model: a built model.
+        batch_size: fixes the batch; `None` leaves it free, unless the model fixes it.
+        inputs: `keras.InputSpec`s in the structure that the model takes, for subclassed models whose
+            inputs are not all float32.
+    """
+    structure = inputs if inputs is not None else _input_structure(model)
+    names = names_of(structure, "input")
+    tensors = [
+        Tensor(_clean(name), tuple(spec.shape), _file_dtype(spec.dtype))
+        for name, spec in zip(names, keras.tree.flatten(structure), strict=True)
+    ]
+    fixed = {tensor.shape[0] for tensor in tensors} - {None}
+    if fixed and batch_size is not None and fixed != {batch_size}:
+        raise ValueError(
+            f"batch_size={batch_size} does not fit: the inputs of {model.name!r} fix the batch at {max(fixed)}."
+        )
+    return Serving(model, keras.tree.pack_sequence_as(structure, tensors), max(fixed, default=batch_size))
+
+
+def names_of(structure: Any, stem: str) -> list[str]:
+    """Name the leaves of a structure: by dict keys, else `stem_0`, `stem_1`, ..."""
+    if not keras.tree.is_nested(structure):
+        return [_given_name(structure, f"{stem}_0")]
+    return [
+        "_".join(str(key) for key in path) if isinstance(path[0], str) else "_".join(map(str, (stem, *path)))
+        for path, _ in keras.tree.flatten_with_path(structure)
+    ]
+
+
+def _given_name(leaf: Any, otherwise: str) -> str:
+    # Keras numbers the inputs that nobody named; such names would change from run to run.
+    name = getattr(leaf, "name", None) if isinstance(leaf, keras.KerasTensor) else None
+    return otherwise if name is None or name.startswith("keras_tensor") else name
+
+
+def _file_dtype(dtype: Any) -> str:
+    name = keras.backend.standardize_dtype(dtype or "float32")
+    return "float32" if name in REDUCED else name
+
+
+def _clean(name: str) -> str:
+    # A slash or a blank in a name of the signature would be changed on the way to the file.
+    return "".join(letter if letter.isalnum() or letter == "_" else "_" for letter in name)
+
+
+def _input_structure(model: keras.Model) -> Any:
+    if isinstance(model, keras.Sequential) and model.built:
+        return model.inputs[0]
+    symbolic = getattr(model, "input", None)  # functional models know; subclassed ones raise AttributeError
+    if symbolic is not None:
+        return symbolic
+    if not model.built:
+        raise ValueError(f"{model.name!r} has not been built: call it once on a batch, or pass inputs=.")
+    config = model.get_build_config() or {}
+    if "input_shape" not in config:
+        takes = sorted(config.get("shapes_dict", {})) or "unknown arguments"
+        raise ValueError(
+            f"Cannot tell the inputs of {model.name!r} (it takes {takes}): give call() one argument, "
+            "an array or a dict or list of arrays, and call the model once; or pass inputs=."
+        )
+    return _shapes_to_specs(config["input_shape"])
+
+
+def _shapes_to_specs(shapes: Any) -> Any:
+    if isinstance(shapes, dict):
+        return {key: _shapes_to_specs(value) for key, value in shapes.items()}
+    if shapes and isinstance(shapes[0], (list, tuple, dict)):
+        return [_shapes_to_specs(value) for value in shapes]
+    return keras.InputSpec(shape=(None, *shapes[1:]), dtype=keras.config.floatx())
+
+
+def _flat_like(structure: Any, x: Any) -> list[Any] | None:
+    try:
+        keras.tree.assert_same_structure(keras.tree.lists_to_tuples(structure), keras.tree.lists_to_tuples(x))
+    except (ValueError, TypeError):
+        return None
+    return keras.tree.flatten(x)
+
+
+@contextlib.contextmanager
+def _computing_in_float32(model: keras.Model) -> Iterator[None]:
+    # TensorFlow Lite has no half precision kernels: the trace must not contain half precision.
+    reduced = [(layer, layer.dtype_policy) for layer in layers_of(model) if layer.compute_dtype in REDUCED]
+    try:
+        for layer, _ in reduced:
+            layer.dtype_policy = keras.DTypePolicy("float32")
+        yield
+    finally:
+        for layer, policy in reduced:
+            layer.dtype_policy = policy

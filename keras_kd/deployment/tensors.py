@@ -1,0 +1,117 @@
+"""Named inputs and outputs, and the check of a user's arrays against them."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from keras_kd.deployment.record import Record
+
+
+@dataclass(frozen=True)
+class Tensor(Record):
+    """One input or output of a model or file.
+
+    Args:
+        name: its name in the signature.
+        shape: with the batch axis first; `None` is an axis of any length.
+        dtype: NumPy's name of the type, such as `"float32"` or `"int8"`.
+        scale: real value of one integer step; 0 where the tensor is not quantized.
+        zero_point: the integer that stands for the real value 0.
+    """
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: str
+    scale: float = 0.0
+    zero_point: int = 0
+
+    def __str__(self) -> str:
+        shape = ", ".join("?" if size is None else str(size) for size in self.shape)
+        scaled = f" scale {self.scale:.4g} zero {self.zero_point}" if self.scale else ""
+        return f"{self.name} ({shape}) {self.dtype}{scaled}"
+
+
+def unknown_name(name: str, known: list[str]) -> str:
+    """Say that a name is unknown, which names there are, and which one may have been meant."""
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"Unknown name {name!r}; expected one of {known}.{hint}"
+
+
+def arrays_by_name(data: Any, tensors: tuple[Tensor, ...]) -> dict[str, np.ndarray]:
+    """Bring arrays, a dict or a list of arrays into `{name: array}` and check them against `tensors`.
+
+    Args:
+        data: one array for one input; a dict by name; a list in the order of `tensors`.
+        tensors: the inputs that are expected.
+
+    Returns:
+        One array a tensor, all with the same number of rows. Integers given for a float
+        input are cast; whole floats given for an integer input are, too.
+
+    Raises:
+        ValueError: for unknown or missing names, wrong shapes, row counts that differ.
+        TypeError: for a type that does not fit.
+    """
+    given = _matched(data, tensors)
+    arrays = {tensor.name: _checked(given[tensor.name], tensor) for tensor in tensors}
+    rows = {name: len(array) for name, array in arrays.items()}
+    if len(set(rows.values())) > 1:
+        raise ValueError(f"All inputs need the same number of rows; received {rows}.")
+    return arrays
+
+
+def _matched(data: Any, tensors: tuple[Tensor, ...]) -> dict[str, Any]:
+    names = [tensor.name for tensor in tensors]
+    if isinstance(data, dict):
+        for name in data:
+            if name not in names:
+                raise ValueError(unknown_name(name, names))
+        missing = [name for name in names if name not in data]
+        if missing:
+            raise ValueError(f"Missing input {missing[0]!r}; expected {names}, received {sorted(data)}.")
+        return data
+    if isinstance(data, (list, tuple)) and (len(names) > 1 or (len(data) == 1 and np.ndim(data[0]) > 0)):
+        if len(names) > 1 and names != [f"input_{i}" for i in range(len(names))]:
+            raise TypeError(f"These inputs go by name: pass a dict with the keys {names}, not a list.")
+        if len(data) != len(names):
+            raise ValueError(f"Expected {len(names)} arrays for {names}; received {len(data)}.")
+        return dict(zip(names, data, strict=True))
+    if len(names) > 1:
+        raise TypeError(
+            f"Expected arrays for {len(names)} inputs {names}; received one {type(data).__name__}."
+        )
+    return {names[0]: data}
+
+
+def _checked(value: Any, tensor: Tensor) -> np.ndarray:
+    array = np.asarray(value)
+    _check_dtype(array, tensor)
+    fits = array.ndim == len(tensor.shape) and all(
+        want is None or want == got for want, got in zip(tensor.shape[1:], array.shape[1:], strict=True)
+    )
+    if not fits:
+        hint = ""
+        if array.ndim == len(tensor.shape) - 1:
+            hint = " Add a batch axis: x[None]."
+        expected = ("rows", *("any" if size is None else size for size in tensor.shape[1:]))
+        expected_text = "(" + ", ".join(map(str, expected)) + ")"
+        raise ValueError(
+            f"Input {tensor.name!r} needs shape {expected_text}; received shape {array.shape}.{hint}"
+        )
+    return array if tensor.scale else array.astype(tensor.dtype, copy=False)
+
+
+def _check_dtype(array: np.ndarray, tensor: Tensor) -> None:
+    # bfloat16 and its kin come from ml_dtypes, whose kind is "V".
+    if array.dtype.kind not in "biufV" or array.dtype.names:
+        raise TypeError(f"Input {tensor.name!r} needs numbers ({tensor.dtype}); received {array.dtype}.")
+    wants_whole = np.dtype(tensor.dtype).kind in "biu" and not tensor.scale
+    if not wants_whole or array.dtype.kind in "biu" or array.size == 0:
+        return
+    if not np.array_equal(array, np.floor(array)):
+        raise TypeError(f"Input {tensor.name!r} takes {tensor.dtype}; received {array.dtype} with fractions.")

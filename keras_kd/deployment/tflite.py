@@ -1,0 +1,312 @@
+"""From a Keras model to a `.tflite` file that was run and compared before it was written."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import tempfile
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_kd.deployment.calibration import representative_samples
+from keras_kd.deployment.comparison import disagreement
+from keras_kd.deployment.converter import ConverterCrashed, converter
+from keras_kd.deployment.flatbuffer import Contents
+from keras_kd.deployment.litemodel import LiteModel
+from keras_kd.deployment.record import Record
+from keras_kd.deployment.request import check_model, check_path, check_quantization, fixed_batch
+from keras_kd.deployment.serving import REDUCED, Serving, layers_of, serving
+from keras_kd.deployment.tensors import Tensor
+
+COMPARED = 16
+
+
+@dataclass(frozen=True)
+class Exported(Record):
+    """A file that `export` wrote.
+
+    Args:
+        path: where it is.
+        bytes: its size.
+        gzip_bytes: its size after gzip, which is what a download costs.
+        quantization: `None`, `"float16"`, `"dynamic"`, `"int8"` or `"int16x8"`.
+        inputs: its inputs (name, shape, dtype, scale, zero point).
+        outputs: its outputs, likewise.
+        operators: how often each operator occurs.
+        needs_flex: whether it needs the Flex delegate, which Python cannot run.
+        float_tensors: what was left in float although integers were asked for.
+        max_error: largest |file - Keras| over `compared` samples; `None` if it could not be run.
+        compared: the samples that were run for it.
+        batch_size: the fixed batch, or `None` where the batch is free.
+        notes: what else there is to know.
+    """
+
+    path: Path
+    bytes: int
+    gzip_bytes: int
+    quantization: str | None
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    operators: dict[str, int]
+    needs_flex: bool
+    float_tensors: tuple[str, ...]
+    max_error: float | None
+    compared: int
+    batch_size: int | None
+    notes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        operators = ", ".join(f"{name} {count}" for name, count in self.operators.items())
+        error = "not run" if self.max_error is None else f"{self.max_error:.3g} on {self.compared} samples"
+        rows = [
+            ("file", str(self.path)),
+            ("quantization", self.quantization or "none (float32)"),
+            ("size", f"{self.bytes:,} bytes, {self.gzip_bytes:,} after gzip"),
+            ("batch", "free" if self.batch_size is None else f"fixed at {self.batch_size}"),
+            *(("input", str(tensor)) for tensor in self.inputs),
+            *(("output", str(tensor)) for tensor in self.outputs),
+            ("operators", operators),
+            ("max |error|", error),
+        ]
+        if self.float_tensors:
+            shown = ", ".join(self.float_tensors[:3]) + (", ..." if len(self.float_tensors) > 3 else "")
+            rows.append(("left in float", f"{len(self.float_tensors)} tensors: {shown}"))
+        rows += [("note", note) for note in self.notes]
+        return "\n".join(f"{label:<14}{text}" for label, text in rows)
+
+
+def export(
+    model: keras.Model,
+    path: str | os.PathLike[str],
+    *,
+    quantization: str | None = None,
+    calibration: Any = None,
+    io: str = "float32",
+    batch_size: int | None = None,
+    overwrite: bool = False,
+    allow_flex: bool = False,
+    inputs: Any = None,
+) -> Exported:
+    """Write a model as a `.tflite` file, after it was loaded, run and compared with Keras.
+
+    The conversion runs in a child process, so that a crash of the converter is an error here and
+    not the end of the program. The file appears at `path` whole and checked, or not at all.
+
+    The file must agree with Keras on up to 16 samples, of the calibration data where it is given, else
+    made up: the largest error may be 0.001 of the largest output in float32 and 0.05 in float16
+    (and for models that compute in half precision). The error of integer files is reported in
+    `max_error`; it is refused if it is as large as the outputs themselves.
+
+    Args:
+        model: a built `keras.Model`; of a `Distiller`, the student is exported.
+        path: the file to write; it ends in `.tflite`, in a folder that exists.
+        quantization: `None` (float32), `"float16"` (weights of half the size), `"dynamic"` (weights
+            in 8 bits), `"int8"` (weights and activations), `"int16x8"` (activations in 16 bits).
+        calibration: inputs that look like real ones: a batched `tf.data.Dataset`, an array, a dict or
+            list of arrays, or a tuple `(x, y)`. Needed for `"int8"` and `"int16x8"`; the first 256
+            samples are used.
+        io: type of float inputs and outputs in the file: `"float32"`; `"int8"` or `"uint8"` for an
+            `"int8"` file; `"int16"` for an `"int16x8"` file.
+        batch_size: fixes the batch. `None` leaves it free, except for models with recurrent layers,
+            which only convert with a fixed batch: they get a batch of 1.
+        overwrite: replace a file that exists.
+        allow_flex: accept operators that TensorFlow Lite lacks. Such a file needs the Flex delegate and
+            cannot be run, and so not be checked, from Python.
+        inputs: `keras.InputSpec`s in the structure that the model takes, for subclassed models with inputs
+            that are not float32.
+
+    Returns:
+        What was written.
+
+    Raises:
+        ValueError: for arguments that do not fit each other or the model, a model that the converter
+            cannot convert, or a file that disagrees with Keras.
+        TypeError: if `model` is not a `keras.Model`.
+        FileNotFoundError: if the folder does not exist.
+        FileExistsError: if the file exists and `overwrite` is false.
+
+    Example:
+        >>> import keras, numpy as np, tempfile
+        >>> from keras_kd.deployment.tflite import export
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+        >>> samples = np.random.default_rng(0).normal(size=(64, 4))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     exported = export(model, f"{folder}/m.tflite", quantization="int8", calibration=samples)
+        >>> exported.operators
+        {'DEQUANTIZE': 1, 'FULLY_CONNECTED': 1, 'QUANTIZE': 1}
+        >>> exported.max_error < 0.1
+        True
+    """
+    model = check_model(model)
+    target = check_path(path, overwrite)
+    check_quantization(quantization, io, calibration)
+    converter.start()  # TensorFlow loads in the child while the model is traced here
+    batch, notes = fixed_batch(model, batch_size)
+    served = serving(model, batch_size=batch, inputs=inputs)
+    if calibration is None:
+        samples = served.made_up(COMPARED)
+    else:
+        samples = representative_samples(calibration, served)
+    expected = _keras_outputs(served, {name: array[:COMPARED] for name, array in samples.items()})
+    request = {
+        "quantization": quantization,
+        "io": io,
+        "batch_size": served.batch_size,
+        "allow_flex": allow_flex,
+        "compared": COMPARED,
+    }
+    with tempfile.TemporaryDirectory(prefix="keras_kd_") as folder:
+        file, actual = _converted(served, samples, request, Path(folder))
+        exported = _described(file, target, served, expected, actual, request, notes)
+        _put(file, target, overwrite)
+    return exported
+
+
+def _keras_outputs(served: Serving, samples: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    try:
+        outputs = served.predict(samples)
+    except Exception as error:  # a model may raise anything
+        shapes = {name: array.shape for name, array in samples.items()}
+        raise ValueError(
+            f"{served.model.name!r} cannot be run on samples of shape {shapes}: {_one_line(error)}"
+        ) from error
+    for name, array in outputs.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ValueError(
+                f"Output {name!r} of {served.model.name!r} holds NaN or infinity in Keras already: "
+                "check the weights, or pass calibration= with real samples."
+            )
+    return outputs
+
+
+def _converted(
+    served: Serving, samples: dict[str, np.ndarray], request: dict[str, Any], folder: Path
+) -> tuple[Path, dict[str, np.ndarray] | None]:
+    names = ("saved_model", "samples.npz", "model.tflite", "outputs.npz")
+    saved_model, stored, file, outputs = (folder / name for name in names)
+    try:
+        served.save(saved_model)
+    except Exception as error:  # tracing runs the model's own code
+        raise ValueError(
+            f"{served.model.name!r} cannot be saved for inference: {_one_line(error)}"
+        ) from error
+    np.savez(stored, **samples)  # type: ignore[arg-type]
+    paths = {"saved_model": saved_model, "samples": stored, "file": file, "outputs": outputs}
+    try:
+        answer = converter.convert(request | {key: str(value) for key, value in paths.items()})
+    except ConverterCrashed as crash:
+        answer = {"failed": "crash", "reason": str(crash)}
+    if "failed" in answer:
+        raise ValueError(_failure(served.model, request, answer))
+    if not answer["ran"]:
+        return file, None
+    with np.load(outputs) as loaded:
+        return file, dict(loaded)
+
+
+def _failure(model: keras.Model, request: dict[str, Any], answer: dict[str, str]) -> str:
+    kind = request["quantization"] or "float32"
+    said = {
+        "convert": f"The converter cannot make a {kind} file of {model.name!r}",
+        "run": f"The {kind} file of {model.name!r} converts and then fails to run",
+        "crash": f"The converter crashed while it made a {kind} file of {model.name!r}",
+    }[answer["failed"]]
+    return f"{said}: {answer['reason'].rstrip('.')}. {_advice(kind, answer)}"
+
+
+def _advice(kind: str, answer: dict[str, str]) -> str:
+    if "TensorFlow Lite does not have" in answer["reason"]:
+        return "Replace the layers that use them; allow_flex=True writes a file that Python cannot run."
+    if "SIGKILL" in answer["reason"]:
+        return "Something ended the process, perhaps for want of memory; try again with more of it."
+    if kind in ("int8", "int16x8"):
+        return "Try quantization='dynamic' or 'float16'; recurrent layers need unroll=True for integers."
+    if kind != "float32":
+        return "Try quantization=None."
+    return "No file was written."
+
+
+def _described(
+    file: Path,
+    target: Path,
+    served: Serving,
+    expected: dict[str, np.ndarray],
+    actual: dict[str, np.ndarray] | None,
+    request: dict[str, Any],
+    notes: list[str],
+) -> Exported:
+    contents = Contents.read(file)
+    quantization = request["quantization"]
+    notes = [*notes, *_weight_notes(contents, quantization)]
+    reduced = any(layer.compute_dtype in REDUCED for layer in layers_of(served.model))
+    if reduced:
+        notes.append("the Keras model computes in half precision, the file in float32")
+    max_error, fault, tensors = None, None, ((), ())
+    if actual is None:
+        notes.append(
+            f"needs the Flex delegate for {', '.join(contents.flex_operators)}; not run, not verified"
+        )
+    else:
+        bound = "float16" if reduced and quantization is None else quantization
+        max_error, fault = disagreement(expected, actual, bound)
+        lite = LiteModel(file)
+        tensors = (lite.inputs, lite.outputs)
+        fault = fault or _io_fault(served, lite, expected, request["io"])
+    if fault:
+        raise ValueError(f"The {quantization or 'float32'} file of {served.model.name!r} is wrong: {fault}.")
+    content = file.read_bytes()
+    return Exported(
+        path=target,
+        bytes=len(content),
+        gzip_bytes=len(gzip.compress(content, mtime=0)),
+        quantization=quantization,
+        inputs=tensors[0],
+        outputs=tensors[1],
+        operators=contents.operators,
+        needs_flex=bool(contents.flex_operators),
+        float_tensors=contents.float_tensors if quantization in ("int8", "int16x8") else (),
+        max_error=max_error,
+        compared=0 if actual is None else len(next(iter(expected.values()))),
+        batch_size=served.batch_size,
+        notes=tuple(notes),
+    )
+
+
+def _weight_notes(contents: Contents, quantization: str | None) -> list[str]:
+    if quantization != "dynamic":
+        return []
+    if not contents.has_integer_weights:
+        return ["nothing was quantized: the converter leaves small weights and some operators in float"]
+    if contents.float_weights:
+        return [f"weights left in float: {', '.join(contents.float_weights)}"]
+    return []
+
+
+def _io_fault(served: Serving, lite: LiteModel, expected: dict[str, np.ndarray], io: str) -> str | None:
+    real = {tensor.name for tensor in served.inputs if tensor.dtype.startswith("float")}
+    for tensor in lite.inputs:
+        if tensor.name in real and tensor.dtype != io:
+            return f"io={io!r} was asked for, and input {tensor.name!r} is {tensor.dtype}"
+    for tensor in lite.outputs:
+        if expected[tensor.name].dtype.kind in "fV" and tensor.dtype != io:
+            return f"io={io!r} was asked for, and output {tensor.name!r} is {tensor.dtype}"
+    return None
+
+
+def _put(file: Path, target: Path, overwrite: bool) -> None:
+    beside = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+    try:
+        beside.write_bytes(file.read_bytes())
+        check_path(target, overwrite)  # it may have appeared meanwhile
+        os.replace(beside, target)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:400] or type(error).__name__

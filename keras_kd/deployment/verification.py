@@ -1,0 +1,239 @@
+"""Does the file say what the model says?"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_kd.deployment.calibration import batches
+from keras_kd.deployment.litemodel import LiteModel
+from keras_kd.deployment.record import Record
+from keras_kd.deployment.request import check_model
+from keras_kd.deployment.serving import Serving, serving
+from keras_kd.deployment.tensors import unknown_name
+
+
+@dataclass(frozen=True)
+class OutputVerification(Record):
+    """The figures of one output; see `Verification`."""
+
+    name: str
+    max_error: float
+    mean_error: float
+    agreement: float | None
+    keras_accuracy: float | None
+    file_accuracy: float | None
+
+
+@dataclass(frozen=True)
+class Verification(Record):
+    """What `verify` measured.
+
+    Args:
+        path: the file.
+        samples: how many samples both ran on.
+        max_error: largest |file - Keras| over all outputs.
+        mean_error: mean |file - Keras| over all outputs.
+        agreement: share of predictions (0 to 1) where both name the same class; `None` where the model has
+            several outputs or does not classify.
+        keras_accuracy: accuracy of the Keras model, 0 to 1; `None` without labels.
+        file_accuracy: accuracy of the file, likewise.
+        outputs: the same figures for each output.
+        notes: what was not measured, and why.
+    """
+
+    path: Path
+    samples: int
+    max_error: float
+    mean_error: float
+    agreement: float | None
+    keras_accuracy: float | None
+    file_accuracy: float | None
+    outputs: tuple[OutputVerification, ...]
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        lines = [f"{self.path} against Keras on {self.samples:,} samples"]
+        lines.append(
+            f"{'output':<16}{'max |error|':>12}{'mean |error|':>13}{'agreement':>11}{'Keras':>9}{'file':>9}"
+        )
+        for output in self.outputs:
+            shares = (output.agreement, output.keras_accuracy, output.file_accuracy)
+            cells = ["-" if share is None else f"{share:.2%}" for share in shares]
+            lines.append(
+                f"{output.name:<16}{output.max_error:>12.3g}{output.mean_error:>13.3g}"
+                f"{cells[0]:>11}{cells[1]:>9}{cells[2]:>9}"
+            )
+        return "\n".join(lines + [f"note: {note}" for note in self.notes])
+
+
+@dataclass
+class _Tally:
+    """Running sums for one output."""
+
+    max_error: float = 0.0
+    error_sum: float = 0.0
+    elements: int = 0
+    predictions: int = 0
+    agreed: int = 0
+    labelled: int = 0
+    keras_right: int = 0
+    file_right: int = 0
+    notes: set[str] = field(default_factory=set)
+
+    def add(self, wanted: np.ndarray, found: np.ndarray, labels: Any) -> None:
+        error = np.abs(found.astype("float64") - wanted.astype("float64"))
+        # np.maximum keeps NaN, which must not look like agreement.
+        self.max_error = float(np.maximum(self.max_error, error.max(initial=0.0)))
+        self.error_sum += float(error.sum())
+        self.elements += error.size
+        classes = _classes(labels, wanted)
+        if wanted.ndim < 2 or wanted.shape[-1] < 2 or not np.issubdtype(wanted.dtype, np.floating):
+            self.notes.add("no agreement: the output is not one score a class")
+        elif labels is not None and classes is None:
+            self.notes.add("no agreement and no accuracy: the labels are not classes of this output")
+        else:
+            self._count(wanted.argmax(-1), found.argmax(-1), classes)
+            if labels is None:
+                self.notes.add("no accuracy: the data has no labels")
+
+    def _count(self, keras_says: np.ndarray, file_says: np.ndarray, classes: np.ndarray | None) -> None:
+        self.predictions += keras_says.size
+        self.agreed += int((keras_says == file_says).sum())
+        if classes is not None:
+            self.labelled += classes.size
+            self.keras_right += int((keras_says == classes).sum())
+            self.file_right += int((file_says == classes).sum())
+
+    def result(self, name: str) -> OutputVerification:
+        return OutputVerification(
+            name=name,
+            max_error=self.max_error,
+            mean_error=self.error_sum / max(1, self.elements),
+            agreement=self.agreed / self.predictions if self.predictions else None,
+            keras_accuracy=self.keras_right / self.labelled if self.labelled else None,
+            file_accuracy=self.file_right / self.labelled if self.labelled else None,
+        )
+
+
+def verify(
+    model: keras.Model, path: str | os.PathLike[str], data: Any, *, inputs: Any = None
+) -> Verification:
+    """Run a model and its file on the same data and compare what they say.
+
+    Args:
+        model: the Keras model that was exported; of a `Distiller`, the student is compared.
+        path: the `.tflite` file.
+        data: a batched `tf.data.Dataset` of `x`, `(x, y)` or `(x, y, weights)`, or arrays `x` or `(x, y)`.
+            Labels are class numbers or one-hot rows; for several outputs, a dict or list of them.
+        inputs: as in `export`.
+
+    Raises:
+        ValueError: if there is no data, or it does not fit the model, or the file is not of this model.
+        FileNotFoundError: if there is no file.
+
+    Example:
+        >>> import keras, numpy as np, tempfile
+        >>> from keras_kd.deployment.tflite import export
+        >>> from keras_kd.deployment.verification import verify
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+        >>> x, y = np.random.default_rng(0).normal(size=(50, 4)), np.arange(50) % 2
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     exported = export(model, f"{folder}/m.tflite")
+        ...     checked = verify(model, exported.path, (x, y))
+        >>> checked.samples, checked.agreement, checked.max_error < 1e-4
+        (50, 1.0, True)
+    """
+    model = check_model(model)
+    lite = LiteModel(path)
+    served = serving(model, inputs=inputs)
+    # Recorded here and not by model.predict, which would change how the user's model is compiled.
+    run = tf.function(served.call, reduce_retracing=True)
+    tallies: dict[str, _Tally] = {}
+    samples = 0
+    for x, y in batches(data):
+        arrays = served.arrays(x)
+        rows = len(next(iter(arrays.values())))
+        wanted = _keras_batch(served, run, arrays)
+        found = lite.predict_by_name(arrays)
+        _check_same(wanted, found, lite)
+        labels = _labels_by_name(y, wanted)
+        for name, array in wanted.items():
+            tallies.setdefault(name, _Tally()).add(array, found[name], labels.get(name))
+        samples += rows
+    if samples == 0:
+        raise ValueError("The data is empty; pass a batched tf.data.Dataset or arrays with some samples.")
+    return _result(Path(path), samples, tallies)
+
+
+def _keras_batch(served: Serving, run: Any, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    if served.batch_size is not None:
+        return served.predict(arrays)
+    outputs = run({name: tf.constant(array) for name, array in arrays.items()})
+    return {name: np.asarray(value) for name, value in outputs.items()}
+
+
+def _check_same(wanted: dict[str, np.ndarray], found: dict[str, np.ndarray], lite: LiteModel) -> None:
+    shapes = {name: array.shape for name, array in wanted.items()}
+    received = {name: array.shape for name, array in found.items()}
+    if shapes != received:
+        raise ValueError(
+            f"{str(lite.path)!r} is not a file of this model: expected outputs {shapes}, received {received}."
+        )
+
+
+def _labels_by_name(labels: Any, outputs: dict[str, np.ndarray]) -> dict[str, Any]:
+    names = list(outputs)
+    if isinstance(labels, dict):
+        for name in labels:
+            if name not in outputs:
+                raise ValueError(f"Labels: {unknown_name(name, names)}")
+        return labels
+    if isinstance(labels, (list, tuple)) and len(labels) == len(names) and len(names) > 1:
+        return dict(zip(names, labels, strict=True))
+    return {names[0]: labels} if len(names) == 1 else {}
+
+
+def _classes(labels: Any, outputs: np.ndarray) -> np.ndarray | None:
+    """Return class numbers in the shape of `outputs` without its last axis, or `None`."""
+    if labels is None or outputs.ndim < 2:
+        return None
+    labels = np.asarray(labels)
+    if labels.shape == outputs.shape and outputs.shape[-1] > 1:
+        one_hot = np.isin(labels, (0, 1)).all() and (labels.sum(-1) == 1).all()
+        return labels.argmax(-1) if one_hot else None
+    if labels.shape == (*outputs.shape[:-1], 1):
+        labels = labels[..., 0]
+    if labels.shape != outputs.shape[:-1]:
+        raise ValueError(
+            f"Labels of shape {labels.shape} do not fit outputs of shape {outputs.shape}: expected class numbers "
+            f"{outputs.shape[:-1]} or one-hot rows {outputs.shape}."
+        )
+    whole = np.array_equal(labels, np.floor(labels))
+    return labels.astype("int64") if whole else None
+
+
+def _result(path: Path, samples: int, tallies: dict[str, _Tally]) -> Verification:
+    outputs = tuple(tally.result(name) for name, tally in tallies.items())
+    elements = sum(tally.elements for tally in tallies.values())
+    one = outputs[0] if len(outputs) == 1 else None
+    notes = [
+        note if one else f"{name}: {note}" for name, tally in tallies.items() for note in sorted(tally.notes)
+    ]
+    return Verification(
+        path=path,
+        samples=samples,
+        max_error=float(np.max([output.max_error for output in outputs])),
+        mean_error=sum(tally.error_sum for tally in tallies.values()) / max(1, elements),
+        agreement=one.agreement if one else None,
+        keras_accuracy=one.keras_accuracy if one else None,
+        file_accuracy=one.file_accuracy if one else None,
+        outputs=outputs,
+        notes=tuple(notes),
+    )
