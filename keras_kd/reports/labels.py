@@ -8,7 +8,7 @@ from keras_kd.reports.axes import BOTTOM, FONT, HEIGHT, LEFT, RIGHT, TOP, WIDTH
 
 LONGEST = 22
 _ROUNDS = 4
-_DISTANCES = (9, 15, 22, 30, 40, 52, 66, 82, 100, 120)
+_DISTANCES = (9, 15, 22, 30, 40, 52, 66, 82, 100, 120, 145)
 # East first, then west: a name beside its point reads best.
 _ANGLES = (0, 180, 270, 90, 315, 45, 225, 135, 337, 23, 203, 157, 292, 68, 248, 112)
 
@@ -51,10 +51,14 @@ def place(points: Sequence[tuple[float, float]], names: Sequence[str]) -> list[B
         for i, point in enumerate(points):
             names_there = [box for other, box in placed.items() if other != i]
             strangers = [marker for marker, other in zip(markers, points, strict=True) if other != point]
-            costs = [
-                distance + _cost(box, point, names_there, markers, strangers) for box, distance in choices[i]
-            ]
-            placed[i] = choices[i][costs.index(min(costs))][0]
+            best = math.inf
+            for box, distance in choices[i]:
+                # Candidates come nearest first: none of the rest can be better.
+                if distance >= best:
+                    break
+                cost = distance + _cost(box, point, names_there, markers, strangers)
+                if cost < best:
+                    best, placed[i] = cost, box
     return [placed[i] for i in range(len(points))]
 
 
@@ -69,7 +73,7 @@ def _candidates(point: tuple[float, float], name: str) -> list[tuple[Box, float]
             y = point[1] + down * (distance + height / 2)
             box = Box(x - width / 2, y - height / 2, x + width / 2, y + height / 2)
             boxes.append((box, distance + 0.3 * rank))
-    return boxes
+    return sorted(boxes, key=lambda pair: pair[1])
 
 
 def _cost(

@@ -38,12 +38,12 @@ thead th {
 th.text, td.text { text-align: left; }
 tbody th {
   font-weight: 600; position: sticky; left: 0; background: var(--paper); max-width: 15rem; overflow: hidden;
-  text-overflow: ellipsis;
+  text-overflow: ellipsis; padding-left: 1.7rem; text-indent: -1.2rem;
 }
 thead th:first-child { position: sticky; left: 0; }
 td.best { background: var(--good); font-weight: 600; }
 tr.baseline th::after {
-  content: "baseline"; display: block; margin-left: 1.2rem; font-size: .72rem; font-weight: 400;
+  content: "baseline"; display: block; text-indent: 0; font-size: .72rem; font-weight: 400;
   color: var(--soft);
 }
 .swatch {
@@ -83,7 +83,7 @@ code { font: .9em ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
   dl { grid-template-columns: 1fr; gap: 0; }
   dd { margin-bottom: .6rem; }
   table { font-size: .86rem; }
-  tbody th { max-width: 8.5rem; white-space: normal; }
+  tbody th { max-width: 8.5rem; white-space: normal; overflow-wrap: anywhere; }
   figure { padding: .6rem .2rem .5rem; }
   figcaption { padding: 0 .5rem; }
 }

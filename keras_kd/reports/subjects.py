@@ -8,22 +8,35 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
+import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
 from keras_kd.deployment.litemodel import LiteModel
+from keras_kd.deployment.serving import serving
 
 BASELINE = "baseline"
 
 
 @dataclass(frozen=True)
 class Subject:
-    """One model or file under comparison; `model` or `path` is set, never both."""
+    """One model or file under comparison.
+
+    Args:
+        name: Its row.
+        kind: As in `Row`.
+        predict: Batch of inputs -> output name -> array.
+        model: The Keras model, None for a file.
+        path: The file, None for a Keras model.
+        batch_size: The batch if it is fixed.
+    """
 
     name: str
     kind: str
-    predict: Callable[[Any], Any]
+    predict: Callable[[Any], dict[str, np.ndarray]]
     model: keras.Model | None = None
     path: Path | None = None
+    batch_size: int | None = None
 
 
 def subjects(models: Mapping[str, Any], baseline: Any) -> tuple[list[Subject], str | None]:
@@ -69,9 +82,18 @@ def open_subject(name: str, value: Any) -> Subject:
         raise TypeError(f"{name!r} must be a keras.Model or the path of a .tflite file. Received: {value!r}")
     student = getattr(value, "student", None)
     model = student if isinstance(student, keras.Model) else value
-    if not model.built:
-        raise ValueError(f"{name!r} has no weights yet: call it once on data, or give it an Input.")
-    return Subject(name, "keras", model.predict_on_batch, model=model)
+    served = serving(model)
+    # Recorded here and not by model.predict, which would change how the user's model is compiled.
+    run = tf.function(served.call, reduce_retracing=True)
+
+    def predict(x: Any) -> dict[str, np.ndarray]:
+        arrays = served.arrays(x)
+        if served.batch_size is not None:
+            return served.predict(arrays)
+        outputs = run({key: tf.constant(array) for key, array in arrays.items()})
+        return {key: np.asarray(output) for key, output in outputs.items()}
+
+    return Subject(name, "keras", predict, model=model, batch_size=served.batch_size)
 
 
 def _open_file(name: str, path: Path) -> Subject:
@@ -82,7 +104,7 @@ def _open_file(name: str, path: Path) -> Subject:
     if path.suffix != ".tflite":
         raise ValueError(f"{name!r} must be a .tflite or a .keras file. Received: {str(path)!r}")
     lite = LiteModel(path)
-    return Subject(name, file_kind(path), lite.predict, path=path)
+    return Subject(name, file_kind(path), lite.predict_by_name, path=path, batch_size=lite.batch_size)
 
 
 def file_kind(path: Path) -> str:

@@ -22,7 +22,7 @@ def _kib(value: float) -> str:
 
 
 def _ms(value: float) -> str:
-    return f"{value:.3f}"
+    return f"{value:.3f}" if value >= 0.1 else f"{value:.4f}"
 
 
 def _times(value: float) -> str:

@@ -8,6 +8,8 @@ import numpy as np
 
 from keras_kd.reports.subjects import Subject
 
+Outputs = Mapping[str, np.ndarray]
+
 
 class Tally:
     """What one subject answered so far; `why` says what keeps its answers from being counted."""
@@ -41,10 +43,9 @@ class Tally:
             self.agreed += int(((classes == reference) & (classes >= 0)).sum())
             self.compared += classes.size
 
-    def differ(self, output: Any, source: Any) -> None:
+    def differ(self, output: Outputs, source: Outputs) -> None:
         """Keeps the largest absolute difference seen; NaN once a difference is NaN."""
-        pairs = zip(keras.tree.flatten(output), keras.tree.flatten(source), strict=True)
-        worst = [np.max(np.abs(np.asarray(a, "float64") - np.asarray(b, "float64"))) for a, b in pairs]
+        worst = [np.abs(a.astype("float64") - b.astype("float64")).max() for a, b in paired(output, source)]
         self.max_error = float(np.max([*worst, self.max_error or 0.0]))
 
 
@@ -83,7 +84,9 @@ def count(
     return tallies, samples
 
 
-def answer(tallies: Mapping[str, Tally], outputs: Mapping[str, Any], y: Any, baseline: str | None) -> None:
+def answer(
+    tallies: Mapping[str, Tally], outputs: Mapping[str, Outputs], y: Any, baseline: str | None
+) -> None:
     """Counts the top classes of one batch."""
     classes = {name: top_classes(output) for name, output in outputs.items()}
     reference = None if baseline is None else classes[baseline]
@@ -92,7 +95,7 @@ def answer(tallies: Mapping[str, Tally], outputs: Mapping[str, Any], y: Any, bas
         if found is None:
             tally.why = "the output is not one vector of class scores a sample"
             continue
-        truth = None if y is None else true_classes(y, np.asarray(outputs[name]).shape)
+        truth = None if y is None else true_classes(y, next(iter(outputs[name].values())).shape)
         if truth is None:
             tally.why = "the data holds no labels" if y is None else "the labels are not classes"
         tally.answer(found, truth, reference)
@@ -105,7 +108,7 @@ def check_finite(x: Any) -> None:
             raise ValueError("The data holds NaN or infinity: remove those samples first.")
 
 
-def predict(subject: Subject, x: Any) -> Any:
+def predict(subject: Subject, x: Any) -> Outputs:
     """Outputs for one batch; what goes wrong names the subject."""
     try:
         return subject.predict(x)
@@ -114,26 +117,31 @@ def predict(subject: Subject, x: Any) -> Any:
         raise ValueError(f"{subject.name!r} cannot run on this data: {reason}") from error
 
 
-def check_alike(outputs: Mapping[str, Any], baseline: str | None) -> None:
-    """All outputs must have one structure and one shape, or the rows say nothing about each other."""
+def check_alike(outputs: Mapping[str, Outputs], baseline: str | None) -> None:
+    """Refuses outputs of different shapes: such rows would say nothing about each other."""
     first = baseline if baseline is not None else next(iter(outputs))
-    expected = _shapes(outputs[first])
     for name, output in outputs.items():
-        if _shapes(output) != expected:
-            shapes = f"{first!r} has {expected}, {name!r} has {_shapes(output)}"
+        alike = len(output) == len(outputs[first])
+        if not alike or any(a.shape != b.shape for a, b in paired(output, outputs[first])):
+            shapes = f"{first!r} has {_shapes(outputs[first])}, {name!r} has {_shapes(output)}"
             raise ValueError(f"All models must have outputs of one shape: {shapes}.")
 
 
-def _shapes(output: Any) -> list[tuple[int, ...]]:
-    return [np.asarray(array).shape[1:] for array in keras.tree.flatten(output)]
+def _shapes(output: Outputs) -> list[tuple[int, ...]]:
+    return [array.shape[1:] for array in output.values()]
 
 
-def top_classes(output: Any) -> np.ndarray | None:
+def paired(output: Outputs, other: Outputs) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The arrays of two models side by side: by name, or in order where the names differ."""
+    if output.keys() == other.keys():
+        return [(array, other[name]) for name, array in output.items()]
+    return list(zip(output.values(), other.values(), strict=True))
+
+
+def top_classes(output: Outputs) -> np.ndarray | None:
     """The class of the highest score, -1 where a score is NaN; None for what is not one vector of scores."""
-    if isinstance(output, dict | list | tuple):
-        return None
-    scores = np.asarray(output)
-    if scores.ndim < 2 or scores.shape[-1] < 2:
+    scores = next(iter(output.values()))
+    if len(output) > 1 or scores.ndim < 2 or scores.shape[-1] < 2 or scores.dtype.kind != "f":
         return None
     return np.where(np.isnan(scores).any(-1), -1, scores.argmax(-1))
 

@@ -1,0 +1,257 @@
+"""compare(): models and files side by side, all measured on the same data."""
+
+import gzip
+import statistics
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from keras_kd.deployment.benchmark import Benchmark, benchmark_many
+from keras_kd.deployment.calibration import batches
+from keras_kd.deployment.tflite import export
+from keras_kd.reports.report import Report
+from keras_kd.reports.rows import Meta, NotMeasured, Row
+from keras_kd.reports.subjects import Subject, near, subjects
+from keras_kd.reports.tally import Tally, count
+
+_PACKAGES = ("keras-kd", "tensorflow", "keras", "ai-edge-litert")
+
+
+def compare(
+    data: Any,
+    *,
+    baseline: keras.Model | str | Path | None = None,
+    models: Mapping[str, keras.Model | str | Path] | None = None,
+    sources: Mapping[str, str] | None = None,
+    seeds: Mapping[str, Sequence[float]] | None = None,
+    curves: Mapping[str, Mapping[str, Sequence[float]]] | None = None,
+    facts: Sequence[str] = (),
+    not_measured: Sequence[NotMeasured] = (),
+    title: str = "Comparison",
+    data_name: str | None = None,
+    command: str | None = None,
+    batch_size: int = 256,
+    progress: Callable[[str], None] | None = None,
+    **named: keras.Model | str | Path,
+) -> Report:
+    """Measures models and files on the same data, one row each.
+
+    A Keras model is sized and timed as the float32 `.tflite` file that `export` makes of it, so that
+    all sizes and times in a report are of the same sort; its accuracy is Keras's own. The files take
+    turns while they are timed, one sample a call, at one thread.
+
+    Args:
+        data: A batched `tf.data.Dataset` or a tuple of arrays: (x, y) or (x, y, weights), or x alone.
+            y holds classes or one-hot rows. Weights are ignored.
+        baseline: What the others are compared with: a model, a file (its row is named "baseline"),
+            or the name of one of the models.
+        models: Name -> model or file, for names that are no Python keywords.
+        sources: Name of a file -> name of the Keras model here that it was made from. Gives the file's
+            row `parameters` and `max_error`.
+        seeds: Name -> accuracies (0 to 1) of repeated trainings of that model.
+        curves: Name -> metric -> one value per epoch: the `history.history` of a fit.
+        facts: Sentences that the report shows first.
+        not_measured: Gaps that the caller knows of; gaps found here are added.
+        title: Heading of the report.
+        data_name: What the data is called in the report.
+        command: What was typed to get this report.
+        batch_size: How arrays are cut.
+        progress: Called with one line of text as the work goes on.
+        **named: Name -> a `keras.Model`, or the path of a `.tflite` or `.keras` file.
+
+    Raises:
+        ValueError: Without models, for names that clash or are unknown, for empty data, NaN in the data,
+            labels outside the classes, or outputs of different shapes.
+        TypeError: For a value that is no model and no path.
+        FileNotFoundError: If a file does not exist.
+
+    Example:
+        >>> import keras, numpy as np
+        >>> from keras_kd.reports import compare
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+        >>> x, y = np.random.rand(64, 4).astype("float32"), np.random.randint(0, 3, 64)
+        >>> report = compare((x, y), baseline=model, same=model)
+        >>> report["same"].agreement, report["same"].parameters
+        (1.0, 15)
+    """
+    say = progress or (lambda text: None)
+    opened, reference = subjects(_merged(models, named), baseline)
+    by_name = {subject.name: subject for subject in opened}
+    sources, seeds = dict(sources or {}), dict(seeds or {})
+    _check_names(by_name, sources, seeds)
+    tallies, samples = count(opened, batches(data, batch_size), reference, sources, say)
+    rows = [
+        _counted(subject, tallies[subject.name], by_name.get(sources.get(subject.name, "")))
+        for subject in opened
+    ]
+    gaps = _uncounted(tallies, reference)
+    with tempfile.TemporaryDirectory() as folder:
+        files, failures = _files(opened, Path(folder), say)
+        rows = [_sized(row, files.get(row.name)) for row in rows]
+        fixed = {subject.name for subject in opened if subject.batch_size not in (None, 1)}
+        say(f"timing {len(files)} files in turns")
+        timings = benchmark_many({name: path for name, path in files.items() if name not in fixed})
+    rows = [_spread(_timed(row, timings.get(row.name)), seeds.get(row.name)) for row in rows]
+    rows = _against(rows, reference)
+    return Report(
+        rows=rows,
+        baseline=reference,
+        meta=_meta(title, data_name, samples, command, timings),
+        facts=facts,
+        curves=curves or {},
+        not_measured=[*not_measured, *gaps, *failures, *_untimed(fixed), *_unknown(rows)],
+    )
+
+
+def _merged(models: Mapping[str, Any] | None, named: Mapping[str, Any]) -> dict[str, Any]:
+    twice = sorted(set(models or {}) & set(named))
+    if twice:
+        raise ValueError(
+            f"These names are both in models= and keywords: {twice}. Every row needs its own name."
+        )
+    return {**(models or {}), **named}
+
+
+def _check_names(
+    subjects: Mapping[str, Subject], sources: Mapping[str, str], seeds: Mapping[str, Sequence[float]]
+) -> None:
+    for argument, names in (("sources", [*sources, *sources.values()]), ("seeds", list(seeds))):
+        for name in names:
+            if name not in subjects:
+                known = list(subjects)
+                raise ValueError(
+                    f"{argument} names {name!r}, but the models are {known}.{near(name, subjects)}"
+                )
+    for file, source in sources.items():
+        if subjects[file].path is None or subjects[source].model is None:
+            raise ValueError(f"sources maps a file to a Keras model. Received: {file!r} -> {source!r}")
+    for name, accuracies in seeds.items():
+        if not len(accuracies) or not all(0 <= accuracy <= 1 for accuracy in accuracies):
+            raise ValueError(f"seeds[{name!r}] must be accuracies from 0 to 1. Received: {list(accuracies)}")
+
+
+def _counted(subject: Subject, tally: Tally, source: Subject | None) -> Row:
+    model = subject.model or (source.model if source else None)
+    notes = (
+        [f"{tally.broken:,} of {tally.answers:,} answers are NaN and count as wrong."] if tally.broken else []
+    )
+    return Row(
+        name=subject.name,
+        kind=subject.kind,
+        accuracy=tally.accuracy,
+        agreement=tally.agreement,
+        parameters=None if model is None else model.count_params(),
+        max_error=tally.max_error,
+        notes=tuple(notes),
+    )
+
+
+def _files(
+    subjects: Sequence[Subject], folder: Path, say: Callable[[str], None]
+) -> tuple[dict[str, Path], list[NotMeasured]]:
+    """A file for every subject; Keras models are exported for it, and those that cannot be are told."""
+    files, failures = {}, []
+    for index, subject in enumerate(subjects):
+        if subject.path is not None:
+            files[subject.name] = subject.path
+            continue
+        say(f"exporting {subject.name} to size and time it")
+        path = folder / f"{index}.tflite"
+        try:
+            export(subject.model, path)
+        except (ValueError, RuntimeError) as error:
+            reason = str(error).strip().splitlines()[0]
+            failures.append(
+                NotMeasured(f"size and latency of {subject.name}", f"it does not export: {reason}")
+            )
+        else:
+            files[subject.name] = path
+    return files, failures
+
+
+def _sized(row: Row, path: Path | None) -> Row:
+    if path is None:
+        return row
+    return replace(row, bytes=path.stat().st_size, gzip_bytes=len(gzip.compress(path.read_bytes(), mtime=0)))
+
+
+def _timed(row: Row, timing: Benchmark | None) -> Row:
+    return row if timing is None else replace(row, median_ms=timing.median_ms, p90_ms=timing.p90_ms)
+
+
+def _spread(row: Row, accuracies: Sequence[float] | None) -> Row:
+    if accuracies is None:
+        return row
+    std = statistics.stdev(accuracies) if len(accuracies) > 1 else None
+    mean = statistics.fmean(accuracies)
+    return replace(row, accuracy_mean=mean, accuracy_std=std, seeds=len(accuracies))
+
+
+def _against(rows: Sequence[Row], baseline: str | None) -> list[Row]:
+    """The rows with what they gain and lose against the baseline."""
+    reference = next((row for row in rows if row.name == baseline), None)
+    if reference is None:
+        return list(rows)
+
+    def ratio(whole: float | None, part: float | None) -> float | None:
+        return whole / part if whole is not None and part else None
+
+    def delta(row: Row) -> float | None:
+        if row.accuracy is None or reference.accuracy is None:
+            return None
+        return row.accuracy - reference.accuracy
+
+    return [
+        replace(
+            row,
+            accuracy_delta=delta(row),
+            compression=ratio(reference.bytes, row.bytes),
+            speedup=ratio(reference.median_ms, row.median_ms),
+        )
+        for row in rows
+    ]
+
+
+def _uncounted(tallies: Mapping[str, Tally], baseline: str | None) -> list[NotMeasured]:
+    gaps = []
+    for why in dict.fromkeys(tally.why for tally in tallies.values() if tally.why):
+        names = [name for name, tally in tallies.items() if tally.why == why]
+        gaps.append(NotMeasured(f"accuracy of {', '.join(names)}", why))
+    if baseline is None:
+        gaps.append(NotMeasured("agreement, smaller and faster", "no baseline was given"))
+    return gaps
+
+
+def _untimed(fixed: set[str]) -> list[NotMeasured]:
+    why = "the batch is fixed at more than one sample a call"
+    return [NotMeasured(f"latency of {', '.join(sorted(fixed))}", why)] if fixed else []
+
+
+def _unknown(rows: Sequence[Row]) -> list[NotMeasured]:
+    files = [row.name for row in rows if row.kind != "keras" and row.max_error is None]
+    if not files:
+        return []
+    why = "the Keras model that a file was made from is not known; name it in sources"
+    return [NotMeasured(f"parameters and max error of {', '.join(files)}", why)]
+
+
+def _meta(
+    title: str, data_name: str | None, samples: int, command: str | None, timings: Mapping[str, Benchmark]
+) -> Meta:
+    first = next(iter(timings.values()), None)
+    return Meta(
+        title=title,
+        created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        data=data_name,
+        samples=samples,
+        cpu=None if first is None else first.device,
+        threads=None if first is None else first.threads,
+        versions={package: metadata.version(package) for package in _PACKAGES},
+        command=command,
+    )
