@@ -37,14 +37,14 @@ def code(page):
     return [compile("\n" * text.count("\n", 0, start) + block, name(page), "exec") for start, block in blocks]
 
 
-def pages_with_code():
-    for page in PAGES:
-        if "```python" in page.read_text():
-            slow = [pytest.mark.slow] if SLOW in page.read_text() else []
-            yield pytest.param(page, id=name(page), marks=slow)
+WITH_CODE = [
+    pytest.param(page, id=name(page), marks=[pytest.mark.slow] if SLOW in page.read_text() else [])
+    for page in PAGES
+    if "```python" in page.read_text()
+]
 
 
-@pytest.mark.parametrize("page", pages_with_code())
+@pytest.mark.parametrize("page", WITH_CODE)
 def test_code_blocks_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     namespace = {"__name__": "__main__"}

@@ -1,0 +1,108 @@
+"""A teacher and a student for each data set of `kd.datasets`: small, but real.
+
+Teachers are residual, students are plain. Both have BatchNorm, return logits, and name what can be tapped:
+`"stage1"`, `"stage2"`, `"stage3"`, `"pool"` and `"logits"`. The stages of a teacher and of its student have
+the same height and width, so that features can be compared without resizing.
+
+>>> from keras_kd import models
+>>> models.digits_teacher().get_layer("stage2").output.shape
+(None, 4, 4, 48)
+>>> models.digits_student().get_layer("stage2").output.shape
+(None, 4, 4, 16)
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import layers
+
+__all__ = ["digits_student", "digits_teacher", "fashion_student", "fashion_teacher"]
+
+
+def digits_teacher() -> keras.Model:
+    """A residual network of 174,850 parameters for `kd.datasets.digits`.
+
+    Returns:
+        An untrained model from `(batch, 8, 8, 1)` to logits `(batch, 10)`.
+
+    Example:
+        >>> digits_teacher().count_params()
+        174850
+    """
+    return residual("digits_teacher", (8, 8, 1), widths=(24, 48, 96), stem_stride=1)
+
+
+def digits_student() -> keras.Model:
+    """A plain network of 5,122 parameters for `kd.datasets.digits`.
+
+    Returns:
+        An untrained model from `(batch, 8, 8, 1)` to logits `(batch, 10)`.
+
+    Example:
+        >>> digits_student().count_params()
+        5122
+    """
+    return plain("digits_student", (8, 8, 1), widths=(8, 16, 24), strides=(1, 2, 2))
+
+
+def fashion_teacher() -> keras.Model:
+    """A residual network of 124,778 parameters for `kd.datasets.fashion_mnist`.
+
+    Returns:
+        An untrained model from `(batch, 28, 28, 1)` to logits `(batch, 10)`.
+
+    Example:
+        >>> fashion_teacher().count_params()
+        124778
+    """
+    return residual("fashion_teacher", (28, 28, 1), widths=(32, 48, 64), stem_stride=2)
+
+
+def fashion_student() -> keras.Model:
+    """A plain network of 10,214 parameters for `kd.datasets.fashion_mnist`.
+
+    Returns:
+        An untrained model from `(batch, 28, 28, 1)` to logits `(batch, 10)`.
+
+    Example:
+        >>> fashion_student().count_params()
+        10214
+    """
+    return plain("fashion_student", (28, 28, 1), widths=(12, 24, 32), strides=(2, 2, 2))
+
+
+def residual(name: str, shape: tuple[int, ...], widths: Sequence[int], stem_stride: int) -> keras.Model:
+    """One residual block a stage; every stage but the first halves height and width."""
+    inputs = keras.Input(shape, name="image")
+    x = convolution(inputs, widths[0], stride=stem_stride)
+    x = layers.ReLU()(x)
+    for stage, width in enumerate(widths, 1):
+        stride = 1 if stage == 1 else 2
+        y = layers.ReLU()(convolution(x, width, stride=stride))
+        y = convolution(y, width)
+        shortcut = x if stage == 1 else convolution(x, width, kernel=1, stride=stride)
+        x = layers.ReLU(name=f"stage{stage}")(layers.Add()([shortcut, y]))
+    return classifier(name, inputs, x)
+
+
+def plain(name: str, shape: tuple[int, ...], widths: Sequence[int], strides: Sequence[int]) -> keras.Model:
+    """One convolution a stage."""
+    x = inputs = keras.Input(shape, name="image")
+    for stage, (width, stride) in enumerate(zip(widths, strides, strict=True), 1):
+        x = layers.ReLU(name=f"stage{stage}")(convolution(x, width, stride=stride))
+    return classifier(name, inputs, x)
+
+
+def convolution(x: Any, width: int, *, kernel: int = 3, stride: int = 1) -> Any:
+    """A convolution and its BatchNorm."""
+    x = layers.Conv2D(width, kernel, strides=stride, padding="same", use_bias=False)(x)
+    # A run on digits has a few hundred steps: with Keras's momentum of 0.99 the moving statistics lag so far
+    # behind that test accuracy falls from 98 % to 93 %.
+    return layers.BatchNormalization(momentum=0.9)(x)
+
+
+def classifier(name: str, inputs: Any, x: Any) -> keras.Model:
+    """Average over the image, then logits."""
+    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    return keras.Model(inputs, layers.Dense(10, name="logits")(x), name=name)
