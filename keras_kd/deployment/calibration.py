@@ -85,9 +85,9 @@ def representative_samples(data: Any, serving: Serving, limit: int = LIMIT) -> d
             )
     if rows < FEW:
         warnings.warn(
-            f"{rows} calibration samples are few: the ranges may be wrong. Pass {FEW} or more, better hundreds.",
+            f"{rows} calibration samples are few, and the ranges may be wrong: pass {FEW} or more.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=3,
         )
     return samples
 
@@ -96,6 +96,6 @@ def _joined(name: str, parts: list[np.ndarray]) -> np.ndarray:
     shapes = {part.shape[1:] for part in parts}
     if len(shapes) > 1:
         raise ValueError(
-            f"The calibration data for {name!r} changes its shape: {sorted(shapes)}; give all samples one shape."
+            f"The calibration data for {name!r} has samples of several shapes, {sorted(shapes)}; use one."
         )
     return np.concatenate(parts)

@@ -49,8 +49,8 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     try:
         outputs = _run(request["file"], {name: a[: request["compared"]] for name, a in samples.items()})
     except (RuntimeError, ValueError) as error:
-        return {"failed": "run", "reason": reason(str(error))}
-    np.savez(request["outputs"], **outputs)
+        return {"failed": "run", "reason": reason(str(error.__cause__ or error))}
+    np.savez(request["outputs"], **outputs)  # type: ignore[arg-type]
     return {"ran": True}
 
 
@@ -108,6 +108,7 @@ def reason(text: str) -> str:
             return f"operators that TensorFlow Lite does not have: {found[1].strip()}"
     errors = [line.split("error:", 1)[1] for line in text.splitlines() if "error:" in line]
     errors = [re.sub(r"^\s*loc\(.*?\):\s*", "", line) for line in errors if "callsite" not in line] or errors
+    text = re.sub(r"\.Node number", "; node number", text)
     line = errors[0] if errors else next((line for line in text.splitlines() if line.strip()), text)
     return " ".join(line.split())[:400]
 

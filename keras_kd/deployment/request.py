@@ -22,17 +22,17 @@ def check_model(model: Any) -> keras.Model:
     model = student if isinstance(student, keras.Model) else model
     if not isinstance(model, keras.Model):
         raise TypeError(
-            f"Expected a keras.Model; received {type(model).__name__}. Load a file with keras.models.load_model."
+            f"Expected a keras.Model; received {type(model).__name__}. Files: keras.models.load_model."
         )
     for layer in layers_of(model):
         if layer.quantization_mode is not None:
             raise ValueError(
-                f"{model.name!r} was quantized by Keras ({layer.name!r}: {layer.quantization_mode}); files of "
-                "such models are wrong. Export the model from before model.quantize() with quantization=."
+                f"{model.name!r} was quantized by Keras ({layer.name!r}: {layer.quantization_mode}); "
+                "files of such models are wrong. Export the unquantized model with quantization= instead."
             )
         if getattr(layer, "stateful", False) and isinstance(layer, keras.layers.RNN):
             raise ValueError(
-                f"Layer {layer.name!r} keeps its state between batches, and a file cannot: set stateful=False."
+                f"Layer {layer.name!r} keeps its state between batches; a file cannot. Set stateful=False."
             )
     return model
 
@@ -81,11 +81,15 @@ def fixed_batch(model: keras.Model, batch_size: int | None) -> tuple[int | None,
                 f"batch_size must be None or a whole number of 1 or more; received {batch_size!r}."
             )
         return batch_size, []
-    loops = [
-        layer.name
-        for layer in layers_of(model)
-        if isinstance(layer, keras.layers.RNN) and not getattr(layer, "unroll", False)
-    ]
-    if not loops:
+    loop = recurrent_layer(model)
+    if loop is None:
         return None, []
-    return 1, [f"the batch is fixed at 1 because of the recurrent layer {loops[0]!r}"]
+    return 1, [f"the batch is fixed at 1 because of the recurrent layer {loop!r}"]
+
+
+def recurrent_layer(model: keras.Model) -> str | None:
+    """Name a layer that loops over time, however deep it is; an unrolled one does not loop."""
+    for layer in layers_of(model):
+        if isinstance(layer, keras.layers.RNN) and not layer.unroll:
+            return layer.name
+    return None

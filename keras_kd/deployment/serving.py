@@ -25,6 +25,11 @@ def layers_of(model: keras.Model) -> list[keras.layers.Layer]:
     return list(model._flatten_layers())
 
 
+def computes_in_half(model: keras.Model) -> bool:
+    """Tell whether any layer computes in float16 or bfloat16."""
+    return any(layer.compute_dtype in REDUCED for layer in layers_of(model))
+
+
 @dataclass(frozen=True)
 class Serving:
     """How a Keras model is called by name.
@@ -32,11 +37,13 @@ class Serving:
     Args:
         model: the model.
         structure: its inputs as it takes them: one `Tensor`, or a dict or list of them.
+        keras_names: what Keras calls these inputs, in flat order; data sets may use these names, too.
         batch_size: the fixed batch, or `None`.
     """
 
     model: keras.Model
     structure: Any
+    keras_names: tuple[str, ...]
     batch_size: int | None
 
     @property
@@ -46,7 +53,9 @@ class Serving:
 
     def arrays(self, x: Any) -> dict[str, np.ndarray]:
         """Check data against the inputs and return it by name."""
-        if isinstance(x, (dict, list, tuple)):
+        if isinstance(x, dict) and set(x) == set(self.keras_names):
+            x = {tensor.name: x[name] for tensor, name in zip(self.inputs, self.keras_names, strict=True)}
+        elif isinstance(x, (dict, list, tuple)):
             flat = _flat_like(self.structure, x)
             if flat is not None:
                 x = {tensor.name: value for tensor, value in zip(self.inputs, flat, strict=True)}
@@ -94,6 +103,7 @@ class Serving:
             layer.input_dim for layer in layers_of(self.model) if isinstance(layer, keras.layers.Embedding)
         ]
         arrays = {}
+        values: np.ndarray
         for tensor in self.inputs:
             shape = (rows, *(size or _ANY_LENGTH for size in tensor.shape[1:]))
             if tensor.dtype == "uint8":
@@ -116,17 +126,33 @@ def serving(model: keras.Model, *, batch_size: int | None = None, inputs: Any = 
             inputs are not all float32.
     """
     structure = inputs if inputs is not None else _input_structure(model)
-    names = names_of(structure, "input")
+    leaves = keras.tree.flatten(structure)
     tensors = [
-        Tensor(_clean(name), tuple(spec.shape), _file_dtype(spec.dtype))
-        for name, spec in zip(names, keras.tree.flatten(structure), strict=True)
+        Tensor(_clean(name), tuple(leaf.shape), _file_dtype(leaf.dtype))
+        for name, leaf in zip(names_of(structure, "input"), leaves, strict=True)
     ]
-    fixed = {tensor.shape[0] for tensor in tensors} - {None}
+    for tensor in tensors:
+        if tensor.dtype == "string":
+            raise ValueError(
+                f"Input {tensor.name!r} of {model.name!r} takes strings, and a file takes numbers: "
+                "leave the lookup out of the model."
+            )
+    names = [tensor.name for tensor in tensors]
+    if len(set(names)) < len(names):
+        raise ValueError(f"The inputs of {model.name!r} need distinct names; received {names}.")
+    fixed = {tensor.shape[0] for tensor in tensors if tensor.shape[0] is not None}
     if fixed and batch_size is not None and fixed != {batch_size}:
         raise ValueError(
-            f"batch_size={batch_size} does not fit: the inputs of {model.name!r} fix the batch at {max(fixed)}."
+            f"batch_size={batch_size} does not fit {model.name!r}, whose inputs fix it at {max(fixed)}."
         )
-    return Serving(model, keras.tree.pack_sequence_as(structure, tensors), max(fixed, default=batch_size))
+    return Serving(
+        model=model,
+        structure=keras.tree.pack_sequence_as(structure, tensors),
+        keras_names=tuple(
+            getattr(leaf, "name", None) or name for leaf, name in zip(leaves, names, strict=True)
+        ),
+        batch_size=max(fixed) if fixed else batch_size,
+    )
 
 
 def names_of(structure: Any, stem: str) -> list[str]:
@@ -156,9 +182,11 @@ def _clean(name: str) -> str:
 
 
 def _input_structure(model: keras.Model) -> Any:
-    if isinstance(model, keras.Sequential) and model.built:
-        return model.inputs[0]
-    symbolic = getattr(model, "input", None)  # functional models know; subclassed ones raise AttributeError
+    if isinstance(model, keras.Sequential):
+        # A sequential model has a list of one input here, and takes that one.
+        symbolic = next(iter(getattr(model, "inputs", None) or []), None)
+    else:
+        symbolic = getattr(model, "input", None)  # subclassed models have none
     if symbolic is not None:
         return symbolic
     if not model.built:

@@ -75,7 +75,7 @@ def _matched(data: Any, tensors: tuple[Tensor, ...]) -> dict[str, Any]:
         if missing:
             raise ValueError(f"Missing input {missing[0]!r}; expected {names}, received {sorted(data)}.")
         return data
-    if isinstance(data, (list, tuple)) and (len(names) > 1 or (len(data) == 1 and np.ndim(data[0]) > 0)):
+    if isinstance(data, (list, tuple)) and (len(names) > 1 or (len(data) == 1 and hasattr(data[0], "shape"))):
         if len(names) > 1 and names != [f"input_{i}" for i in range(len(names))]:
             raise TypeError(f"These inputs go by name: pass a dict with the keys {names}, not a list.")
         if len(data) != len(names):

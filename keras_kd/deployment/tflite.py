@@ -19,8 +19,14 @@ from keras_kd.deployment.converter import ConverterCrashed, converter
 from keras_kd.deployment.flatbuffer import Contents
 from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.record import Record
-from keras_kd.deployment.request import check_model, check_path, check_quantization, fixed_batch
-from keras_kd.deployment.serving import REDUCED, Serving, layers_of, serving
+from keras_kd.deployment.request import (
+    check_model,
+    check_path,
+    check_quantization,
+    fixed_batch,
+    recurrent_layer,
+)
+from keras_kd.deployment.serving import Serving, computes_in_half, serving
 from keras_kd.deployment.tensors import Tensor
 
 COMPARED = 16
@@ -148,9 +154,8 @@ def export(
     converter.start()  # TensorFlow loads in the child while the model is traced here
     batch, notes = fixed_batch(model, batch_size)
     served = serving(model, batch_size=batch, inputs=inputs)
-    if calibration is None:
-        samples = served.made_up(COMPARED)
-    else:
+    samples = served.made_up(COMPARED)
+    if calibration is not None:
         samples = representative_samples(calibration, served)
     expected = _keras_outputs(served, {name: array[:COMPARED] for name, array in samples.items()})
     request = {
@@ -162,9 +167,18 @@ def export(
     }
     with tempfile.TemporaryDirectory(prefix="keras_kd_") as folder:
         file, actual = _converted(served, samples, request, Path(folder))
-        exported = _described(file, target, served, expected, actual, request, notes)
-        _put(file, target, overwrite)
-    return exported
+        described = _described(file, served, request, expected, actual)
+        described["notes"] = (*notes, *described["notes"])
+        content = file.read_bytes()
+    _put(content, target, overwrite)
+    return Exported(
+        path=target,
+        bytes=len(content),
+        gzip_bytes=len(gzip.compress(content, mtime=0)),
+        quantization=quantization,
+        batch_size=served.batch_size,
+        **described,
+    )
 
 
 def _keras_outputs(served: Serving, samples: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -200,7 +214,7 @@ def _converted(
     try:
         answer = converter.convert(request | {key: str(value) for key, value in paths.items()})
     except ConverterCrashed as crash:
-        answer = {"failed": "crash", "reason": str(crash)}
+        answer = {"failed": "run" if file.exists() else "crash", "reason": str(crash)}
     if "failed" in answer:
         raise ValueError(_failure(served.model, request, answer))
     if not answer["ran"]:
@@ -211,75 +225,82 @@ def _converted(
 
 def _failure(model: keras.Model, request: dict[str, Any], answer: dict[str, str]) -> str:
     kind = request["quantization"] or "float32"
+    article = "an" if kind.startswith("int") else "a"
     said = {
-        "convert": f"The converter cannot make a {kind} file of {model.name!r}",
+        "convert": f"The converter cannot make {article} {kind} file of {model.name!r}",
+        "crash": f"The converter crashed on making {article} {kind} file of {model.name!r}",
         "run": f"The {kind} file of {model.name!r} converts and then fails to run",
-        "crash": f"The converter crashed while it made a {kind} file of {model.name!r}",
     }[answer["failed"]]
-    return f"{said}: {answer['reason'].rstrip('.')}. {_advice(kind, answer)}"
+    return f"{said}: {answer['reason'].rstrip('.')}. {_advice(model, request, answer['reason'])}"
 
 
-def _advice(kind: str, answer: dict[str, str]) -> str:
-    if "TensorFlow Lite does not have" in answer["reason"]:
+def _advice(model: keras.Model, request: dict[str, Any], reason: str) -> str:
+    kind = request["quantization"]
+    if "TensorFlow Lite does not have" in reason and not request["allow_flex"]:
         return "Replace the layers that use them; allow_flex=True writes a file that Python cannot run."
-    if "SIGKILL" in answer["reason"]:
+    if "SIGKILL" in reason:
         return "Something ended the process, perhaps for want of memory; try again with more of it."
     if kind in ("int8", "int16x8"):
-        return "Try quantization='dynamic' or 'float16'; recurrent layers need unroll=True for integers."
-    if kind != "float32":
+        loop = recurrent_layer(model)
+        unroll = f", or unroll=True in layer {loop!r}" if loop else ""
+        return f"Try quantization='dynamic' or 'float16'{unroll}."
+    if kind is not None:
         return "Try quantization=None."
-    return "No file was written."
+    return "Replace the layer that the converter stumbles over."
+
+
+def _compared(
+    file: Path,
+    served: Serving,
+    expected: dict[str, np.ndarray],
+    actual: dict[str, np.ndarray],
+    request: dict[str, Any],
+) -> tuple[float, LiteModel]:
+    quantization = request["quantization"]
+    bound = "float16" if quantization is None and computes_in_half(served.model) else quantization
+    max_error, fault = disagreement(expected, actual, bound)
+    lite = LiteModel(file)
+    fault = fault or _io_fault(served, lite, expected, request["io"])
+    if fault:
+        raise ValueError(f"The {quantization or 'float32'} file of {served.model.name!r} is wrong: {fault}.")
+    return max_error, lite
 
 
 def _described(
     file: Path,
-    target: Path,
     served: Serving,
+    request: dict[str, Any],
     expected: dict[str, np.ndarray],
     actual: dict[str, np.ndarray] | None,
-    request: dict[str, Any],
-    notes: list[str],
-) -> Exported:
+) -> dict[str, Any]:
     contents = Contents.read(file)
-    quantization = request["quantization"]
-    notes = [*notes, *_weight_notes(contents, quantization)]
-    reduced = any(layer.compute_dtype in REDUCED for layer in layers_of(served.model))
-    if reduced:
+    notes = [] if request["quantization"] != "dynamic" else _weight_notes(contents)
+    if computes_in_half(served.model):
         notes.append("the Keras model computes in half precision, the file in float32")
-    max_error, fault, tensors = None, None, ((), ())
     if actual is None:
-        notes.append(
-            f"needs the Flex delegate for {', '.join(contents.flex_operators)}; not run, not verified"
+        flex = ", ".join(contents.flex_operators)
+        notes.append(f"needs the Flex delegate for {flex}; it was not run, and nothing about it is verified")
+        max_error, inputs = None, served.inputs
+        outputs = tuple(
+            Tensor(name, (served.batch_size, *array.shape[1:]), array.dtype.name)
+            for name, array in expected.items()
         )
     else:
-        bound = "float16" if reduced and quantization is None else quantization
-        max_error, fault = disagreement(expected, actual, bound)
-        lite = LiteModel(file)
-        tensors = (lite.inputs, lite.outputs)
-        fault = fault or _io_fault(served, lite, expected, request["io"])
-    if fault:
-        raise ValueError(f"The {quantization or 'float32'} file of {served.model.name!r} is wrong: {fault}.")
-    content = file.read_bytes()
-    return Exported(
-        path=target,
-        bytes=len(content),
-        gzip_bytes=len(gzip.compress(content, mtime=0)),
-        quantization=quantization,
-        inputs=tensors[0],
-        outputs=tensors[1],
-        operators=contents.operators,
-        needs_flex=bool(contents.flex_operators),
-        float_tensors=contents.float_tensors if quantization in ("int8", "int16x8") else (),
-        max_error=max_error,
-        compared=0 if actual is None else len(next(iter(expected.values()))),
-        batch_size=served.batch_size,
-        notes=tuple(notes),
-    )
+        max_error, lite = _compared(file, served, expected, actual, request)
+        inputs, outputs = lite.inputs, lite.outputs
+    return {
+        "inputs": inputs,
+        "outputs": outputs,
+        "operators": contents.operators,
+        "needs_flex": bool(contents.flex_operators),
+        "float_tensors": contents.float_tensors if request["quantization"] in ("int8", "int16x8") else (),
+        "max_error": max_error,
+        "compared": 0 if actual is None else len(next(iter(expected.values()))),
+        "notes": tuple(notes),
+    }
 
 
-def _weight_notes(contents: Contents, quantization: str | None) -> list[str]:
-    if quantization != "dynamic":
-        return []
+def _weight_notes(contents: Contents) -> list[str]:
     if not contents.has_integer_weights:
         return ["nothing was quantized: the converter leaves small weights and some operators in float"]
     if contents.float_weights:
@@ -298,10 +319,10 @@ def _io_fault(served: Serving, lite: LiteModel, expected: dict[str, np.ndarray],
     return None
 
 
-def _put(file: Path, target: Path, overwrite: bool) -> None:
+def _put(content: bytes, target: Path, overwrite: bool) -> None:
     beside = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
     try:
-        beside.write_bytes(file.read_bytes())
+        beside.write_bytes(content)
         check_path(target, overwrite)  # it may have appeared meanwhile
         os.replace(beside, target)
     finally:

@@ -212,8 +212,8 @@ def _classes(labels: Any, outputs: np.ndarray) -> np.ndarray | None:
         labels = labels[..., 0]
     if labels.shape != outputs.shape[:-1]:
         raise ValueError(
-            f"Labels of shape {labels.shape} do not fit outputs of shape {outputs.shape}: expected class numbers "
-            f"{outputs.shape[:-1]} or one-hot rows {outputs.shape}."
+            f"Labels of shape {labels.shape} do not fit outputs of shape {outputs.shape}: expected class "
+            f"numbers {outputs.shape[:-1]} or one-hot rows {outputs.shape}."
         )
     whole = np.array_equal(labels, np.floor(labels))
     return labels.astype("int64") if whole else None
