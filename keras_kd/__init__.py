@@ -1,15 +1,38 @@
 """keras_kd: distil, compress and export Keras models, and measure what comes out."""
 
+from keras_kd import _startup as _startup
+from keras_kd import datasets as datasets
 from keras_kd import losses as losses
+from keras_kd import models as models
+from keras_kd.deployment.benchmark import Benchmark as Benchmark
+from keras_kd.deployment.benchmark import benchmark as benchmark
+from keras_kd.deployment.litemodel import LiteModel as LiteModel
+from keras_kd.deployment.tflite import Exported as Exported
+from keras_kd.deployment.tflite import export as export
+from keras_kd.deployment.verification import Verification as Verification
+from keras_kd.deployment.verification import verify as verify
 from keras_kd.distillation.distiller import Distiller as Distiller
 from keras_kd.distillation.objectives import Objective as Objective
 from keras_kd.distillation.tracing import tap_names as tap_names
+from keras_kd.reports.comparison import compare as compare
+from keras_kd.reports.report import Report as Report
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Benchmark",
     "Distiller",
+    "Exported",
+    "LiteModel",
     "Objective",
+    "Report",
+    "Verification",
+    "benchmark",
+    "compare",
+    "datasets",
+    "export",
     "losses",
+    "models",
     "tap_names",
+    "verify",
 ]

@@ -51,6 +51,17 @@ def trace_signals(call: Callable[[Any], tuple[Any, Recording]], taps: Taps, spec
     return found
 
 
+def output_activation(model: keras.Model) -> str | None:
+    """`"softmax"` or `"sigmoid"` when a model with one output and known inputs ends in one, else `None`."""
+    found: list[str | None] = []
+
+    def run(inputs: Any) -> None:
+        found.append(activation_of(keras.tree.flatten(model(inputs, training=False))[0]))
+
+    trace(run, input_spec(model))
+    return found[0]
+
+
 def tap_shapes(model: keras.Model) -> dict[str, tuple[int | None, ...] | None]:
     """Every path of `model` that can be tapped, in call order, with the shape of its signal.
 

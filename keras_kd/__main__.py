@@ -1,0 +1,5 @@
+"""`python -m keras_kd` is `keras-kd`."""
+
+from keras_kd.cli import main
+
+main()
