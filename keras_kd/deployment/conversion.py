@@ -102,10 +102,13 @@ def _batches(samples: dict[str, np.ndarray], size: int) -> Iterator[dict[str, np
 
 def reason(text: str) -> str:
     """Boil the converter's message down to one line: the operators it names, or its first error."""
-    for pattern in (r"TF Select ops: ([^\n]+)", r"Flex ops: ([^\n]+)", r"Custom ops: ([^\n]+)"):
-        found = re.search(pattern, text)
-        if found:
-            return f"operators that TensorFlow Lite does not have: {found[1].strip()}"
+    missing = [
+        f"{who} does not have these operators: {found[1].strip()}"
+        for label, who in (("TF Select", "TensorFlow Lite"), ("Custom", "TensorFlow Lite, even with Flex,"))
+        if (found := re.search(rf"{label} ops: ([^\n]+)", text))
+    ]
+    if missing:
+        return "; ".join(missing)
     errors = [line.split("error:", 1)[1] for line in text.splitlines() if "error:" in line]
     errors = [re.sub(r"^\s*loc\(.*?\):\s*", "", line) for line in errors if "callsite" not in line] or errors
     text = re.sub(r"\.Node number", "; node number", text)

@@ -231,13 +231,15 @@ def _failure(model: keras.Model, request: dict[str, Any], answer: dict[str, str]
         "crash": f"The converter crashed on making {article} {kind} file of {model.name!r}",
         "run": f"The {kind} file of {model.name!r} converts and then fails to run",
     }[answer["failed"]]
-    return f"{said}: {answer['reason'].rstrip('.')}. {_advice(model, request, answer['reason'])}"
+    return f"{said}: {answer['reason'].rstrip('.')}. {_advice(model, request, **answer)}"
 
 
-def _advice(model: keras.Model, request: dict[str, Any], reason: str) -> str:
+def _advice(model: keras.Model, request: dict[str, Any], failed: str, reason: str) -> str:
     kind = request["quantization"]
-    if "TensorFlow Lite does not have" in reason and not request["allow_flex"]:
+    if "TensorFlow Lite does not have" in reason:
         return "Replace the layers that use them; allow_flex=True writes a file that Python cannot run."
+    if "even with Flex" in reason:
+        return "Replace the layers that use them."
     if "SIGKILL" in reason:
         return "Something ended the process, perhaps for want of memory; try again with more of it."
     if kind in ("int8", "int16x8"):
@@ -246,6 +248,8 @@ def _advice(model: keras.Model, request: dict[str, Any], reason: str) -> str:
         return f"Try quantization='dynamic' or 'float16'{unroll}."
     if kind is not None:
         return "Try quantization=None."
+    if failed == "run" and request["batch_size"] is None:
+        return "A fixed batch may help: batch_size=1."
     return "Replace the layer that the converter stumbles over."
 
 
