@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 # A module or room -> what it may import from keras_kd besides its own room. The longest matching row counts.
+ROOMS = ["losses", "distillation", "compression", "deployment", "reports", "datasets", "models"]
 ALLOWED = {
     "losses": [],
     "distillation": [],
@@ -21,23 +22,17 @@ ALLOWED = {
     "reports": ["deployment"],
     "datasets": [],
     "models": [],
-    "runs": ["losses", "distillation", "compression", "deployment", "reports", "datasets", "models"],
-    "cli": [
-        "",
-        "losses",
-        "distillation",
-        "compression",
-        "deployment",
-        "reports",
-        "datasets",
-        "models",
-        "runs",
-    ],
+    "runs": ROOMS,
+    "job": [*ROOMS, "runs"],
+    "demo": [*ROOMS, "runs", "job"],
+    "cli": [*ROOMS, "runs", "job", "demo"],
     "__main__": ["cli"],
-    "": ["losses", "distillation", "compression", "deployment", "reports", "datasets", "models"],
+    "_startup": [],
+    "": [*ROOMS, "_startup"],
 }
-# Inside their rooms these stand on their own.
-ALONE = ["distillation.taps", "deployment.tflite"]
+ALONE = ["distillation.taps"]  # imports nothing from its own room either
+# Only the command line, which `import keras_kd` does not load, may import these at the top of a file.
+COMMAND_LINE = ["cli", "demo", "job", "runs", "__main__"]
 HEAVY = ["tf_keras", "tensorflow_model_optimization", "tensorflow_datasets"]
 HEAVY += ["matplotlib", "sklearn", "typer", "rich", "pandas"]
 
@@ -100,6 +95,7 @@ def test_imports_only_what_the_table_allows(name):
         ("reports.compare", "import keras_kd.deployment.benchmark", []),
         ("distillation.taps", "from .objectives import Objective", ["distillation.objectives"]),
         ("runs", "import keras_kd", [""]),
+        ("job", "from keras_kd import demo, runs", ["demo"]),
         ("surprise", "import keras", ["surprise has no row in the table of this test"]),
     ],
 )
@@ -107,8 +103,24 @@ def test_the_table_is_enforced(name, source, found):
     assert forbidden(name, source) == found
 
 
+@pytest.mark.parametrize("name", MODULES.keys() - COMMAND_LINE, ids=lambda name: name or "keras_kd")
+def test_imports_what_is_heavy_inside_functions_only(name):
+    tree = ast.parse(MODULES[name].read_text())
+    tree.body = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module for node in tree.body if isinstance(node, ast.ImportFrom) and node.module]
+    assert {name.split(".")[0] for name in names}.isdisjoint(HEAVY)
+
+
 def test_import_loads_nothing_heavy():
-    code = f"import keras_kd, sys; print([name for name in {HEAVY} if name in sys.modules])"
+    # Keras itself loads some of these where they are installed.
+    code = f"""
+import sys, keras, tensorflow
+before = set(sys.modules)
+import keras_kd
+new = set(sys.modules) - before
+print([name for name in {HEAVY} + {[f"keras_kd.{name}" for name in COMMAND_LINE]} if name in new])
+"""
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
     )
