@@ -71,10 +71,10 @@ class Data:
         steps: Batches in an epoch of `train`, which is then repeated to fill them. `None` is one pass.
 
     Example:
-        >>> data = digits(batch_size=32)
+        >>> data = digits(batch_size=16)
         >>> x, y = next(iter(data.train))
         >>> tuple(x.shape), tuple(y.shape)
-        ((32, 8, 8, 1), (32,))
+        ((16, 8, 8, 1), (16,))
         >>> data.arrays["test"].x.shape
         (360, 8, 8, 1)
     """
@@ -189,7 +189,7 @@ class Data:
         )
 
 
-def digits(*, batch_size: int = 64) -> Data:
+def digits(*, batch_size: int = 32) -> Data:
     """1,797 handwritten digits, 8x8 pixels, from scikit-learn: nothing is downloaded.
 
     Args:
