@@ -36,7 +36,7 @@ def log_scale(values: Sequence[float], start: float, end: float) -> Scale:
 def linear_scale(values: Sequence[float], start: float, end: float, least: float) -> Scale:
     """A linear scale with a margin, at least `least` wide."""
     low, high = min(values), max(values)
-    margin = max(0.12 * (high - low), (least - (high - low)) / 2)
+    margin = max(0.16 * (high - low), (least - (high - low)) / 2)
     return Scale(low - margin, high + margin, start, end)
 
 

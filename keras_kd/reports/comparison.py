@@ -1,5 +1,6 @@
 """compare(): models and files side by side, all measured on the same data."""
 
+import contextlib
 import gzip
 import statistics
 import tempfile
@@ -11,16 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from keras_kd.deployment.benchmark import Benchmark, benchmark_many
 from keras_kd.deployment.calibration import batches
 from keras_kd.deployment.tflite import export
-from keras_kd.reports.report import Report
+from keras_kd.reports.report import Report, plain_curves
 from keras_kd.reports.rows import Meta, NotMeasured, Row
-from keras_kd.reports.subjects import Subject, near, subjects
+from keras_kd.reports.subjects import Subject, first_line, near, subjects
 from keras_kd.reports.tally import Tally, count
-
-_PACKAGES = ("keras-kd", "tensorflow", "keras", "ai-edge-litert")
 
 
 def compare(
@@ -83,8 +83,9 @@ def compare(
     say = progress or (lambda text: None)
     opened, reference = subjects(_merged(models, named), baseline)
     by_name = {subject.name: subject for subject in opened}
-    sources, seeds = dict(sources or {}), dict(seeds or {})
+    sources, seeds, drawn = dict(sources or {}), dict(seeds or {}), plain_curves(curves or {})
     _check_names(by_name, sources, seeds)
+    _check_rest(data, facts)
     tallies, samples = count(opened, batches(data, batch_size), reference, sources, say)
     rows = [
         _counted(subject, tallies[subject.name], by_name.get(sources.get(subject.name, "")))
@@ -104,7 +105,7 @@ def compare(
         baseline=reference,
         meta=_meta(title, data_name, samples, command, timings),
         facts=facts,
-        curves=curves or {},
+        curves=drawn,
         not_measured=[*not_measured, *gaps, *failures, *_untimed(fixed), *_unknown(rows)],
     )
 
@@ -134,6 +135,13 @@ def _check_names(
     for name, accuracies in seeds.items():
         if not len(accuracies) or not all(0 <= accuracy <= 1 for accuracy in accuracies):
             raise ValueError(f"seeds[{name!r}] must be accuracies from 0 to 1. Received: {list(accuracies)}")
+
+
+def _check_rest(data: Any, facts: Sequence[str]) -> None:
+    if isinstance(facts, str):
+        raise TypeError(f"facts is a list of sentences. Received one string: {facts!r}")
+    if isinstance(data, tf.data.Dataset) and data.cardinality() == tf.data.INFINITE_CARDINALITY:
+        raise ValueError("The data never ends: leave out repeat(), or take() what should be measured.")
 
 
 def _counted(subject: Subject, tally: Tally, source: Subject | None) -> Row:
@@ -166,10 +174,8 @@ def _files(
         try:
             export(subject.model, path)
         except (ValueError, RuntimeError) as error:
-            reason = str(error).strip().splitlines()[0]
-            failures.append(
-                NotMeasured(f"size and latency of {subject.name}", f"it does not export: {reason}")
-            )
+            why = f"it does not export: {first_line(error)}"
+            failures.append(NotMeasured(f"size and latency of {subject.name}", why))
         else:
             files[subject.name] = path
     return files, failures
@@ -252,6 +258,15 @@ def _meta(
         samples=samples,
         cpu=None if first is None else first.device,
         threads=None if first is None else first.threads,
-        versions={package: metadata.version(package) for package in _PACKAGES},
+        versions=_versions(),
         command=command,
     )
+
+
+def _versions() -> dict[str, str]:
+    versions = {"tensorflow": tf.__version__, "keras": keras.__version__}
+    for package in ("ai-edge-litert", "keras-kd"):
+        # Run from a source tree that was never installed, keras-kd has no version to tell.
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[package] = metadata.version(package)
+    return versions

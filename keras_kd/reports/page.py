@@ -68,8 +68,8 @@ def _figures(report: "Report") -> str:
     )
     rows = "\n".join(_row(i, row, columns, best, report.baseline) for i, row in enumerate(report.rows))
     figures = _table("figures", "Table of figures", heads, rows)
-    legend = '<p class="small">Green: the best of its column, the baseline aside.</p>'
-    return f"<section>\n<h2>Figures</h2>\n{figures}\n{legend}\n</section>"
+    legend = "Green: the best of its column, the baseline aside; times within 5 % of it count as equal."
+    return f'<section>\n<h2>Figures</h2>\n{figures}\n<p class="small">{legend}</p>\n</section>'
 
 
 def _table(name: str, label: str, heads: str, rows: str) -> str:

@@ -33,21 +33,23 @@ def accuracy_plot(rows: Sequence[Row], key: str, title: str, unit: float, baseli
     y = axes.linear_scale([100 * accuracy for _, _, accuracy, _ in points], _BOTTOM, axes.TOP, least=1.0)
     parts = axes.frame(x, y, title, "accuracy (%)", axes.log_ticks(x), axes.number)
     places = [(x(value), y(100 * accuracy)) for _, _, accuracy, value in points]
-    boxes = labels.place(places, [row.name for _, row, _, _ in points])
-    leaders = [_leader(at, box, i) for at, box, (i, *_) in zip(places, boxes, points, strict=True)]
+    named = labels.place(places, [row.name for _, row, _, _ in points])
+    leaders = [_leader(at, label, i) for at, label, (i, *_) in zip(places, named, points, strict=True)]
     marks = [
         _mark(at, i, f"{row.name}: {100 * accuracy:.2f} %, {value:,.3g}", row.name == baseline)
         for at, (i, row, accuracy, value) in zip(places, points, strict=True)
     ]
-    names = [_name(at, box, row.name) for at, box, (_, row, *_) in zip(places, boxes, points, strict=True)]
+    names = [
+        _name(at, label, row.name) for at, label, (_, row, *_) in zip(places, named, points, strict=True)
+    ]
     said = "; ".join(
         f"{row.name} {100 * accuracy:.2f} % at {value:,.4g}" for _, row, accuracy, value in points
     )
     return axes.svg([*parts, *leaders, *marks, *names], f"Accuracy against {title}. {said}")
 
 
-def _leader(at: tuple[float, float], box: labels.Box, index: int) -> str:
-    x, y = box.nearest(*at)
+def _leader(at: tuple[float, float], label: labels.Label, index: int) -> str:
+    x, y = label.block.nearest(*at)
     if (x - at[0]) ** 2 + (y - at[1]) ** 2 < 14**2:
         return ""
     return f'<path class="leader c{index % COLOURS}" d="M{at[0]:.1f} {at[1]:.1f}L{x:.1f} {y:.1f}"/>'
@@ -63,7 +65,8 @@ def _mark(at: tuple[float, float], index: int, tip: str, square: bool) -> str:
     return f'<circle {style} cx="{at[0]:.1f}" cy="{at[1]:.1f}" r="5.5">{title}</circle>'
 
 
-def _name(at: tuple[float, float], box: labels.Box, name: str) -> str:
+def _name(at: tuple[float, float], label: labels.Label, name: str) -> str:
+    box = label.line
     # The box is an estimate: text beside its point starts at the side that faces it, so that no gap opens.
     x, anchor = (box.left + box.right) / 2, "middle"
     if at[0] <= box.left:

@@ -58,10 +58,7 @@ class Report(Record):
             raise ValueError(f"Row names must all be different. Received: {names}")
         if self.baseline is not None and self.baseline not in names:
             raise ValueError(f"The baseline must be one of the rows {names}. Received: {self.baseline!r}")
-        curves = {
-            name: {metric: tuple(map(finite, values)) for metric, values in history.items()}
-            for name, history in self.curves.items()
-        }
+        curves = plain_curves(self.curves)
         for field in ("rows", "facts", "not_measured"):
             object.__setattr__(self, field, tuple(getattr(self, field)))
         object.__setattr__(self, "curves", curves)
@@ -192,6 +189,16 @@ class Report(Record):
             for metric, values in history.items()
             if values
         ]
+
+
+def plain_curves(
+    curves: Mapping[str, Mapping[str, Sequence[float | None]]],
+) -> dict[str, dict[str, tuple[float | None, ...]]]:
+    """Training curves as plain numbers, None where a value is not finite."""
+    return {
+        name: {metric: tuple(map(finite, values)) for metric, values in history.items()}
+        for name, history in curves.items()
+    }
 
 
 def _write_whole(path: Path, text: str) -> None:

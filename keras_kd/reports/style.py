@@ -83,7 +83,7 @@ code { font: .9em ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
   dl { grid-template-columns: 1fr; gap: 0; }
   dd { margin-bottom: .6rem; }
   table { font-size: .86rem; }
-  tbody th { max-width: 8.5rem; white-space: normal; overflow-wrap: anywhere; }
+  tbody th { min-width: 8rem; max-width: 9rem; white-space: normal; overflow-wrap: break-word; }
   figure { padding: .6rem .2rem .5rem; }
   figcaption { padding: 0 .5rem; }
 }

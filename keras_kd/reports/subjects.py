@@ -72,6 +72,11 @@ def near(name: str, names: Mapping[str, Any]) -> str:
     return f" Did you mean {matches[0]!r}?" if matches else ""
 
 
+def first_line(error: Exception) -> str:
+    """What went wrong, without the pages that Keras adds."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 def open_subject(name: str, value: Any) -> Subject:
     """A model, a `.tflite` file or a `.keras` file, ready to predict."""
     if not isinstance(name, str) or not name.strip():
@@ -100,7 +105,11 @@ def _open_file(name: str, path: Path) -> Subject:
     if path.suffix == ".keras":
         if not path.is_file():
             raise FileNotFoundError(f"There is no file {str(path)!r} (for {name!r}).")
-        return open_subject(name, keras.saving.load_model(path, compile=False, safe_mode=True))
+        try:
+            model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        except (ValueError, TypeError, OSError) as error:
+            raise ValueError(f"{str(path)!r} (for {name!r}) does not load: {first_line(error)}") from error
+        return open_subject(name, model)
     if path.suffix != ".tflite":
         raise ValueError(f"{name!r} must be a .tflite or a .keras file. Received: {str(path)!r}")
     lite = LiteModel(path)

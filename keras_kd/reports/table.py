@@ -31,7 +31,7 @@ def _times(value: float) -> str:
 
 @dataclass(frozen=True)
 class Column:
-    """One column: a field of `Row`, its headings, and how a value is written."""
+    """One column: a field of `Row`, its headings, how a value is written, and what share of it is noise."""
 
     key: str
     title: str
@@ -39,6 +39,7 @@ class Column:
     write: Callable[[Any], str]
     meaning: str = ""
     best: Literal["max", "min"] | None = None
+    noise: float = 0.0
 
     def text(self, row: Row) -> str:
         """The cell of a row as every format shows it."""
@@ -81,7 +82,7 @@ COLUMNS = (
     Column("bytes", "Size (KiB)", "KiB", _kib, "Size of the file; 1 KiB is 1024 bytes.", "min"),
     Column("gzip_bytes", "Gzip (KiB)", "gzip KiB", _kib, "Size of the file after gzip."),
     Column("compression", "Smaller", "smaller", _times, "Bytes of the baseline divided by bytes."),
-    Column("median_ms", "Median (ms)", "ms", _ms, "Median time of one call.", "min"),
+    Column("median_ms", "Median (ms)", "ms", _ms, "Median time of one call.", "min", noise=0.05),
     Column("p90_ms", "p90 (ms)", "p90 ms", _ms, "Nine calls in ten took less than this."),
     Column("speedup", "Faster", "faster", _times, "Median of the baseline divided by the median."),
     Column(
@@ -103,12 +104,13 @@ def best_rows(column: Column, rows: Sequence[Row], baseline: str | None) -> set[
     """Names of the rows with the best figure of a column, the baseline aside; none when all are as good."""
     if column.best is None:
         return set()
-    measured = [row for row in rows if row.name != baseline and getattr(row, column.key) is not None]
-    if len({column.text(row) for row in measured}) < 2:
+    values = {row.name: getattr(row, column.key) for row in rows if row.name != baseline}
+    measured = {name: value for name, value in values.items() if value is not None}
+    if not measured:
         return set()
-    pick = max if column.best == "max" else min
-    top = column.text(pick(measured, key=lambda row: getattr(row, column.key)))
-    return {row.name for row in measured if column.text(row) == top}
+    top = (max if column.best == "max" else min)(measured.values())
+    best = {name for name, value in measured.items() if abs(value - top) <= column.noise * top}
+    return best if len(best) < len(measured) else set()
 
 
 def plain(rows: Sequence[Row]) -> str:

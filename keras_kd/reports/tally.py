@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_kd.reports.subjects import Subject
+from keras_kd.reports.subjects import Subject, first_line
 
 Outputs = Mapping[str, np.ndarray]
 
@@ -67,7 +67,7 @@ def count(
     tallies = {subject.name: Tally() for subject in subjects}
     samples = 0
     for x, y in data:
-        rows = len(keras.tree.flatten(x)[0])
+        rows = (np.shape(keras.tree.flatten(x)[0]) or (1,))[0]
         if rows == 0:
             continue
         check_finite(x)
@@ -113,8 +113,7 @@ def predict(subject: Subject, x: Any) -> Outputs:
     try:
         return subject.predict(x)
     except (ValueError, TypeError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"{subject.name!r} cannot run on this data: {reason}") from error
+        raise ValueError(f"{subject.name!r} cannot run on this data: {first_line(error)}") from error
 
 
 def check_alike(outputs: Mapping[str, Outputs], baseline: str | None) -> None:

@@ -1,0 +1,397 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_kd.deployment.tflite import export
+from keras_kd.deployment.verification import verify
+from keras_kd.distillation.distiller import Distiller
+from keras_kd.reports import NotMeasured, Report, compare
+from keras_kd.reports.subjects import file_kind
+from keras_kd.reports.tally import paired, true_classes
+
+FEATURES, CLASSES = 20, 4
+
+
+def dense(units=64, outputs=CLASSES, activation=None):
+    inputs = keras.Input((FEATURES,))
+    hidden = keras.layers.Dense(units, activation="relu")(inputs)
+    return keras.Model(inputs, keras.layers.Dense(outputs, activation=activation)(hidden))
+
+
+def gaps(report):
+    return {gap.what: gap.why for gap in report.not_measured}
+
+
+@pytest.fixture(scope="module")
+def models():
+    keras.utils.set_random_seed(3)
+    return dense(96), dense(64)
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(100, FEATURES)).astype("float32"), rng.integers(0, CLASSES, 100)
+
+
+@pytest.fixture(scope="module")
+def files(models, data, tmp_path_factory):
+    """The student in all five quantizations."""
+    folder = tmp_path_factory.mktemp("files")
+    paths = {}
+    for name in ("float32", "float16", "dynamic", "int8", "int16x8"):
+        quantization = None if name == "float32" else name
+        calibration = data[0] if name.startswith("int") else None
+        paths[name] = folder / f"{name}.tflite"
+        export(models[1], paths[name], quantization=quantization, calibration=calibration)
+    return paths
+
+
+@pytest.fixture(scope="module")
+def full(models, files, data):
+    teacher, student = models
+    said = []
+    report = compare(
+        data,
+        baseline=teacher,
+        models={"student told": student, **files},
+        sources=dict.fromkeys(files, "student told"),
+        seeds={"student told": [0.9, 0.8, 1.0], "baseline": [0.5]},
+        curves={"student told": {"accuracy": np.array([0.1, np.nan])}},
+        facts=["It helped."],
+        not_measured=[NotMeasured("energy", "no meter")],
+        title="All of it",
+        data_name="noise",
+        command="make it",
+        progress=said.append,
+    )
+    return report, said
+
+
+def test_a_row_for_everything_the_baseline_first(full, files):
+    report, _ = full
+    assert report.baseline == "baseline"
+    assert [row.name for row in report.rows] == ["baseline", "student told", *files]
+    assert [row.kind for row in report.rows] == ["keras", "keras", *files]
+
+
+def test_accuracy_and_agreement(full, models, data):
+    report, _ = full
+    x, y = data
+    teacher, student = (model.predict(x, verbose=0).argmax(-1) for model in models)
+    assert report["baseline"].accuracy == pytest.approx((teacher == y).mean())
+    assert report["student told"].accuracy == pytest.approx((student == y).mean())
+    assert report["student told"].agreement == pytest.approx((teacher == student).mean())
+    assert report["student told"].accuracy_delta == pytest.approx(
+        (student == y).mean() - (teacher == y).mean()
+    )
+    assert report["baseline"].agreement == 1.0
+    assert 0.2 < report["student told"].agreement < 0.9
+
+
+def test_files_answer_for_themselves(full, models, files, data):
+    report, _ = full
+    for name, path in files.items():
+        verified = verify(models[1], path, data)
+        assert report[name].accuracy == pytest.approx(verified.file_accuracy)
+        assert report[name].max_error == pytest.approx(verified.max_error, rel=0.05, abs=1e-6)
+        assert report[name].parameters == models[1].count_params()
+    assert report["float32"].max_error < report["float16"].max_error < report["int8"].max_error
+
+
+def test_sizes_and_times(full, files, models, tmp_path):
+    report, _ = full
+    for name, path in files.items():
+        row = report[name]
+        assert row.bytes == path.stat().st_size
+        assert 0 < row.gzip_bytes < row.bytes
+        assert row.compression == pytest.approx(report["baseline"].bytes / row.bytes)
+        assert row.speedup == pytest.approx(report["baseline"].median_ms / row.median_ms)
+        assert 0 < row.median_ms <= row.p90_ms
+    assert report["int8"].bytes < report["float32"].bytes
+    exported = export(models[0], tmp_path / "teacher.tflite")
+    assert report["baseline"].bytes == exported.bytes
+    assert report["baseline"].gzip_bytes == exported.gzip_bytes
+    assert report["student told"].bytes == report["float32"].bytes
+
+
+def test_spread_over_seeds(full):
+    report, _ = full
+    told, baseline = report["student told"], report["baseline"]
+    assert (told.accuracy_mean, told.accuracy_std, told.seeds) == (pytest.approx(0.9), pytest.approx(0.1), 3)
+    assert (baseline.accuracy_mean, baseline.accuracy_std, baseline.seeds) == (0.5, None, 1)
+    assert "90.00 ± 10.00 % (3)" in str(report)
+
+
+def test_what_the_caller_says_is_in_the_report(full):
+    report, said = full
+    meta = report.meta
+    assert (meta.title, meta.data, meta.command, meta.samples) == ("All of it", "noise", "make it", 100)
+    assert (meta.threads, bool(meta.cpu)) == (1, True)
+    assert meta.versions["keras"] == keras.__version__
+    assert meta.created.endswith(" UTC")
+    assert report.curves == {"student told": {"accuracy": (0.1, None)}}
+    assert report.facts == ("It helped.",)
+    assert report.not_measured == (NotMeasured("energy", "no meter"),)
+    assert [line.split()[0] for line in said] == ["predicted", "exporting", "exporting", "timing"]
+
+
+def test_the_report_of_a_comparison_can_be_saved(full, tmp_path):
+    report, _ = full
+    for suffix in (".html", ".md", ".json"):
+        report.save(tmp_path / f"report{suffix}")
+    assert Report.load(tmp_path / "report.json") == report
+
+
+def test_every_way_to_give_data(models, data):
+    x, y = data
+    one_hot = np.eye(CLASSES)[y]
+    ways = [
+        (x, y[:, None]),
+        (x, one_hot),
+        (x, y, np.zeros(100)),
+        tf.data.Dataset.from_tensor_slices((x, y)).batch(7),
+        tf.data.Dataset.from_tensor_slices((x, one_hot, np.zeros(100))).batch(64),
+    ]
+    expected = compare(data, a=models[0], batch_size=9)["a"].accuracy
+    assert [compare(way, a=models[0])["a"].accuracy for way in ways] == [expected] * len(ways)
+
+
+def test_a_data_set_shuffled_anew_each_time_is_read_once(models, data):
+    shuffled = tf.data.Dataset.from_tensor_slices(data).shuffle(100).batch(10)
+    report = compare(shuffled, baseline="a", a=models[0], b=models[0])
+    assert report["b"].agreement == 1.0
+
+
+def test_script_of_the_readme(models, files, data, tmp_path):
+    val = tf.data.Dataset.from_tensor_slices(data).batch(32)
+    teacher, student = models
+    report = compare(val, baseline=teacher, student=student, int8=str(files["int8"]))
+    report.save(tmp_path / "report.html")
+    assert [row.name for row in report.rows] == ["baseline", "student", "int8"]
+    assert "name it in sources" in gaps(report)["parameters and max error of int8"]
+
+
+def test_without_a_baseline(models, data):
+    report = compare(data, a=models[0])
+    row = report["a"]
+    assert (row.agreement, row.accuracy_delta, row.compression, row.speedup) == (None,) * 4
+    assert row.accuracy is not None
+    assert gaps(report) == {"agreement, smaller and faster": "no baseline was given"}
+
+
+# Keras 3.15 makes NumPy 2 warn whenever it saves or quantizes a model.
+copy_warning = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+@copy_warning
+def test_files_as_baseline_and_saved_models(models, files, data, tmp_path):
+    models[1].save(tmp_path / "student.keras")
+    report = compare(data, baseline=files["float32"], saved=tmp_path / "student.keras")
+    assert report["baseline"].kind == "float32"
+    assert report["saved"].kind == "keras"
+    assert report["saved"].agreement == 1.0
+
+
+def test_a_damaged_keras_file(data, tmp_path):
+    (tmp_path / "torn.keras").write_bytes(b"PK\x03\x04 torn")
+    with pytest.raises(ValueError, match=r"torn\.keras' \(for 'a'\) does not load: ") as raised:
+        compare(data, a=tmp_path / "torn.keras")
+    assert "\n" not in str(raised.value)
+
+
+def test_a_distiller_stands_for_its_student(models, data):
+    teacher, student = models
+    report = compare(data, baseline="student", student=student, told=Distiller(student, teacher))
+    assert report["told"].parameters == student.count_params()
+    assert report["told"].agreement == 1.0
+
+
+def test_without_labels(models, data):
+    report = compare((data[0],), baseline="a", a=models[0], b=models[1])
+    assert report["b"].accuracy is None
+    assert 0 < report["b"].agreement < 1
+    assert gaps(report) == {"accuracy of a, b": "the data holds no labels"}
+
+
+@pytest.mark.parametrize(
+    ("outputs", "labels", "why"),
+    [
+        (1, np.linspace(0, 1, 100), "the output is not one vector of class scores a sample"),
+        (3, np.full((100, 3), -1.5), "the labels are not classes"),
+        (3, np.full(100, 0.5), "the labels are not classes"),
+        (3, {"a": np.zeros(100)}, "the labels are not classes"),
+    ],
+)
+def test_what_is_not_classification(data, outputs, labels, why):
+    report = compare((data[0], labels), a=dense(2, outputs))
+    assert report["a"].accuracy is None
+    assert report["a"].bytes > 0
+    assert gaps(report)["accuracy of a"] == why
+
+
+def test_several_outputs(data, tmp_path):
+    inputs = keras.Input((FEATURES,))
+    heads = {"b": keras.layers.Dense(3)(inputs), "a": keras.layers.Dense(2)(inputs)}
+    model = keras.Model(inputs, heads)
+    export(model, tmp_path / "two.tflite")
+    report = compare((data[0],), two=model, file=tmp_path / "two.tflite", sources={"file": "two"})
+    assert report["two"].accuracy is None
+    assert report["file"].max_error < 1e-5
+
+
+def test_scores_a_step(data):
+    inputs = keras.Input((5, 4))
+    model = keras.Model(inputs, keras.layers.Dense(3)(inputs))
+    x = data[0].reshape(100, 5, 4)
+    truth = model.predict(x, verbose=0).argmax(-1)
+    truth[:, 0] = (truth[:, 0] + 1) % 3
+    assert compare((x, truth), a=model)["a"].accuracy == pytest.approx(0.8)
+
+
+@copy_warning
+def test_a_model_that_does_not_export_is_still_compared(models, data):
+    quantized = dense(8)
+    quantized.layers[-1].quantize("int8")
+    report = compare(data, baseline=models[0], quantized=quantized)
+    row = report["quantized"]
+    assert row.accuracy is not None
+    assert (row.bytes, row.median_ms, row.speedup, row.compression) == (None,) * 4
+    assert "it does not export: " in gaps(report)["size and latency of quantized"]
+
+
+def test_answers_that_are_nan_count_as_wrong(models, data):
+    broken = dense(8)
+    broken.layers[-1].bias.assign([np.nan] * CLASSES)
+    report = compare(data, baseline=broken, good=models[0])
+    assert report["baseline"].accuracy == 0.0
+    assert report["baseline"].agreement == 0.0
+    assert report["good"].agreement == 0.0
+    assert report["baseline"].notes == ("100 of 100 answers are NaN and count as wrong.",)
+
+
+def test_a_file_with_a_larger_fixed_batch_is_not_timed(models, data, tmp_path):
+    export(models[1], tmp_path / "eight.tflite", batch_size=8)
+    report = compare(data, a=models[1], eight=tmp_path / "eight.tflite", sources={"eight": "a"})
+    assert report["eight"].median_ms is None
+    assert report["eight"].accuracy == report["a"].accuracy
+    assert "fixed" in gaps(report)["latency of eight"]
+
+
+def test_models_with_a_fixed_batch(data):
+    inputs = keras.Input(batch_shape=(10, FEATURES))
+    model = keras.Model(inputs, keras.layers.Dense(CLASSES)(inputs))
+    report = compare(data, a=model)
+    assert report["a"].accuracy is not None
+    assert report["a"].median_ms is None
+
+
+def test_kinds_of_files_without_anything_to_quantize(data, tmp_path):
+    # The converter leaves weights this small alone: the file is what it holds, not what was asked for.
+    export(dense(4), tmp_path / "small.tflite", quantization="dynamic")
+    assert file_kind(tmp_path / "small.tflite") == "float32"
+
+
+def test_user_models_are_left_alone(data):
+    model = dense(8)
+    before = [weight.copy() for weight in model.get_weights()]
+    compare(data, a=model)
+    assert not model.compiled
+    assert model.predict_function is None
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+
+
+BAD = {
+    "nothing": ({}, ValueError, "nothing to compare"),
+    "no model": ({"a": 3}, TypeError, "'a' must be a keras.Model or the path"),
+    "no file": ({"a": "none.tflite"}, FileNotFoundError, r"none\.tflite"),
+    "no keras file": ({"a": "none.keras"}, FileNotFoundError, r"none\.keras"),
+    "other file": ({"a": "model.onnx"}, ValueError, r"a \.tflite or a \.keras file"),
+    "blank name": ({"models": {" ": "student"}}, ValueError, "needs a name"),
+    "clash": ({"models": {"a": "student"}, "a": "student"}, ValueError, "Every row needs its own name"),
+    "baseline twice": (
+        {"models": {"baseline": "student"}, "baseline": "teacher"},
+        ValueError,
+        "Two models are named",
+    ),
+    "near baseline": ({"baseline": "teachr", "teacher": "teacher"}, ValueError, "Did you mean 'teacher'"),
+    "other shape": (
+        {"baseline": "teacher", "a": "wide"},
+        ValueError,
+        r"'baseline' has \[\(4,\)\], 'a' has \[\(7,\)\]",
+    ),
+    "unbuilt": ({"a": "unbuilt"}, ValueError, "has not been built"),
+    "near seeds": ({"student": "student", "seeds": {"studnt": [0.5]}}, ValueError, "Did you mean 'student'"),
+    "no seeds": ({"a": "student", "seeds": {"a": []}}, ValueError, "accuracies from 0 to 1"),
+    "percent": ({"a": "student", "seeds": {"a": [97.0]}}, ValueError, "accuracies from 0 to 1"),
+    "source": ({"a": "student", "sources": {"a": "b"}}, ValueError, "sources names 'b'"),
+    "source of a model": (
+        {"a": "student", "sources": {"a": "a"}},
+        ValueError,
+        "maps a file to a Keras model",
+    ),
+    "facts": ({"a": "student", "facts": "It helped."}, TypeError, "list of sentences"),
+    "curves": ({"a": "student", "curves": {"a": {"loss": ["high"]}}}, TypeError, "must be a number"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_arguments(case, models, data):
+    arguments, error, message = BAD[case]
+    known = {"teacher": models[0], "student": models[1], "wide": dense(4, 7)}
+    known["unbuilt"] = keras.Sequential([keras.layers.Dense(2)])
+
+    def filled(value):
+        return known.get(value, value) if isinstance(value, str) else value
+
+    arguments = dict(arguments)
+    if "models" in arguments:
+        arguments["models"] = {name: filled(value) for name, value in arguments["models"].items()}
+    arguments = {name: filled(value) for name, value in arguments.items()}
+    said = []
+    with pytest.raises(error, match=message) as raised:
+        compare(data, progress=said.append, **arguments)
+    assert "\n" not in str(raised.value)
+    assert said == []
+
+
+X = np.zeros((4, FEATURES), "float32")
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ((X[:0], np.zeros(0)), "data is empty"),
+        (tf.data.Dataset.from_tensor_slices((X, np.zeros(4))).batch(2).take(0), "data is empty"),
+        (tf.data.Dataset.from_tensor_slices((X, np.zeros(4))).batch(2).repeat(), "never ends"),
+        (tf.data.Dataset.from_tensor_slices((X, np.zeros(4))), "'a' cannot run on this data"),
+        (tf.data.Dataset.from_tensor_slices(np.zeros(4)), "'a' cannot run on this data"),
+        ((X[:, :3], np.zeros(4)), "'a' cannot run on this data"),
+        ((X + np.nan, np.zeros(4)), "NaN or infinity"),
+        ((X, np.full(4, CLASSES)), "Labels must be 0 to 3.*Received 4 to 4"),
+        ((X, np.array([0, 1, -1, 2])), "Received -1 to 2"),
+        ((X, np.zeros((4, 2))), "do not fit outputs of shape"),
+        ((X, np.zeros(3)), "same number of rows"),
+    ],
+)
+def test_bad_data(bad, message, models):
+    with pytest.raises(ValueError, match=message) as raised:
+        compare(bad, a=models[0])
+    assert "\n" not in str(raised.value)
+
+
+def test_empty_batches_are_left_out(models, data):
+    halves = tf.data.Dataset.from_tensor_slices(data).batch(50)
+    empty = halves.map(lambda x, y: (x[:0], y[:0]))
+    assert compare(empty.concatenate(halves), a=models[0]).meta.samples == 100
+
+
+def test_outputs_are_paired_by_name_else_in_order():
+    one, two = np.zeros(1), np.ones(1)
+    assert paired({"a": one, "b": two}, {"b": two, "a": one}) == [(one, one), (two, two)]
+    assert paired({"a": one, "b": two}, {"x": one, "y": two}) == [(one, one), (two, two)]
+
+
+def test_soft_labels_name_their_largest_class():
+    assert list(true_classes(np.array([[0.2, 0.8], [0.9, 0.1]]), (2, 2))) == [1, 0]
