@@ -151,6 +151,8 @@ class Distiller(keras.Model):
             return
         if aside.teacher is None and any(o.teacher_taps for o in self.objectives):
             raise ValueError("This Distiller has no teacher. Set `distiller.teacher = ...` before `fit`.")
+        if not self.student.built:
+            trace(self.student, inputs)  # its first call runs every layer twice, which would be recorded
         student = Taps(self.student, (tap for o in self.objectives for tap in o.student_taps))
         signals = _prefixed(
             "student", trace_signals(lambda x: self._student_call(x, student), student, inputs)
@@ -190,11 +192,13 @@ class Distiller(keras.Model):
         }
         return {"raw": raw, "logits": as_logits}
 
-    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+    def build(self, input_shape: Any) -> None:
+        """Nothing to do: the student builds itself when it is first called."""
+        self.built = True
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
         """The student's outputs."""
-        return (
-            self.student(inputs, training=training) if mask is None else self.student(inputs, training, mask)
-        )
+        return self.student(inputs, training=training)
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """One step: teacher forward, student forward, backward, update."""
@@ -215,7 +219,10 @@ class Distiller(keras.Model):
             scaled = self.optimizer.scale_loss(loss)
         weights = self.trainable_weights
         self.optimizer.apply_gradients(zip(tape.gradient(scaled, weights), weights, strict=True))
-        logs = self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+        if y is None:
+            logs = self.get_metrics_result()
+        else:
+            logs = self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
         if self._compile_loss is None:
             del logs[self._hard_tracker.name]
         return logs

@@ -53,12 +53,13 @@ class Objective(keras.layers.Layer):
         name: str | None = None,
     ) -> None:
         loss = losses.get(loss)
+        student, teacher = _check_tap(student, "student"), _check_tap(teacher, "teacher")
         taps = [t for t in _tuple(student) if t != "output"]
         super().__init__(
             name=name or "_".join([loss.name, *taps]).replace("/", "_").replace(":", "_"), dtype="float32"
         )
         self.loss = loss
-        self.student_tap, self.teacher_tap = _check_tap(student, "student"), _check_tap(teacher, "teacher")
+        self.student_tap, self.teacher_tap = student, teacher
         if "labels" in _tuple(student):
             raise ValueError("The labels are not a signal of the student. Give them as teacher='labels'.")
         self.weight = _check_weight(weight)
@@ -179,7 +180,7 @@ class Objective(keras.layers.Layer):
 
 
 def _tuple(tap: Tap) -> tuple[str, ...]:
-    return (tap,) if isinstance(tap, str) else tuple(tap)
+    return tap if isinstance(tap, tuple) else (tap,)
 
 
 def _like(tap: Tap, values: list[Any]) -> Any:

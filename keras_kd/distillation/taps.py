@@ -138,7 +138,7 @@ def record(layers: Iterable[keras.layers.Layer]) -> Iterator[Recording]:
             attached.append(layer)
         yield recording
     finally:
-        stack.remove(recording)
+        stack[:] = [other for other in stack if other is not recording]
         for layer in attached:
             _detach(layer)
 

@@ -23,7 +23,8 @@ def input_spec(model: keras.Model) -> Any:
     """The structure of `tf.TensorSpec`s that a functional or sequential model takes, else `None`."""
     if not getattr(model, "inputs", None):
         return None
-    return keras.tree.map_structure(lambda t: tf.TensorSpec(t.shape, t.dtype), model.input)
+    inputs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+    return keras.tree.map_structure(lambda t: tf.TensorSpec(t.shape, t.dtype), inputs)
 
 
 def activation_of(tensor: Any) -> str | None:

@@ -1,0 +1,170 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_kd as kd
+from keras_kd.distillation.objectives import logits_of
+
+
+def test_the_value_is_the_loss_unweighted():
+    objective = kd.Objective("mse", weight=0.25)
+    student, teacher = np.zeros((4, 3), "float32"), np.ones((4, 3), "float32")
+    assert float(objective.compute({"output": student}, {"output": teacher})) == 1.0
+    weights = np.array([0.0, 0.0, 1.0, 1.0], "float32")
+    args = {"output": student}, {"output": teacher}, None, weights
+    assert float(objective.compute(*args)) == 0.5
+    assert float(kd.Objective("mse", use_sample_weight=False).compute(*args)) == 1.0
+
+
+def test_labels_are_a_signal():
+    objective = kd.Objective("sparse_categorical_crossentropy", teacher="labels")
+    probabilities = np.full((2, 4), 0.25, "float32")
+    value = objective.compute({"output": probabilities}, {}, labels=np.array([0, 3]))
+    np.testing.assert_allclose(value, np.log(4), rtol=1e-6)
+    assert objective.reads_labels
+    assert objective.teacher_taps == ()
+
+
+def test_tuples_of_taps_give_the_loss_tuples():
+    class Both(keras.losses.Loss):
+        def call(self, teacher, student):
+            (output, labels), student = teacher, student
+            return keras.ops.sum(output - student, axis=-1) + keras.ops.cast(labels, "float32")
+
+    objective = kd.Objective(Both(), teacher=("output", "labels"))
+    zeros = {"output": np.zeros((2, 3), "float32")}
+    assert float(objective.compute(zeros, zeros, labels=np.array([1.0, 3.0]))) == 2.0
+
+
+def test_a_weight_may_be_a_schedule():
+    fade = keras.optimizers.schedules.PolynomialDecay(1.0, 10, 0.0)
+    assert float(kd.Objective("mse", weight=fade).weight_at(5)) == 0.5
+    assert kd.Objective("mse", weight=2).weight_at(5) == 2.0
+
+
+@pytest.mark.parametrize(
+    ("student", "teacher", "kind"),
+    [
+        ((None, 8), (None, 12), keras.layers.Dense),
+        ((None, 5, 8), (None, 5, 12), keras.layers.Dense),
+        ((None, 4, 4, 8), (None, 4, 4, 12), keras.layers.Conv2D),
+        ((None, 2, 4, 4, 8), (None, 2, 4, 4, 12), keras.layers.Conv3D),
+    ],
+)
+def test_project_sizes_itself(student, teacher, kind):
+    objective = kd.Objective("mse", project=True)
+    objective.build(student, teacher)
+    assert isinstance(objective.projection, kind)
+    signal = np.ones((2, *student[1:]), "float32")
+    told = np.ones((2, *teacher[1:]), "float32")
+    assert np.isfinite(objective.compute({"output": signal}, {"output": told}))
+    assert len(objective.trainable_weights) == 2
+
+
+def test_project_takes_a_layer():
+    layer = keras.Sequential([keras.layers.Dense(6, activation="relu"), keras.layers.Dense(12)])
+    objective = kd.Objective("mse", project=layer)
+    objective.build((None, 8), (None, 12))
+    assert objective.projection is layer
+    assert layer.built
+
+
+def test_spatial_sizes_are_pooled_before_the_loss():
+    objective = kd.Objective("mse")
+    small, large = np.ones((2, 4, 4, 3), "float32"), np.ones((2, 8, 8, 3), "float32")
+    assert float(objective.compute({"output": small}, {"output": large})) == 0.0
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
+        lambda: kd.Objective("mse", student="block2", teacher="block4", project=True, weight=0.5),
+        lambda: kd.Objective(
+            kd.losses.SoftTargets(2.0, standardize=True), use_sample_weight=False, name="kd"
+        ),
+        lambda: kd.Objective(
+            keras.losses.Huber(delta=2.0), weight=keras.optimizers.schedules.CosineDecay(1.0, 10)
+        ),
+        lambda: kd.Objective("mse", teacher=("output", "labels"), project=keras.layers.Dense(3)),
+    ],
+)
+def test_configuration_round_trip(objective):
+    first = objective()
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(first))
+    assert again.get_config() == first.get_config()
+    assert (again.student_tap, again.teacher_tap) == (first.student_tap, first.teacher_tap)
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda: kd.Objective("mse"), "mse"),
+        (lambda: kd.Objective("mse", student="a/b:1"), "mse_a_b_1"),
+        (lambda: kd.Objective(keras.losses.MeanAbsoluteError(), student="x"), "mean_absolute_error_x"),
+        (lambda: kd.Objective(lambda t, s: keras.ops.mean((t - s) ** 2, -1)), "lambda"),
+        (lambda: kd.Objective("soft_targets", name="kd"), "kd"),
+    ],
+)
+def test_names(make, name):
+    assert make().name == name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"loss": "mze"}, ValueError, "Unknown loss 'mze'. Did you mean 'mse'"),
+        ({"loss": "soft_target"}, ValueError, "Did you mean 'soft_targets'"),
+        ({"loss": kd.losses.SoftTargets}, TypeError, r"Call it: SoftTargets\(\)"),
+        ({"loss": 3}, TypeError, "Expected a loss"),
+        ({"loss": "mse", "weight": -1}, ValueError, "at least 0"),
+        ({"loss": "mse", "weight": float("nan")}, ValueError, "finite"),
+        ({"loss": "mse", "weight": "much"}, TypeError, "a number or a function of the step"),
+        ({"loss": "mse", "student": "labels"}, ValueError, "teacher='labels'"),
+        ({"loss": "mse", "student": 3}, TypeError, "tap name"),
+        ({"loss": "mse", "teacher": ()}, TypeError, "tap name"),
+        ({"loss": "mse", "project": "yes"}, TypeError, "None, True or a layer"),
+        ({"loss": "mse", "project": True, "student": ("a", "b")}, ValueError, "one student tap"),
+    ],
+)
+def test_bad_arguments(arguments, error, message):
+    with pytest.raises(error, match=message):
+        kd.Objective(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("student", "teacher", "message"),
+    [
+        ((None, 4, 4, 8), (None, 12), "not ranks"),
+        ((None, None), (None, 12), "known widths"),
+        ((None, 8), None, "one teacher signal"),
+    ],
+)
+def test_project_cannot_bridge_everything(student, teacher, message):
+    with pytest.raises(ValueError, match=message):
+        kd.Objective("mse", project=True).build(student, teacher)
+
+
+def test_padding_masks_are_refused_not_ignored():
+    tokens = keras.layers.Embedding(5, 3, mask_zero=True)(np.array([[1, 2, 0]]))
+    with pytest.raises(ValueError, match="padding mask"):
+        kd.Objective("mse").compute({"output": tokens}, {"output": np.zeros((1, 3, 3), "float32")})
+
+
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_logits_of_inverts_an_activation(activation, dtype):
+    logits = tf.constant([[2.0, -1.0, 0.5]], dtype)
+    output = getattr(keras.ops, activation)(logits)
+    assert logits_of(output, None) is output
+    assert logits_of(output, activation) is logits
+    # What Keras did not keep is computed: the logits up to the constant that a softmax ignores.
+    alone = logits_of(tf.identity(output), activation)
+    shift = alone - logits if activation == "softmax" else alone - logits + 1
+    np.testing.assert_allclose(shift, np.full((1, 3), shift[0, 0]), atol=1e-5 if dtype == "float32" else 0.02)
+
+
+def test_logits_of_zero_probability_is_finite():
+    output = tf.constant([[1.0, 0.0]])
+    assert np.isfinite(logits_of(output, "softmax")).all()
+    assert np.isfinite(logits_of(output, "sigmoid")).all()
