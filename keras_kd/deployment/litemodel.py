@@ -23,8 +23,10 @@ class LiteModel:
     """Runs a `.tflite` file with the LiteRT interpreter.
 
     Quantized inputs and outputs are quantized and dequantized, so that values go in and
-    come out in the units of the Keras model. Files with a fixed batch run chunk by chunk. State
-    inside the file is reset before each chunk.
+    come out in the units of the Keras model. Files with a fixed batch run chunk by chunk. The state
+    of recurrent operators is reset before each chunk.
+
+    A model that takes a list has inputs named `input_0`, `input_1`, ... in its file, in that order.
 
     Args:
         path: the file.
@@ -37,8 +39,7 @@ class LiteModel:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the file is not a whole TensorFlow Lite file, or needs operators that
-            the interpreter lacks.
+        ValueError: if the file is not a whole TensorFlow Lite file, or the interpreter cannot run it.
 
     Example:
         >>> import keras, numpy as np, tempfile
@@ -63,6 +64,9 @@ class LiteModel:
         sizes = {tensor.shape[0] for tensor in self.inputs if tensor.shape}
         self.batch_size: int | None = max((size for size in sizes if size is not None), default=None)
         self._shapes: dict[str, tuple[int, ...]] = {}
+        # An image of any size is a single pixel until it is known, which few operators can take.
+        if all(None not in tensor.shape[1:] for tensor in self.inputs):
+            self._allocate()
 
     def __repr__(self) -> str:
         return f"LiteModel({str(self.path)!r}, threads={self.threads})"
@@ -116,7 +120,8 @@ class LiteModel:
         self.load(arrays)
         # A fused LSTM keeps its state between invokes.
         self._interpreter.reset_all_variables()
-        self.invoke()
+        with self._explained():
+            self.invoke()
         return {
             tensor.name: _dequantized(self._interpreter.get_tensor(self._output_indices[tensor.name]), tensor)
             for tensor in self.outputs
@@ -128,9 +133,21 @@ class LiteModel:
         for tensor in self.inputs:
             if None in tensor.shape:
                 self._interpreter.resize_tensor_input(self._input_indices[tensor.name], shapes[tensor.name])
-        with quiet_stderr():
-            self._interpreter.allocate_tensors()
+        self._shapes = {}
+        self._allocate(f" with inputs of shape {shapes}")
         self._shapes = shapes
+
+    def _allocate(self, circumstance: str = "") -> None:
+        with quiet_stderr(), self._explained(circumstance):
+            self._interpreter.allocate_tensors()
+
+    @contextlib.contextmanager
+    def _explained(self, circumstance: str = "") -> Iterator[None]:
+        try:
+            yield
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())
+            raise ValueError(f"{str(self.path)!r} cannot be run{circumstance}: {reason}") from error
 
     def _structured(self, results: dict[str, np.ndarray]) -> Any:
         names = list(results)
@@ -180,15 +197,9 @@ def _open(path: Path, threads: int) -> Interpreter:
         raise ValueError(f"{str(path)!r} is not a TensorFlow Lite file: bytes 4 to 8 should be TFL3.")
     with quiet_stderr():
         try:
-            interpreter = Interpreter(model_path=str(path), num_threads=threads)
+            return Interpreter(model_path=str(path), num_threads=threads)
         except ValueError as error:
             raise ValueError(f"{str(path)!r} is not a whole TensorFlow Lite file: {error}") from error
-        try:
-            interpreter.allocate_tensors()
-        except (RuntimeError, ValueError) as error:
-            reason = " ".join(str(error).split())
-            raise ValueError(f"{str(path)!r} cannot be run by the interpreter: {reason}") from error
-    return interpreter
 
 
 def _signature(

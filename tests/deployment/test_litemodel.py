@@ -52,26 +52,31 @@ def test_results_are_copies(dense, dense_file):
 
 
 def test_state_of_a_fused_lstm_is_reset(tmp_path):
-    # A stateful operator, made of a variable that every call adds to.
     import tensorflow as tf
+    import tf_keras  # its LSTM becomes one operator, which remembers
 
-    class Counter(tf.Module):
-        def __init__(self):
-            self.total = tf.Variable(tf.zeros((1, 2)))
-
-        @tf.function(input_signature=[tf.TensorSpec((1, 2), tf.float32, name="x")])
-        def __call__(self, x):
-            return {"output_0": self.total.assign_add(x)}
-
-    counter = Counter()
-    tf.saved_model.save(counter, tmp_path / "saved", signatures=counter.__call__)
-    converter = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "saved"))
-    converter.experimental_enable_resource_variables = True
-    (tmp_path / "m.tflite").write_bytes(converter.convert())
+    model = tf_keras.Sequential([tf_keras.Input((4, 3), batch_size=1), tf_keras.layers.LSTM(4)])
+    content = tf.lite.TFLiteConverter.from_keras_model(model).convert()
+    (tmp_path / "m.tflite").write_bytes(content)
     lite = LiteModel(tmp_path / "m.tflite")
-    once = lite.predict(np.ones((3, 2), "float32"))
-    np.testing.assert_array_equal(lite.predict(np.ones((3, 2), "float32")), once)
-    np.testing.assert_array_equal(once[0], once[2])
+    assert "UNIDIRECTIONAL_SEQUENCE_LSTM" in Contents.read(lite.path).operators
+    outputs = lite.predict(np.ones((3, 4, 3), "float32"))
+    np.testing.assert_array_equal(outputs[0], outputs[1])
+    np.testing.assert_array_equal(outputs, lite.predict(np.ones((3, 4, 3), "float32")))
+
+
+def test_inputs_that_make_the_file_fail(tmp_path):
+    image = keras.Input((None, None, 1))
+    model = keras.Model(image, keras.layers.Conv2D(2, 3)(image))
+    lite = LiteModel(export(model, tmp_path / "m.tflite").path)
+    with pytest.raises(
+        ValueError, match=r"cannot be run with inputs of shape \{'input_0': \(1, 1, 1, 1\)\}: "
+    ):
+        lite.predict(np.ones((1, 1, 1, 1)))
+    assert lite.predict(np.ones((1, 3, 3, 1))).shape == (1, 1, 1, 2)
+    words = LiteModel(export(small.text(), tmp_path / "words.tflite").path)
+    with pytest.raises(ValueError, match=r"words\.tflite' cannot be run: gather index out of bounds"):
+        words.predict(np.full((1, 6), 99))
 
 
 def test_lists_keep_the_order_of_keras(lists_file):

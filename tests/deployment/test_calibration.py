@@ -1,0 +1,121 @@
+"""Calibration data: what is taken, and what is refused."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_kd.deployment.calibration import batches, representative_samples
+from keras_kd.deployment.serving import serving
+from keras_kd.deployment.tflite import export
+from tests.deployment import small
+
+X = np.arange(400, dtype="float32").reshape(100, 4)
+Y = np.arange(100)
+
+
+def dataset(*arrays, size=30):
+    return tf.data.Dataset.from_tensor_slices(arrays if len(arrays) > 1 else arrays[0]).batch(size)
+
+
+FORMS = [
+    X,
+    (X, Y),
+    (X, Y, Y),
+    [X],
+    X.astype("float64"),
+    X.astype("int64"),
+    tf.constant(X),
+    (tf.constant(X), Y),
+]
+FORMS += [dataset(X), dataset(X, Y), dataset(X, Y, Y), {"input_0": X}, dataset({"input_0": X}, Y)]
+
+
+@pytest.mark.parametrize("data", FORMS, ids=range(len(FORMS)))
+def test_the_first_samples_are_taken(data):
+    samples = representative_samples(data, serving(small.dense()), limit=70)
+    assert list(samples) == ["input_0"]
+    np.testing.assert_array_equal(samples["input_0"], X[:70])
+    assert samples["input_0"].dtype == "float32"
+
+
+def test_an_endless_data_set_is_left_early():
+    samples = representative_samples(dataset(X).repeat(), serving(small.dense()))
+    assert samples["input_0"].shape == (256, 4)
+
+
+@pytest.mark.parametrize("names", [("zebra", "ant"), ("input_0", "input_1")])
+def test_several_inputs(names):
+    served = serving(small.lists())
+    for data in ([X, -X], ([X, -X], Y), dict(zip(names, (X, -X), strict=True)), dataset((X, -X), Y)):
+        samples = representative_samples(data, served)
+        np.testing.assert_array_equal(samples["input_0"], X)
+        np.testing.assert_array_equal(samples["input_1"], -X)
+
+
+def test_dicts_go_by_name():
+    samples = representative_samples({"right": X, "left": -X}, serving(small.dicts()))
+    np.testing.assert_array_equal(samples["left"], -X)
+
+
+def spoiled(value):
+    x = X.copy()
+    x[3, 1] = value
+    return x
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "message"),
+    [
+        (X[:0], ValueError, "The calibration data is empty; pass some hundred samples"),
+        (dataset(X).take(0), ValueError, "The calibration data is empty"),
+        (X[:, :3], ValueError, r"does not fit the model\. Input 'input_0' needs shape \(rows, 4\)"),
+        (dataset(X).unbatch(), ValueError, r"Add a batch axis"),
+        (spoiled(np.nan), ValueError, "The calibration data for 'input_0' holds NaN or infinity"),
+        (spoiled(np.inf), ValueError, "holds NaN or infinity"),
+        (
+            {"inputs_0": X},
+            ValueError,
+            r"does not fit the model\. Unknown name 'inputs_0'.*Did you mean 'input_0'",
+        ),
+        (np.array([["a"] * 4] * 40), TypeError, r"does not fit the model\. .*needs numbers"),
+        ((X, Y[:5]), ValueError, r"the same number of rows; received \[5, 100\]"),
+    ],
+)
+def test_data_that_does_not_fit_is_refused_before_any_conversion(data, error, message, dense, tmp_path):
+    with pytest.raises(error, match=message):
+        export(dense, tmp_path / "m.tflite", quantization="int8", calibration=data)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_samples_of_several_shapes():
+    image = keras.Input((None, None, 1))
+    served = serving(keras.Model(image, keras.layers.Conv2D(2, 3)(image)))
+    sizes = tf.data.Dataset.from_generator(
+        lambda: (np.ones((20, side, side, 1), "float32") for side in (8, 9)),
+        output_signature=tf.TensorSpec((20, None, None, 1)),
+    )
+    with pytest.raises(ValueError, match=r"samples of several shapes, \[\(8, 8, 1\), \(9, 9, 1\)\]; use one"):
+        representative_samples(sizes, served)
+
+
+def test_few_samples_are_a_warning(dense, tmp_path):
+    with pytest.warns(UserWarning, match="31 calibration samples are few") as caught:
+        export(dense, tmp_path / "m.tflite", quantization="int8", calibration=X[:31])
+    assert caught[0].filename == __file__
+
+
+def test_a_fixed_batch_is_calibrated_in_full_batches(dense, tmp_path):
+    exported = export(dense, tmp_path / "m.tflite", quantization="int8", calibration=X, batch_size=7)
+    assert exported.inputs[0].shape[0] == 7
+    top = exported.max_error
+    free = export(dense, tmp_path / "free.tflite", quantization="int8", calibration=X)
+    assert top == pytest.approx(free.max_error)
+
+
+def test_batches():
+    assert [len(x) for x, _ in batches(X, 40)] == [40, 40, 20]
+    assert [y for _, y in batches(X)] == [None]
+    x, y = next(batches(({"a": X}, {"b": Y}), 3))
+    assert (x["a"].shape, y["b"].tolist()) == ((3, 4), [0, 1, 2])
+    assert list(batches(X[:0])) == []

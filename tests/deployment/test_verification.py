@@ -1,0 +1,151 @@
+"""verify: the figures, by hand, and data that does not fit."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_kd.deployment.tflite import export
+from keras_kd.deployment.verification import verify
+from tests.deployment import small
+
+
+@pytest.fixture(scope="module")
+def other():
+    """A model of the same shape as `dense`, with other weights."""
+    keras.utils.set_random_seed(7)
+    return small.dense()
+
+
+def labelled(model, rows=50):
+    return small.data(model, rows), np.arange(rows) % 3
+
+
+def test_figures_are_those_of_both_models(dense, dense_file, other):
+    x, y = labelled(dense)
+    mine, its = np.asarray(other(x)), np.asarray(dense(x))
+    found = verify(other, dense_file, (x, y))
+    assert found.samples == 50
+    assert found.max_error == pytest.approx(np.abs(mine - its).max(), rel=1e-4)
+    assert found.mean_error == pytest.approx(np.abs(mine - its).mean(), rel=1e-4)
+    assert found.agreement == pytest.approx((mine.argmax(1) == its.argmax(1)).mean())
+    assert found.keras_accuracy == pytest.approx((mine.argmax(1) == y).mean())
+    assert found.file_accuracy == pytest.approx((its.argmax(1) == y).mean())
+    assert 0 < found.agreement < 1
+    assert found.notes == ()
+
+
+def test_the_form_of_the_data_does_not_matter(dense, dense_file, other):
+    x, y = labelled(dense)
+    expected = verify(other, dense_file, (x, y))
+    one_hot = np.eye(3)[y]
+    tensors = tf.data.Dataset.from_tensor_slices((x, y, y)).batch(7)
+    for data in [(x, y[:, None]), (x, one_hot), (x, y.astype("float32")), (x, y, y), tensors]:
+        found = verify(other, dense_file, data)
+        assert str(found) == str(expected)
+
+
+def test_without_labels_there_is_agreement_alone(dense, dense_file):
+    found = verify(dense, dense_file, small.data(dense))
+    assert found.agreement == 1.0
+    assert (found.keras_accuracy, found.file_accuracy) == (None, None)
+    assert found.notes == ("no accuracy: the data has no labels",)
+
+
+def test_regression_has_errors_alone(tmp_path, dense, dense_file):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    path = export(model, tmp_path / "m.tflite").path
+    x = small.data(model)
+    found = verify(model, path, (x, np.ones(40)))
+    assert (found.agreement, found.keras_accuracy) == (None, None)
+    assert found.notes == ("no agreement: the output is not one score a class",)
+    assert found.max_error < 1e-5
+    targets = verify(dense, dense_file, (x, np.random.default_rng(0).normal(size=(40, 3))))
+    assert targets.agreement is None
+    assert targets.notes == ("no agreement and no accuracy: the labels are not classes of this output",)
+    fractions = verify(dense, dense_file, (x, np.full(40, 0.5)))
+    assert fractions.agreement is None
+
+
+def test_several_outputs_have_figures_each(tmp_path):
+    model = small.dicts()
+    path = export(model, tmp_path / "m.tflite").path
+    x = small.data(model)
+    labels = {"z": np.arange(40) % 3, "alpha": np.arange(40) % 2}
+    found = verify(model, path, (x, labels))
+    assert (found.agreement, found.keras_accuracy) == (None, None)
+    assert [output.name for output in found.outputs] == ["alpha", "z"]
+    assert all(output.agreement == 1.0 for output in found.outputs)
+    scores = model(x)
+    for output in found.outputs:
+        right = np.asarray(scores[output.name]).argmax(1) == labels[output.name]
+        assert output.file_accuracy == pytest.approx(right.mean())
+    assert found.max_error == max(output.max_error for output in found.outputs)
+    some = verify(model, path, (x, {"z": labels["z"]}))
+    assert some.notes == ("alpha: no accuracy: the data has no labels",)
+    with pytest.raises(ValueError, match=r"Labels: Unknown name 'alfa'.*Did you mean 'alpha'"):
+        verify(model, path, (x, {"alfa": labels["alpha"]}))
+    unnamed = verify(model, path, (x, labels["z"]))
+    assert [output.keras_accuracy for output in unnamed.outputs] == [None, None]
+
+
+def test_lists_of_labels_and_maps_of_classes(tmp_path):
+    model = small.lists()
+    path = export(model, tmp_path / "m.tflite").path
+    found = verify(model, path, (small.data(model), [np.arange(40) % 3, np.arange(40) % 2]))
+    assert all(output.keras_accuracy is not None for output in found.outputs)
+    image = keras.Input((6, 6, 1))
+    segments = keras.Model(image, keras.layers.Conv2D(3, 1)(image))
+    path = export(segments, tmp_path / "s.tflite").path
+    found = verify(segments, path, (np.random.default_rng(0).random((5, 6, 6, 1)), np.ones((5, 6, 6), int)))
+    assert found.agreement == 1.0
+    assert found.keras_accuracy == pytest.approx(found.file_accuracy)
+
+
+def test_fixed_batches(tmp_path):
+    inputs = keras.Input(batch_shape=(4, 5))
+    model = keras.Model(inputs, keras.layers.Dense(2)(inputs))
+    path = export(model, tmp_path / "m.tflite").path
+    assert verify(model, path, np.ones((9, 5))).max_error < 1e-6
+    recurrent = small.lstm()
+    path = export(recurrent, tmp_path / "r.tflite").path
+    assert verify(recurrent, path, small.data(recurrent, 9)).max_error < 1e-5
+
+
+def test_nan_is_not_agreement(dense, dense_file, tmp_path):
+    x = small.data(dense)
+    x[0] = np.nan
+    found = verify(dense, dense_file, x)
+    assert np.isnan(found.max_error)
+    assert json.loads(found.to_json())["max_error"] is None
+
+
+def test_verification_prints_a_table(dense, dense_file):
+    found = verify(dense, dense_file, labelled(dense))
+    lines = str(found).splitlines()
+    assert lines[0] == f"{dense_file} against Keras on 50 samples"
+    assert lines[1].split() == ["output", "max", "|error|", "mean", "|error|", "agreement", "Keras", "file"]
+    assert lines[2].split()[0] == "output_0"
+    assert lines[2].split()[3] == "100.00%"
+    assert len({len(line) for line in lines[1:]}) == 1
+
+
+def test_data_and_files_that_do_not_fit(dense, dense_file, tmp_path):
+    x, y = labelled(dense)
+    with pytest.raises(ValueError, match="The data is empty"):
+        verify(dense, dense_file, x[:0])
+    with pytest.raises(ValueError, match=r"needs shape \(rows, 4\)"):
+        verify(dense, dense_file, x[:, :2])
+    with pytest.raises(ValueError, match=r"Labels of shape \(50, 2\) do not fit outputs of shape \(50, 3\)"):
+        verify(dense, dense_file, (x, np.ones((50, 2))))
+    with pytest.raises(ValueError, match=r"same number of rows"):
+        verify(dense, dense_file, (x, y[:4]))
+    with pytest.raises(FileNotFoundError, match="There is no file"):
+        verify(dense, tmp_path / "no.tflite", x)
+    with pytest.raises(TypeError, match=r"Expected a keras\.Model"):
+        verify(str(dense_file), dense_file, x)
+    two = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    with pytest.raises(ValueError, match=r"is not a file of this model: expected outputs .*50, 2.*50, 3"):
+        verify(two, dense_file, x)
