@@ -17,6 +17,7 @@ import tensorflow as tf
 from keras_kd.deployment.benchmark import Benchmark, benchmark_many
 from keras_kd.deployment.calibration import batches
 from keras_kd.deployment.tflite import export
+from keras_kd.reports import gaps
 from keras_kd.reports.report import Report, plain_curves
 from keras_kd.reports.rows import Meta, NotMeasured, Row
 from keras_kd.reports.subjects import Subject, first_line, near, subjects
@@ -32,7 +33,7 @@ def compare(
     seeds: Mapping[str, Sequence[float]] | None = None,
     curves: Mapping[str, Mapping[str, Sequence[float]]] | None = None,
     facts: Sequence[str] = (),
-    not_measured: Sequence[NotMeasured] = (),
+    not_measured: Sequence[NotMeasured | tuple[str, str]] = (),
     title: str = "Comparison",
     data_name: str | None = None,
     command: str | None = None,
@@ -57,7 +58,7 @@ def compare(
         seeds: Name -> accuracies (0 to 1) of repeated trainings of that model.
         curves: Name -> metric -> one value per epoch: the `history.history` of a fit.
         facts: Sentences that the report shows first.
-        not_measured: Gaps that the caller knows of; gaps found here are added.
+        not_measured: Gaps that the caller knows of, as (what, why); gaps found here are added.
         title: Heading of the report.
         data_name: What the data is called in the report.
         command: What was typed to get this report.
@@ -86,12 +87,12 @@ def compare(
     sources, seeds, drawn = dict(sources or {}), dict(seeds or {}), plain_curves(curves or {})
     _check_names(by_name, sources, seeds)
     _check_rest(data, facts)
+    told = [gap if isinstance(gap, NotMeasured) else NotMeasured(*gap) for gap in not_measured]
     tallies, samples = count(opened, batches(data, batch_size), reference, sources, say)
     rows = [
         _counted(subject, tallies[subject.name], by_name.get(sources.get(subject.name, "")))
         for subject in opened
     ]
-    gaps = _uncounted(tallies, reference)
     with tempfile.TemporaryDirectory() as folder:
         files, failures = _files(opened, Path(folder), say)
         rows = [_sized(row, files.get(row.name)) for row in rows]
@@ -106,7 +107,13 @@ def compare(
         meta=_meta(title, data_name, samples, command, timings),
         facts=facts,
         curves=drawn,
-        not_measured=[*not_measured, *gaps, *failures, *_untimed(fixed), *_unknown(rows)],
+        not_measured=[
+            *told,
+            *gaps.uncounted(tallies, reference),
+            *failures,
+            *gaps.untimed(fixed),
+            *gaps.unknown(rows),
+        ],
     )
 
 
@@ -222,29 +229,6 @@ def _against(rows: Sequence[Row], baseline: str | None) -> list[Row]:
         )
         for row in rows
     ]
-
-
-def _uncounted(tallies: Mapping[str, Tally], baseline: str | None) -> list[NotMeasured]:
-    gaps = []
-    for why in dict.fromkeys(tally.why for tally in tallies.values() if tally.why):
-        names = [name for name, tally in tallies.items() if tally.why == why]
-        gaps.append(NotMeasured(f"accuracy of {', '.join(names)}", why))
-    if baseline is None:
-        gaps.append(NotMeasured("agreement, smaller and faster", "no baseline was given"))
-    return gaps
-
-
-def _untimed(fixed: set[str]) -> list[NotMeasured]:
-    why = "the batch is fixed at more than one sample a call"
-    return [NotMeasured(f"latency of {', '.join(sorted(fixed))}", why)] if fixed else []
-
-
-def _unknown(rows: Sequence[Row]) -> list[NotMeasured]:
-    files = [row.name for row in rows if row.kind != "keras" and row.max_error is None]
-    if not files:
-        return []
-    why = "the Keras model that a file was made from is not known; name it in sources"
-    return [NotMeasured(f"parameters and max error of {', '.join(files)}", why)]
 
 
 def _meta(

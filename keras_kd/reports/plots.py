@@ -123,11 +123,13 @@ def _colours(curves: Curves, rows: Sequence[Row]) -> dict[str, int]:
 def _line(
     points: Sequence[tuple[int, float]], x: axes.Scale, y: axes.Scale, colour: int, solid: bool, tip: str
 ) -> str:
-    path = "L".join(f"{x(epoch):.1f} {y(value):.1f}" for epoch, value in points)
-    style = f"line c{colour}" + ("" if solid else " training")
-    # A path of one point draws nothing; a round cap makes it a dot.
-    path = f"{path}h0.01" if len(points) == 1 else path
-    return f'<path class="{style}" d="M{path}"><title>{escape(tip)}</title></path>'
+    title = f"<title>{escape(tip)}</title>"
+    places = [(x(epoch), y(value)) for epoch, value in points]
+    if len(places) == 1:
+        across, down = places[0]
+        return f'<circle class="dot c{colour}" cx="{across:.1f}" cy="{down:.1f}" r="3">{title}</circle>'
+    path = "L".join(f"{across:.1f} {down:.1f}" for across, down in places)
+    return f'<path class="line c{colour}{"" if solid else " training"}" d="M{path}">{title}</path>'
 
 
 def _line_names(

@@ -27,6 +27,8 @@ class Report(Record):
         curves: Name of a model -> metric -> one value per epoch (the `history.history` of a Keras fit).
         not_measured: What is missing, and why.
 
+    A report is frozen; `dataclasses.replace(report, facts=[...])` gives one that says more.
+
     Raises:
         ValueError: Without rows, with two rows of one name, or with a baseline that is no row.
 
@@ -58,10 +60,9 @@ class Report(Record):
             raise ValueError(f"Row names must all be different. Received: {names}")
         if self.baseline is not None and self.baseline not in names:
             raise ValueError(f"The baseline must be one of the rows {names}. Received: {self.baseline!r}")
-        curves = plain_curves(self.curves)
         for field in ("rows", "facts", "not_measured"):
             object.__setattr__(self, field, tuple(getattr(self, field)))
-        object.__setattr__(self, "curves", curves)
+        object.__setattr__(self, "curves", plain_curves(self.curves))
 
     def __getitem__(self, name: str) -> Row:
         """The row of that name."""

@@ -69,6 +69,11 @@ class NotMeasured(Record):
     Args:
         what: The figure that is missing, and of which rows.
         why: The reason.
+
+    Example:
+        >>> from keras_kd.reports import NotMeasured
+        >>> NotMeasured("energy", "no meter on this machine").why
+        'no meter on this machine'
     """
 
     what: str
@@ -88,6 +93,11 @@ class Meta(Record):
         threads: Threads of the interpreter while latency was measured.
         versions: Package name -> version.
         command: What was typed to get this report.
+
+    Example:
+        >>> from keras_kd.reports import Meta
+        >>> Meta(title="Digits", samples=360).samples
+        360
     """
 
     title: str = "Comparison"

@@ -52,11 +52,11 @@ tr.baseline th::after {
 }
 .baseline .swatch { border-radius: 0; }
 .plots {
-  display: grid; gap: 1.25rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr));
+  display: grid; gap: 1.25rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 420px), 1fr));
 }
 figure { margin: 0; border: 1px solid var(--rule); border-radius: 8px; padding: .8rem .8rem .6rem; }
 figure h3 { font-size: 1rem; margin: 0 0 .3rem .3rem; }
-svg { display: block; width: 100%; height: auto; font-family: inherit; font-size: 12px; }
+svg { display: block; width: 100%; height: auto; overflow: visible; font-family: inherit; font-size: 12px; }
 svg .grid { stroke: var(--grid); stroke-width: 1; fill: none; }
 svg .tick { fill: var(--soft); font-size: 11.5px; }
 svg .axis { fill: var(--soft); }
@@ -64,6 +64,7 @@ svg .name { fill: var(--ink); stroke: var(--paper); stroke-width: 3px; paint-ord
 svg .leader { stroke: currentColor; stroke-width: 1; fill: none; opacity: .7; }
 svg .mark { fill: currentColor; stroke: var(--paper); stroke-width: 1.5; }
 svg .line { fill: none; stroke: currentColor; stroke-width: 2; stroke-linecap: round; }
+svg .dot { fill: currentColor; }
 svg .training { stroke-width: 1.3; stroke-dasharray: 2 4; }
 svg .end { fill: currentColor; }
 .c0 { color: var(--c0); } .c1 { color: var(--c1); } .c2 { color: var(--c2); } .c3 { color: var(--c3); }

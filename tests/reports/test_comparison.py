@@ -60,7 +60,7 @@ def full(models, files, data):
         seeds={"student told": [0.9, 0.8, 1.0], "baseline": [0.5]},
         curves={"student told": {"accuracy": np.array([0.1, np.nan])}},
         facts=["It helped."],
-        not_measured=[NotMeasured("energy", "no meter")],
+        not_measured=[("energy", "no meter")],
         title="All of it",
         data_name="noise",
         command="make it",
