@@ -112,7 +112,7 @@ def compare(
             *gaps.uncounted(tallies, reference),
             *failures,
             *gaps.untimed(fixed),
-            *gaps.unknown(rows),
+            *gaps.unknown(rows, sources),
         ],
     )
 

@@ -11,7 +11,9 @@ def uncounted(tallies: Mapping[str, Tally], baseline: str | None) -> list[NotMea
     gaps = []
     for why in dict.fromkeys(tally.why for tally in tallies.values() if tally.why):
         names = [name for name, tally in tallies.items() if tally.why == why]
-        gaps.append(NotMeasured(f"accuracy of {', '.join(names)}", why))
+        agreed = baseline is None or any(tallies[name].compared for name in names)
+        figures = "accuracy" if agreed else "accuracy and agreement"
+        gaps.append(NotMeasured(f"{figures} of {', '.join(names)}", why))
     if baseline is None:
         gaps.append(NotMeasured("agreement, smaller and faster", "no baseline was given"))
     return gaps
@@ -23,9 +25,9 @@ def untimed(fixed: set[str]) -> list[NotMeasured]:
     return [NotMeasured(f"latency of {', '.join(sorted(fixed))}", why)] if fixed else []
 
 
-def unknown(rows: Sequence[Row]) -> list[NotMeasured]:
+def unknown(rows: Sequence[Row], sources: Mapping[str, str]) -> list[NotMeasured]:
     """Files whose origin was not told."""
-    files = [row.name for row in rows if row.kind != "keras" and row.max_error is None]
+    files = [row.name for row in rows if row.kind != "keras" and row.name not in sources]
     if not files:
         return []
     why = "the Keras model that a file was made from is not known; name it in sources"

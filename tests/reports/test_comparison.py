@@ -225,10 +225,17 @@ def test_without_labels(models, data):
     ],
 )
 def test_what_is_not_classification(data, outputs, labels, why):
-    report = compare((data[0], labels), a=dense(2, outputs))
+    report = compare((data[0], labels), a=dense(2, outputs), b=dense(3, outputs))
     assert report["a"].accuracy is None
     assert report["a"].bytes > 0
-    assert gaps(report)["accuracy of a"] == why
+    assert gaps(report)["accuracy of a, b"] == why
+
+
+def test_without_scores_there_is_no_agreement(data):
+    model = dense(2, 1)
+    report = compare(data, baseline=model, a=model)
+    assert report["a"].agreement is None
+    assert "accuracy and agreement of baseline, a" in gaps(report)
 
 
 def test_several_outputs(data, tmp_path):
