@@ -22,7 +22,7 @@ def _kib(value: float) -> str:
 
 
 def _ms(value: float) -> str:
-    return f"{value:.3f}" if value >= 0.1 else f"{value:.3g}"
+    return f"{value:.3f}" if value >= 0.1 else f"{value:#.3g}"
 
 
 def _times(value: float) -> str:
