@@ -116,7 +116,7 @@ def reason(text: str) -> str:
     return " ".join(line.split())[:400]
 
 
-def main() -> None:
+def main() -> None:  # pragma: no cover, it runs in the child that the tests of converter.py start
     """Answer requests until stdin ends."""
     # Only answers may reach the parent's pipe: all other output goes to stderr.
     answers = os.fdopen(os.dup(1), "w")
@@ -127,12 +127,12 @@ def main() -> None:
         print(json.dumps(answer(json.loads(requests.get()))), file=answers, flush=True)
 
 
-def _listen(requests: queue.Queue[str]) -> None:
+def _listen(requests: queue.Queue[str]) -> None:  # pragma: no cover, likewise
     for line in sys.stdin:
         requests.put(line)
     # The parent has gone: end at once, even in the middle of a conversion.
     os._exit(0)
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # pragma: no cover, likewise
     main()

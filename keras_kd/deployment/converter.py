@@ -30,6 +30,7 @@ class Converter:
         self._process: subprocess.Popen[str] | None = None
         self._log: IO[bytes] | None = None
         self._owner = 0
+        self._heard = 0  # bytes of the log that belong to answers already given
 
     @property
     def pid(self) -> int | None:
@@ -54,7 +55,7 @@ class Converter:
                 # Ctrl-C goes to the parent alone, which then ends the child.
                 start_new_session=True,
             )
-            self._owner = os.getpid()
+            self._owner, self._heard = os.getpid(), 0
 
     def convert(self, request: dict[str, Any]) -> dict[str, Any]:
         """Send a request to the child and wait for its answer.
@@ -67,16 +68,16 @@ class Converter:
             self.start()
             assert self._process is not None
             assert self._log is not None
-            begin = os.fstat(self._log.fileno()).st_size
             try:
                 line = self._exchange(self._process, json.dumps(request))
             except BaseException:
                 # Interrupted: the child is in the middle of something that nobody waits for.
                 self.close()
                 raise
-            if line:
-                return json.loads(line)
-            raise self._death(begin)
+            if not line:
+                raise self._death()
+            self._heard = os.fstat(self._log.fileno()).st_size
+            return json.loads(line)
 
     def close(self) -> None:
         """End the child, whatever it does."""
@@ -104,11 +105,11 @@ class Converter:
             return ""
         return process.stdout.readline()
 
-    def _death(self, begin: int) -> Exception:
+    def _death(self) -> Exception:
         assert self._process is not None
         assert self._log is not None
         code = self._process.wait()
-        self._log.seek(begin)
+        self._log.seek(self._heard)
         lines = self._log.read().decode(errors="replace").strip().splitlines()
         self.close()
         if code < 0:

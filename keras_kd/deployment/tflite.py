@@ -6,7 +6,6 @@ import gzip
 import os
 import tempfile
 import uuid
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,9 @@ import numpy as np
 from keras_kd.deployment.calibration import representative_samples
 from keras_kd.deployment.comparison import disagreement
 from keras_kd.deployment.converter import ConverterCrashed, converter
+from keras_kd.deployment.exported import Exported as Exported
 from keras_kd.deployment.flatbuffer import Contents
 from keras_kd.deployment.litemodel import LiteModel
-from keras_kd.deployment.record import Record
 from keras_kd.deployment.request import (
     check_model,
     check_path,
@@ -30,60 +29,6 @@ from keras_kd.deployment.serving import Serving, computes_in_half, serving
 from keras_kd.deployment.tensors import Tensor
 
 COMPARED = 16
-
-
-@dataclass(frozen=True)
-class Exported(Record):
-    """A file that `export` wrote.
-
-    Args:
-        path: where it is.
-        bytes: its size.
-        gzip_bytes: its size after gzip, which is what a download costs.
-        quantization: `None`, `"float16"`, `"dynamic"`, `"int8"` or `"int16x8"`.
-        inputs: its inputs (name, shape, dtype, scale, zero point).
-        outputs: its outputs, likewise.
-        operators: how often each operator occurs.
-        needs_flex: whether it needs the Flex delegate, which Python cannot run.
-        float_tensors: what was left in float although integers were asked for.
-        max_error: largest |file - Keras| over `compared` samples; `None` if it could not be run.
-        compared: the samples that were run for it.
-        batch_size: the fixed batch, or `None` where the batch is free.
-        notes: what else there is to know.
-    """
-
-    path: Path
-    bytes: int
-    gzip_bytes: int
-    quantization: str | None
-    inputs: tuple[Tensor, ...]
-    outputs: tuple[Tensor, ...]
-    operators: dict[str, int]
-    needs_flex: bool
-    float_tensors: tuple[str, ...]
-    max_error: float | None
-    compared: int
-    batch_size: int | None
-    notes: tuple[str, ...]
-
-    def __str__(self) -> str:
-        operators = ", ".join(f"{name} {count}" for name, count in self.operators.items())
-        error = "not run" if self.max_error is None else f"{self.max_error:.3g} on {self.compared} samples"
-        rows = [
-            ("file", str(self.path)),
-            ("quantization", self.quantization or "none (float32)"),
-            ("size", f"{self.bytes:,} bytes, {self.gzip_bytes:,} after gzip"),
-            ("batch", "free" if self.batch_size is None else f"fixed at {self.batch_size}"),
-            *(("input", str(tensor)) for tensor in self.inputs),
-            *(("output", str(tensor)) for tensor in self.outputs),
-            ("operators", operators),
-            ("max |error|", error),
-        ]
-        if self.float_tensors:
-            shown = ", ".join(self.float_tensors[:3]) + (", ..." if len(self.float_tensors) > 3 else "")
-            rows.append(("left in float", f"{len(self.float_tensors)} tensors: {shown}"))
-        rows += [("note", note) for note in self.notes]
-        return "\n".join(f"{label:<14}{text}" for label, text in rows)
 
 
 def export(

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -54,6 +55,20 @@ def test_a_child_killed_in_the_middle_is_an_error(dense, tmp_path):
     mine.close()
     assert mine.pid is None
     mine.close()
+
+
+def test_an_interrupt_ends_the_child(dense, tmp_path):
+    mine = Converter()
+    mine.start()
+    child = mine.pid
+    asked = request(dense, tmp_path)
+    # By then the child still loads TensorFlow.
+    interrupt = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    interrupt.start()
+    with pytest.raises(KeyboardInterrupt):
+        mine.convert(asked)
+    assert mine.pid is None
+    assert not alive(child)
 
 
 def test_a_child_that_cannot_start_says_why(monkeypatch, dense, tmp_path):

@@ -1,12 +1,14 @@
 """LiteModel: running files, and files that are not what they should be."""
 
+import os
+
 import keras
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from keras_kd.deployment.flatbuffer import Contents
-from keras_kd.deployment.litemodel import LiteModel
+from keras_kd.deployment.litemodel import LiteModel, quiet_stderr
 from keras_kd.deployment.tensors import Tensor
 from keras_kd.deployment.tflite import export
 from tests.deployment import small
@@ -201,3 +203,20 @@ def test_what_is_inside_a_file(dense_file, int8_file, tmp_path):
     looped = Contents.read(export(small.lstm(), tmp_path / "m.tflite").path)
     assert looped.operators["WHILE"] == 1
     assert looped.operators["LOGISTIC"] >= 3  # they are in the subgraph of the loop's body
+
+
+def test_only_chatter_is_held_back(capfd):
+    with quiet_stderr():
+        os.write(2, b"INFO: Created a delegate\nWARNING: look here\n")
+    assert capfd.readouterr().err == "WARNING: look here\n"
+
+
+def test_what_was_held_back_is_shown_after_an_error(capfd):
+    def fail():
+        with quiet_stderr():
+            os.write(2, b"ERROR: before the end\n")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert capfd.readouterr().err == "ERROR: before the end\n"

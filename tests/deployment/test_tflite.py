@@ -11,7 +11,8 @@ import pytest
 import tensorflow as tf
 
 from keras_kd.deployment.litemodel import LiteModel
-from keras_kd.deployment.tflite import export
+from keras_kd.deployment.serving import serving
+from keras_kd.deployment.tflite import _failure, _io_fault, export
 from tests.deployment import small
 
 KINDS = [None, "float16", "dynamic", "int8", "int16x8"]
@@ -315,6 +316,20 @@ def test_models_whose_inputs_are_not_known(tmp_path):
     two(np.ones((2, 3)), np.ones((2, 3)))
     with pytest.raises(ValueError, match=r"'two' cannot be run on samples of shape .*'y'"):
         export(two, tmp_path / "m.tflite")
+
+    class TwoShapes(keras.Model):
+        def build(self, a_shape, b_shape):
+            pass
+
+        def call(self, a, b):
+            return a + b
+
+    shapes = TwoShapes(name="shapes")
+    shapes(np.ones((2, 3)), np.ones((2, 3)))
+    with pytest.raises(
+        ValueError, match=r"inputs of 'shapes' \(it takes \['a_shape', 'b_shape'\]\): give call\(\)"
+    ):
+        export(shapes, tmp_path / "m.tflite")
     inputs = {"a b": keras.InputSpec(shape=(None, 2)), "a/b": keras.InputSpec(shape=(None, 2))}
     with pytest.raises(ValueError, match="need distinct names; received"):
         export(two, tmp_path / "m.tflite", inputs=inputs)
@@ -404,3 +419,72 @@ def test_crash_of_the_converter_is_an_error_with_advice(dense, tmp_path):
         export(model, tmp_path / "m.tflite", quantization="int8", calibration=small.data(model))
     assert list(tmp_path.iterdir()) == []
     assert export(dense, tmp_path / "m.tflite").max_error < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("kind", "failed", "reason", "said"),
+    [
+        (
+            "int8",
+            "crash",
+            "SIGKILL: Killed",
+            "an int8 file of 'dense': SIGKILL: Killed. Something ended the process",
+        ),
+        ("float16", "convert", "x.", "cannot make a float16 file of 'dense': x. Try quantization=None."),
+        (None, "convert", "x", "cannot make a float32 file of 'dense': x. Replace the layer that"),
+        (
+            "int16x8",
+            "run",
+            "x",
+            "The int16x8 file of 'dense' converts and then fails to run: x. Try quantization=",
+        ),
+    ],
+)
+def test_advice(kind, failed, reason, said, dense):
+    request = {"quantization": kind, "allow_flex": False, "batch_size": None}
+    assert said in _failure(dense, request, {"failed": failed, "reason": reason})
+
+
+def test_a_file_that_says_something_else_is_not_written(tmp_path):
+    class Noise(keras.layers.Layer):
+        def call(self, x):
+            return x + tf.random.uniform(tf.shape(x))
+
+    model = keras.Sequential([keras.Input((4,)), Noise()], name="noisy")
+    with pytest.raises(ValueError, match=r"float32 file of 'noisy' is wrong: output 'output_0' is off by"):
+        export(model, tmp_path / "m.tflite", batch_size=2)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_models_that_only_run_eagerly(tmp_path):
+    class Eager(keras.layers.Layer):
+        def call(self, x):
+            return tf.constant(x.numpy())
+
+        def compute_output_spec(self, x):
+            return keras.KerasTensor(x.shape, x.dtype)
+
+    model = keras.Sequential([keras.Input((4,)), Eager()], name="eager")
+    with pytest.raises(ValueError, match=r"'eager' cannot be saved for inference: .*numpy"):
+        export(model, tmp_path / "m.tflite")
+
+
+def test_io_that_was_ignored_is_found(dense, dense_file, int8_file):
+    served, outputs = serving(dense), {"output_0": np.zeros((1, 3), "float32")}
+    assert _io_fault(served, LiteModel(dense_file), outputs, "float32") is None
+    assert _io_fault(served, LiteModel(int8_file), outputs, "int8") is None
+    said = "io='int8' was asked for, and input 'input_0' is float32"
+    assert _io_fault(served, LiteModel(dense_file), outputs, "int8") == said
+    indices = serving(small.text())
+    said = "io='int8' was asked for, and output 'output_0' is float32"
+    assert _io_fault(indices, LiteModel(dense_file), outputs, "int8") == said
+
+
+def test_bytes_go_in_as_bytes(tmp_path):
+    image = keras.Input((6, 6, 1), dtype="uint8", name="image")
+    x = keras.layers.Rescaling(1 / 255)(keras.ops.cast(image, "float32"))
+    model = keras.Model(image, keras.layers.Conv2D(2, 3)(x))
+    exported = export(model, tmp_path / "m.tflite")
+    assert exported.inputs[0].dtype == "uint8"
+    pixels = np.full((2, 6, 6, 1), 200, "uint8")
+    np.testing.assert_allclose(LiteModel(exported.path).predict(pixels), model(pixels), atol=1e-5)
