@@ -71,6 +71,15 @@ def test_an_interrupt_ends_the_child(dense, tmp_path):
     assert not alive(child)
 
 
+def test_a_child_that_died_before_it_was_asked():
+    gone = subprocess.Popen(["true"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    gone.wait()
+    assert Converter._exchange(gone, "{}") == ""
+    gone.stdout.close()
+    with pytest.raises(BrokenPipeError):
+        gone.stdin.close()
+
+
 def test_a_child_that_cannot_start_says_why(monkeypatch, dense, tmp_path):
     python = tmp_path / "python"
     python.write_text("#!/bin/sh\necho first >&2\necho no such library >&2\nexit 3\n")
