@@ -2,15 +2,16 @@
 
 import contextlib
 import json
+import logging
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
+import typer.core
 from rich.console import Console
 from rich.table import Table
 
@@ -23,17 +24,42 @@ from keras_kd.reports import Report
 from keras_kd.reports.comparison import compare as measure_side_by_side
 from keras_kd.runs import Run
 
+out = Console(highlight=False, soft_wrap=True, markup=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+
+
+class OneLineErrors(typer.core.TyperGroup):
+    """Shows an error as one line, without a traceback unless `--debug` is given."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            err.print("Interrupted. What was finished is kept; the same command goes on from there.")
+            raise typer.Exit(130) from None
+        except Exception as error:  # the last stop: whatever it is, it is shown
+            if hasattr(error, "exit_code") or ctx.params["debug"]:  # typer's own, or wanted
+                raise
+            expected = isinstance(error, (ValueError, TypeError, OSError))
+            err.print(f"Error: {'' if expected else type(error).__name__ + ': '}{one_line(error)}")
+            raise typer.Exit(1) from None
+
+
 app = typer.Typer(
     name="keras-kd",
-    help="Distil, compress and export Keras models, and measure what comes out. "
-    "`--debug` shows the traceback of an error.",
+    cls=OneLineErrors,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-out = Console(highlight=False, soft_wrap=True, markup=False)
-err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+
+
+@app.callback()
+def root(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Distil, compress and export Keras models, and measure what comes out."""
 
 
 class DemoData(StrEnum):
@@ -283,26 +309,17 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def run(command: Callable[..., Any], arguments: list[str]) -> int:
-    """Run the command line and return the exit code; errors are one line."""
-    debug = "--debug" in arguments
-    arguments = [argument for argument in arguments if argument != "--debug"]
+def run(arguments: list[str]) -> int:
+    """Run the command line and return the exit code."""
+    rest = [argument for argument in arguments if argument != "--debug"]
     try:
-        return command(arguments, standalone_mode=False) or 0
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        err.print("Interrupted. What was finished is kept; the same command goes on from there.")
-        return 130
-    except Exception as error:  # the last stop: whatever it is, it is shown
-        if debug:
-            raise
-        expected = isinstance(error, (ValueError, TypeError, OSError))
-        err.print(f"Error: {'' if expected else type(error).__name__ + ': '}{one_line(error)}")
-        return 1
+        app(rest if rest == arguments else ["--debug", *rest])  # it may stand anywhere
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    return 0
 
 
 def main() -> None:
     """Entry point of `keras-kd`."""
-    sys.exit(run(typer.main.get_command(app), sys.argv[1:]))
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of tracing twice what is asked twice
+    sys.exit(run(sys.argv[1:]))

@@ -394,6 +394,8 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
             arrays = {key: file[key] for key in file.files}
     except (ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} cannot be read as plain arrays: {error}") from error
+    if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+        raise ValueError(f"{path} is not a .npz file; write one with numpy.savez")
     return {key: a.astype("float32") if a.dtype == "float64" else a for key, a in arrays.items()}
 
 

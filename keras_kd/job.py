@@ -91,6 +91,8 @@ def distil(
         progress.say(f"{run.folder} is finished: nothing was left to do.")
         return Report.load(run.path("report.json"))
     check_models(teacher(), student(), data)
+    if labels is not None:
+        data.labelled_only(labels)  # says now that there are too few or too many
     job = _Job(run, data, recipe, labels, progress)
     taught = job.trained_teacher(teacher) if train_teacher else run.model("teacher.keras", teacher)
     trained = [job.students(student, taught, seed) for seed in range(seeds)]
@@ -256,8 +258,8 @@ class _Job:
 def check_models(teacher: keras.Model, student: keras.Model, data: Data) -> None:
     """Raise a `ValueError` unless the models fit the data and one another."""
     for role, model in (("teacher", teacher), ("student", student)):
-        if len(model.inputs or []) != 1 or len(model.outputs or []) != 1:
-            raise ValueError(f"The {role} must have one input and one output.")
+        if any(len(getattr(model, ends, None) or []) != 1 for ends in ("inputs", "outputs")):
+            raise ValueError(f"The {role} must be a built model with one input and one output.")
         shape, classes = tuple(model.inputs[0].shape[1:]), model.outputs[0].shape[-1]
         if any(a not in (None, b) for a, b in zip(shape, data.input_shape, strict=False)) or len(
             shape

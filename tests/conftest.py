@@ -23,7 +23,7 @@ def digits():
     return datasets.digits()
 
 
-def classifier(name, filters):
+def classifier(name, filters, classes=10):
     """A tiny model for digits: named stages, BatchNorm, logits."""
     inputs = keras.Input((8, 8, 1))
     x = keras.layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False)(inputs)
@@ -31,7 +31,7 @@ def classifier(name, filters):
     x = keras.layers.ReLU(name="stage1")(x)
     x = keras.layers.Conv2D(2 * filters, 3, padding="same", activation="relu", name="stage2")(x)
     x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
-    return keras.Model(inputs, keras.layers.Dense(10, name="logits")(x), name=name)
+    return keras.Model(inputs, keras.layers.Dense(classes, name="logits")(x), name=name)
 
 
 @pytest.fixture
