@@ -215,7 +215,7 @@ def _made_up(lite: LiteModel, batch_size: int) -> dict[str, np.ndarray]:
 def _model_subject(model: keras.Model, batch_size: int) -> _Subject:
     served = serving(model, batch_size=batch_size)
     arrays = {name: tf.constant(array) for name, array in served.made_up(batch_size).items()}
-    compiled = tf.function(served.call, autograph=False)
+    compiled = served.compiled()
 
     def call() -> None:
         # A GPU answers before it is done; reading the outputs waits for it.

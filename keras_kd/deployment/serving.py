@@ -80,20 +80,28 @@ class Serving:
                 parts.append({name: np.asarray(value)[: rows - start] for name, value in outputs.items()})
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
+    def compiled(self) -> Any:
+        """Compile `call`, for any number of samples unless the batch is fixed."""
+        # A concrete function: TensorFlow warns when one line of code makes several that trace on first use.
+        specs = {spec.name: spec for spec in self._specs()}
+        return tf.function(self.call, autograph=False).get_concrete_function(specs)
+
+    def _specs(self) -> list[tf.TensorSpec]:
+        return [
+            tf.TensorSpec((self.batch_size, *tensor.shape[1:]), tensor.dtype, name=tensor.name)
+            for tensor in self.inputs
+        ]
+
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write a SavedModel that computes in float32 whatever the model's policy is."""
         archive = keras.export.ExportArchive()
         archive.track(self.model)
-        specs = [
-            tf.TensorSpec((self.batch_size, *tensor.shape[1:]), tensor.dtype, name=tensor.name)
-            for tensor in self.inputs
-        ]
 
         def serve(*values: tf.Tensor) -> dict[str, tf.Tensor]:
             return self.call(dict(zip([tensor.name for tensor in self.inputs], values, strict=True)))
 
         with _computing_in_float32(self.model):
-            archive.add_endpoint("serve", serve, input_signature=specs)
+            archive.add_endpoint("serve", serve, input_signature=self._specs())
             archive.write_out(os.fspath(folder), verbose=False)
 
     def made_up(self, rows: int) -> dict[str, np.ndarray]:

@@ -154,7 +154,7 @@ def verify(
     lite = LiteModel(path)
     served = serving(model, inputs=inputs)
     # Recorded here and not by model.predict, which would change how the user's model is compiled.
-    run = tf.function(served.call, autograph=False, reduce_retracing=True)
+    run = served.compiled()
     tallies: dict[str, _Tally] = {}
     samples = 0
     for x, y in batches(data):
