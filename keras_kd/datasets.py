@@ -414,7 +414,7 @@ def prepare(builder: Any, folder: Path | None, progress: Callable[[str], None]) 
     import tensorflow_datasets as tfds
 
     tfds.disable_progress_bar()
-    origin = f"from {folder}" if folder else "after a download of 30 MB"
+    origin = f"from {folder}" if folder else "by a download of 30 MB"
     progress(f"Preparing Fashion-MNIST {origin}: up to a minute, only this once")
     with tempfile.TemporaryDirectory() as manual:
         if folder:
