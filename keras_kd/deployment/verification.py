@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_kd.deployment.calibration import batches
+from keras_kd.deployment.classes import true_classes
 from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.record import Record
 from keras_kd.deployment.request import check_model
@@ -93,7 +94,9 @@ class _Tally:
         self.max_error = float(np.maximum(self.max_error, error.max(initial=0.0)))
         self.error_sum += float(error.sum())
         self.elements += error.size
-        classes = _classes(labels, wanted)
+        classes = None
+        if labels is not None and wanted.ndim > 1:
+            classes = true_classes(labels, wanted.shape)
         if wanted.ndim < 2 or wanted.shape[-1] < 2 or not np.issubdtype(wanted.dtype, np.floating):
             self.notes.add("no agreement: the output is not one score a class")
         elif labels is not None and classes is None:
@@ -198,25 +201,6 @@ def _labels_by_name(labels: Any, outputs: dict[str, np.ndarray]) -> dict[str, An
     if isinstance(labels, (list, tuple)) and len(labels) == len(names) and len(names) > 1:
         return dict(zip(names, labels, strict=True))
     return {names[0]: labels} if len(names) == 1 else {}
-
-
-def _classes(labels: Any, outputs: np.ndarray) -> np.ndarray | None:
-    """Return class numbers in the shape of `outputs` without its last axis, or `None`."""
-    if labels is None or outputs.ndim < 2:
-        return None
-    labels = np.asarray(labels)
-    if labels.shape == outputs.shape and outputs.shape[-1] > 1:
-        one_hot = np.isin(labels, (0, 1)).all() and (labels.sum(-1) == 1).all()
-        return labels.argmax(-1) if one_hot else None
-    if labels.shape == (*outputs.shape[:-1], 1):
-        labels = labels[..., 0]
-    if labels.shape != outputs.shape[:-1]:
-        raise ValueError(
-            f"Labels of shape {labels.shape} do not fit outputs of shape {outputs.shape}: expected class "
-            f"numbers {outputs.shape[:-1]} or one-hot rows {outputs.shape}."
-        )
-    whole = np.array_equal(labels, np.floor(labels))
-    return labels.astype("int64") if whole else None
 
 
 def _result(path: Path, samples: int, tallies: dict[str, _Tally]) -> Verification:
