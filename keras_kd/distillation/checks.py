@@ -9,6 +9,14 @@ import tensorflow as tf
 from keras_kd.distillation.objectives import Objective
 
 
+def check_model(model: Any, role: str) -> None:
+    """Raise a `TypeError` unless `model` is a Keras 3 model; `role` names it."""
+    if not isinstance(model, keras.Model):
+        kind = f"{type(model).__module__}.{type(model).__name__}"
+        advice = " It looks like a tf_keras model; rebuild it in Keras 3." if "tf_keras" in kind else ""
+        raise TypeError(f"The {role} must be a keras.Model. Received: {kind}.{advice}")
+
+
 def check_arrays(x: Any, y: Any, student: keras.Model) -> None:
     """Refuse data that holds nothing, NaN, or labels that are no class of the student.
 

@@ -1,6 +1,5 @@
 """The Distiller: a Keras model whose train step lets a teacher's signals into a student."""
 
-import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +8,8 @@ import tensorflow as tf
 from keras.src.losses.loss import unscale_loss_for_distribution
 
 from keras_kd import losses
-from keras_kd.distillation.checks import check_arrays, sample_weights
+from keras_kd.distillation.checks import check_arrays, check_model, sample_weights
+from keras_kd.distillation.matching import fit_together, reason_of
 from keras_kd.distillation.objectives import Objective, logits_of
 from keras_kd.distillation.taps import Taps
 from keras_kd.distillation.tracing import Signal, input_spec, trace, trace_signals
@@ -93,7 +93,7 @@ class Distiller(keras.Model):
         teacher_preprocess: Callable[[Any], Any] | None = None,
         name: str = "distiller",
     ) -> None:
-        _check_model(student, "student")
+        check_model(student, "student")
         super().__init__(name=name, dtype=student.dtype_policy)
         self.__dict__["_aside"] = _Aside(None, teacher_preprocess)
         self.student = student
@@ -132,7 +132,7 @@ class Distiller(keras.Model):
 
     def _set_teacher(self, teacher: keras.Model | None) -> None:
         if teacher is not None:
-            _check_model(teacher, "teacher")
+            check_model(teacher, "teacher")
             if not teacher.built:
                 raise ValueError(
                     f"The teacher {teacher.name!r} has no weights yet, so it has nothing to teach. "
@@ -149,21 +149,19 @@ class Distiller(keras.Model):
         aside = self._aside
         if aside.taps is not None:
             return
-        if aside.teacher is None and any(o.teacher_taps for o in self.objectives):
+        wanted = [tap for o in self.objectives for tap in o.teacher_taps]
+        if aside.teacher is None and wanted:
             raise ValueError("This Distiller has no teacher. Set `distiller.teacher = ...` before `fit`.")
         if not self.student.built:
             trace(self.student, inputs)  # its first call runs every layer twice, which would be recorded
         student = Taps(self.student, (tap for o in self.objectives for tap in o.student_taps))
-        signals = _prefixed(
-            "student", trace_signals(lambda x: self._student_call(x, student), student, inputs)
-        )
+        signals = trace_signals(lambda x: self._student_call(x, student), student, inputs, "student")
         teacher = None
-        if aside.teacher is not None:
-            teacher = Taps(aside.teacher, (tap for o in self.objectives for tap in o.teacher_taps))
-            traced = trace_signals(lambda x: self._teacher_call(x, teacher), teacher, inputs)
-            signals |= _prefixed("teacher", traced)
+        if wanted:
+            teacher = Taps(aside.teacher, wanted)
+            signals |= trace_signals(lambda x: self._teacher_call(x, teacher), teacher, inputs, "teacher")
         for objective in self.objectives:
-            _fit_together(objective, signals)
+            fit_together(objective, signals)
         aside.signals, aside.taps = signals, (student, teacher)
 
     def _student_call(self, inputs: Any, taps: Taps, training: bool = False) -> tuple[Any, Any]:
@@ -179,7 +177,7 @@ class Distiller(keras.Model):
                 return aside.teacher(inputs, training=False), recording
         except ValueError as error:
             raise ValueError(
-                f"The teacher {aside.teacher.name!r} cannot take the student's inputs: {_reason(error)} "
+                f"The teacher {aside.teacher.name!r} cannot take the student's inputs: {reason_of(error)} "
                 "Give a `teacher_preprocess` that resizes or converts them."
             ) from error
 
@@ -309,13 +307,6 @@ class Distiller(keras.Model):
         return cls(**config)
 
 
-def _check_model(model: Any, role: str) -> None:
-    if not isinstance(model, keras.Model):
-        kind = f"{type(model).__module__}.{type(model).__name__}"
-        advice = " It looks like a tf_keras model; rebuild it in Keras 3." if "tf_keras" in kind else ""
-        raise TypeError(f"The {role} must be a keras.Model. Received: {kind}.{advice}")
-
-
 def _objectives(given: Sequence[Any]) -> list[Objective]:
     if isinstance(given, (str, Objective, keras.losses.Loss)) or not isinstance(given, Sequence):
         raise TypeError(f"`objectives` must be a list of Objectives or losses. Received: {given!r}.")
@@ -333,52 +324,5 @@ def _objectives(given: Sequence[Any]) -> list[Objective]:
     return objectives
 
 
-def _prefixed(side: str, signals: dict[str, Signal]) -> dict[str, Signal]:
-    return {f"{side}:{tap}": signal for tap, signal in signals.items()}
-
-
-def _fit_together(objective: Objective, signals: dict[str, Signal]) -> None:
-    student = {f"student:{tap}": signals[f"student:{tap}"] for tap in objective.student_taps}
-    teacher = {f"teacher:{tap}": signals[f"teacher:{tap}"] for tap in objective.teacher_taps}
-    objective.check(student | teacher)
-    shapes = [signal.shape for signal in (*student.values(), *teacher.values())]
-    if not objective.built:
-        objective.build(shapes[0], shapes[-1] if len(teacher) == 1 else None)
-    if objective.reads_labels:
-        return  # the labels' shape is known when data comes
-
-    def run(student: Any, teacher: Any) -> Any:
-        return objective.compute(student, teacher)
-
-    specs = [
-        {key.partition(":")[2]: tf.TensorSpec(s.shape, s.dtype) for key, s in side.items()}
-        for side in (student, teacher)
-    ]
-    try:
-        trace(run, *specs)
-    except ValueError as error:
-        told = ", ".join(
-            f"{key.replace(':', ' ')!r} {signal.shape}" for key, signal in (student | teacher).items()
-        )
-        raise ValueError(
-            f"Objective {objective.name!r} ({told}): {_reason(error)}{_advice(objective, shapes)}"
-        ) from error
-
-
-def _advice(objective: Objective, shapes: list[tuple[Any, ...]]) -> str:
-    first, last = shapes[0], shapes[-1]
-    if objective.project or len(first) != len(last) or first[-1] == last[-1]:
-        return ""
-    if getattr(objective.loss, "reads_logits", False):
-        return f" The student has {first[-1]} classes and the teacher {last[-1]}: they must be the same ones."
-    return " With project=True the student's signal gets the teacher's width."
-
-
 def _spec(tensor: Any) -> tf.TensorSpec:
     return tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype)
-
-
-def _reason(error: Exception) -> str:
-    """The one line that says it: Keras wraps errors of layers in a frame of ANSI bold."""
-    lines = [line for line in re.sub(r"\x1b\[\d*m", "", str(error)).splitlines() if line.strip()]
-    return lines[1] if len(lines) > 1 and lines[0].startswith("Exception encountered") else lines[0]

@@ -40,13 +40,15 @@ def trace(function: Callable[..., Any], *specs: Any) -> Any:
     return tf.function(function, autograph=False).get_concrete_function(*specs)
 
 
-def trace_signals(call: Callable[[Any], tuple[Any, Recording]], taps: Taps, spec: Any) -> dict[str, Signal]:
-    """The signals of `taps` when `call(inputs) -> (outputs, recording)` is traced on `spec`."""
+def trace_signals(
+    call: Callable[[Any], tuple[Any, Recording]], taps: Taps, spec: Any, side: str
+) -> dict[str, Signal]:
+    """The signals, keyed `"SIDE:TAP"`, when `call(inputs) -> (outputs, recording)` is traced on `spec`."""
     found: dict[str, Signal] = {}
 
     def run(inputs: Any) -> None:
         for name, tensor in taps.signals(*call(inputs)).items():
-            found[name] = Signal(tuple(tensor.shape), tensor.dtype.name, activation_of(tensor))
+            found[f"{side}:{name}"] = Signal(tuple(tensor.shape), tensor.dtype.name, activation_of(tensor))
 
     trace(run, spec)
     return found

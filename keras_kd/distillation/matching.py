@@ -1,0 +1,61 @@
+"""Bringing objectives and the signals of two models together, before anything runs."""
+
+import re
+from typing import Any
+
+import tensorflow as tf
+
+from keras_kd.distillation.objectives import Objective
+from keras_kd.distillation.tracing import Signal, trace
+
+
+def fit_together(objective: Objective, signals: dict[str, Signal]) -> None:
+    """Build an objective for the signals that it reads, and trace its loss on them.
+
+    Args:
+        objective: The objective.
+        signals: Keyed `"student:TAP"` and `"teacher:TAP"`.
+
+    Raises:
+        ValueError: Shapes that do not meet, or signals that the loss would misread.
+    """
+    student = {f"student:{tap}": signals[f"student:{tap}"] for tap in objective.student_taps}
+    teacher = {f"teacher:{tap}": signals[f"teacher:{tap}"] for tap in objective.teacher_taps}
+    objective.check(student | teacher)
+    shapes = [signal.shape for signal in (*student.values(), *teacher.values())]
+    if not objective.built:
+        objective.build(shapes[0], shapes[-1] if len(teacher) == 1 else None)
+    if objective.reads_labels:
+        return  # the labels' shape is known when data comes
+
+    def run(student: Any, teacher: Any) -> Any:
+        return objective.compute(student, teacher)
+
+    specs = [
+        {key.partition(":")[2]: tf.TensorSpec(s.shape, s.dtype) for key, s in side.items()}
+        for side in (student, teacher)
+    ]
+    try:
+        trace(run, *specs)
+    except ValueError as error:
+        told = ", ".join(
+            f"{key.replace(':', ' ')!r} {signal.shape}" for key, signal in (student | teacher).items()
+        )
+        raise ValueError(
+            f"Objective {objective.name!r} ({told}): {reason_of(error)}{_advice(objective, shapes)}"
+        ) from error
+
+
+def _advice(objective: Objective, shapes: list[tuple[Any, ...]]) -> str:
+    first, last = shapes[0], shapes[-1]
+    if objective.project or len(first) != len(last) or first[-1] == last[-1]:
+        return ""
+    if getattr(objective.loss, "reads_logits", False):
+        return f" The student has {first[-1]} classes and the teacher {last[-1]}: they must be the same ones."
+    return " With project=True the student's signal gets the teacher's width."
+
+
+def reason_of(error: Exception) -> str:
+    """The one line that says it: Keras wraps errors of layers in a frame of ANSI bold."""
+    lines = [line for line in re.sub(r"\x1b\[\d*m", "", str(error)).splitlines() if line.strip()]
+    return lines[1] if len(lines) > 1 and lines[0].startswith("Exception encountered") else lines[0]
