@@ -1,0 +1,65 @@
+"""Few labels and many inputs: where distillation pays most.
+
+Run: python examples/few_labels.py [--short]
+
+The teacher knows all 1,257 labels, the students 100. Alone, a student learns from these 100 digits.
+Distilled, it also learns what the teacher says about the other 1,157, whose labels weigh nothing.
+"""
+
+import argparse
+
+import keras
+
+import keras_kd as kd
+
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("--short", action="store_true", help="few epochs, to see that it runs")
+epochs = 2 if parser.parse_args().short else 20
+
+data = kd.datasets.digits()
+labelled = data.labelled_only(100)  # 100 rows, repeated to as many steps
+partly = data.partly_labelled(100)  # all rows; the weight of a row without a label is 0
+_, _, weights = partly.arrays["train"]
+print(f"{(weights > 0).sum()} of {len(weights)} training inputs have a label")
+
+cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+def train(model, batches, hard_weight=1.0):
+    keras.utils.set_random_seed(1)  # the same order of batches for both students
+    # weighted_metrics: an input without a label is neither right nor wrong.
+    model.compile(
+        keras.optimizers.Adam(2e-3),
+        loss=cross_entropy,
+        loss_weights=hard_weight,
+        weighted_metrics=["accuracy"],
+    )
+    model.fit(batches, epochs=epochs, verbose=2)
+
+
+def student():
+    keras.utils.set_random_seed(2)  # the same first weights for both students
+    return kd.models.digits_student()
+
+
+keras.utils.set_random_seed(0)
+teacher = kd.models.digits_teacher()
+train(teacher, data.train)
+
+alone = student()
+train(alone, labelled.train)
+
+distilled = student()
+distiller = kd.Distiller(
+    distilled,
+    teacher,
+    objectives=[
+        # Soft targets count for every input, whatever the weight of its label.
+        kd.Objective(kd.losses.SoftTargets(temperature=4.0), weight=0.9, use_sample_weight=False)
+    ],
+)
+train(distiller, partly.train, hard_weight=0.1)
+
+for name, model in (("teacher", teacher), ("student alone", alone), ("student distilled", distiller)):
+    accuracy = model.evaluate(data.test, verbose=0, return_dict=True)["accuracy"]
+    print(f"{name}: {100 * accuracy:.1f} % of the test digits are right")
