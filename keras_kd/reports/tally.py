@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_kd.deployment.classes import true_classes
 from keras_kd.reports.subjects import Subject, first_line
 
 Outputs = Mapping[str, np.ndarray]
@@ -95,7 +96,8 @@ def answer(
         if found is None:
             tally.why = "the output is not one vector of class scores a sample"
             continue
-        truth = None if y is None else true_classes(y, next(iter(outputs[name].values())).shape)
+        several = y is None or isinstance(y, dict | list | tuple)
+        truth = None if several else true_classes(y, next(iter(outputs[name].values())).shape)
         if truth is None:
             tally.why = "the data holds no labels" if y is None else "the labels are not classes"
         tally.answer(found, truth, reference)
@@ -143,29 +145,3 @@ def top_classes(output: Outputs) -> np.ndarray | None:
     if len(output) > 1 or scores.ndim < 2 or scores.shape[-1] < 2 or scores.dtype.kind != "f":
         return None
     return np.where(np.isnan(scores).any(-1), -1, scores.argmax(-1))
-
-
-def true_classes(y: Any, shape: tuple[int, ...]) -> np.ndarray | None:
-    """Labels, whole numbers or one-hot, as classes for scores of a shape; None for what is no class at all.
-
-    Raises:
-        ValueError: For labels of another shape, or outside the classes that the models know.
-    """
-    if isinstance(y, dict | list | tuple):
-        return None
-    labels = np.asarray(y)
-    if labels.shape == shape:
-        one_hot = (labels >= 0).all() and np.allclose(labels.sum(-1), 1, atol=1e-3)
-        return labels.argmax(-1) if one_hot else None
-    if labels.shape == (*shape[:-1], 1):
-        labels = labels[..., 0]
-    if labels.shape != shape[:-1]:
-        raise ValueError(f"Labels of shape {labels.shape} do not fit outputs of shape {shape}.")
-    if not np.array_equal(labels, np.floor(labels)):
-        return None
-    if labels.size and (labels.min() < 0 or labels.max() >= shape[-1]):
-        raise ValueError(
-            f"Labels must be 0 to {shape[-1] - 1}, as the models have {shape[-1]} outputs. "
-            f"Received {labels.min():g} to {labels.max():g}."
-        )
-    return labels.astype("int64")
