@@ -38,7 +38,7 @@ class Report(Record):
         >>> rows = [teacher, Row("int8", "int8", accuracy=0.97)]
         >>> print(Report(rows, baseline="teacher"))
         model    kind     accuracy    KiB
-        -------  -------  --------  -----
+        ─────────────────────────────────
         teacher  float32   98.00 %  400.0
         int8     int8      97.00 %      –
         <BLANKLINE>

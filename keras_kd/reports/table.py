@@ -1,5 +1,6 @@
 """The one table behind the page, the Markdown and the terminal: its columns, and how a figure is written."""
 
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -7,6 +8,7 @@ from typing import Any, Literal
 from keras_kd.reports.rows import Row
 
 MISSING = "–"
+_WIDE = 100_000
 
 
 def _percent(value: float) -> str:
@@ -115,15 +117,19 @@ def best_rows(column: Column, rows: Sequence[Row], baseline: str | None) -> set[
 
 def plain(rows: Sequence[Row]) -> str:
     """The table for a terminal: text to the left, figures to the right."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     columns = shown(rows)
-    cells = [
-        [column.short for column in columns],
-        *[[column.text(row) for column in columns] for row in rows],
-    ]
-    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
-
-    def line(texts: Sequence[str]) -> str:
-        pairs = zip(texts, widths, strict=True)
-        return "  ".join(t.ljust(w) if i < 2 else t.rjust(w) for i, (t, w) in enumerate(pairs)).rstrip()
-
-    return "\n".join([line(cells[0]), line(["-" * width for width in widths]), *map(line, cells[1:])])
+    drawn = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
+    for i, column in enumerate(columns):
+        drawn.add_column(column.short, justify="left" if i < 2 else "right", no_wrap=True)
+    for row in rows:
+        # As Text, so that rich reads no markup in a name.
+        drawn.add_row(*[Text(column.text(row)) for column in columns])
+    file = io.StringIO()
+    # Whatever the terminal is: no colours, and wide enough to cut nothing.
+    Console(file=file, width=_WIDE, color_system=None, force_jupyter=False, legacy_windows=False).print(drawn)
+    return "\n".join(line.rstrip() for line in file.getvalue().splitlines())

@@ -69,6 +69,16 @@ def test_terminal_shows_the_same_figures(report):
     assert "not measured: energy (no <meter>)" in lines
 
 
+def test_terminal_shows_names_as_typed_and_whole(monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "40")
+    names = ["[red]a[/red]", ":smile:", "x" * 500, "中文"]
+    lines = str(Report([Row(name, "int8", accuracy=0.5) for name in names])).splitlines()
+    assert [line.split()[0] for line in lines[2:]] == names
+    assert all(line.endswith("int8   50.00 %") for line in lines[2:])
+    assert "\x1b" not in "".join(lines)
+
+
 def test_training_values_are_in_page_and_markdown(report, tmp_path):
     page = Tables(saved(report, tmp_path, ".html")).tables["training"]
     assert page == markdown_table(saved(report, tmp_path, ".md"), "## Training")
@@ -192,7 +202,7 @@ def test_load_a_missing_file(tmp_path):
 
 def test_the_smallest_report(tmp_path):
     report = Report([Row("a", "keras")])
-    assert str(report) == "model  kind\n-----  -----\na      keras"
+    assert str(report) == "model  kind\n────────────\na      keras"
     for suffix in (".html", ".md", ".json"):
         assert "a" in saved(report, tmp_path, suffix)
     assert Report.load(tmp_path / "report.json") == report
