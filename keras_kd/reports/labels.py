@@ -4,45 +4,34 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from keras_kd.reports.axes import BOTTOM, FONT, HEIGHT, LEFT, RIGHT, TOP, WIDTH
+import numpy as np
 
 LONGEST = 22
+LINE = 15
 _ROUNDS = 8
 # Points nearer than this, in pixels, hide each other.
 _COVERED = 7
+_MARKER = 7
 _DISTANCES = (9, 15, 22, 30, 40, 52, 66, 82, 100, 120, 145)
 # East first, then west: a name beside its point reads best.
-_ANGLES = (0, 180, 270, 90, 315, 45, 225, 135, 337, 23, 203, 157, 292, 68, 248, 112)
+_ANGLES = np.radians([0, 180, 90, 270, 45, 315, 135, 225, 23, 337, 157, 203, 68, 292, 112, 248])
 
 
 @dataclass(frozen=True)
-class Box:
-    """A rectangle of the drawing, in pixels."""
+class Block:
+    """The names of points that cover each other, one a line, in the order of `members`.
 
-    left: float
-    top: float
-    right: float
-    bottom: float
+    Args:
+        members: Indices of the points.
+        box: Left, bottom, right and top, in pixels; y grows upwards.
+    """
 
-    def overlap(self, other: "Box") -> float:
-        """The shared area."""
-        width = min(self.right, other.right) - max(self.left, other.left)
-        height = min(self.bottom, other.bottom) - max(self.top, other.top)
-        return max(width, 0.0) * max(height, 0.0)
+    members: tuple[int, ...]
+    box: np.ndarray
 
-    def nearest(self, x: float, y: float) -> tuple[float, float]:
-        """The point of the rectangle that is nearest to (x, y)."""
-        return min(max(x, self.left), self.right), min(max(y, self.top), self.bottom)
-
-    def lines(self, count: int) -> list["Box"]:
-        """The rectangle cut into lines of one height."""
-        step = (self.bottom - self.top) / count
-        return [
-            Box(self.left, self.top + i * step, self.right, self.top + (i + 1) * step) for i in range(count)
-        ]
-
-
-_INSIDE = Box(LEFT + 2, TOP, WIDTH - RIGHT, HEIGHT - BOTTOM - 2)
+    def nearest(self, point: Sequence[float]) -> np.ndarray:
+        """The point of the box that is nearest to another point."""
+        return np.clip(point, self.box[:2], self.box[2:])
 
 
 def shorten(name: str) -> str:
@@ -50,42 +39,40 @@ def shorten(name: str) -> str:
     return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
 
 
-@dataclass(frozen=True)
-class Label:
-    """Where a name goes: a line of the block of names that belong to one spot."""
-
-    line: Box
-    block: Box
+def width(names: Sequence[str], size: float) -> float:
+    """About how wide the widest of the names is, in pixels, with a font of that size."""
+    # 0.58 of the font size is about the mean letter of the widest system fonts.
+    return 0.58 * size * max(len(name) for name in names)
 
 
-def place(points: Sequence[tuple[float, float]], names: Sequence[str]) -> list[Label]:
-    """A place for each name: near its point, inside the frame, over nothing else.
+def place(points: np.ndarray, names: Sequence[str], size: float, inside: np.ndarray) -> list[Block]:
+    """A place for each name: near its point, inside a box, over nothing else.
 
-    Points that cover each other share a block, one name a line.
+    Args:
+        points: (points, 2) pixels.
+        names: One a point.
+        size: Font size in pixels.
+        inside: Left, bottom, right and top of the box, in pixels.
     """
     spots = _spots(points)
-    centres = [points[members[0]] for members in spots]
-    choices = [
-        _candidates(at, [names[i] for i in members]) for at, members in zip(centres, spots, strict=True)
-    ]
-    markers = [
-        [Box(x - 7, y - 7, x + 7, y + 7) for x, y in (points[i] for i in members)] for members in spots
-    ]
-    blocks: dict[int, Box] = {}
+    sizes = [(width([names[i] for i in spot], size) + 4, LINE * len(spot)) for spot in spots]
+    choices = [_candidates(points[spot[0]], size) for spot, size in zip(spots, sizes, strict=True)]
+    markers = [np.hstack([points[spot] - _MARKER, points[spot] + _MARKER]) for spot in spots]
+    chosen: dict[int, np.ndarray] = {}
     # Whoever comes first takes the best place; later rounds, to and fro, let every block move again.
     for turn in range(_ROUNDS):
         for spot in range(len(spots))[:: 1 if turn % 2 else -1]:
-            others = [block for other, block in blocks.items() if other != spot]
-            strangers = [box for other, boxes in enumerate(markers) if other != spot for box in boxes]
-            blocks[spot] = _cheapest(choices[spot], centres[spot], [*others, *strangers], markers[spot])
-    labels = {}
-    for spot, members in enumerate(spots):
-        for i, line in zip(members, blocks[spot].lines(len(members)), strict=True):
-            labels[i] = Label(line, blocks[spot])
-    return [labels[i] for i in range(len(points))]
+            taken = [box[None] for other, box in chosen.items() if other != spot]
+            strangers = [boxes for other, boxes in enumerate(markers) if other != spot]
+            others = np.concatenate([np.empty((0, 4)), *taken, *strangers])
+            boxes, costs = choices[spot]
+            costs = costs + _crowding(boxes, others, markers[spot], inside)
+            costs += 40 * _crossings(boxes, points[spots[spot][0]], others)
+            chosen[spot] = boxes[costs.argmin()]
+    return [Block(tuple(spot), chosen[index]) for index, spot in enumerate(spots)]
 
 
-def _spots(points: Sequence[tuple[float, float]]) -> list[list[int]]:
+def _spots(points: np.ndarray) -> list[list[int]]:
     """Indices of the points, those that cover each other together."""
     spots: list[list[int]] = []
     for i, point in enumerate(points):
@@ -97,46 +84,32 @@ def _spots(points: Sequence[tuple[float, float]]) -> list[list[int]]:
     return spots
 
 
-def _candidates(point: tuple[float, float], names: Sequence[str]) -> list[tuple[Box, float]]:
-    """Places for a block and what their distance costs, nearest first."""
-    # 0.58 of the font size is about the mean letter of the widest system fonts.
-    width = 0.58 * FONT * max(len(shorten(name)) for name in names) + 4
-    height = (FONT + 3) * len(names)
-    boxes = []
-    for distance in _DISTANCES:
-        for rank, degrees in enumerate(_ANGLES):
-            across, down = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-            x = point[0] + across * (distance + width / 2)
-            y = point[1] + down * (distance + height / 2)
-            box = Box(x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-            boxes.append((box, distance + 0.3 * rank))
-    return sorted(boxes, key=lambda pair: pair[1])
+def _candidates(point: np.ndarray, size: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
+    """(boxes, 4) places for a block around its point, and what each costs by itself."""
+    half = np.array(size) / 2
+    distances = np.repeat(_DISTANCES, len(_ANGLES))
+    angles = np.tile(_ANGLES, len(_DISTANCES))
+    ranks = np.tile(range(len(_ANGLES)), len(_DISTANCES))
+    centres = point + np.stack([np.cos(angles), np.sin(angles)], 1) * (distances[:, None] + half)
+    return np.hstack([centres - half, centres + half]), distances + 0.3 * ranks
 
 
-def _cheapest(
-    choices: Sequence[tuple[Box, float]],
-    point: tuple[float, float],
-    others: Sequence[Box],
-    own: Sequence[Box],
-) -> Box:
-    best, chosen = math.inf, choices[0][0]
-    for box, distance in choices:
-        # Candidates come nearest first: none of the rest can be better.
-        if distance >= best:
-            break
-        cost = distance + _cost(box, point, others, own)
-        if cost < best:
-            best, chosen = cost, box
-    return chosen
+def _overlap(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Area that each box shares with all the others together."""
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    return np.clip(high - low, 0, None).prod(-1).sum(-1)
 
 
-def _cost(box: Box, point: tuple[float, float], others: Sequence[Box], own: Sequence[Box]) -> float:
-    area = (box.right - box.left) * (box.bottom - box.top)
-    hidden = area - box.overlap(_INSIDE)
-    covered = sum(box.overlap(other) for other in [*others, *own])
-    x, y = box.nearest(*point)
-    leader = [(point[0] + (x - point[0]) * i / 12, point[1] + (y - point[1]) * i / 12) for i in range(1, 13)]
-    crossed = sum(
-        other.left < a < other.right and other.top < b < other.bottom for a, b in leader for other in others
-    )
-    return 1000 * hidden + 100 * covered + 40 * crossed
+def _crowding(boxes: np.ndarray, others: np.ndarray, own: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    area = (boxes[:, 2:] - boxes[:, :2]).prod(-1)
+    hidden = area - _overlap(boxes, inside[None])
+    return 1000 * hidden + 100 * _overlap(boxes, np.concatenate([others, own]))
+
+
+def _crossings(boxes: np.ndarray, point: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """How much the line from the point to each box runs over other things."""
+    ends = np.clip(point, boxes[:, :2], boxes[:, 2:])
+    steps = np.linspace(0, 1, 13)[1:, None, None, None]
+    line = point + steps * (ends - point)[:, None]
+    return ((line > others[:, :2]) & (line < others[:, 2:])).all(-1).sum((0, 2))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from keras_kd.reports import plots, table
 from keras_kd.reports.rows import Row
-from keras_kd.reports.style import STYLE
+from keras_kd.reports.style import SERIES, STYLE
 
 if TYPE_CHECKING:
     from keras_kd.reports.report import Report
@@ -83,7 +83,7 @@ def _table(name: str, label: str, heads: str, rows: str) -> str:
 def _row(
     index: int, row: Row, columns: list[table.Column], best: dict[str, set[str]], baseline: str | None
 ) -> str:
-    swatch = f'<span class="swatch c{index % plots.COLOURS}" aria-hidden="true"></span>'
+    swatch = f'<span class="swatch" style="background: var(--c{index % SERIES})" aria-hidden="true"></span>'
     cells = [f'<th scope="row" class="text" title="{escape(row.name)}">{swatch}{escape(row.name)}</th>']
     for column in columns[1:]:
         style = "text" if column.key == "kind" else "best" if row.name in best[column.key] else ""

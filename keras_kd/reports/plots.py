@@ -1,16 +1,40 @@
 """The plots of a report as inline SVG: accuracy against size and latency, and training curves."""
 
+import math
 from collections.abc import Mapping, Sequence
-from html import escape
+from typing import Any, NamedTuple
 
-from keras_kd.reports import axes, labels
+import numpy as np
+
+from keras_kd.reports import drawing, labels
 from keras_kd.reports.rows import Row
 
 Curves = Mapping[str, Mapping[str, Sequence[float | None]]]
 
-COLOURS = 9
-_BOTTOM = axes.HEIGHT - axes.BOTTOM
-_RIGHT = axes.WIDTH - axes.RIGHT
+# A name further than this from its point, in pixels, is tied to it by a line.
+_NEAR = 14
+
+
+class Point(NamedTuple):
+    """A row in the plane."""
+
+    series: int
+    row: Row
+    x: float
+    percent: float
+
+
+class Line(NamedTuple):
+    """One curve: (epoch, value) pairs."""
+
+    name: str
+    key: str
+    points: list[tuple[int, float]]
+
+    @property
+    def validation(self) -> bool:
+        """Whether it is of data that was not trained on."""
+        return self.key.startswith("val_")
 
 
 def accuracy_plot(rows: Sequence[Row], key: str, title: str, unit: float, baseline: str | None) -> str | None:
@@ -23,58 +47,69 @@ def accuracy_plot(rows: Sequence[Row], key: str, title: str, unit: float, baseli
         unit: What the figure is divided by.
         baseline: Name of the row that is drawn as a square.
     """
-    ranked = [(i, row, row.accuracy, (getattr(row, key) or 0) / unit) for i, row in enumerate(rows)]
     points = [
-        (i, row, accuracy, value) for i, row, accuracy, value in ranked if accuracy is not None and value > 0
+        Point(i, row, getattr(row, key) / unit, 100 * row.accuracy)
+        for i, row in enumerate(rows)
+        if row.accuracy is not None and getattr(row, key)
     ]
     if not points:
         return None
-    x = axes.log_scale([value for *_, value in points], axes.LEFT, _RIGHT)
-    y = axes.linear_scale([100 * accuracy for _, _, accuracy, _ in points], _BOTTOM, axes.TOP, least=1.0)
-    parts = axes.frame(x, y, title, "accuracy (%)", axes.log_ticks(x), axes.number)
-    places = [(x(value), y(100 * accuracy)) for _, _, accuracy, value in points]
-    named = labels.place(places, [row.name for _, row, _, _ in points])
-    leaders = [_leader(at, label, i) for at, label, (i, *_) in zip(places, named, points, strict=True)]
-    marks = [
-        _mark(at, i, f"{row.name}: {100 * accuracy:.2f} %, {value:,.3g}", row.name == baseline)
-        for at, (i, row, accuracy, value) in zip(places, points, strict=True)
-    ]
-    names = [
-        _name(at, label, row.name) for at, label, (_, row, *_) in zip(places, named, points, strict=True)
-    ]
-    said = "; ".join(
-        f"{row.name} {100 * accuracy:.2f} % at {value:,.4g}" for _, row, accuracy, value in points
-    )
-    return axes.svg([*parts, *leaders, *marks, *names], f"Accuracy against {title}. {said}")
+    with drawing.settings():
+        axes = drawing.axes(title, "accuracy (%)", scale="log")
+        _logarithmic(axes, [point.x for point in points])
+        _limit(axes, [point.percent for point in points], least=1.0)
+        tips = {}
+        for series, row, x, percent in points:
+            marker, gid = "s" if row.name == baseline else "o", f"mark-{series}"
+            style = {"color": drawing.colour(series), "markeredgecolor": drawing.colour("paper")}
+            axes.plot([x], [percent], marker, markersize=11, gid=gid, clip_on=False, zorder=3, **style)
+            tips[gid] = f"{row.name}: {percent:.2f} %, {x:,.3g}"
+        _name_points(axes, points)
+        said = "; ".join(f"{row.name} {percent:.2f} % at {x:,.4g}" for _, row, x, percent in points)
+        return drawing.svg(axes, f"Accuracy against {title}. {said}", tips)
 
 
-def _leader(at: tuple[float, float], label: labels.Label, index: int) -> str:
-    x, y = label.block.nearest(*at)
-    if (x - at[0]) ** 2 + (y - at[1]) ** 2 < 14**2:
-        return ""
-    return f'<path class="leader c{index % COLOURS}" d="M{at[0]:.1f} {at[1]:.1f}L{x:.1f} {y:.1f}"/>'
+def _logarithmic(axes: Any, values: Sequence[float]) -> None:
+    """A logarithmic axis with a margin, at least a factor of four wide."""
+    from matplotlib.ticker import LogLocator
+
+    low, high = min(values), max(values)
+    widen = max(1.35, math.sqrt(4 / (high / low)))
+    axes.set_xlim(low / widen, high * widen)
+    subs = drawing.ROUND[:3] if high / low < 200 else (1,)
+    axes.xaxis.set_major_locator(LogLocator(subs=subs, numticks=7))
 
 
-def _mark(at: tuple[float, float], index: int, tip: str, square: bool) -> str:
-    style = f'class="mark c{index % COLOURS}"'
-    title = f"<title>{escape(tip)}</title>"
-    if square:
-        return (
-            f'<rect {style} x="{at[0] - 5.5:.1f}" y="{at[1] - 5.5:.1f}" width="11" height="11">{title}</rect>'
-        )
-    return f'<circle {style} cx="{at[0]:.1f}" cy="{at[1]:.1f}" r="5.5">{title}</circle>'
+def _limit(axes: Any, values: Sequence[float], least: float) -> None:
+    """A vertical axis with a margin, at least `least` wide."""
+    low, high = min(values), max(values)
+    margin = max(0.16 * (high - low), (least - (high - low)) / 2)
+    axes.set_ylim(low - margin, high + margin)
 
 
-def _name(at: tuple[float, float], label: labels.Label, name: str) -> str:
-    box = label.line
-    # The box is an estimate: text beside its point starts at the side that faces it, so that no gap opens.
-    x, anchor = (box.left + box.right) / 2, "middle"
-    if at[0] <= box.left:
-        x, anchor = box.left + 2, "start"
-    elif at[0] >= box.right:
-        x, anchor = box.right - 2, "end"
-    text = escape(labels.shorten(name))
-    return f'<text class="name" x="{x:.1f}" y="{box.bottom - 4:.1f}" text-anchor="{anchor}">{text}</text>'
+def _name_points(axes: Any, points: Sequence[Point]) -> None:
+    pixels = axes.transData.transform([(point.x, point.percent) for point in points])
+    names = [labels.shorten(drawing.clean(point.row.name)) for point in points]
+    for block in labels.place(pixels, names, drawing.FONT, np.array(axes.bbox.extents)):
+        at = pixels[block.members[0]]
+        end = block.nearest(at)
+        if math.dist(at, end) >= _NEAR:
+            tie = {"color": drawing.colour(points[block.members[0]].series), "alpha": 0.7}
+            axes.plot(*zip(at, end, strict=True), transform=None, gid="leader", linewidth=1, zorder=2, **tie)
+        left, _, right, top = block.box
+        x, side = (left + right) / 2, "center"
+        # The box is an estimate: text beside its point starts at the side that faces it, with no gap.
+        if at[0] <= left:
+            x, side = left + 2, "left"
+        elif at[0] >= right:
+            x, side = right - 2, "right"
+        for line, i in enumerate(block.members):
+            _write(axes, x, top - labels.LINE * (line + 0.5), names[i], "ink", side)
+
+
+def _write(axes: Any, x: float, y: float, name: str, colour: str | int, side: str) -> None:
+    style = {"color": drawing.colour(colour), "horizontalalignment": side, "verticalalignment": "center"}
+    axes.text(x, y, name, transform=None, gid="name", zorder=4, **style)
 
 
 def curve_plots(curves: Curves, rows: Sequence[Row]) -> list[tuple[str, str]]:
@@ -83,71 +118,57 @@ def curve_plots(curves: Curves, rows: Sequence[Row]) -> list[tuple[str, str]]:
         dict.fromkeys(metric.removeprefix("val_") for history in curves.values() for metric in history)
     )
     wanted = [metric for metric in metrics if "acc" in metric][:1] + [m for m in metrics if m == "loss"]
-    plots = [(metric, _curve_plot(metric, curves, rows)) for metric in wanted]
-    return [(metric, plot) for metric, plot in plots if plot is not None]
+    order = list(dict.fromkeys([row.name for row in rows] + list(curves)))
+    drawn = [(metric, _lines(metric, curves)) for metric in wanted]
+    return [(metric, _curve_plot(metric, lines, order)) for metric, lines in drawn if lines]
 
 
-def _curve_plot(metric: str, curves: Curves, rows: Sequence[Row]) -> str | None:
+def _lines(metric: str, curves: Curves) -> list[Line]:
     # Training losses are of different objectives; only the validation losses can be laid side by side.
     validated = any(f"val_{metric}" in history for history in curves.values())
     keys = [f"val_{metric}"] if metric == "loss" and validated else [metric, f"val_{metric}"]
     lines = [
-        (name, key, [(i + 1, v) for i, v in enumerate(history.get(key, ())) if v is not None])
+        Line(name, key, [(i + 1, v) for i, v in enumerate(history.get(key, ())) if v is not None])
         for name, history in curves.items()
         for key in keys
     ]
-    lines = [(name, key, points) for name, key, points in lines if points]
-    if not lines:
-        return None
-    values = [value for *_, points in lines for _, value in points]
-    last = max(epoch for *_, points in lines for epoch, _ in points)
-    room = 12 + 0.6 * axes.FONT * max(len(labels.shorten(name)) for name, *_ in lines)
-    x = axes.Scale(1, max(last, 2), axes.LEFT, _RIGHT - room)
-    y = axes.linear_scale(values, _BOTTOM, axes.TOP, least=1e-3)
-    ticks = [tick for tick in axes.linear_ticks(x) if tick == int(tick)]
-    parts = axes.frame(x, y, "epoch", metric, ticks, axes.number)
-    colours = _colours(curves, rows)
-    # The training curve goes under the validation curve, which matters more.
-    for name, key, points in sorted(lines, key=lambda line: line[1].startswith("val_")):
-        parts.append(_line(points, x, y, colours[name], key.startswith("val_"), f"{name}, {key}"))
-    parts += _line_names(lines, x, y, colours)
-    said = "; ".join(f"{name} {key} ends at {points[-1][1]:.4g}" for name, key, points in lines)
-    return axes.svg(parts, f"{metric} over {last} epochs. {said}")
+    return [line for line in lines if line.points]
 
 
-def _colours(curves: Curves, rows: Sequence[Row]) -> dict[str, int]:
-    order = list(dict.fromkeys([row.name for row in rows] + list(curves)))
-    return {name: order.index(name) % COLOURS for name in curves}
+def _curve_plot(metric: str, lines: Sequence[Line], order: Sequence[str]) -> str:
+    """One metric of all models; `order` gives each its colour."""
+    from matplotlib.ticker import MaxNLocator
+
+    names = {line.name: labels.shorten(drawing.clean(line.name)) for line in lines}
+    last = max(epoch for line in lines for epoch, _ in line.points)
+    with drawing.settings():
+        room = drawing.RIGHT + 12 + labels.width(list(names.values()), drawing.FONT)
+        axes = drawing.axes("epoch", metric, right=room)
+        axes.set_xlim(1, max(last, 2))
+        axes.xaxis.set_major_locator(MaxNLocator(6, steps=drawing.ROUND, integer=True))
+        _limit(axes, [value for line in lines for _, value in line.points], least=1e-3)
+        tips = {}
+        for number, line in enumerate(lines):
+            tips[f"line-{number}"] = f"{line.name}, {line.key}"
+            # The validation curve goes over the training curve, as it matters more.
+            solid = {"linestyle": "-", "linewidth": 2.0, "zorder": 3.0}
+            style = solid if line.validation else {"linestyle": ":", "linewidth": 1.5, "zorder": 2.0}
+            style |= {"marker": "o" if len(line.points) == 1 else "", "clip_on": False}
+            colour = drawing.colour(order.index(line.name))
+            axes.plot(*zip(*line.points, strict=True), color=colour, gid=f"line-{number}", **style)
+        _name_ends(axes, lines, names, order)
+        said = "; ".join(f"{line.name} {line.key} ends at {line.points[-1][1]:.4g}" for line in lines)
+        return drawing.svg(axes, f"{metric} over {last} epochs. {said}", tips)
 
 
-def _line(
-    points: Sequence[tuple[int, float]], x: axes.Scale, y: axes.Scale, colour: int, solid: bool, tip: str
-) -> str:
-    title = f"<title>{escape(tip)}</title>"
-    places = [(x(epoch), y(value)) for epoch, value in points]
-    if len(places) == 1:
-        across, down = places[0]
-        return f'<circle class="dot c{colour}" cx="{across:.1f}" cy="{down:.1f}" r="3">{title}</circle>'
-    path = "L".join(f"{across:.1f} {down:.1f}" for across, down in places)
-    return f'<path class="line c{colour}{"" if solid else " training"}" d="M{path}">{title}</path>'
-
-
-def _line_names(
-    lines: Sequence[tuple[str, str, list[tuple[int, float]]]],
-    x: axes.Scale,
-    y: axes.Scale,
-    colours: Mapping[str, int],
-) -> list[str]:
+def _name_ends(axes: Any, lines: Sequence[Line], names: Mapping[str, str], order: Sequence[str]) -> None:
     """Each model's name at the right end, pushed apart where curves end together."""
     # The validation curve comes last for each model and decides where its name goes.
-    ends = {name: y(points[-1][1]) for name, _, points in lines}
-    step, lowest = axes.FONT + 3, -1e9
+    ends = {line.name: axes.transData.transform(line.points[-1])[1] for line in lines}
+    lowest = math.inf
     heights = {}
-    for name, height in sorted(ends.items(), key=lambda pair: pair[1]):
-        lowest = heights[name] = max(height, lowest + step)
-    over = max(0.0, lowest - (_BOTTOM - 4))
-    return [
-        f'<text class="name end c{colours[name]}" x="{x.end + 8:.1f}" y="{height - over + 4:.1f}">'
-        f"{escape(labels.shorten(name))}</text>"
-        for name, height in heights.items()
-    ]
+    for name, height in sorted(ends.items(), key=lambda pair: -pair[1]):
+        lowest = heights[name] = min(height, lowest - labels.LINE)
+    under = max(0.0, axes.bbox.y0 + 4 - lowest)
+    for name, height in heights.items():
+        _write(axes, axes.bbox.x1 + 8, height + under, names[name], order.index(name), "left")

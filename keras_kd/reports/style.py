@@ -1,5 +1,8 @@
 """The style sheet of the page: no network, light and dark, wide and narrow."""
 
+# How many colours there are for rows and curves: --c0, --c1, ...
+SERIES = 9
+
 STYLE = """
 :root {
   color-scheme: light dark;
@@ -48,7 +51,6 @@ tr.baseline th::after {
 }
 .swatch {
   display: inline-block; width: .7rem; height: .7rem; border-radius: 50%; margin-right: .5rem;
-  background: currentColor;
 }
 .baseline .swatch { border-radius: 0; }
 .plots {
@@ -56,20 +58,8 @@ tr.baseline th::after {
 }
 figure { margin: 0; border: 1px solid var(--rule); border-radius: 8px; padding: .8rem .8rem .6rem; }
 figure h3 { font-size: 1rem; margin: 0 0 .3rem .3rem; }
-svg { display: block; width: 100%; height: auto; overflow: visible; font-family: inherit; font-size: 12px; }
-svg .grid { stroke: var(--grid); stroke-width: 1; fill: none; }
-svg .tick { fill: var(--soft); font-size: 11.5px; }
-svg .axis { fill: var(--soft); }
-svg .name { fill: var(--ink); stroke: var(--paper); stroke-width: 3px; paint-order: stroke; }
-svg .leader { stroke: currentColor; stroke-width: 1; fill: none; opacity: .7; }
-svg .mark { fill: currentColor; stroke: var(--paper); stroke-width: 1.5; }
-svg .line { fill: none; stroke: currentColor; stroke-width: 2; stroke-linecap: round; }
-svg .dot { fill: currentColor; }
-svg .training { stroke-width: 1.3; stroke-dasharray: 2 4; }
-svg .end { fill: currentColor; }
-.c0 { color: var(--c0); } .c1 { color: var(--c1); } .c2 { color: var(--c2); } .c3 { color: var(--c3); }
-.c4 { color: var(--c4); } .c5 { color: var(--c5); } .c6 { color: var(--c6); } .c7 { color: var(--c7); }
-.c8 { color: var(--c8); }
+svg { display: block; width: 100%; height: auto; overflow: visible; font-family: inherit; }
+svg .name text { stroke: var(--paper); stroke-width: 3px; stroke-linejoin: round; paint-order: stroke; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .3rem 1.2rem; margin: 0; font-size: .92rem; }
 dt { color: var(--soft); }
 dd { margin: 0; overflow-wrap: anywhere; }

@@ -3,10 +3,12 @@ import math
 import re
 import xml.etree.ElementTree as ElementTree
 
+import matplotlib
+import numpy as np
 import pytest
 
 from keras_kd.reports import Report, Row
-from keras_kd.reports.labels import Box, place, shorten
+from keras_kd.reports.labels import LINE, place, shorten
 from keras_kd.reports.page import page
 from keras_kd.reports.style import STYLE
 
@@ -16,12 +18,19 @@ def drawings(text):
     return [ElementTree.fromstring(svg) for svg in re.findall(r"<svg.*?</svg>", text, re.S)]
 
 
-def texts(svg, style):
-    return [element.text for element in svg.iter("text") if style in element.get("class").split()]
+def groups(svg, name):
+    """The groups of that class: what one artist drew."""
+    return [group for group in svg.iter("g") if group.get("class") == name]
+
+
+def texts(svg, name):
+    return [text.text for group in groups(svg, name) for text in group.iter("text")]
 
 
 def numbers(svg):
-    return [float(n) for e in svg.iter() for v in e.attrib.values() for n in re.findall(r"-?\d+\.?\d*", v)]
+    """Every coordinate; a word such as nan is an error or not finite."""
+    words = [element.get(key) for element in svg.iter() for key in ("x", "y", "d")]
+    return [float(n) for word in words if word for n in re.findall(r"[^\sMLCQz]+", word)]
 
 
 def test_user_text_is_escaped(report):
@@ -54,12 +63,17 @@ def test_table_names_rows_and_columns_for_screen_readers(report):
 
 def test_plots_of_a_full_report(report):
     size, latency, accuracy, loss = drawings(page(report))
-    names = [shorten(row.name) for row in report.rows if row.accuracy is not None]
+    measured = [row for row in report.rows if row.accuracy is not None]
+    names = [shorten(row.name) for row in measured]
     assert sorted(texts(size, "name")) == sorted(texts(latency, "name")) == sorted(names)
-    assert len(list(size.iter("rect"))) == 1
+    marks = groups(size, "mark")
+    tips = [f"{row.name}: {100 * row.accuracy:.2f} %, {row.bytes / 1024:,.3g}" for row in measured]
+    assert [mark.find("title").text for mark in marks] == tips
+    # A square has no curves: the baseline, which is the first row.
+    assert ["C" in mark.find("defs/path").get("d") for mark in marks] == [False] + [True] * 7
     assert set(texts(accuracy, "name")) == set(texts(loss, "name")) == {"teacher", "student alone"}
-    lines = [path for path in accuracy.iter("path") if "line" in path.get("class").split()]
-    assert len(lines) == 4
+    dotted = ["dasharray" in line.find("path").get("style") for line in groups(accuracy, "line")]
+    assert dotted == [True, True, False, False]
     for svg in (size, latency, accuracy, loss):
         assert svg.get("role") == "img"
         assert all(map(math.isfinite, numbers(svg)))
@@ -72,7 +86,8 @@ def test_points_stand_where_their_figures_are():
         for name, a, b in [("a", 0.8, 1024), ("b", 0.9, 4096), ("c", 1.0, 16384)]
     ]
     (svg,) = drawings(page(Report(rows)))
-    x, y = zip(*[(float(c.get("cx")), float(c.get("cy"))) for c in svg.iter("circle")], strict=True)
+    places = [mark.find("g/use") for mark in groups(svg, "mark")]
+    x, y = zip(*[(float(place.get("x")), float(place.get("y"))) for place in places], strict=True)
     assert x[1] - x[0] == pytest.approx(x[2] - x[1], abs=0.2)
     assert y[0] - y[1] == pytest.approx(y[1] - y[2], abs=0.2)
     assert x[0] < x[1]
@@ -105,7 +120,8 @@ def test_awkward_rows_still_draw(rows):
     assert found
     for svg in found:
         assert all(map(math.isfinite, numbers(svg)))
-        assert len(texts(svg, "tick")) >= 2
+        assert len(texts(svg, "xtick")) >= 2
+        assert len(texts(svg, "ytick")) >= 2
 
 
 def test_without_accuracy_there_is_a_table_and_no_plot():
@@ -133,7 +149,8 @@ def test_curves(curves, plots):
 
 def test_a_curve_of_one_epoch_is_a_dot():
     (svg,) = drawings(page(Report([Row("a", "keras")], curves={"a": {"loss": [2.0]}})))
-    assert [circle.get("class") for circle in svg.iter("circle")] == ["dot c0"]
+    (line,) = groups(svg, "line")
+    assert len(list(line.iter("use"))) == 1
 
 
 def test_training_losses_of_different_objectives_are_not_laid_side_by_side():
@@ -161,39 +178,93 @@ def test_nothing_is_green_without_a_rival():
     assert 'class="best"' not in page(Report(rows, baseline="base"))
 
 
-def crowd(kind):
-    if kind == "one spot":
-        return [(200.0, 160.0)] * 8
-    if kind == "row":
-        return [(100.0 + 6 * i, 150.0) for i in range(9)]
-    if kind == "corner":
-        return [(424.0 - 4 * i, 16.0 + 3 * i) for i in range(9)]
-    return [(60.0 + (i * 97) % 350, 20.0 + (i * 61) % 250) for i in range(9)]
+INSIDE = np.array([54.0, 46.0, 428.0, 318.0])
 
 
-@pytest.mark.parametrize("kind", ["one spot", "row", "corner", "spread"])
+def lines(block):
+    """The box of each name of a block."""
+    left, _, right, top = block.box
+    return [(left, top - LINE * (i + 1), right, top - LINE * i) for i in range(len(block.members))]
+
+
+def apart(a, b):
+    return a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
+
+
+CROWDS = {
+    "one spot": [(200.0, 160.0)] * 8,
+    "row": [(100.0 + 6 * i, 180.0) for i in range(9)],
+    "corner": [(424.0 - 4 * i, 314.0 - 3 * i) for i in range(9)],
+    "spread": [(60.0 + (i * 97) % 350, 60.0 + (i * 61) % 250) for i in range(9)],
+}
+
+
+@pytest.mark.parametrize("kind", CROWDS)
 def test_names_never_cover_each_other_or_a_point(kind):
-    points = crowd(kind)
-    boxes = [label.line for label in place(points, [f"student no {i}" for i in range(len(points))])]
-    for i, box in enumerate(boxes):
-        assert all(box.overlap(other) == 0 for other in boxes[i + 1 :])
-        assert all(box.overlap(Box(x - 5, y - 5, x + 5, y + 5)) == 0 for x, y in points)
-        assert box.left >= 54
-        assert box.right <= 440
+    points = np.array(CROWDS[kind])
+    blocks = place(points, [f"student no {i}" for i in range(len(points))], 12, INSIDE)
+    boxes = [box for block in blocks for box in lines(block)]
+    assert sorted(i for block in blocks for i in block.members) == list(range(len(points)))
+    assert all(apart(a, b) for a, b in itertools.combinations(boxes, 2))
+    for box in boxes:
+        assert all(apart(box, (x - 5, y - 5, x + 5, y + 5)) for x, y in points)
+        assert box[0] >= INSIDE[0]
+        assert box[2] <= INSIDE[2]
+        assert box[1] >= INSIDE[1] - 1e-9
+        assert box[3] <= INSIDE[3]
 
 
 def test_points_that_hide_each_other_share_one_block_of_names():
-    first, second, far = place([(200.0, 160.0), (203.0, 161.0), (300.0, 100.0)], ["a", "b", "c"])
-    assert first.block == second.block != far.block
-    assert second.line.top == first.line.bottom
+    points = np.array([(200.0, 160.0), (203.0, 161.0), (300.0, 250.0)])
+    blocks = place(points, ["a", "b", "c"], 12, INSIDE)
+    assert [block.members for block in blocks] == [(0, 1), (2,)]
 
 
 def test_a_name_far_from_its_point_is_tied_to_it():
     rows = [Row(f"student no {i}", "int8", 0.9 + 0.004 * i, bytes=1000 + 40 * i) for i in range(9)]
     rows.append(Row("far", "int8", 0.99, bytes=500000))
     (svg,) = drawings(page(Report(rows)))
-    leaders = [path for path in svg.iter("path") if "leader" in path.get("class")]
-    assert 0 < len(leaders) < len(rows)
+    assert 0 < len(groups(svg, "leader")) < len(rows)
+
+
+ODD = ["$a_1$ & $x^2$", "<i>_b_</i>", "#000001", "url(#a)", "中文", "{x}", "a\n b", "\x1b[0m"]
+
+
+def test_plots_show_names_as_typed():
+    rows = [Row(name, "int8", 0.5 + i / 20, bytes=2**i) for i, name in enumerate(ODD)]
+    curves = {name: {"$m_1$_acc": [0.1, 0.2]} for name in ODD}
+    size, accuracy = drawings(page(Report(rows, curves=curves)))
+    shown = {*ODD[:-2], "a b", "\ufffd[0m"}
+    assert set(texts(size, "name")) == set(texts(accuracy, "name")) == shown
+    assert "$m_1$_acc" in texts(accuracy, "text")
+
+
+def test_plots_leave_fonts_and_colours_to_the_style_sheet(report):
+    text = page(report)
+    defined = set(re.findall(r"(--[a-z0-9]+):", STYLE))
+    for svg in drawings(text):
+        styles = " ".join(element.get("style", "") for element in svg.iter())
+        assert "#" not in styles
+        assert "font-family" not in styles
+        assert {"--soft", "--grid", "--c0"} <= set(re.findall(r"var\((--\w+)\)", styles)) <= defined
+
+
+def test_ids_differ_and_every_reference_finds_its_own(report):
+    text = page(report)
+    ids = re.findall(r'\bid="([^"]+)"', text)
+    assert len(ids) == len(set(ids))
+    for svg in drawings(text):
+        own = {element.get("id") for element in svg.iter() if element.get("id")}
+        used = {use.get("href") for use in svg.iter("use")}
+        assert used == {f"#{one}" for one in own}
+
+
+def test_the_same_report_gives_the_same_page_whatever_the_settings_of_matplotlib(report):
+    text = page(report)
+    mine = {"svg.fonttype": "path", "text.usetex": True, "axes.grid": True, "figure.dpi": 300, "font.size": 3}
+    with matplotlib.rc_context(mine):
+        assert page(report) == text
+        assert {key: matplotlib.rcParams[key] for key in mine} == mine
 
 
 def luminance(colour):

@@ -1,0 +1,125 @@
+"""A matplotlib figure as SVG inside a page: the page's font and colours, whatever the user's settings are."""
+
+import contextlib
+import io
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+from xml.etree import ElementTree
+
+from keras_kd.reports.style import SERIES
+
+WIDTH, HEIGHT = 440, 330
+LEFT, RIGHT, TOP, BOTTOM = 54, 12, 12, 46
+FONT = 12
+# The steps between ticks, times a power of ten.
+ROUND = (1, 2, 5, 10)
+
+# matplotlib knows no CSS: it draws in stand-ins, which `svg` turns into the variables of the style sheet.
+_COLOURS = ("paper", "ink", "soft", "grid", *[f"c{number}" for number in range(SERIES)])
+_SETTINGS: dict[str, Any] = {
+    "figure.dpi": 72,  # one point is one pixel
+    "font.size": FONT,
+    "text.parse_math": False,
+    "svg.fonttype": "none",
+}
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def colour(name: str | int) -> str:
+    """What to hand matplotlib for a colour of the style sheet: its name, or the number of a series."""
+    key = name if isinstance(name, str) else f"c{name % SERIES}"
+    return f"#0000{_COLOURS.index(key) + 1:02x}"
+
+
+@contextlib.contextmanager
+def settings() -> Iterator[None]:
+    """Matplotlib's defaults and ours, for whatever is drawn inside; the user's come back afterwards."""
+    from matplotlib import rc_context, rcdefaults
+
+    with rc_context(), warnings.catch_warnings():
+        rcdefaults()
+        with rc_context(_SETTINGS):
+            # The browser has the letters that matplotlib's own font lacks.
+            warnings.filterwarnings("ignore", ".*(missing from|not support)", UserWarning)
+            yield
+
+
+def axes(x_title: str, y_title: str, scale: str = "linear", right: float = RIGHT) -> Any:
+    """Axes in a matplotlib figure of their own: a grid, tick labels and titles.
+
+    Args:
+        x_title: Title of the horizontal axis.
+        y_title: Title of the vertical axis.
+        scale: Of the horizontal axis, `"linear"` or `"log"`.
+        right: Pixels between the axes and the edge of the figure.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure((WIDTH / 72, HEIGHT / 72), frameon=False)
+    size = ((WIDTH - LEFT - right) / WIDTH, (HEIGHT - TOP - BOTTOM) / HEIGHT)
+    made = figure.add_axes((LEFT / WIDTH, BOTTOM / HEIGHT, *size), frameon=False, xscale=scale)
+    made.minorticks_off()
+    made.grid(color=colour("grid"), linewidth=1, clip_on=False)
+    made.tick_params(bottom=False, left=False, labelcolor=colour("soft"), labelsize=11.5)
+    made.set_xlabel(clean(x_title), color=colour("soft"))
+    made.set_ylabel(clean(y_title), color=colour("soft"))
+    made.yaxis.set_major_locator(MaxNLocator(6, steps=ROUND))
+    for axis in (made.xaxis, made.yaxis):
+        axis.set_major_formatter(lambda value, _: number(value))
+    return made
+
+
+def number(value: float) -> str:
+    """A tick label without needless digits."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.6g}"
+
+
+def clean(text: str) -> str:
+    """The text on one line, without the characters that XML forbids."""
+    return _NOT_XML.sub("\ufffd", " ".join(text.split()))
+
+
+def svg(drawn: Any, label: str, tips: Mapping[str, str]) -> str:
+    """The figure of these axes as an `<svg>` element.
+
+    Args:
+        drawn: What `axes` gave. The gids of its artists become classes, less the number at the end.
+        label: What a screen reader says instead of the drawing.
+        tips: gid -> what is shown when the pointer rests on that artist.
+    """
+    from matplotlib import rc_context
+
+    file = io.StringIO()
+    # The salt keeps ids the same from one run to the next, and different from figure to figure.
+    with rc_context({"svg.hashsalt": label}):
+        drawn.figure.savefig(file, format="svg", metadata={"Date": None})
+    # The rest of the file is a style sheet and metadata.
+    group = next(part for part in ElementTree.fromstring(file.getvalue()) if part.tag.endswith("}g"))
+    for element in list(group.iter()):
+        _restyle(element, tips)
+    root = ElementTree.Element("svg", {"viewBox": f"0 0 {WIDTH} {HEIGHT}", "role": "img"})
+    root.set("aria-label", clean(label))
+    root.append(group)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _restyle(element: ElementTree.Element, tips: Mapping[str, str]) -> None:
+    """Plain names, classes instead of ids, the page's font and colours."""
+    element.tag = element.tag.split("}")[1]
+    element.text = element.text if element.tag == "text" else None
+    element.tail = None
+    for key in list(element.attrib):
+        element.set(key.split("}")[-1], element.attrib.pop(key))
+    if "style" in element.attrib:
+        style = re.sub("font-family:[^;]*;? *", "", element.attrib["style"])
+        element.set("style", re.sub("#0000(..)", lambda m: f"var(--{_COLOURS[int(m[1], 16) - 1]})", style))
+    if element.tag == "g" and "id" in element.attrib:
+        gid = element.attrib.pop("id")
+        element.set("class", re.sub(r"[-_]\d+$", "", gid))
+        if gid in tips:
+            title = ElementTree.Element("title")
+            title.text = clean(tips[gid])
+            element.insert(0, title)
