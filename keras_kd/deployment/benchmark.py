@@ -38,6 +38,14 @@ class Benchmark(Record):
         batch_size: samples a call.
         threads: threads of the interpreter; for Keras, those that TensorFlow uses within an operator.
         device: the processor.
+
+    Example:
+        >>> import keras
+        >>> import keras_kd as kd
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+        >>> result = kd.benchmark(model, runs=10)
+        >>> sorted(result.to_dict())[:4]
+        ['batch_size', 'device', 'kind', 'median_ms']
     """
 
     name: str
@@ -53,7 +61,7 @@ class Benchmark(Record):
         what = "interpreter" if self.kind == "tflite" else "Keras, compiled tf.function"
         threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
         return (
-            f"{self.name}: median {self.median_ms:.3f} ms, p90 {self.p90_ms:.3f} ms "
+            f"{self.name}: median {self.median_ms:.3g} ms, p90 {self.p90_ms:.3g} ms "
             f"({self.runs} runs, batch {self.batch_size}, {threads}, {what}, {self.device})"
         )
 

@@ -27,6 +27,15 @@ class Exported(Record):
         compared: the samples that were run for it.
         batch_size: the fixed batch, or `None` where the batch is free.
         notes: what else there is to know.
+
+    Example:
+        >>> import keras, tempfile
+        >>> import keras_kd as kd
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     exported = kd.export(model, f"{folder}/m.tflite", quantization="float16")
+        >>> exported.quantization, exported.float_tensors, exported.needs_flex
+        ('float16', (), False)
     """
 
     path: Path

@@ -47,6 +47,16 @@ class Verification(Record):
         file_accuracy: accuracy of the file, likewise.
         outputs: the same figures for each output.
         notes: what was not measured, and why.
+
+    Example:
+        >>> import keras, numpy as np, tempfile
+        >>> import keras_kd as kd
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+        >>> x = np.random.default_rng(0).normal(size=(50, 4))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     result = kd.verify(model, kd.export(model, f"{folder}/m.tflite").path, x)
+        >>> result.samples, result.agreement, result.notes
+        (50, None, ('no agreement: the output is not one score a class',))
     """
 
     path: Path

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_kd.distillation.objectives import Objective
+from keras_kd.distillation.tracing import input_spec
 
 
 def check_model(model: Any, role: str) -> None:
@@ -39,6 +40,19 @@ def check_arrays(x: Any, y: Any, student: keras.Model) -> None:
             row = int(np.argwhere(~np.isfinite(array))[0][0])
             raise ValueError(f"`{name}` holds NaN or infinity, first in row {row}. Clean the data first.")
     _check_labels(y, student)
+
+
+def check_inputs(student: keras.Model, inputs: Any) -> None:
+    """Raise a `ValueError` if a batch has another shape than the student takes; Keras adapts ranks."""
+    wanted = keras.tree.flatten(input_spec(student))
+    for spec, tensor in zip(wanted, keras.tree.flatten(inputs), strict=False):
+        if spec is None or len(spec.shape) != len(tensor.shape):
+            continue
+        if not spec.shape[1:].is_compatible_with(tensor.shape[1:]):
+            raise ValueError(
+                f"The student {student.name!r} takes inputs of shape {tuple(spec.shape)}, and the data has "
+                f"{tuple(tensor.shape)}."
+            )
 
 
 def _check_labels(y: Any, student: keras.Model) -> None:

@@ -8,7 +8,7 @@ import tensorflow as tf
 from keras.src.losses.loss import unscale_loss_for_distribution
 
 from keras_kd import losses
-from keras_kd.distillation.checks import check_arrays, check_model, sample_weights
+from keras_kd.distillation.checks import check_arrays, check_inputs, check_model, sample_weights
 from keras_kd.distillation.matching import fit_together, reason_of
 from keras_kd.distillation.objectives import Objective, logits_of
 from keras_kd.distillation.taps import Taps
@@ -203,6 +203,7 @@ class Distiller(keras.Model):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         with tf.init_scope():  # projections are made outside of the graph of this step
             self._prepare(keras.tree.map_structure(_spec, x))
+        check_inputs(self.student, x)
         student_taps, teacher_taps = self._aside.taps
         told = None
         if teacher_taps is not None:
@@ -284,7 +285,14 @@ class Distiller(keras.Model):
             ValueError: No data, NaN in arrays, or labels that are no class, before the first step.
         """
         check_arrays(x, y, self.student)
-        return super().fit(x, y, *args, **kwargs)
+        history = super().fit(x, y, *args, **kwargs)
+        if history.epoch and not history.history:
+            raise ValueError("The data set gave no batch, so nothing was trained.")
+        return history
+
+    def export(self, filepath: Any, *args: Any, **kwargs: Any) -> Any:
+        """Export the student as `keras.Model.export` does; see `kd.export` for a checked `.tflite` file."""
+        return self.student.export(filepath, *args, **kwargs)
 
     def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object

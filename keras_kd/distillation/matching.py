@@ -22,6 +22,7 @@ def fit_together(objective: Objective, signals: dict[str, Signal]) -> None:
     student = {f"student:{tap}": signals[f"student:{tap}"] for tap in objective.student_taps}
     teacher = {f"teacher:{tap}": signals[f"teacher:{tap}"] for tap in objective.teacher_taps}
     objective.check(student | teacher)
+    _check_weight(objective)
     shapes = [signal.shape for signal in (*student.values(), *teacher.values())]
     if not objective.built:
         objective.build(shapes[0], shapes[-1] if len(teacher) == 1 else None)
@@ -44,6 +45,20 @@ def fit_together(objective: Objective, signals: dict[str, Signal]) -> None:
         raise ValueError(
             f"Objective {objective.name!r} ({told}): {reason_of(error)}{_advice(objective, shapes)}"
         ) from error
+
+
+def _check_weight(objective: Objective) -> None:
+    if not callable(objective.weight):
+        return
+    try:
+        weight = trace(objective.weight_at, tf.TensorSpec((), tf.int64)).structured_outputs
+    except tf.errors.OperatorNotAllowedInGraphError:
+        raise ValueError(
+            f"Objective {objective.name!r}: its weight decides in Python on the step, which is a tensor "
+            "while training. Use keras.ops.where, or a schedule of keras.optimizers.schedules."
+        ) from None
+    if tuple(getattr(weight, "shape", ())) != ():
+        raise ValueError(f"Objective {objective.name!r}: its weight must be one number, not {weight.shape}.")
 
 
 def _advice(objective: Objective, shapes: list[tuple[Any, ...]]) -> str:

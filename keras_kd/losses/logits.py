@@ -55,8 +55,8 @@ class SoftTargets(keras.losses.Loss):
         dtype: Any = None,
     ) -> None:
         super().__init__(name=name, reduction=reduction, dtype=dtype)
-        if not temperature > 0:
-            raise ValueError(f"`temperature` must be positive. Received: temperature={temperature!r}.")
+        if not (isinstance(temperature, (int, float)) and temperature > 0):
+            raise ValueError(f"`temperature` must be a positive number. Received: {temperature!r}.")
         self.temperature = float(temperature)
         self.standardize = bool(standardize)
 

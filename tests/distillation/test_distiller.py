@@ -484,7 +484,26 @@ TEACHER_ERRORS = {
         "'mse' is taken. Give each its own `name`",
     ),
     "alpha": (lambda: kd.Distiller(convnet(4), convnet(8, "t"), alpha=2), "from 0 to 1"),
-    "temperature": (lambda: kd.Distiller(convnet(4), convnet(8, "t"), temperature=0), "must be positive"),
+    "temperature": (
+        lambda: kd.Distiller(convnet(4), convnet(8, "t"), temperature=0),
+        "must be a positive number",
+    ),
+    "weight that decides in Python": (
+        lambda: kd.Distiller(
+            convnet(4),
+            convnet(8, "t"),
+            [kd.Objective("soft_targets", weight=lambda step: 1.0 if step < 10 else 0.0)],
+        ),
+        r"Use keras\.ops\.where",
+    ),
+    "weight of several numbers": (
+        lambda: kd.Distiller(
+            convnet(4),
+            convnet(8, "t"),
+            [kd.Objective("soft_targets", weight=lambda step: keras.ops.ones((2,)))],
+        ),
+        "must be one number",
+    ),
     "temperature and objectives": (
         lambda: kd.Distiller(convnet(4), convnet(8, "t"), ["mse"], temperature=4.0),
         "`temperature` and `alpha` belong to the blend",
@@ -524,14 +543,30 @@ def test_unknown_attributes_are_unknown():
         (lambda x, y: (np.where(x > 0.9, np.nan, x), y), "NaN or infinity, first in row 0"),
         (lambda x, y: (x[:0], y[:0]), "`x` is empty"),
         (lambda x, y: (tf.data.Dataset.from_tensor_slices((x, y)).take(0).batch(8), None), "no batch"),
+        (
+            lambda x, y: (tf.data.Dataset.from_tensor_slices((x, y)).filter(lambda *_: False).batch(8), None),
+            "gave no batch",
+        ),
+        (lambda x, y: (x[:, :4], y), r"takes inputs of shape \(None, 8, 8, 1\), and the data has"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")  # Keras's own words for no data
 def test_bad_data_is_refused_before_the_first_step(batch, change, message):
     distiller = kd.Distiller(convnet(4), convnet(8, "t"))
     distiller.compile("sgd", loss=cross_entropy())
     with pytest.raises(ValueError, match=message):
         distiller.fit(*change(*batch), verbose=0)
     assert int(distiller.optimizer.iterations) == 0
+
+
+def test_savedmodel_export_is_of_the_student(batch, tmp_path):
+    x, y = batch
+    distiller = kd.Distiller(convnet(4), convnet(64, "t"))
+    distiller.compile("sgd", loss=cross_entropy())
+    distiller.fit(x, y, verbose=0)
+    distiller.export(tmp_path / "saved", verbose=False)
+    served = tf.saved_model.load(str(tmp_path / "saved"))
+    np.testing.assert_allclose(served.serve(x), distiller.predict(x, verbose=0), atol=1e-5)
 
 
 def test_labels_that_are_missing_are_missed(batch):

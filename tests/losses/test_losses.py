@@ -7,9 +7,9 @@ import pytest
 import keras_kd as kd
 
 
-@pytest.mark.parametrize("temperature", [0, -1.0, float("nan")])
+@pytest.mark.parametrize("temperature", [0, -1.0, float("nan"), "4"])
 def test_temperature_must_be_positive(temperature):
-    with pytest.raises(ValueError, match="must be positive"):
+    with pytest.raises(ValueError, match="must be a positive number"):
         kd.losses.SoftTargets(temperature)
 
 
