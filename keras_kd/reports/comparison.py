@@ -19,7 +19,7 @@ from keras_kd.deployment.calibration import batches
 from keras_kd.deployment.tflite import export
 from keras_kd.reports import gaps
 from keras_kd.reports.report import Report, plain_curves
-from keras_kd.reports.rows import Meta, NotMeasured, Row
+from keras_kd.reports.rows import Meta, NotMeasured, Row, against
 from keras_kd.reports.subjects import Subject, first_line, near, subjects
 from keras_kd.reports.tally import Tally, count
 
@@ -93,16 +93,10 @@ def compare(
         _counted(subject, tallies[subject.name], by_name.get(sources.get(subject.name, "")))
         for subject in opened
     ]
-    with tempfile.TemporaryDirectory() as folder:
-        files, failures = _files(opened, Path(folder), say)
-        rows = [_sized(row, files.get(row.name)) for row in rows]
-        fixed = {subject.name for subject in opened if subject.batch_size not in (None, 1)}
-        say(f"timing {len(files)} files in turns")
-        timings = benchmark_many({name: path for name, path in files.items() if name not in fixed})
-    rows = [_spread(_timed(row, timings.get(row.name)), seeds.get(row.name)) for row in rows]
-    rows = _against(rows, reference)
+    rows, timings, gaps_of_files = _measured(rows, opened, say)
+    rows = [_spread(row, seeds.get(row.name)) for row in rows]
     return Report(
-        rows=rows,
+        rows=against(rows, reference),
         baseline=reference,
         meta=_meta(title, data_name, samples, command, timings),
         facts=facts,
@@ -110,8 +104,7 @@ def compare(
         not_measured=[
             *told,
             *gaps.uncounted(tallies, reference),
-            *failures,
-            *gaps.untimed(fixed),
+            *gaps_of_files,
             *gaps.unknown(rows, sources),
         ],
     )
@@ -167,6 +160,19 @@ def _counted(subject: Subject, tally: Tally, source: Subject | None) -> Row:
     )
 
 
+def _measured(
+    rows: Sequence[Row], subjects: Sequence[Subject], say: Callable[[str], None]
+) -> tuple[list[Row], dict[str, Benchmark], list[NotMeasured]]:
+    """The rows with sizes and times, the times by themselves, and what has none."""
+    fixed = {subject.name for subject in subjects if subject.batch_size not in (None, 1)}
+    with tempfile.TemporaryDirectory() as folder:
+        files, failures = _files(subjects, Path(folder), say)
+        say(f"timing {len(files)} files in turns")
+        timings = benchmark_many({name: path for name, path in files.items() if name not in fixed})
+        rows = [_timed(_sized(row, files.get(row.name)), timings.get(row.name)) for row in rows]
+    return rows, timings, [*failures, *gaps.untimed(fixed)]
+
+
 def _files(
     subjects: Sequence[Subject], folder: Path, say: Callable[[str], None]
 ) -> tuple[dict[str, Path], list[NotMeasured]]:
@@ -204,31 +210,6 @@ def _spread(row: Row, accuracies: Sequence[float] | None) -> Row:
     std = statistics.stdev(accuracies) if len(accuracies) > 1 else None
     mean = statistics.fmean(accuracies)
     return replace(row, accuracy_mean=mean, accuracy_std=std, seeds=len(accuracies))
-
-
-def _against(rows: Sequence[Row], baseline: str | None) -> list[Row]:
-    """The rows with what they gain and lose against the baseline."""
-    reference = next((row for row in rows if row.name == baseline), None)
-    if reference is None:
-        return list(rows)
-
-    def ratio(whole: float | None, part: float | None) -> float | None:
-        return whole / part if whole is not None and part else None
-
-    def delta(row: Row) -> float | None:
-        if row.accuracy is None or reference.accuracy is None:
-            return None
-        return row.accuracy - reference.accuracy
-
-    return [
-        replace(
-            row,
-            accuracy_delta=delta(row),
-            compression=ratio(reference.bytes, row.bytes),
-            speedup=ratio(reference.median_ms, row.median_ms),
-        )
-        for row in rows
-    ]
 
 
 def _meta(

@@ -50,7 +50,7 @@ def accuracy_plot(rows: Sequence[Row], key: str, title: str, unit: float, baseli
     points = [
         Point(i, row, getattr(row, key) / unit, 100 * row.accuracy)
         for i, row in enumerate(rows)
-        if row.accuracy is not None and getattr(row, key)
+        if row.accuracy is not None and (getattr(row, key) or 0) > 0
     ]
     if not points:
         return None

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keras_kd.deployment.record import Record
@@ -121,3 +121,28 @@ def finite(value: Any) -> Any:
     if isinstance(number, bool) or not isinstance(number, int | float):
         raise TypeError(f"A figure must be a number or None. Received: {value!r}")
     return number if math.isfinite(number) else None
+
+
+def against(rows: Sequence[Row], baseline: str | None) -> list[Row]:
+    """The rows with what they gain and lose against the baseline."""
+    reference = next((row for row in rows if row.name == baseline), None)
+    if reference is None:
+        return list(rows)
+
+    def ratio(whole: float | None, part: float | None) -> float | None:
+        return whole / part if whole is not None and part else None
+
+    def delta(row: Row) -> float | None:
+        if row.accuracy is None or reference.accuracy is None:
+            return None
+        return row.accuracy - reference.accuracy
+
+    return [
+        dataclasses.replace(
+            row,
+            accuracy_delta=delta(row),
+            compression=ratio(reference.bytes, row.bytes),
+            speedup=ratio(reference.median_ms, row.median_ms),
+        )
+        for row in rows
+    ]

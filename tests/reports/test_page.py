@@ -110,6 +110,7 @@ def test_points_stand_where_their_figures_are():
             Row("ok", "int8", 0.5, bytes=5),
             Row("nan", "int8", float("nan"), bytes=5),
             Row("zero", "int8", 0.5, bytes=0),
+            Row("less", "int8", 0.5, bytes=-5),
         ],
         [Row("x" * 200, "int8", 0.5, bytes=1000), Row("é中文 \u200f", "int8", 0.6, bytes=1001)],
     ],
