@@ -20,6 +20,7 @@ from keras_kd.deployment.benchmark import benchmark as measure
 from keras_kd.deployment.tflite import export as write
 from keras_kd.deployment.verification import verify as check
 from keras_kd.distillation.tracing import tap_shapes
+from keras_kd.messages import one_line
 from keras_kd.reports import Report
 from keras_kd.reports.comparison import compare as measure_side_by_side
 from keras_kd.runs import Run
@@ -302,11 +303,6 @@ def report_path_is_free(path: Path | None, overwrite: bool) -> None:
         raise FileNotFoundError(f"There is no folder {path.parent} to write {path.name} to.")
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists. Give --overwrite to replace it.")
-
-
-def one_line(error: BaseException) -> str:
-    """The message of an error without line breaks, or its kind where it has none."""
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def run(arguments: list[str]) -> int:

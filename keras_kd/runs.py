@@ -8,6 +8,8 @@ from typing import Any
 
 import keras
 
+from keras_kd.files import whole
+
 _SETTINGS = "settings.json"
 
 
@@ -80,7 +82,9 @@ class Run:
         """The model in file `name` (`.keras`), made and saved if it is not there."""
         path = self.path(name)
         if not path.exists():
-            self._write(path, make().save)
+            model = make()
+            with whole(path) as part:
+                model.save(part)
         return keras.saving.load_model(path, safe_mode=True)
 
     def figures(self, name: str, make: Callable[[], Any]) -> Any:
@@ -93,15 +97,8 @@ class Run:
     def keep(self, name: str, value: Any) -> None:
         """Write a JSON value to file `name`, over what an interrupted attempt left there."""
         text = json.dumps(value, indent=2) + "\n"
-        self._write(self.path(name), lambda file: file.write_text(text))
-
-    def _write(self, path: Path, write: Callable[[Path], Any]) -> None:
-        part = path.with_name(f".part-{os.getpid()}-{path.name}")
-        try:
-            write(part)
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        with whole(self.path(name)) as part:
+            part.write_text(text)
 
 
 def _read_json(path: Path) -> Any:

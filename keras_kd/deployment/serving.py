@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,6 +85,18 @@ class Serving:
         # A concrete function: TensorFlow warns when one line of code makes several that trace on first use.
         specs = {spec.name: spec for spec in self._specs()}
         return tf.function(self.call, autograph=False).get_concrete_function(specs)
+
+    def runner(self) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]:
+        """A function from inputs to outputs, by name, that leaves how the user's model is compiled alone."""
+        if self.batch_size is not None:
+            return self.predict
+        compiled = self.compiled()
+
+        def run(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+            outputs = compiled({name: tf.constant(array) for name, array in arrays.items()})
+            return {name: np.asarray(value) for name, value in outputs.items()}
+
+        return run
 
     def _specs(self) -> list[tf.TensorSpec]:
         return [

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from keras_kd.deployment.record import Record
+from keras_kd.messages import near
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,7 @@ class Tensor(Record):
 
 def unknown_name(name: str, known: list[str]) -> str:
     """Say that a name is unknown, which names there are, and which one may have been meant."""
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"Unknown name {name!r}; expected one of {known}.{hint}"
+    return f"Unknown name {name!r}; expected one of {known}.{near(name, known)}"
 
 
 def arrays_by_name(data: Any, tensors: tuple[Tensor, ...]) -> dict[str, np.ndarray]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import os
 import tempfile
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,8 @@ from keras_kd.deployment.request import (
 )
 from keras_kd.deployment.serving import Serving, computes_in_half, serving
 from keras_kd.deployment.tensors import Tensor
+from keras_kd.files import whole
+from keras_kd.messages import one_line
 
 COMPARED = 16
 
@@ -132,7 +133,7 @@ def _keras_outputs(served: Serving, samples: dict[str, np.ndarray]) -> dict[str,
     except Exception as error:  # a model may raise anything
         shapes = {name: array.shape for name, array in samples.items()}
         raise ValueError(
-            f"{served.model.name!r} cannot be run on samples of shape {shapes}: {_one_line(error)}"
+            f"{served.model.name!r} cannot be run on samples of shape {shapes}: {one_line(error)}"
         ) from error
     for name, array in outputs.items():
         if array.dtype.kind == "f" and not np.isfinite(array).all():
@@ -151,9 +152,7 @@ def _converted(
     try:
         served.save(saved_model)
     except Exception as error:  # tracing runs the model's own code
-        raise ValueError(
-            f"{served.model.name!r} cannot be saved for inference: {_one_line(error)}"
-        ) from error
+        raise ValueError(f"{served.model.name!r} cannot be saved for inference: {one_line(error)}") from error
     np.savez(stored, **samples)  # type: ignore[arg-type]
     paths = {"saved_model": saved_model, "samples": stored, "file": file, "outputs": outputs}
     try:
@@ -269,14 +268,6 @@ def _io_fault(served: Serving, lite: LiteModel, expected: dict[str, np.ndarray],
 
 
 def _put(content: bytes, target: Path, overwrite: bool) -> None:
-    beside = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-    try:
-        beside.write_bytes(content)
+    with whole(target) as part:
+        part.write_bytes(content)
         check_path(target, overwrite)  # it may have appeared meanwhile
-        os.replace(beside, target)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:400] or type(error).__name__

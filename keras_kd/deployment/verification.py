@@ -9,14 +9,13 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_kd.deployment.calibration import batches
 from keras_kd.deployment.classes import true_classes
 from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.record import Record
 from keras_kd.deployment.request import check_model
-from keras_kd.deployment.serving import Serving, serving
+from keras_kd.deployment.serving import serving
 from keras_kd.deployment.tensors import unknown_name
 
 
@@ -166,14 +165,13 @@ def verify(
     model = check_model(model)
     lite = LiteModel(path)
     served = serving(model, inputs=inputs)
-    # Recorded here and not by model.predict, which would change how the user's model is compiled.
-    run = served.compiled()
+    run = served.runner()
     tallies: dict[str, _Tally] = {}
     samples = 0
     for x, y in batches(data):
         arrays = served.arrays(x)
         rows = len(next(iter(arrays.values())))
-        wanted = _keras_batch(served, run, arrays)
+        wanted = run(arrays)
         found = lite.predict_by_name(arrays)
         _check_same(wanted, found, lite)
         labels = _labels_by_name(y, wanted)
@@ -183,13 +181,6 @@ def verify(
     if samples == 0:
         raise ValueError("The data is empty; pass a batched tf.data.Dataset or arrays with some samples.")
     return _result(Path(path), samples, tallies)
-
-
-def _keras_batch(served: Serving, run: Any, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    if served.batch_size is not None:
-        return served.predict(arrays)
-    outputs = run({name: tf.constant(array) for name, array in arrays.items()})
-    return {name: np.asarray(value) for name, value in outputs.items()}
 
 
 def _check_same(wanted: dict[str, np.ndarray], found: dict[str, np.ndarray], lite: LiteModel) -> None:

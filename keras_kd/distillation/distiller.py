@@ -9,10 +9,11 @@ from keras.src.losses.loss import unscale_loss_for_distribution
 
 from keras_kd import losses
 from keras_kd.distillation.checks import check_arrays, check_inputs, check_model, sample_weights
-from keras_kd.distillation.matching import fit_together, reason_of
+from keras_kd.distillation.matching import fit_together
 from keras_kd.distillation.objectives import Objective, logits_of
 from keras_kd.distillation.taps import Taps
 from keras_kd.distillation.tracing import Signal, input_spec, trace, trace_signals
+from keras_kd.messages import one_line
 
 
 class _Default(float):
@@ -177,7 +178,7 @@ class Distiller(keras.Model):
                 return aside.teacher(inputs, training=False), recording
         except ValueError as error:
             raise ValueError(
-                f"The teacher {aside.teacher.name!r} cannot take the student's inputs: {reason_of(error)} "
+                f"The teacher {aside.teacher.name!r} cannot take the student's inputs: {one_line(error)} "
                 "Give a `teacher_preprocess` that resizes or converts them."
             ) from error
 

@@ -1,12 +1,12 @@
 """Bringing objectives and the signals of two models together, before anything runs."""
 
-import re
 from typing import Any
 
 import tensorflow as tf
 
 from keras_kd.distillation.objectives import Objective
 from keras_kd.distillation.tracing import Signal, trace
+from keras_kd.messages import one_line
 
 
 def fit_together(objective: Objective, signals: dict[str, Signal]) -> None:
@@ -43,7 +43,7 @@ def fit_together(objective: Objective, signals: dict[str, Signal]) -> None:
             f"{key.replace(':', ' ')!r} {signal.shape}" for key, signal in (student | teacher).items()
         )
         raise ValueError(
-            f"Objective {objective.name!r} ({told}): {reason_of(error)}{_advice(objective, shapes)}"
+            f"Objective {objective.name!r} ({told}): {one_line(error)}{_advice(objective, shapes)}"
         ) from error
 
 
@@ -68,9 +68,3 @@ def _advice(objective: Objective, shapes: list[tuple[Any, ...]]) -> str:
     if getattr(objective.loss, "reads_logits", False):
         return f" The student has {first[-1]} classes and the teacher {last[-1]}: they must be the same ones."
     return " With project=True the student's signal gets the teacher's width."
-
-
-def reason_of(error: Exception) -> str:
-    """The one line that says it: Keras wraps errors of layers in a frame of ANSI bold."""
-    lines = [line for line in re.sub(r"\x1b\[\d*m", "", str(error)).splitlines() if line.strip()]
-    return lines[1] if len(lines) > 1 and lines[0].startswith("Exception encountered") else lines[0]

@@ -17,10 +17,11 @@ import tensorflow as tf
 from keras_kd.deployment.benchmark import Benchmark, benchmark_many
 from keras_kd.deployment.calibration import batches
 from keras_kd.deployment.tflite import export
+from keras_kd.messages import near, one_line
 from keras_kd.reports import gaps
 from keras_kd.reports.report import Report, plain_curves
 from keras_kd.reports.rows import Meta, NotMeasured, Row, against
-from keras_kd.reports.subjects import Subject, first_line, near, subjects
+from keras_kd.reports.subjects import Subject, subjects
 from keras_kd.reports.tally import Tally, count
 
 
@@ -187,7 +188,7 @@ def _files(
         try:
             export(subject.model, path)
         except (ValueError, RuntimeError) as error:
-            why = f"it does not export: {first_line(error)}"
+            why = f"it does not export: {one_line(error)}"
             failures.append(NotMeasured(f"size and latency of {subject.name}", why))
         else:
             files[subject.name] = path

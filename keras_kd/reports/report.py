@@ -2,11 +2,11 @@
 
 import dataclasses
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from keras_kd.deployment.record import Record
+from keras_kd.files import whole
 from keras_kd.reports import table
 from keras_kd.reports.markdown import markdown
 from keras_kd.reports.page import page
@@ -203,9 +203,5 @@ def plain_curves(
 
 
 def _write_whole(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole(path) as part:
+        part.write_text(text, encoding="utf-8")

@@ -1,6 +1,5 @@
 """What is compared: Keras models and `.tflite` files, each with a name and a way to predict."""
 
-import difflib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,11 +8,11 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
 from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.serving import serving
+from keras_kd.messages import near, one_line
 
 BASELINE = "baseline"
 
@@ -66,17 +65,6 @@ def subjects(models: Mapping[str, Any], baseline: Any) -> tuple[list[Subject], s
     return [open_subject(key, value) for key, value in given.items()], name
 
 
-def near(name: str, names: Mapping[str, Any]) -> str:
-    """`" Did you mean ...?"` where one of the names is close."""
-    matches = difflib.get_close_matches(name, names, n=1)
-    return f" Did you mean {matches[0]!r}?" if matches else ""
-
-
-def first_line(error: Exception) -> str:
-    """What went wrong, without the pages that Keras adds."""
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
-
-
 def open_subject(name: str, value: Any) -> Subject:
     """A model, a `.tflite` file or a `.keras` file, ready to predict."""
     if not isinstance(name, str) or not name.strip():
@@ -88,17 +76,8 @@ def open_subject(name: str, value: Any) -> Subject:
     student = getattr(value, "student", None)
     model = student if isinstance(student, keras.Model) else value
     served = serving(model)
-    # Recorded here and not by model.predict, which would change how the user's model is compiled.
-    run = tf.function(served.call, reduce_retracing=True)
-
-    def predict(x: Any) -> dict[str, np.ndarray]:
-        arrays = served.arrays(x)
-        if served.batch_size is not None:
-            return served.predict(arrays)
-        outputs = run({key: tf.constant(array) for key, array in arrays.items()})
-        return {key: np.asarray(output) for key, output in outputs.items()}
-
-    return Subject(name, "keras", predict, model=model, batch_size=served.batch_size)
+    run = served.runner()
+    return Subject(name, "keras", lambda x: run(served.arrays(x)), model=model, batch_size=served.batch_size)
 
 
 def _open_file(name: str, path: Path) -> Subject:
@@ -108,7 +87,7 @@ def _open_file(name: str, path: Path) -> Subject:
         try:
             model = keras.saving.load_model(path, compile=False, safe_mode=True)
         except (ValueError, TypeError, OSError) as error:
-            raise ValueError(f"{str(path)!r} (for {name!r}) does not load: {first_line(error)}") from error
+            raise ValueError(f"{str(path)!r} (for {name!r}) does not load: {one_line(error)}") from error
         return open_subject(name, model)
     if path.suffix != ".tflite":
         raise ValueError(f"{name!r} must be a .tflite or a .keras file. Received: {str(path)!r}")

@@ -7,7 +7,8 @@ import keras
 import numpy as np
 
 from keras_kd.deployment.classes import true_classes
-from keras_kd.reports.subjects import Subject, first_line
+from keras_kd.messages import one_line
+from keras_kd.reports.subjects import Subject
 
 Outputs = Mapping[str, np.ndarray]
 
@@ -115,7 +116,7 @@ def predict(subject: Subject, x: Any) -> Outputs:
     try:
         return subject.predict(x)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{subject.name!r} cannot run on this data: {first_line(error)}") from error
+        raise ValueError(f"{subject.name!r} cannot run on this data: {one_line(error)}") from error
 
 
 def check_alike(outputs: Mapping[str, Outputs], baseline: str | None) -> None:

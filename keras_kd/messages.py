@@ -1,0 +1,29 @@
+"""Pieces of error messages."""
+
+import difflib
+import re
+from collections.abc import Iterable
+
+
+def one_line(error: BaseException) -> str:
+    r"""What went wrong, without the frame and the pages that Keras and TensorFlow put around it.
+
+    Example:
+        >>> one_line(ValueError("Exception encountered when calling Dense.call().\n\nwrong shape\n\nmore"))
+        'wrong shape'
+    """
+    text = re.sub(r"\x1b\[\d*m", "", str(error))
+    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    framed = len(lines) > 1 and lines[0].startswith(("Exception encountered", "in user code"))
+    return (lines[1] if framed else lines[0])[:400] if lines else type(error).__name__
+
+
+def near(name: str, names: Iterable[str], most: int = 1) -> str:
+    """`" Did you mean ...?"` where some of the names are close, else nothing.
+
+    Example:
+        >>> near("soft_target", ["soft_targets", "mse"])
+        " Did you mean 'soft_targets'?"
+    """
+    matches = difflib.get_close_matches(name, list(names), n=most, cutoff=0.5)
+    return f" Did you mean {', '.join(map(repr, matches))}?" if matches else ""
