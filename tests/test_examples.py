@@ -1,4 +1,4 @@
-"""Every example is run in its short form: `python examples/NAME.py --short`."""
+"""Every example is short, and is run in its short form: `python examples/NAME.py --short`."""
 
 import os
 import subprocess
@@ -11,6 +11,17 @@ ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 
+def test_there_are_examples():
+    assert {path.stem for path in EXAMPLES} >= {"basic", "features", "deploy", "few_labels", "own_loss"}
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_fits_on_a_page_and_says_how_to_run_it(path):
+    text = path.read_text()
+    assert len(text.splitlines()) < 100
+    assert f"Run: python examples/{path.name} [--short]" in text
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_runs(path, tmp_path):
@@ -18,3 +29,4 @@ def test_runs(path, tmp_path):
     command = [sys.executable, str(path), "--short"]
     result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
+    assert "test digit" in result.stdout  # it says what it found
