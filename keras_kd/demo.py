@@ -19,7 +19,7 @@ _DEMOS: dict[str, tuple[_Make, _Make, Recipe]] = {
     "fashion_mnist": (
         models.fashion_teacher,
         models.fashion_student,
-        Recipe(teacher_epochs=6, student_epochs=10),
+        Recipe(teacher_epochs=8, student_epochs=16, learning_rate=4e-3, temperature=2.0),
     ),
 }
 

@@ -4,9 +4,7 @@ Both trainings of the student share the seed, the first weights, the optimizer a
 steps, so that what differs is the teacher.
 """
 
-import math
-import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,12 +15,12 @@ from keras_kd.deployment.tflite import export
 from keras_kd.deployment.verification import verify
 from keras_kd.distillation.distiller import Distiller
 from keras_kd.distillation.tracing import output_activation
-from keras_kd.reports import NotMeasured, Report
+from keras_kd.findings import ALONE, DISTILLED, TEACHER, agreements, few_labels, gaps, sizes, verdict
+from keras_kd.reports import Report
 from keras_kd.reports.comparison import compare
 from keras_kd.runs import Run
 
 QUANTIZATIONS = ("float32", "float16", "dynamic", "int8", "int16x8")
-TEACHER, ALONE, DISTILLED = "teacher", "student alone", "student distilled"
 
 
 @dataclass(frozen=True)
@@ -99,31 +97,24 @@ def distil(
     alone, distilled = trained[0]
     files = {quantization: job.file(distilled, quantization) for quantization in QUANTIZATIONS}
     verified = {quantization: job.verified(distilled, quantization) for quantization in QUANTIZATIONS}
-    accuracies = {
-        kind: [run.figures(f"seed{seed}/{kind}.test.json", dict)["accuracy"] for seed in range(seeds)]
-        for kind in ("alone", "distilled")
-    }
+    accuracies = [job.accuracies(kind, seeds) for kind in ("alone", "distilled")]
     report = compare(
         data.test,
         baseline=TEACHER,
         models={TEACHER: taught, ALONE: alone, DISTILLED: distilled, **files},
         sources=dict.fromkeys(files, DISTILLED),
-        seeds={ALONE: accuracies["alone"], DISTILLED: accuracies["distilled"]} if seeds > 1 else None,
+        seeds=dict(zip((ALONE, DISTILLED), accuracies, strict=True)) if seeds > 1 else None,
         curves=job.curves(train_teacher),
         title=f"{data.name}: teacher, student, and five files",
         data_name=f"{data.name}, test split",
         command=command,
         progress=progress.note,
-        not_measured=_gaps(seeds),
+        not_measured=gaps(seeds),
     )
-    facts = [
-        _verdict(accuracies["distilled"], accuracies["alone"], len(data.arrays["test"].x)),
-        *_sizes(report),
-        _agreements(verified),
-    ]
+    facts = [verdict(accuracies[1], accuracies[0], len(data.arrays["test"].x))]
     if labels is not None:
-        facts.insert(1, _few_labels(labels, data, train_teacher))
-    report = replace(report, facts=facts)
+        facts.append(few_labels(labels, data, train_teacher))
+    report = replace(report, facts=[*facts, *sizes(report), agreements(verified)])
     for suffix in ("html", "md", "json"):  # the last one marks the run as finished
         report.save(run.path(f"report.{suffix}"), overwrite=True)
     return report
@@ -245,6 +236,9 @@ class _Job:
             f"{path.name}.verified.json", lambda: verify(model, path, self.data.test).to_dict()
         )
 
+    def accuracies(self, kind: str, seeds: int) -> list[float]:
+        return [self.run.figures(f"seed{seed}/{kind}.test.json", dict)["accuracy"] for seed in range(seeds)]
+
     def curves(self, with_teacher: bool) -> dict[str, dict[str, list[float]]]:
         files = {ALONE: "seed0/alone.history.json", DISTILLED: "seed0/distilled.history.json"}
         if with_teacher:
@@ -282,69 +276,3 @@ def check_models(teacher: keras.Model, student: keras.Model, data: Data) -> None
 def _accuracy(model: keras.Model, data: Data) -> float:
     split = data.arrays["test"]
     return float((model.predict(split.x, batch_size=256, verbose=0).argmax(-1) == split.y).mean())
-
-
-def _verdict(distilled: Sequence[float], alone: Sequence[float], samples: int) -> str:
-    gains = [100 * (d - a) for d, a in zip(distilled, alone, strict=True)]
-    gain = statistics.mean(gains)
-    if len(gains) == 1:
-        rate = statistics.mean([*distilled, *alone])
-        chance = 100 * math.sqrt(2 * rate * (1 - rate) / samples)
-        return (
-            f"Distilled minus alone: {gain:+.2f} points of accuracy, with one seed. Chance alone moves this "
-            f"by about {chance:.2f} points ({samples} test samples): more seeds tell more."
-        )
-    error = statistics.stdev(gains) / math.sqrt(len(gains))
-    if gain > error:
-        meaning = "distillation helped"
-    elif gain < -error:
-        meaning = "distillation did not help: train this student alone"
-    else:
-        meaning = "distillation made no clear difference"
-    return (
-        f"Distilled minus alone: {gain:+.2f} points of accuracy, standard error {error:.2f} over "
-        f"{len(gains)} seeds: {meaning}."
-    )
-
-
-def _few_labels(labels: int, data: Data, train_teacher: bool) -> str:
-    total = len(data.arrays["train"].x)
-    seen = f"The teacher was trained on all {total} labels. " if train_teacher else ""
-    return (
-        f"{seen}The students saw {labels} labels: alone the student trained on these inputs only, distilled "
-        f"also on the teacher's soft targets for all {total} inputs."
-    )
-
-
-def _sizes(report: Report) -> list[str]:
-    teacher, student, int8 = report[TEACHER], report[DISTILLED], report["int8"]
-    facts = []
-    if teacher.parameters and student.parameters:
-        ratio = teacher.parameters / student.parameters
-        facts.append(
-            f"The student has {student.parameters:,} parameters, {ratio:.1f} times fewer than the teacher's "
-            f"{teacher.parameters:,}."
-        )
-    if int8.speedup and int8.compression:
-        facts.append(
-            f"Its int8 file is {int8.compression:.1f} times smaller than the teacher's float32 file, and "
-            f"{int8.speedup:.1f} times as fast at one thread."
-        )
-    return facts
-
-
-def _agreements(verified: Mapping[str, dict[str, Any]]) -> str:
-    each = ", ".join(
-        f"{name} {100 * told['agreement']:.2f} % (max |error| {told['max_error']:.2g})"
-        for name, told in verified.items()
-    )
-    return f"Each file names the same class as the Keras student: {each}."
-
-
-def _gaps(seeds: int) -> list[NotMeasured]:
-    gaps = [NotMeasured("energy, and latency on a phone", "the job ran on the processor named above")]
-    if seeds == 1:
-        gaps.append(
-            NotMeasured("the spread over training seeds", "one seed was asked for; --seeds 5 measures it")
-        )
-    return gaps

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from keras_kd import datasets
-from keras_kd.datasets import FASHION_FILES, FASHION_FOLDER, check
+from keras_kd.datasets import bundled, check
+from keras_kd.datasets.bundled import FASHION_FILES, FASHION_FOLDER
 
 HERE = Path(FASHION_FOLDER)
 
@@ -294,6 +295,6 @@ def test_stripped_gzip_headers_are_restored_and_whole_ones_kept(tmp_path):
     whole = b"\x1f\x8b\x08\x08" + bytes.fromhex("f3e9a759") + b"\x02\x03" + name.encode() + b"\0" + b"content"
     path = tmp_path / f"{name}.gz"
     path.write_bytes(whole)
-    assert datasets.original_bytes(tmp_path, name) == whole
+    assert bundled.original_bytes(tmp_path, name) == whole
     path.write_bytes(b"\x1f\x8b\x08\x00" + bytes(4) + b"\x02\x03" + b"content")
-    assert datasets.original_bytes(tmp_path, name) == whole
+    assert bundled.original_bytes(tmp_path, name) == whole

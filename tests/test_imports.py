@@ -25,7 +25,8 @@ ALLOWED = {
     "datasets": [],
     "models": [],
     "runs": ROOMS,
-    "job": [*ROOMS, "runs"],
+    "findings": ["datasets", "reports"],
+    "job": [*ROOMS, "runs", "findings"],
     "demo": [*ROOMS, "runs", "job"],
     "cli": [*ROOMS, "runs", "job", "demo"],
     "__main__": ["cli"],
@@ -35,7 +36,7 @@ ALLOWED = {
 SHARED = ["files", "messages"]  # these import nothing, and anybody may import them
 ALONE = ["distillation.taps"]  # imports nothing from its own room either
 # Only the command line, which `import keras_kd` does not load, may import these at the top of a file.
-COMMAND_LINE = ["cli", "demo", "job", "runs", "__main__"]
+COMMAND_LINE = ["cli", "demo", "job", "findings", "runs", "__main__"]
 HEAVY = ["tf_keras", "tensorflow_model_optimization", "tensorflow_datasets"]
 HEAVY += ["matplotlib", "sklearn", "typer", "rich", "pandas"]
 

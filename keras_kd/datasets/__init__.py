@@ -1,0 +1,15 @@
+"""Real data for the demo, the examples and the benchmarks, and a reader for your own.
+
+>>> from keras_kd import datasets
+>>> print(datasets.digits())
+digits: inputs 8x8x1, 10 classes, 1257 train, 180 validation, 360 test
+"""
+
+from keras_kd.datasets.bundled import digits as digits
+from keras_kd.datasets.bundled import fashion_mnist as fashion_mnist
+from keras_kd.datasets.data import Data as Data
+from keras_kd.datasets.data import Split as Split
+from keras_kd.datasets.npz import check as check
+from keras_kd.datasets.npz import load as load
+
+__all__ = ["Data", "Split", "check", "digits", "fashion_mnist", "load"]

@@ -1,0 +1,143 @@
+"""Data sets that come with a dependency or a package of the system."""
+
+import contextlib
+import io
+import os
+import struct
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from keras_kd.datasets.data import Data, Split, assemble, cut
+
+FASHION_FOLDER = "/usr/share/datasets/fashion-mnist"  # of Debian's package dataset-fashion-mnist
+# The modification times inside the original .gz files; Debian's package has zeros there.
+FASHION_FILES = {
+    "train-images-idx3-ubyte": 1504176606,
+    "train-labels-idx1-ubyte": 1504176606,
+    "t10k-images-idx3-ubyte": 1504176627,
+    "t10k-labels-idx1-ubyte": 1504176627,
+}
+
+
+def digits(*, batch_size: int = 32) -> Data:
+    """1,797 handwritten digits, 8x8 pixels, from scikit-learn: nothing is downloaded.
+
+    Args:
+        batch_size: Samples a batch.
+
+    Returns:
+        `Data` with float32 images in [0, 1], channels last.
+
+    Example:
+        >>> data = digits()
+        >>> data.input_shape, data.classes
+        ((8, 8, 1), 10)
+    """
+    from sklearn.datasets import load_digits
+
+    x, y = load_digits(return_X_y=True)
+    everything = Split((x / 16).astype("float32").reshape(-1, 8, 8, 1), y.astype("int32"))
+    rest, test = cut(everything, 360)
+    train, validation = cut(rest, 180)
+    return assemble("digits", 10, train, validation, test, batch_size)
+
+
+def fashion_mnist(
+    *,
+    batch_size: int = 128,
+    source: str | os.PathLike[str] | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Data:
+    """70,000 pictures of clothes, 28x28 pixels, through tensorflow-datasets.
+
+    The first call prepares the data set, which takes up to a minute. The four original files are read from
+    `source`, else from where Debian's package `dataset-fashion-mnist` puts them; only if they are not there
+    does tensorflow-datasets download them.
+
+    Args:
+        batch_size: Samples a batch.
+        source: Folder of the four `.gz` files. Default: the environment variable `KERAS_KD_FASHION_MNIST`,
+            else `/usr/share/datasets/fashion-mnist`.
+        data_dir: Where tensorflow-datasets keeps prepared data. Default: its own, `~/tensorflow_datasets`.
+        progress: Called with a line of text before slow work. Default: write it to standard error.
+
+    Returns:
+        `Data` with float32 images in [0, 1], channels last: 55,000 train, 5,000 validation, 10,000 test.
+
+    Raises:
+        FileNotFoundError: If `source` or the environment variable names a folder without the files.
+        OSError: If there are neither files nor a download.
+
+    Example:
+        >>> data = fashion_mnist()  # doctest: +SKIP
+        >>> data.input_shape  # doctest: +SKIP
+        (28, 28, 1)
+    """
+    import tensorflow_datasets as tfds
+
+    builder = tfds.builder("fashion_mnist", data_dir=data_dir)
+    if not builder.data_path.exists():
+        prepare(builder, fashion_folder(source), progress or (lambda line: print(line, file=sys.stderr)))
+    # Files in their order: the same rows in every process.
+    read = tfds.ReadConfig(interleave_cycle_length=1)
+    known, test = (
+        to_split(builder.as_dataset(split=name, batch_size=-1, shuffle_files=False, read_config=read))
+        for name in ("train", "test")
+    )
+    train, validation = cut(known, 5_000)
+    return assemble("fashion_mnist", 10, train, validation, test, batch_size)
+
+
+def fashion_folder(source: str | os.PathLike[str] | None) -> Path | None:
+    """The folder of the four files, or `None` if they have to be downloaded."""
+    asked = source or os.environ.get("KERAS_KD_FASHION_MNIST")
+    folder = Path(asked or FASHION_FOLDER)
+    missing = [f"{name}.gz" for name in FASHION_FILES if not (folder / f"{name}.gz").is_file()]
+    if asked and missing:
+        raise FileNotFoundError(f"{folder} does not hold {', '.join(missing)} of Fashion-MNIST")
+    return None if missing else folder
+
+
+def prepare(builder: Any, folder: Path | None, progress: Callable[[str], None]) -> None:
+    """Let tensorflow-datasets write its records, from `folder` if there is one."""
+    import tensorflow_datasets as tfds
+
+    tfds.disable_progress_bar()
+    origin = f"from {folder}" if folder else "by a download of 30 MB"
+    progress(f"Preparing Fashion-MNIST {origin}: up to a minute, only this once")
+    with tempfile.TemporaryDirectory() as manual:
+        if folder:
+            for name in FASHION_FILES:
+                (Path(manual) / f"{name}.gz").write_bytes(original_bytes(folder, name))
+        config = tfds.download.DownloadConfig(manual_dir=manual if folder else None)
+        try:
+            # It prints two lines about unknown sizes; standard output belongs to our caller.
+            with contextlib.redirect_stdout(io.StringIO()):
+                builder.download_and_prepare(download_config=config)
+        except Exception as error:  # whatever failed, the way out is the same
+            raise OSError(
+                f"Fashion-MNIST could not be prepared {origin} ({type(error).__name__}: {error}). "
+                "Install the Debian package dataset-fashion-mnist, or set KERAS_KD_FASHION_MNIST "
+                "to a folder with its four .gz files."
+            ) from error
+
+
+def original_bytes(folder: Path, name: str) -> bytes:
+    """A .gz file as it was published.
+
+    Debian strips name and time from the header, and tensorflow-datasets compares checksums of the whole file.
+    """
+    raw = (folder / f"{name}.gz").read_bytes()
+    if raw[3] != 0:  # the header has a name: nothing was stripped
+        return raw
+    stamp = struct.pack("<I", FASHION_FILES[name])
+    return b"\x1f\x8b\x08\x08" + stamp + raw[8:10] + name.encode() + b"\0" + raw[10:]
+
+
+def to_split(rows: Any) -> Split:
+    """Images in [0, 1] and labels, from one batch of tensorflow-datasets that holds everything."""
+    return Split(rows["image"].numpy().astype("float32") / 255, rows["label"].numpy().astype("int32"))

@@ -1,0 +1,125 @@
+"""A user's own arrays."""
+
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_kd.datasets.data import Data, Split, assemble, cut
+
+
+def load(path: str | os.PathLike[str], *, batch_size: int = 64, name: str | None = None) -> Data:
+    """Your own arrays, from a `.npz` file.
+
+    Args:
+        path: The file. Its keys are `x_train`, `y_train`, `x_test`, `y_test` and, if you have them, `x_val`
+            and `y_val`. Without these, a tenth of the training rows is set aside.
+        batch_size: Samples a batch.
+        name: What reports call it. Default: the name of the file.
+
+    Returns:
+        `Data` with the arrays as they are; only float64 becomes float32.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file or its arrays cannot be used. The message says what is wrong.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> x, y = rng.random((50, 4), "float32"), np.arange(50) % 2
+        >>> np.savez("mine.npz", x_train=x, y_train=y, x_test=x[:10], y_test=y[:10])
+        >>> print(load("mine.npz"))
+        mine: inputs 4, 2 classes, 45 train, 5 validation, 10 test
+    """
+    path = Path(path)
+    splits = read_splits(path)
+    train = splits["train"]
+    check(train.x, train.y, what="train")
+    classes = int(train.y.max()) + 1
+    for key, split in splits.items():
+        check(split.x, split.y, classes=classes, what=key)
+        if split.x.shape[1:] != train.x.shape[1:]:
+            raise ValueError(
+                f"{key}: inputs of shape {split.x.shape[1:]}, but those of train {train.x.shape[1:]}"
+            )
+    if "val" in splits:
+        validation = splits["val"]
+    elif len(train.x) == 1:
+        raise ValueError(f"{path} has one training row, so none can be set aside: add x_val and y_val")
+    else:
+        train, validation = cut(train, max(1, len(train.x) // 10))
+    return assemble(name or path.stem, classes, train, validation, splits["test"], batch_size)
+
+
+def check(x: Any, y: Any, classes: int | None = None, what: str = "train") -> None:
+    """Raise a one-line error if inputs and labels cannot be trained on.
+
+    Args:
+        x: Inputs, `(samples, ...)`.
+        y: Integer labels, `(samples,)`.
+        classes: Labels must be below it. `None` leaves the upper end open.
+        what: What the error calls the arrays.
+
+    Raises:
+        ValueError: If the arrays are empty, differ in length, have the wrong rank or type, hold NaN or
+            infinity, or if a label is out of range.
+
+    Example:
+        >>> check(np.zeros((4, 8)), np.array([0, 1, 2, 7]), classes=3)
+        Traceback (most recent call last):
+        ValueError: train: labels must be from 0 to 2, found 7 at row 3
+    """
+    x, y = np.asarray(x), np.asarray(y)
+    if x.ndim < 2:
+        raise ValueError(f"{what}: inputs must have the shape (samples, ...), got {x.shape}")
+    if len(x) == 0:
+        raise ValueError(f"{what}: there are no samples")
+    if y.ndim != 1:
+        hint = "; turn one-hot labels into integers with y.argmax(-1)" if y.ndim == 2 else ""
+        raise ValueError(f"{what}: labels must have the shape (samples,), got {y.shape}{hint}")
+    if len(x) != len(y):
+        raise ValueError(f"{what}: {len(x)} inputs but {len(y)} labels")
+    if x.dtype.kind not in "fiub":
+        raise ValueError(f"{what}: inputs must be numbers, got {x.dtype}")
+    if y.dtype.kind not in "iu":
+        raise ValueError(f"{what}: labels must be integers, got {y.dtype}")
+    finite = np.isfinite(x).reshape(len(x), -1).all(axis=1)
+    if not finite.all():
+        raise ValueError(
+            f"{what}: {(~finite).sum()} inputs hold NaN or infinity, the first at row {finite.argmin()}"
+        )
+    wrong = (y < 0) | (y >= (classes if classes is not None else np.inf))
+    if wrong.any():
+        row = int(wrong.argmax())
+        limits = f"from 0 to {classes - 1}" if classes is not None else "at least 0"
+        raise ValueError(f"{what}: labels must be {limits}, found {y[row]} at row {row}")
+
+
+def read_splits(path: Path) -> dict[str, Split]:
+    """The splits of a `.npz` file, `"val"` only if it has one."""
+    arrays = read_npz(path)
+    keys = ["train", "test"] + ["val"] * ("x_val" in arrays or "y_val" in arrays)
+    missing = [name for key in keys for name in (f"x_{key}", f"y_{key}") if name not in arrays]
+    if missing:
+        raise ValueError(
+            f"{path} has no array {', '.join(missing)}; it has {', '.join(sorted(arrays)) or 'none'}"
+        )
+    return {key: Split(arrays[f"x_{key}"], arrays[f"y_{key}"]) for key in keys}
+
+
+def read_npz(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of a file; float64 becomes float32. Nothing is unpickled."""
+    if not path.is_file():
+        raise FileNotFoundError(f"no such file: {path}")
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path} is not a .npz file; write one with numpy.savez")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} cannot be read as plain arrays: {error}") from error
+    if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+        raise ValueError(f"{path} is not a .npz file; write one with numpy.savez")
+    return {key: a.astype("float32") if a.dtype == "float64" else a for key, a in arrays.items()}

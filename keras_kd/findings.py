@@ -1,0 +1,82 @@
+"""What the main job found, in sentences."""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from keras_kd.datasets import Data
+from keras_kd.reports import NotMeasured, Report
+
+TEACHER, ALONE, DISTILLED = "teacher", "student alone", "student distilled"
+
+
+def verdict(distilled: Sequence[float], alone: Sequence[float], samples: int) -> str:
+    """Whether distillation helped, from accuracies (0 to 1) of both students, one a seed."""
+    gains = [100 * (d - a) for d, a in zip(distilled, alone, strict=True)]
+    gain = statistics.mean(gains)
+    if len(gains) == 1:
+        rate = statistics.mean([*distilled, *alone])
+        chance = 100 * math.sqrt(2 * rate * (1 - rate) / samples)
+        return (
+            f"Distilled minus alone: {gain:+.2f} points of accuracy, with one seed. Chance alone moves this "
+            f"by about {chance:.2f} points ({samples} test samples): more seeds tell more."
+        )
+    error = statistics.stdev(gains) / math.sqrt(len(gains))
+    if gain > error:
+        meaning = "distillation helped"
+    elif gain < -error:
+        meaning = "distillation did not help: train this student alone"
+    else:
+        meaning = "distillation made no clear difference"
+    return (
+        f"Distilled minus alone: {gain:+.2f} points of accuracy, standard error {error:.2f} over "
+        f"{len(gains)} seeds: {meaning}."
+    )
+
+
+def few_labels(labels: int, data: Data, train_teacher: bool) -> str:
+    """What the students saw when most labels were taken away."""
+    total = len(data.arrays["train"].x)
+    seen = f"The teacher was trained on all {total} labels. " if train_teacher else ""
+    return (
+        f"{seen}The students saw {labels} labels: alone the student trained on these inputs only, distilled "
+        f"also on the teacher's soft targets for all {total} inputs."
+    )
+
+
+def sizes(report: Report) -> list[str]:
+    """How much smaller and faster the student is than the teacher."""
+    teacher, student, int8 = report[TEACHER], report[DISTILLED], report["int8"]
+    facts = []
+    if teacher.parameters and student.parameters:
+        ratio = teacher.parameters / student.parameters
+        facts.append(
+            f"The student has {student.parameters:,} parameters, {ratio:.1f} times fewer than the teacher's "
+            f"{teacher.parameters:,}."
+        )
+    if int8.speedup and int8.compression:
+        facts.append(
+            f"Its int8 file is {int8.compression:.1f} times smaller than the teacher's float32 file, and "
+            f"{int8.speedup:.1f} times as fast at one thread."
+        )
+    return facts
+
+
+def agreements(verified: Mapping[str, dict[str, Any]]) -> str:
+    """How far each file says what the Keras student says, from its verification."""
+    each = ", ".join(
+        f"{name} {100 * told['agreement']:.2f} % (max |error| {told['max_error']:.2g})"
+        for name, told in verified.items()
+    )
+    return f"Each file names the same class as the Keras student: {each}."
+
+
+def gaps(seeds: int) -> list[NotMeasured]:
+    """What the job did not measure."""
+    gaps = [NotMeasured("energy, and latency on a phone", "the job ran on the processor named above")]
+    if seeds == 1:
+        gaps.append(
+            NotMeasured("the spread over training seeds", "one seed was asked for; --seeds 5 measures it")
+        )
+    return gaps
