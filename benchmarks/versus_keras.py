@@ -146,8 +146,6 @@ def main():
     show(
         f"Test accuracy after {epochs} epochs, {seeds} seeds, T = {TEMPERATURE}, alpha = {ALPHA}",
         rows,
-        "",
-        "",
     )
 
     times = timed(teacher, data, rounds, steps)

@@ -29,6 +29,23 @@ out = Console(highlight=False, soft_wrap=True, markup=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 
+# How the library's messages call what is an option here.
+_OPTIONS = {
+    "overwrite=True": "--overwrite",
+    "calibration=": "--data",
+    "allow_flex=True": "--allow-flex",
+    "batch_size=1": "--batch-size 1",
+    "quantization=": "--quantization ",
+}
+
+
+def in_shell(message: str) -> str:
+    """A message of the library in words of the command line."""
+    for argument, option in _OPTIONS.items():
+        message = message.replace(argument, option)
+    return message
+
+
 class OneLineErrors(typer.core.TyperGroup):
     """Shows an error as one line, without a traceback unless `--debug` is given."""
 
@@ -42,7 +59,8 @@ class OneLineErrors(typer.core.TyperGroup):
             if hasattr(error, "exit_code") or ctx.params["debug"]:  # typer's own, or wanted
                 raise
             expected = isinstance(error, (ValueError, TypeError, OSError))
-            err.print(f"Error: {'' if expected else type(error).__name__ + ': '}{one_line(error)}")
+            kind = "" if expected else f"{type(error).__name__}: "
+            err.print(f"Error: {kind}{in_shell(one_line(error))}")
             raise typer.Exit(1) from None
 
 
@@ -97,7 +115,13 @@ DataFile = Annotated[Path, typer.Option("--data", help=DATA)]
 Labels = Annotated[
     int | None, typer.Option(min=1, help="The student sees this many labels; all inputs carry soft targets.")
 ]
-Seeds = Annotated[int, typer.Option(min=1, help="How often the student is trained, each way.")]
+Seeds = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        help="How often the student is trained, each way. In distill its first weights stay the same.",
+    ),
+]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs of every training.")]
 Folder = Annotated[Path | None, typer.Option("--out", help="Folder of the results.")]
 

@@ -52,7 +52,7 @@ def demo(
         ValueError: An unknown data set, or fewer labels than classes.
         OSError: A folder that cannot be used, or data that cannot be had.
 
-    Example:
+    Examples:
         >>> from keras_kd.demo import demo
         >>> run, report = demo("digits", epochs=2)  # doctest: +SKIP
     """
@@ -116,7 +116,7 @@ def distil_files(
         ValueError: Files that cannot be used, or models that do not fit the data or one another.
         OSError: Missing files, or a folder that cannot be used.
 
-    Example:
+    Examples:
         >>> from keras_kd.demo import distil_files
         >>> from keras_kd.job import Recipe
         >>> distil_files("big.keras", "small.keras", "mine.npz", "runs/mine", Recipe(0, 20))

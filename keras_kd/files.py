@@ -11,7 +11,7 @@ from pathlib import Path
 def whole(path: Path) -> Iterator[Path]:
     """Give a place beside `path` to write to; what was written moves to `path` if the block ends well.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> with whole(Path("notes.txt")) as part:
         ...     _ = part.write_text("all of it")

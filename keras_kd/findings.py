@@ -69,7 +69,7 @@ def agreements(verified: Mapping[str, dict[str, Any]]) -> str:
         f"{name} {100 * told['agreement']:.2f} % (max |error| {told['max_error']:.2g})"
         for name, told in verified.items()
     )
-    return f"Each file names the same class as the Keras student: {each}."
+    return f"Test samples on which a file names the class that the Keras student names: {each}."
 
 
 def gaps(seeds: int) -> list[NotMeasured]:

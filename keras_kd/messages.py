@@ -8,7 +8,7 @@ from collections.abc import Iterable
 def one_line(error: BaseException) -> str:
     r"""What went wrong, without the frame and the pages that Keras and TensorFlow put around it.
 
-    Example:
+    Examples:
         >>> one_line(ValueError("Exception encountered when calling Dense.call().\n\nwrong shape\n\nmore"))
         'wrong shape'
     """
@@ -21,7 +21,7 @@ def one_line(error: BaseException) -> str:
 def near(name: str, names: Iterable[str], most: int = 1) -> str:
     """`" Did you mean ...?"` where some of the names are close, else nothing.
 
-    Example:
+    Examples:
         >>> near("soft_target", ["soft_targets", "mse"])
         " Did you mean 'soft_targets'?"
     """

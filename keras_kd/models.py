@@ -26,7 +26,7 @@ def digits_teacher() -> keras.Model:
     Returns:
         An untrained model from `(batch, 8, 8, 1)` to logits `(batch, 10)`.
 
-    Example:
+    Examples:
         >>> digits_teacher().count_params()
         174850
     """
@@ -39,7 +39,7 @@ def digits_student() -> keras.Model:
     Returns:
         An untrained model from `(batch, 8, 8, 1)` to logits `(batch, 10)`.
 
-    Example:
+    Examples:
         >>> digits_student().count_params()
         5122
     """
@@ -52,7 +52,7 @@ def fashion_teacher() -> keras.Model:
     Returns:
         An untrained model from `(batch, 28, 28, 1)` to logits `(batch, 10)`.
 
-    Example:
+    Examples:
         >>> fashion_teacher().count_params()
         124778
     """
@@ -65,7 +65,7 @@ def fashion_student() -> keras.Model:
     Returns:
         An untrained model from `(batch, 28, 28, 1)` to logits `(batch, 10)`.
 
-    Example:
+    Examples:
         >>> fashion_student().count_params()
         10214
     """

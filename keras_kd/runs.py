@@ -28,7 +28,7 @@ class Run:
         FileExistsError: The folder holds another run, or files that are no run.
         OSError: The folder cannot be written.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> from keras_kd.runs import Run
         >>> folder = tempfile.mkdtemp()
@@ -51,11 +51,10 @@ class Run:
     def _claim(self) -> None:
         file = self.folder / _SETTINGS
         if file.exists():
-            found = _read_json(file)
+            found, asked = _flat(_read_json(file)), _flat(self.settings)
+            keys = dict.fromkeys([*found, *asked])
             differ = {
-                key: (found.get(key), self.settings.get(key))
-                for key in (*found, *self.settings)
-                if found.get(key) != self.settings.get(key)
+                key: (found.get(key), asked.get(key)) for key in keys if found.get(key) != asked.get(key)
             }
             if differ:
                 each = ", ".join(f"{key} was {old!r}, now {new!r}" for key, (old, new) in differ.items())
@@ -106,3 +105,11 @@ def _read_json(path: Path) -> Any:
         return json.loads(path.read_text())
     except ValueError as error:
         raise ValueError(f"{path} is no JSON file ({error}). Delete it to have it made again.") from None
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """`{"recipe": {"epochs": 3}}` as `{"recipe.epochs": 3}`."""
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return flat

@@ -62,7 +62,7 @@ def test_the_report_tells_what_happened(finished):
     facts = " ".join(report.facts)
     assert "Distilled minus alone:" in facts
     assert "times fewer than the teacher's" in facts
-    assert "names the same class as the Keras student: float32 100.00 %" in facts
+    assert "names the class that the Keras student names: float32 100.00 %" in facts
     assert set(report.curves) == {TEACHER, ALONE, DISTILLED}
     assert any("spread" in gap.what for gap in report.not_measured)
     assert any(line.startswith("teacher: 1 epochs") for line in lines)

@@ -55,9 +55,9 @@ def test_keep_replaces(tmp_path):
 
 
 def test_other_settings_are_refused(tmp_path):
-    Run(tmp_path, {"seeds": 1, "labels": None})
-    with pytest.raises(FileExistsError, match=r"other settings \(seeds was 1, now 2\)"):
-        Run(tmp_path, {"seeds": 2, "labels": None})
+    Run(tmp_path, {"labels": None, "recipe": {"epochs": 1, "alpha": 0.1}})
+    with pytest.raises(FileExistsError, match=r"other settings \(recipe.epochs was 1, now 2\)"):
+        Run(tmp_path, {"labels": None, "recipe": {"epochs": 2, "alpha": 0.1}})
 
 
 def test_foreign_folders_are_refused(tmp_path):

@@ -31,7 +31,7 @@ def digits(*, batch_size: int = 32) -> Data:
     Returns:
         `Data` with float32 images in [0, 1], channels last.
 
-    Example:
+    Examples:
         >>> data = digits()
         >>> data.input_shape, data.classes
         ((8, 8, 1), 10)
@@ -72,7 +72,7 @@ def fashion_mnist(
         FileNotFoundError: If `source` or the environment variable names a folder without the files.
         OSError: If there are neither files nor a download.
 
-    Example:
+    Examples:
         >>> data = fashion_mnist()  # doctest: +SKIP
         >>> data.input_shape  # doctest: +SKIP
         (28, 28, 1)

@@ -19,7 +19,7 @@ class Split(NamedTuple):
         y: Integer labels, `(samples,)`.
         weight: Sample weights, `(samples,)`, or `None` for ones.
 
-    Example:
+    Examples:
         >>> from keras_kd.datasets import digits
         >>> x, y, weight = digits().arrays["test"]
         >>> x.shape, y.shape, weight
@@ -48,7 +48,7 @@ class Data:
         batch_size: Samples a batch.
         steps: Batches in an epoch of `train`, which is then repeated to fill them. `None` is one pass.
 
-    Example:
+    Examples:
         >>> from keras_kd.datasets import digits
         >>> data = digits(batch_size=16)
         >>> x, y = next(iter(data.train))
@@ -114,7 +114,7 @@ class Data:
         Raises:
             ValueError: If there are fewer labels than classes, or more than training rows.
 
-        Example:
+        Examples:
             >>> from keras_kd.datasets import digits
             >>> few = digits().labelled_only(100)
             >>> len(few.arrays["train"].x), np.bincount(few.arrays["train"].y).tolist()
@@ -138,7 +138,7 @@ class Data:
         Raises:
             ValueError: If there are fewer labels than classes, or more than training rows.
 
-        Example:
+        Examples:
             >>> from keras_kd.datasets import digits
             >>> x, y, weight = digits().partly_labelled(100).arrays["train"]
             >>> len(x), int((weight > 0).sum()), round(float(weight.mean()), 3)

@@ -26,7 +26,7 @@ def load(path: str | os.PathLike[str], *, batch_size: int = 64, name: str | None
         FileNotFoundError: If there is no such file.
         ValueError: If the file or its arrays cannot be used. The message says what is wrong.
 
-    Example:
+    Examples:
         >>> rng = np.random.default_rng(0)
         >>> x, y = rng.random((50, 4), "float32"), np.arange(50) % 2
         >>> np.savez("mine.npz", x_train=x, y_train=y, x_test=x[:10], y_test=y[:10])
@@ -66,7 +66,7 @@ def check(x: Any, y: Any, classes: int | None = None, what: str = "train") -> No
         ValueError: If the arrays are empty, differ in length, have the wrong rank or type, hold NaN or
             infinity, or if a label is out of range.
 
-    Example:
+    Examples:
         >>> check(np.zeros((4, 8)), np.array([0, 1, 2, 7]), classes=3)
         Traceback (most recent call last):
         ValueError: train: labels must be from 0 to 2, found 7 at row 3

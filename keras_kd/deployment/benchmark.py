@@ -39,7 +39,7 @@ class Benchmark(Record):
         threads: threads of the interpreter; for Keras, those that TensorFlow uses within an operator.
         device: the processor.
 
-    Example:
+    Examples:
         >>> import keras
         >>> import keras_kd as kd
         >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
@@ -123,7 +123,7 @@ def benchmark(
         ValueError: for numbers that make no sense, or a file whose batch is fixed at another size.
         FileNotFoundError: if there is no file.
 
-    Example:
+    Examples:
         >>> import keras
         >>> from keras_kd.deployment.benchmark import benchmark
         >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
@@ -161,7 +161,7 @@ def benchmark_many(
     Raises:
         ValueError: as in `benchmark`.
 
-    Example:
+    Examples:
         >>> import keras
         >>> from keras_kd.deployment.benchmark import benchmark_many
         >>> small = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])

@@ -28,7 +28,7 @@ class Exported(Record):
         batch_size: the fixed batch, or `None` where the batch is free.
         notes: what else there is to know.
 
-    Example:
+    Examples:
         >>> import keras, tempfile
         >>> import keras_kd as kd
         >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])

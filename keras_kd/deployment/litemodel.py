@@ -41,7 +41,7 @@ class LiteModel:
         FileNotFoundError: if there is no such file.
         ValueError: if the file is not a whole TensorFlow Lite file, or the interpreter cannot run it.
 
-    Example:
+    Examples:
         >>> import keras, numpy as np, tempfile
         >>> from keras_kd.deployment.tflite import export
         >>> from keras_kd.deployment.litemodel import LiteModel

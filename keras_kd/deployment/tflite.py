@@ -82,7 +82,7 @@ def export(
         FileNotFoundError: if the folder does not exist.
         FileExistsError: if the file exists and `overwrite` is false.
 
-    Example:
+    Examples:
         >>> import keras, numpy as np, tempfile
         >>> from keras_kd.deployment.tflite import export
         >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])

@@ -47,7 +47,7 @@ class Verification(Record):
         outputs: the same figures for each output.
         notes: what was not measured, and why.
 
-    Example:
+    Examples:
         >>> import keras, numpy as np, tempfile
         >>> import keras_kd as kd
         >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
@@ -150,7 +150,7 @@ def verify(
         ValueError: if there is no data, or it does not fit the model, or the file is not of this model.
         FileNotFoundError: if there is no file.
 
-    Example:
+    Examples:
         >>> import keras, numpy as np, tempfile
         >>> from keras_kd.deployment.tflite import export
         >>> from keras_kd.deployment.verification import verify

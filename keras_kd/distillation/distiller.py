@@ -67,7 +67,7 @@ class Distiller(keras.Model):
         ValueError: A tap that does not exist, signals whose shapes do not meet, outputs that the
             loss would misread, a teacher without weights; before training where it can be known.
 
-    Example:
+    Examples:
         >>> import keras, numpy as np
         >>> import keras_kd as kd
         >>> teacher = keras.Sequential([keras.Input((4,)), keras.layers.Dense(16), keras.layers.Dense(3)])

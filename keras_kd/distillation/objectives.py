@@ -35,7 +35,7 @@ class Objective(keras.layers.Layer):
     Raises:
         ValueError: A negative weight, or taps of the wrong kind.
 
-    Example:
+    Examples:
         >>> import keras_kd as kd
         >>> kd.Objective("mse", student="block2", teacher="block4", project=True).name
         'mse_block2'

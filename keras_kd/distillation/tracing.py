@@ -75,7 +75,7 @@ def tap_shapes(model: keras.Model) -> dict[str, tuple[int | None, ...] | None]:
         `{path: shape}`. The batch axis is `None`. The shapes of a subclassed model are not known
         before it sees data: `None` stands for them.
 
-    Example:
+    Examples:
         >>> import keras
         >>> from keras_kd.distillation.tracing import tap_shapes
         >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="hidden")])
@@ -122,7 +122,7 @@ def tap_names(model: keras.Model) -> list[str]:
     Returns:
         The paths, without `"output"` and `"labels"`, which are always there.
 
-    Example:
+    Examples:
         >>> import keras
         >>> import keras_kd as kd
         >>> hidden, logits = keras.layers.Dense(3, name="hidden"), keras.layers.Dense(2, name="logits")

@@ -42,7 +42,7 @@ class Elementwise(keras.losses.Loss):
     Raises:
         ValueError: An unknown name; shapes that differ; a function that returns a scalar.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> import keras_kd as kd
         >>> teacher, student = np.ones((2, 4, 4, 3)), np.zeros((2, 4, 4, 3))
@@ -122,7 +122,7 @@ class AttentionTransfer(keras.losses.Loss):
         teacher, student: `(batch, ...positions, channels)`: maps, volumes or token sequences.
         Maps of different spatial size are pooled to the smaller. Result: `(batch,)`.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> import keras_kd as kd
         >>> teacher, student = np.ones((2, 4, 4, 8)), np.ones((2, 4, 4, 3))

@@ -38,7 +38,7 @@ def get(
         ValueError: An unknown name; near misses are suggested.
         TypeError: Anything else.
 
-    Example:
+    Examples:
         >>> import keras_kd as kd
         >>> kd.losses.get("soft_targets").temperature
         4.0

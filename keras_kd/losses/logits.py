@@ -36,7 +36,7 @@ class SoftTargets(keras.losses.Loss):
     Shapes:
         teacher, student: `(batch, ..., classes)` logits, two classes or more. Result: `(batch,)`.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> import keras_kd as kd
         >>> teacher, student = np.array([[4.0, 0.0]]), np.array([[0.0, 4.0]])
@@ -114,7 +114,7 @@ class HardTargets(keras.losses.Loss):
     Shapes:
         teacher, student: `(batch, ..., classes)` logits, two classes or more. Result: `(batch,)`.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> import keras_kd as kd
         >>> teacher, student = np.array([[4.0, 0.0]]), np.array([[0.0, 0.0]])
@@ -151,7 +151,7 @@ class LogitsMSE(keras.losses.Loss):
     Shapes:
         teacher, student: `(batch, ..., classes)` logits. Result: `(batch,)`.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> import keras_kd as kd
         >>> float(kd.losses.LogitsMSE()(np.array([[4.0, 0.0]]), np.array([[2.0, 0.0]])))

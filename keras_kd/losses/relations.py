@@ -26,7 +26,7 @@ class SimilarityPreserving(keras.losses.Loss):
     Shapes:
         teacher, student: `(batch, ...)`, any ranks and widths. Result: `(batch,)`.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> import keras_kd as kd
         >>> teacher, student = np.eye(2), np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 2.0]])

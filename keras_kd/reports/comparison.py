@@ -73,7 +73,7 @@ def compare(
         TypeError: For a value that is no model and no path.
         FileNotFoundError: If a file does not exist.
 
-    Example:
+    Examples:
         >>> import keras, numpy as np
         >>> from keras_kd.reports import compare
         >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])

@@ -32,7 +32,7 @@ class Report(Record):
     Raises:
         ValueError: Without rows, with two rows of one name, or with a baseline that is no row.
 
-    Example:
+    Examples:
         >>> from keras_kd.reports import Report, Row
         >>> teacher = Row("teacher", "float32", accuracy=0.98, bytes=409600)
         >>> rows = [teacher, Row("int8", "int8", accuracy=0.97)]
@@ -99,7 +99,7 @@ class Report(Record):
             FileNotFoundError: If the folder does not exist.
             FileExistsError: If the file exists and `overwrite` is false.
 
-        Example:
+        Examples:
             >>> import tempfile
             >>> from keras_kd.reports import Report, Row
             >>> with tempfile.TemporaryDirectory() as folder:

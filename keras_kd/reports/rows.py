@@ -31,7 +31,7 @@ class Row(Record):
         max_error: Largest absolute difference from the outputs of the Keras model that a file was made from.
         notes: What a reader should know about this row.
 
-    Example:
+    Examples:
         >>> from keras_kd.reports import Row
         >>> Row("int8", kind="int8", accuracy=float("nan")).accuracy is None
         True
@@ -70,7 +70,7 @@ class NotMeasured(Record):
         what: The figure that is missing, and of which rows.
         why: The reason.
 
-    Example:
+    Examples:
         >>> from keras_kd.reports import NotMeasured
         >>> NotMeasured("energy", "no meter on this machine").why
         'no meter on this machine'
@@ -94,7 +94,7 @@ class Meta(Record):
         versions: Package name -> version.
         command: What was typed to get this report.
 
-    Example:
+    Examples:
         >>> from keras_kd.reports import Meta
         >>> Meta(title="Digits", samples=360).samples
         360
