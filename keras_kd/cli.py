@@ -143,9 +143,17 @@ def show(result: Any, as_json: bool) -> None:
     sys.stdout.write(f"{result.to_json().rstrip() if as_json else result}\n")
 
 
+def show_report(report: Report, as_json: bool) -> None:
+    """Print a report; on a terminal, as wide as it is."""
+    if as_json or not sys.stdout.isatty():
+        show(report, as_json)
+    else:
+        out.print(report.text(out.width))
+
+
 def finished(report: Report, run: Run, as_json: bool) -> None:
     """Print a report and where its page is."""
-    show(report, as_json)
+    show_report(report, as_json)
     err.print(f"Report: {run.path('report.html')}")
 
 
@@ -308,7 +316,7 @@ def compare(
         )
     if out is not None:
         report.save(out, overwrite=overwrite)
-    show(report, as_json)
+    show_report(report, as_json)
 
 
 def name_and_file(text: str) -> tuple[str, str]:

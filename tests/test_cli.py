@@ -6,9 +6,10 @@ import sys
 import keras
 import numpy as np
 import pytest
+from rich.console import Console
 
 from keras_kd import cli
-from keras_kd.reports import Report
+from keras_kd.reports import Report, Row
 from tests.conftest import classifier
 
 COMMANDS = ["demo", "distill", "taps", "export", "verify", "benchmark", "compare"]
@@ -203,3 +204,14 @@ def test_usage_errors(said):
     assert run("export", "m.keras", "--quantization", "int7", "--out", "m.tflite") == 2
     assert "int7" in said()[1]
     assert run("exprot") == 2
+
+
+def test_a_report_on_a_terminal_is_as_wide_as_it_is(said, monkeypatch):
+    rows = [Row(f"m{i}", "float32", accuracy=0.5, bytes=10, gzip_bytes=9, parameters=3) for i in range(2)]
+    report = Report(rows)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(cli, "out", Console(width=30, soft_wrap=True))
+    cli.show_report(report, as_json=False)
+    assert "gzip" not in said()[0]
+    cli.show_report(report, as_json=True)
+    assert json.loads(said()[0])["rows"]

@@ -72,7 +72,15 @@ class Report(Record):
         raise KeyError(f"No row is named {name!r}. The rows are: {[row.name for row in self.rows]}")
 
     def __str__(self) -> str:
-        lines = [table.plain(self.rows), ""]
+        return self.text()
+
+    def text(self, width: int | None = None) -> str:
+        """The report for a terminal.
+
+        Args:
+            width: Characters a line; a narrow table leaves out columns. `None` shows them all.
+        """
+        lines = [table.plain(self.rows, width), ""]
         if self.baseline is not None:
             lines.append(f"baseline: {self.baseline}")
         lines += self.facts

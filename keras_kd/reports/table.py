@@ -97,6 +97,10 @@ COLUMNS = (
 )
 
 
+# What a narrow terminal does without, first things first; the files of a report hold all columns.
+_LEAST = ("p90_ms", "gzip_bytes", "max_error", "accuracy_delta", "parameters", "compression", "accuracy_mean")
+
+
 def shown(rows: Sequence[Row]) -> list[Column]:
     """The columns in which at least one row has a figure."""
     return [column for column in COLUMNS if any(getattr(row, column.key) is not None for row in rows)]
@@ -115,14 +119,28 @@ def best_rows(column: Column, rows: Sequence[Row], baseline: str | None) -> set[
     return best if len(best) < len(measured) else set()
 
 
-def plain(rows: Sequence[Row]) -> str:
-    """The table for a terminal: text to the left, figures to the right."""
+def plain(rows: Sequence[Row], width: int | None = None) -> str:
+    """The table for a terminal: text to the left, figures to the right.
+
+    Args:
+        rows: The rows.
+        width: Characters a line. Columns that tell least are left out until the table fits.
+    """
+    columns = shown(rows)
+    for key in ("", *_LEAST):
+        columns = [column for column in columns if column.key != key]
+        text = _drawn(rows, columns)
+        if width is None or max(map(len, text.splitlines())) <= width:
+            break
+    return text
+
+
+def _drawn(rows: Sequence[Row], columns: Sequence[Column]) -> str:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    columns = shown(rows)
     drawn = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
     for i, column in enumerate(columns):
         drawn.add_column(column.short, justify="left" if i < 2 else "right", no_wrap=True)

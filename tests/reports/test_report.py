@@ -214,3 +214,13 @@ def test_method_says_only_what_was_done():
     assert "2 threads" in timed.method()[1]
     assert Report([Row("k", "keras", bytes=1)]).method()[0].startswith("A Keras model is sized")
     assert Report([Row("k", "keras")], not_measured=[NotMeasured("a", "b")]).method() == []
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_a_narrow_terminal_gets_fewer_columns(report, width):
+    whole, narrow = str(report).splitlines(), report.text(width).splitlines()
+    table = narrow[: len(report.rows) + 2]
+    assert max(map(len, table)) <= width
+    assert max(map(len, table)) < max(map(len, whole[: len(report.rows) + 2]))
+    assert "accuracy" in table[0]
+    assert narrow[len(table) :] == whole[len(table) :]
