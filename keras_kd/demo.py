@@ -9,7 +9,8 @@ from pathlib import Path
 import keras
 
 from keras_kd import datasets, models
-from keras_kd.job import Progress, Recipe, check_models, distil
+from keras_kd.job import Progress, Recipe, check, distil
+from keras_kd.messages import one_line
 from keras_kd.reports import Report
 from keras_kd.runs import Run
 
@@ -65,8 +66,10 @@ def demo(
     asked = {"labels": labels, "seeds": seeds if seeds > 1 else None, "epochs": epochs}
     name = "-".join([data, *(f"{value}-{key}" for key, value in asked.items() if value is not None)])
     settings = {"data": data, "labels": labels, "seeds": seeds, "recipe": asdict(recipe)}
-    run = Run(out or Path("runs") / name, settings)
     loaded = datasets.digits() if data == "digits" else datasets.fashion_mnist(progress=progress.say)
+    if labels is not None:
+        loaded.labelled_only(labels)  # says that there are too few before the folder is made
+    run = Run(out or Path("runs") / name, settings)
     report = distil(
         run,
         loaded,
@@ -134,7 +137,7 @@ def distil_files(
         "seeds": seeds,
         "recipe": asdict(recipe),
     }
-    check_models(big, small, loaded)
+    check(loaded, big, small, recipe, labels)
     run = Run(out, settings)
     report = distil(
         run,
@@ -164,7 +167,10 @@ def read_model(path: str | os.PathLike[str]) -> keras.Model:
         raise ValueError(
             f"Expected a .keras file, received {path}. Save the model with model.save('NAME.keras')."
         )
-    return keras.saving.load_model(path, safe_mode=True)
+    try:
+        return keras.saving.load_model(path, safe_mode=True)
+    except (ValueError, TypeError, OSError) as error:
+        raise ValueError(f"{path} does not load: {one_line(error)}") from error
 
 
 def _digest(path: str | os.PathLike[str]) -> str:

@@ -23,12 +23,12 @@ def verdict(distilled: Sequence[float], alone: Sequence[float], samples: int) ->
             f"by about {chance:.2f} points ({samples} test samples): more seeds tell more."
         )
     error = statistics.stdev(gains) / math.sqrt(len(gains))
-    if gain > error:
+    if gain > 2 * error:
         meaning = "distillation helped"
-    elif gain < -error:
+    elif gain < -2 * error:
         meaning = "distillation did not help: train this student alone"
     else:
-        meaning = "distillation made no clear difference"
+        meaning = "no difference beyond twice that"
     return (
         f"Distilled minus alone: {gain:+.2f} points of accuracy, standard error {error:.2f} over "
         f"{len(gains)} seeds: {meaning}."
@@ -74,7 +74,7 @@ def agreements(verified: Mapping[str, dict[str, Any]]) -> str:
 
 def gaps(seeds: int) -> list[NotMeasured]:
     """What the job did not measure."""
-    gaps = [NotMeasured("energy, and latency on a phone", "the job ran on the processor named above")]
+    gaps = [NotMeasured("energy, and latency on a phone", "the processor was the one in the report")]
     if seeds == 1:
         gaps.append(
             NotMeasured("the spread over training seeds", "one seed was asked for; --seeds 5 measures it")

@@ -4,6 +4,7 @@ Both trainings of the student share the seed, the first weights, the optimizer a
 steps, so that what differs is the teacher.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -86,11 +87,13 @@ def distil(
     """
     progress = progress or Progress()
     if run.has("report.json"):
+        report = Report.load(run.path("report.json"))
+        for suffix in ("html", "md"):
+            if not run.has(f"report.{suffix}"):
+                report.save(run.path(f"report.{suffix}"))
         progress.say(f"{run.folder} is finished: nothing was left to do.")
-        return Report.load(run.path("report.json"))
-    check_models(teacher(), student(), data)
-    if labels is not None:
-        data.labelled_only(labels)  # says now that there are too few or too many
+        return report
+    check(data, teacher(), student(), recipe, labels)
     job = _Job(run, data, recipe, labels, progress)
     taught = job.trained_teacher(teacher) if train_teacher else run.model("teacher.keras", teacher)
     trained = [job.students(student, taught, seed) for seed in range(seeds)]
@@ -227,7 +230,10 @@ class _Job:
             self.progress.say(f"{path.name}: {exported.bytes / 1024:.1f} KiB")
             return exported.to_dict()
 
-        self.run.figures(f"{path.name}.json", make)
+        told = self.run.figures(f"{path.name}.json", make) if path.exists() else None
+        if told is None or told["bytes"] != path.stat().st_size:  # the file was lost or damaged
+            self.run.keep(f"{path.name}.json", make())
+            self.run.path(f"{path.name}.verified.json").unlink(missing_ok=True)
         return path
 
     def verified(self, model: keras.Model, quantization: str) -> dict[str, Any]:
@@ -247,6 +253,16 @@ class _Job:
         keys = ("val_accuracy", "val_loss")
         histories = {name: self.run.figures(file, dict) for name, file in files.items()}
         return {name: {key: told[key] for key in keys if key in told} for name, told in histories.items()}
+
+
+def check(data: Data, teacher: keras.Model, student: keras.Model, recipe: Recipe, labels: int | None) -> None:
+    """Raise a `ValueError` for what would fail later, after hours of training perhaps."""
+    check_models(teacher, student, data)
+    if not 0 < recipe.learning_rate < math.inf:
+        raise ValueError(f"The learning rate must be positive and finite. Received: {recipe.learning_rate}.")
+    Distiller(student, teacher, temperature=recipe.temperature, alpha=recipe.alpha)
+    if labels is not None:
+        data.labelled_only(labels)
 
 
 def check_models(teacher: keras.Model, student: keras.Model, data: Data) -> None:

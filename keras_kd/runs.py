@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from keras_kd.files import whole
+from keras_kd.messages import one_line
 
 _SETTINGS = "settings.json"
 
@@ -63,7 +64,7 @@ class Run:
                     "Name another folder, or delete it."
                 )
             return
-        if any(self.folder.iterdir()):
+        if any(not file.name.startswith(".part-") for file in self.folder.iterdir()):
             raise FileExistsError(f"{self.folder} holds files that are no run. Name an empty or new folder.")
         self.keep(_SETTINGS, self.settings)
 
@@ -84,7 +85,12 @@ class Run:
             model = make()
             with whole(path) as part:
                 model.save(part)
-        return keras.saving.load_model(path, safe_mode=True)
+        try:
+            return keras.saving.load_model(path, safe_mode=True)
+        except (ValueError, TypeError, OSError) as error:
+            raise ValueError(
+                f"{path} does not load ({one_line(error)}). Delete it to have it made again."
+            ) from error
 
     def figures(self, name: str, make: Callable[[], Any]) -> Any:
         """The JSON value in file `name`, made and saved if it is not there."""

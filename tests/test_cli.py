@@ -156,6 +156,7 @@ BAD = {
     "nan": (lambda f: {"--data": broken_npz(f, x_train=NAN)}, "NaN"),
     "missing": (lambda f: {"--data": broken_npz(f, y_test=None)}, "no array y_test"),
     "shape": (lambda f: {"--data": broken_npz(f, x_train=NAN[:, :4], x_test=NAN[:50, :4])}, "NaN|shape"),
+    "temperature": (lambda f: {"--temperature": 0}, "must be a positive number"),
     "labels option": (lambda f: {"--labels": 3}, "labels must be from 10"),
     "out is a file": (lambda f: {"--out": f / "data.npz"}, "is a file"),
     "out is not ours": (lambda f: {"--out": f}, "files that are no run"),

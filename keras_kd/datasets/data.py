@@ -14,7 +14,7 @@ CALIBRATION_SAMPLES = 256
 class Split(NamedTuple):
     """The arrays of one split.
 
-    Args:
+    Attributes:
         x: Inputs, `(samples, ...)`.
         y: Integer labels, `(samples,)`.
         weight: Sample weights, `(samples,)`, or `None` for ones.

@@ -83,6 +83,12 @@ def representative_samples(data: Any, serving: Serving, limit: int = LIMIT) -> d
             raise ValueError(
                 f"The calibration data for {name!r} holds NaN or infinity; remove those samples."
             )
+        if rows > 1 and (array == array[:1]).all():
+            warnings.warn(
+                f"All calibration samples for {name!r} are alike, so ranges will be wrong: pass real ones.",
+                UserWarning,
+                stacklevel=3,
+            )
     if rows < FEW:
         warnings.warn(
             f"{rows} calibration samples are few, and the ranges may be wrong: pass {FEW} or more.",

@@ -179,10 +179,14 @@ def names_of(structure: Any, stem: str) -> list[str]:
     """Name the leaves of a structure: by dict keys, else `stem_0`, `stem_1`, ..."""
     if not keras.tree.is_nested(structure):
         return [_given_name(structure, f"{stem}_0")]
-    return [
+    names = [
         "_".join(str(key) for key in path) if isinstance(path[0], str) else "_".join(map(str, (stem, *path)))
         for path, _ in keras.tree.flatten_with_path(structure)
     ]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ValueError(f"Two {stem}s of the model would both be called {twice[0]!r} in a file. Rename one.")
+    return names
 
 
 def _given_name(leaf: Any, otherwise: str) -> str:
@@ -197,8 +201,8 @@ def _file_dtype(dtype: Any) -> str:
 
 
 def _clean(name: str) -> str:
-    # A slash or a blank in a name of the signature would be changed on the way to the file.
-    return "".join(letter if letter.isalnum() or letter == "_" else "_" for letter in name)
+    # A slash, a blank or an accent in a name of the signature would be changed on the way to the file.
+    return "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in name)
 
 
 def _input_structure(model: keras.Model) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from keras_kd.deployment.calibration import batches
 from keras_kd.deployment.classes import true_classes
@@ -163,6 +164,8 @@ def verify(
         (50, 1.0, True)
     """
     model = check_model(model)
+    if isinstance(data, tf.data.Dataset) and data.cardinality() == tf.data.INFINITE_CARDINALITY:
+        raise ValueError("The data set never ends: leave out repeat(), or take(...) some batches of it.")
     lite = LiteModel(path)
     served = serving(model, inputs=inputs)
     run = served.runner()

@@ -18,28 +18,30 @@ def check_model(model: Any, role: str) -> None:
         raise TypeError(f"The {role} must be a keras.Model. Received: {kind}.{advice}")
 
 
-def check_arrays(x: Any, y: Any, student: keras.Model) -> None:
-    """Refuse data that holds nothing, NaN, or labels that are no class of the student.
+def check_arrays(data: dict[str, Any]) -> None:
+    """Refuse data that holds nothing, or NaN.
 
     Arrays are looked through; of a `tf.data.Dataset` only the size is known before it runs.
+
+    Args:
+        data: What `fit` was given, by argument.
 
     Raises:
         ValueError: With what is wrong and where.
     """
-    if isinstance(x, tf.data.Dataset):
-        if int(x.cardinality()) == 0:
-            raise ValueError("The data set is empty: it has no batch to train on.")
-        return
-    arrays = [(f"x[{i}]" if i else "x", array) for i, array in enumerate(keras.tree.flatten(x))]
-    for name, array in [*arrays, ("y", y)]:
-        if not isinstance(array, np.ndarray):
+    for name, value in data.items():
+        if isinstance(value, tf.data.Dataset):
+            if int(value.cardinality()) == 0:
+                raise ValueError(f"The data set `{name}` is empty: it has no batch.")
             continue
-        if len(array) == 0:
-            raise ValueError(f"`{name}` is empty: it has no sample to train on.")
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            row = int(np.argwhere(~np.isfinite(array))[0][0])
-            raise ValueError(f"`{name}` holds NaN or infinity, first in row {row}. Clean the data first.")
-    _check_labels(y, student)
+        for array in keras.tree.flatten(value):
+            if not isinstance(array, np.ndarray):
+                continue
+            if len(array) == 0:
+                raise ValueError(f"`{name}` is empty: it has no sample.")
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                row = int(np.argwhere(~np.isfinite(array))[0][0])
+                raise ValueError(f"`{name}` holds NaN or infinity, first in row {row}. Clean the data first.")
 
 
 def check_inputs(student: keras.Model, inputs: Any) -> None:
@@ -55,7 +57,14 @@ def check_inputs(student: keras.Model, inputs: Any) -> None:
             )
 
 
-def _check_labels(y: Any, student: keras.Model) -> None:
+def check_labels(y: Any, student: keras.Model, ignored: int | None = None) -> None:
+    """Raise a `ValueError` for labels, given as whole numbers, that are no class of the student.
+
+    Args:
+        y: The labels.
+        student: A model; only one output `(batch, classes)` is checked.
+        ignored: A number that the compiled loss leaves out.
+    """
     outputs = getattr(student, "outputs", None) or []
     if not isinstance(y, np.ndarray) or y.dtype.kind not in "iu" or len(outputs) != 1:
         return
@@ -65,6 +74,8 @@ def _check_labels(y: Any, student: keras.Model) -> None:
     if classes is None or classes < 2 or len(shape) != 2 or not sparse:
         return
     wrong = (y < 0) | (y >= classes)
+    if ignored is not None:
+        wrong &= y != ignored
     if wrong.any():
         raise ValueError(
             f"`y` holds the label {y[wrong].flat[0]}, and the student has {classes} classes, "

@@ -8,11 +8,17 @@ import tensorflow as tf
 from keras.src.losses.loss import unscale_loss_for_distribution
 
 from keras_kd import losses
-from keras_kd.distillation.checks import check_arrays, check_inputs, check_model, sample_weights
+from keras_kd.distillation.checks import (
+    check_arrays,
+    check_inputs,
+    check_labels,
+    check_model,
+    sample_weights,
+)
 from keras_kd.distillation.matching import fit_together
 from keras_kd.distillation.objectives import Objective, logits_of
 from keras_kd.distillation.taps import Taps
-from keras_kd.distillation.tracing import Signal, input_spec, trace, trace_signals
+from keras_kd.distillation.tracing import Signal, input_spec, probed, trace, trace_signals
 from keras_kd.messages import one_line
 
 
@@ -134,6 +140,11 @@ class Distiller(keras.Model):
     def _set_teacher(self, teacher: keras.Model | None) -> None:
         if teacher is not None:
             check_model(teacher, "teacher")
+            if teacher is self.student:
+                raise ValueError(
+                    "The teacher is the student, so it would be trained. Distil from a copy: "
+                    "copy = keras.models.clone_model(model); copy.set_weights(model.get_weights())."
+                )
             if not teacher.built:
                 raise ValueError(
                     f"The teacher {teacher.name!r} has no weights yet, so it has nothing to teach. "
@@ -142,6 +153,8 @@ class Distiller(keras.Model):
         self.__dict__["_aside"] = _Aside(teacher, self._aside.preprocess)
         self.train_function = None  # it was traced with the old teacher
         spec = input_spec(self.student)
+        if spec is None and teacher is not None and self.student.built and self._aside.preprocess is None:
+            spec = input_spec(teacher)  # a subclassed student does not tell; they see the same inputs
         if teacher is not None and spec is not None:
             self._prepare(spec)
 
@@ -156,14 +169,20 @@ class Distiller(keras.Model):
         if not self.student.built:
             trace(self.student, inputs)  # its first call runs every layer twice, which would be recorded
         student = Taps(self.student, (tap for o in self.objectives for tap in o.student_taps))
-        signals = trace_signals(lambda x: self._student_call(x, student), student, inputs, "student")
+        signals = self._traced("student", lambda x: self._student_call(x, student), student, inputs)
         teacher = None
         if wanted:
             teacher = Taps(aside.teacher, wanted)
-            signals |= trace_signals(lambda x: self._teacher_call(x, teacher), teacher, inputs, "teacher")
+            signals |= self._traced("teacher", lambda x: self._teacher_call(x, teacher), teacher, inputs)
         for objective in self.objectives:
             fit_together(objective, signals)
         aside.signals, aside.taps = signals, (student, teacher)
+
+    def _traced(self, side: str, call: Callable[[Any], Any], taps: Taps, inputs: Any) -> dict[str, Signal]:
+        signals = trace_signals(call, taps, inputs, side)
+        if any(getattr(objective.loss, "reads_logits", False) for objective in self.objectives):
+            signals = probed(call, taps, inputs, signals, side)
+        return signals
 
     def _student_call(self, inputs: Any, taps: Taps, training: bool = False) -> tuple[Any, Any]:
         with taps.record() as recording:
@@ -285,7 +304,13 @@ class Distiller(keras.Model):
         Raises:
             ValueError: No data, NaN in arrays, or labels that are no class, before the first step.
         """
-        check_arrays(x, y, self.student)
+        arrays = {"x": x, "y": y, "sample_weight": kwargs.get("sample_weight")}
+        held_out = kwargs.get("validation_data")
+        if isinstance(held_out, tuple):
+            arrays |= {f"validation_data[{i}]": part for i, part in enumerate(held_out)}
+        check_arrays(arrays)
+        if self.compiled and self._compile_loss is not None:
+            check_labels(y, self.student, getattr(self.loss, "ignore_class", None))
         history = super().fit(x, y, *args, **kwargs)
         if history.epoch and not history.history:
             raise ValueError("The data set gave no batch, so nothing was trained.")

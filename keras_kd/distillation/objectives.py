@@ -112,6 +112,11 @@ class Objective(keras.layers.Layer):
         for key, signal in signals.items():
             side, _, tap = key.partition(":")
             what = f"Objective {self.name!r}: the {side}'s {tap!r}"
+            if signal.masked and side == "student":
+                raise ValueError(
+                    f"{what} carries a padding mask, and padded tokens cannot be left out of an objective "
+                    "yet. Tap a layer after pooling."
+                )
             if reads_probabilities and not self.reads_labels and signal.activation is None:
                 raise ValueError(
                     f"{what} is not a probability (no softmax or sigmoid made it), and {self.loss.name!r} "
@@ -139,11 +144,6 @@ class Objective(keras.layers.Layer):
             sample_weight: `(batch,)`, or `None`.
         """
         seen = [student[tap] for tap in self.student_taps]
-        if any(getattr(signal, "_keras_mask", None) is not None for signal in seen):
-            raise ValueError(
-                f"Objective {self.name!r}: the student's {self.student_tap!r} carries a padding mask, and "
-                "padded tokens cannot be left out of an objective yet. Tap a layer after pooling."
-            )
         if self.projection is not None:
             seen = [self.projection(seen[0])]
         told = [labels if tap == "labels" else teacher[tap] for tap in _tuple(self.teacher_tap)]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_kd.distillation.taps import Recording, Taps, record, tappable
@@ -17,6 +18,8 @@ class Signal(NamedTuple):
     shape: tuple[int | None, ...]
     dtype: str
     activation: str | None  # "softmax" or "sigmoid" when the signal is what such an operation returned
+    masked: bool = False  # whether it carries a padding mask
+    linear: bool = False  # whether a dense layer or a convolution made it, so that it is no probability
 
 
 def input_spec(model: keras.Model) -> Any:
@@ -27,11 +30,25 @@ def input_spec(model: keras.Model) -> Any:
     return keras.tree.map_structure(lambda t: tf.TensorSpec(t.shape, t.dtype), inputs)
 
 
-def activation_of(tensor: Any) -> str | None:
-    """`"softmax"` or `"sigmoid"` when a traced tensor is the output of one, else `None`."""
+def is_linear(tensor: Any) -> bool:
+    """Whether a traced tensor is what a dense layer or a convolution without activation returned."""
+    op = _maker(tensor)
+    if op is None:
+        return False
+    adds_bias = op.type == "AddV2" and any("ReadVariableOp" in t.op.type for t in op.inputs)
+    return adds_bias or op.type in ("BiasAdd", "MatMul", "BatchMatMulV2", "Conv2D", "Einsum")
+
+
+def _maker(tensor: Any) -> Any:
     op = getattr(tensor, "op", None)
     while op is not None and op.type in _PASSES_VALUES_ON:
         op = op.inputs[0].op
+    return op
+
+
+def activation_of(tensor: Any) -> str | None:
+    """`"softmax"` or `"sigmoid"` when a traced tensor is the output of one, else `None`."""
+    op = _maker(tensor)
     return {"Softmax": "softmax", "Sigmoid": "sigmoid"}.get(op.type) if op is not None else None
 
 
@@ -48,10 +65,54 @@ def trace_signals(
 
     def run(inputs: Any) -> None:
         for name, tensor in taps.signals(*call(inputs)).items():
-            found[f"{side}:{name}"] = Signal(tuple(tensor.shape), tensor.dtype.name, activation_of(tensor))
+            found[f"{side}:{name}"] = Signal(
+                tuple(tensor.shape),
+                tensor.dtype.name,
+                activation_of(tensor),
+                getattr(tensor, "_keras_mask", None) is not None,
+                is_linear(tensor),
+            )
 
     trace(run, spec)
     return found
+
+
+def probed(
+    call: Callable[[Any], tuple[Any, Recording]], taps: Taps, spec: Any, signals: dict[str, Signal], side: str
+) -> dict[str, Signal]:
+    """The signals, with those marked `"softmax"` that prove to be distributions over their last axis.
+
+    Not every softmax shows in the graph: an average of softmaxes, one inside `TimeDistributed`, one that
+    is clipped. What no known operation made is looked at on made-up inputs.
+    """
+    unsure = [
+        tap
+        for tap in taps.names
+        if not (signals[f"{side}:{tap}"].activation or signals[f"{side}:{tap}"].linear)
+    ]
+    if not unsure or any(getattr(layer, "stateful", False) for layer in tappable(taps.model).values()):
+        return signals
+    random = np.random.default_rng(0)
+    inputs = keras.tree.map_structure(
+        lambda s: tf.cast(random.random((2, *(d or 32 for d in s.shape[1:]))), s.dtype), spec
+    )
+    try:
+        values = taps.signals(*call(inputs))
+    except Exception:  # a model may take only real data; then the graph was all there is to see
+        return signals
+    distributions = {
+        f"{side}:{tap}" for tap in unsure if _is_distribution(np.asarray(values[tap], "float64"))
+    }
+    return {
+        key: signal._replace(activation="softmax") if key in distributions else signal
+        for key, signal in signals.items()
+    }
+
+
+def _is_distribution(values: np.ndarray) -> bool:
+    if values.ndim < 2 or values.shape[-1] < 2 or (values < 0).any():
+        return False
+    return bool(np.allclose(values.sum(-1), 1, atol=1e-2))
 
 
 def output_activation(model: keras.Model) -> str | None:

@@ -116,7 +116,7 @@ class AttentionTransfer(keras.losses.Loss):
     over all elements of the maps.
 
     Args:
-        p: The power, 2 in the paper.
+        p: The power, at least 1; 2 in the paper.
 
     Shapes:
         teacher, student: `(batch, ...positions, channels)`: maps, volumes or token sequences.
@@ -138,8 +138,8 @@ class AttentionTransfer(keras.losses.Loss):
         dtype: Any = None,
     ) -> None:
         super().__init__(name=name, reduction=reduction, dtype=dtype)
-        if not p > 0:
-            raise ValueError(f"`p` must be positive. Received: p={p!r}.")
+        if not p >= 1:  # below 1 the gradient is infinite where a ReLU is zero
+            raise ValueError(f"`p` must be at least 1. Received: p={p!r}.")
         self.p = float(p)
 
     def call(self, teacher: Any, student: Any) -> Any:

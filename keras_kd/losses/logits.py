@@ -5,6 +5,7 @@ softmax back into logits before these losses see them. Axes between the batch an
 (pixels, tokens) are averaged, so every loss gives one value per sample.
 """
 
+from numbers import Real
 from typing import Any
 
 import keras
@@ -55,8 +56,9 @@ class SoftTargets(keras.losses.Loss):
         dtype: Any = None,
     ) -> None:
         super().__init__(name=name, reduction=reduction, dtype=dtype)
-        if not (isinstance(temperature, (int, float)) and temperature > 0):
-            raise ValueError(f"`temperature` must be a positive number. Received: {temperature!r}.")
+        given: Any = temperature  # mypy does not count float as a Real
+        if not (isinstance(given, Real) and given > 0):  # type: ignore[operator]
+            raise ValueError(f"`temperature` must be a positive number. Received: {given!r}.")
         self.temperature = float(temperature)
         self.standardize = bool(standardize)
 

@@ -30,5 +30,5 @@ def unknown(rows: Sequence[Row], sources: Mapping[str, str]) -> list[NotMeasured
     files = [row.name for row in rows if row.kind != "keras" and row.name not in sources]
     if not files:
         return []
-    why = "the Keras model that a file was made from was not named, so the file was not compared with it"
+    why = "the Keras model that a file was made from is not known; name it in sources"
     return [NotMeasured(f"parameters and max error of {', '.join(files)}", why)]

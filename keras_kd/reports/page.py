@@ -112,9 +112,12 @@ def _training(report: "Report") -> str:
     values = report.curve_summary()
     if not values:
         return ""
-    captions = {"loss": "Loss on the validation data, where there is any."}
+    held_out = "On the validation data, where there is any."
+    both = any(key.startswith("val_") and key[4:] in told for told in report.curves.values() for key in told)
+    captions = {"loss": held_out}
+    usual = "Solid: validation. Dotted: training." if both else held_out
     figures = [
-        _figure(metric.capitalize(), drawing, captions.get(metric, "Solid: validation. Dotted: training."))
+        _figure(metric.capitalize(), drawing, captions.get(metric, usual))
         for metric, drawing in plots.curve_plots(report.curves, report.rows)
     ]
     titles = ("Model", "Metric", "Epochs", "First", "Last")

@@ -69,7 +69,7 @@ COLUMNS = (
     Column(
         "accuracy_delta",
         "Against baseline",
-        "+/- pts",
+        "Δ points",
         _points,
         "Accuracy minus the accuracy of the baseline, in percentage points.",
     ),

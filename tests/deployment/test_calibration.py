@@ -119,3 +119,9 @@ def test_batches():
     x, y = next(batches(({"a": X}, {"b": Y}), 3))
     assert (x["a"].shape, y["b"].tolist()) == ((3, 4), [0, 1, 2])
     assert list(batches(X[:0])) == []
+
+
+def test_samples_that_are_all_alike_warn(tmp_path):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    with pytest.warns(UserWarning, match="are alike"):
+        export(model, tmp_path / "m.tflite", quantization="int8", calibration=np.zeros((64, 4), "float32"))

@@ -356,7 +356,7 @@ def test_nan_in_keras_is_found(dense, tmp_path):
 def test_operators_that_need_flex_are_named(tmp_path):
     model = small.applied(tf.linalg.inv, (3, 3))
     message = r"TensorFlow Lite does not have these operators: MatrixInverse\. .*allow_flex=True"
-    x = np.eye(3, dtype="float32") + np.zeros((4, 1, 1), "float32")
+    x = np.eye(3, dtype="float32") * np.arange(1, 5, dtype="float32")[:, None, None]
     with pytest.raises(ValueError, match=message):
         export(model, tmp_path / "m.tflite", calibration=np.repeat(x, 10, 0))
     assert list(tmp_path.iterdir()) == []
@@ -488,3 +488,18 @@ def test_bytes_go_in_as_bytes(tmp_path):
     assert exported.inputs[0].dtype == "uint8"
     pixels = np.full((2, 6, 6, 1), 200, "uint8")
     np.testing.assert_allclose(LiteModel(exported.path).predict(pixels), model(pixels), atol=1e-5)
+
+
+def test_outputs_that_would_share_a_name_are_refused(tmp_path):
+    inputs = keras.Input((4,))
+    a, b = keras.layers.Dense(2)(inputs), keras.layers.Dense(3)(inputs)
+    with pytest.raises(ValueError, match="both be called 'a_b'"):
+        export(keras.Model(inputs, {"a": {"b": a}, "a_b": b}), tmp_path / "m.tflite")
+
+
+def test_names_with_accents_become_plain(tmp_path):
+    left, right = keras.Input((4,), name="é"), keras.Input((4,), name="入力")
+    model = keras.Model({"é": left, "入力": right}, keras.layers.Dense(2)(left + right))
+    exported = export(model, tmp_path / "m.tflite")
+    assert exported.max_error < 1e-5
+    assert all(tensor.name.isascii() for tensor in exported.inputs)

@@ -149,3 +149,10 @@ def test_data_and_files_that_do_not_fit(dense, dense_file, tmp_path):
     two = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
     with pytest.raises(ValueError, match=r"is not a file of this model: expected outputs .*50, 2.*50, 3"):
         verify(two, dense_file, x)
+
+
+def test_data_that_never_ends_is_refused(tmp_path):
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    endless = tf.data.Dataset.from_tensor_slices(np.zeros((8, 4), "float32")).batch(4).repeat()
+    with pytest.raises(ValueError, match="never ends"):
+        verify(model, tmp_path / "m.tflite", endless)

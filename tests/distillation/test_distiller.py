@@ -69,6 +69,31 @@ def test_probabilities_and_logits_give_the_same_soft_targets(batch, of_student, 
         np.testing.assert_allclose(logs["soft_targets"], expected, rtol=1e-4)
 
 
+HIDDEN_SOFTMAX = {
+    "average": lambda x: keras.layers.Average()(
+        [keras.layers.Dense(5, "softmax")(x), keras.layers.Dense(5, "softmax")(x)]
+    ),
+    "time distributed": lambda x: keras.layers.TimeDistributed(keras.layers.Dense(5, "softmax"))(x),
+    "clipped": lambda x: keras.ops.clip(keras.layers.Dense(5, "softmax")(x), 1e-6, 1.0),
+    "written out": lambda x: (lambda e: e / keras.ops.sum(e, -1, keepdims=True))(
+        keras.ops.exp(keras.layers.Dense(5)(x))
+    ),
+}
+
+
+@pytest.mark.parametrize("make", HIDDEN_SOFTMAX.values(), ids=HIDDEN_SOFTMAX)
+def test_a_softmax_that_does_not_show_is_found(make):
+    x = np.random.default_rng(0).normal(size=(8, 3, 4)).astype("float32")
+    inputs = keras.Input((3, 4))
+    teacher = keras.Model(inputs, make(inputs))
+    student = keras.Model(inputs, keras.layers.Dense(5)(inputs))
+    expected = kl(2.0)(np.log(predictions(teacher, x)), predictions(student, x)).mean()
+    distiller = kd.Distiller(student, teacher, temperature=2.0)
+    distiller.compile(keras.optimizers.SGD(0.0), loss=cross_entropy())
+    logs = distiller.train_on_batch(x, np.zeros((8, 3), "int32"), return_dict=True)
+    np.testing.assert_allclose(logs["soft_targets"], expected, rtol=1e-4)
+
+
 def test_objectives_add_up(batch):
     x, y = batch
     fade = keras.optimizers.schedules.PolynomialDecay(1.0, 4, 0.0)
@@ -504,6 +529,10 @@ TEACHER_ERRORS = {
         ),
         "must be one number",
     ),
+    "teacher is the student": (
+        lambda: (lambda model: kd.Distiller(model, model))(convnet(4)),
+        "Distil from a copy",
+    ),
     "temperature and objectives": (
         lambda: kd.Distiller(convnet(4), convnet(8, "t"), ["mse"], temperature=4.0),
         "`temperature` and `alpha` belong to the blend",
@@ -572,6 +601,54 @@ def test_savedmodel_export_is_of_the_student(batch, tmp_path):
     distiller.export(tmp_path / "saved", verbose=False)
     served = tf.saved_model.load(str(tmp_path / "saved"))
     np.testing.assert_allclose(served.serve(x), distiller.predict(x, verbose=0), atol=1e-5)
+
+
+def test_nan_in_weights_and_held_out_data_is_refused(batch):
+    x, y = batch
+    distiller = kd.Distiller(convnet(4), convnet(8, "t"))
+    distiller.compile("sgd", loss=cross_entropy())
+    with pytest.raises(ValueError, match="`sample_weight` holds NaN"):
+        distiller.fit(x, y, sample_weight=np.full(32, np.nan), verbose=0)
+    with pytest.raises(ValueError, match=r"`validation_data\[0\]` holds NaN"):
+        distiller.fit(x, y, validation_data=(x * np.nan, y), verbose=0)
+
+
+def test_labels_that_the_loss_ignores_are_allowed(batch):
+    x, y = batch
+    distiller = kd.Distiller(convnet(4), convnet(8, "t"))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)
+    distiller.compile("sgd", loss=loss)
+    assert np.isfinite(distiller.fit(x, np.where(y < 5, -1, y), verbose=0).history["loss"][0])
+    with pytest.raises(ValueError, match="holds the label"):
+        distiller.fit(x, y - 3, verbose=0)
+
+
+def test_projections_of_a_subclassed_student_are_there_at_once(batch, tmp_path):
+    x, y = batch
+
+    class Net(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.hidden, self.head = keras.layers.Dense(4), keras.layers.Dense(10)
+
+        def call(self, images):
+            return self.head(self.hidden(keras.ops.reshape(images, (-1, 64))))
+
+    def made():
+        student = Net()
+        student(x)
+        tap = kd.Objective("mse", student="hidden", teacher="hidden", project=True)
+        distiller = kd.Distiller(student, mlp(8, "t"), [tap])
+        distiller.compile("sgd", loss=cross_entropy())
+        return distiller
+
+    first, second = made(), made()
+    first.fit(x, y, verbose=0)
+    first.save_weights(tmp_path / "d.weights.h5")
+    second.load_weights(tmp_path / "d.weights.h5")
+    assert (
+        distance(weights_of(first.objectives[0].projection), weights_of(second.objectives[0].projection)) == 0
+    )
 
 
 def test_labels_that_are_missing_are_missed(batch):

@@ -14,8 +14,8 @@ def test_temperature_must_be_positive(temperature):
 
 
 def test_power_must_be_positive():
-    with pytest.raises(ValueError, match="`p` must be positive"):
-        kd.losses.AttentionTransfer(p=0)
+    with pytest.raises(ValueError, match="`p` must be at least 1"):
+        kd.losses.AttentionTransfer(p=0.5)
 
 
 @pytest.mark.parametrize("loss", [kd.losses.SoftTargets, kd.losses.HardTargets])
