@@ -117,7 +117,8 @@ class Objective(keras.layers.Layer):
                     f"{what} carries a padding mask, and padded tokens cannot be left out of an objective "
                     "yet. Tap a layer after pooling."
                 )
-            if reads_probabilities and not self.reads_labels and signal.activation is None:
+            told = side == "student" and getattr(self.loss, "takes_student_logits", False)
+            if reads_probabilities and not self.reads_labels and signal.activation is None and not told:
                 raise ValueError(
                     f"{what} is not a probability (no softmax or sigmoid made it), and {self.loss.name!r} "
                     "takes probabilities: on logits its value is meaningless. Use kd.losses.SoftTargets()."

@@ -20,6 +20,11 @@ _PROBABILITY_LOSSES = {
     "categorical_focal_crossentropy",
     "binary_crossentropy",
     "binary_focal_crossentropy",
+    "KLDivergence",
+    "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
 }
 
 
@@ -74,7 +79,14 @@ class Elementwise(keras.losses.Loss):
     @property
     def reads_probabilities(self) -> bool:
         """Whether the inner loss is a cross-entropy or a divergence of Keras."""
-        return self.of_keras and _name(self.loss) in _PROBABILITY_LOSSES
+        kind = type(self.loss) if isinstance(self.loss, keras.losses.Loss) else self.loss
+        return self.of_keras and getattr(kind, "__name__", "") in _PROBABILITY_LOSSES
+
+    @property
+    def takes_student_logits(self) -> bool:
+        """Whether the inner loss was told that the student's signal is logits."""
+        given = self.loss.get_config() if isinstance(self.loss, keras.losses.Loss) else {}
+        return bool(given.get("from_logits", False))
 
     def call(self, teacher: Any, student: Any) -> Any:
         if self.of_keras and not _reads_labels(self.loss):

@@ -495,6 +495,10 @@ TEACHER_ERRORS = {
         ),
         "takes probabilities",
     ),
+    "kl under another name": (
+        lambda: kd.Distiller(convnet(4), convnet(8, "t"), [keras.losses.KLDivergence(name="mine")]),
+        "takes probabilities",
+    ),
     "sigmoid": (
         lambda: kd.Distiller(convnet(4, activation="sigmoid"), convnet(8, "t", activation="sigmoid")),
         "ends in a sigmoid",
@@ -611,6 +615,14 @@ def test_nan_in_weights_and_held_out_data_is_refused(batch):
         distiller.fit(x, y, sample_weight=np.full(32, np.nan), verbose=0)
     with pytest.raises(ValueError, match=r"`validation_data\[0\]` holds NaN"):
         distiller.fit(x, y, validation_data=(x * np.nan, y), verbose=0)
+
+
+def test_a_cross_entropy_of_student_logits_may_read_a_softmax_teacher(batch):
+    x, y = batch
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+    distiller = kd.Distiller(convnet(4), convnet(8, "t", activation="softmax"), [loss])
+    distiller.compile("sgd")
+    assert distiller.fit(x, y, verbose=0).history["categorical_crossentropy"][0] > 0
 
 
 def test_labels_that_the_loss_ignores_are_allowed(batch):
