@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -148,8 +149,8 @@ def serving(model: keras.Model, *, batch_size: int | None = None, inputs: Any = 
     structure = inputs if inputs is not None else _input_structure(model)
     leaves = keras.tree.flatten(structure)
     tensors = [
-        Tensor(_clean(name), tuple(leaf.shape), _file_dtype(leaf.dtype))
-        for name, leaf in zip(names_of(structure, "input"), leaves, strict=True)
+        Tensor(name, tuple(leaf.shape), _file_dtype(leaf.dtype))
+        for name, leaf in zip(_plain(names_of(structure, "input")), leaves, strict=True)
     ]
     for tensor in tensors:
         if tensor.dtype == "string":
@@ -200,9 +201,14 @@ def _file_dtype(dtype: Any) -> str:
     return "float32" if name in REDUCED else name
 
 
-def _clean(name: str) -> str:
-    # A slash, a blank or an accent in a name of the signature would be changed on the way to the file.
-    return "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in name)
+def _plain(names: list[str]) -> list[str]:
+    """Names that reach the file as they are: a slash, a blank or an accent would be changed on the way."""
+    plain = [re.sub(r"[^A-Za-z0-9_]", "_", name) for name in names]
+    pairs = enumerate(zip(names, plain, strict=True))
+    return [
+        made if made.strip("_") and plain.count(made) <= max(1, names.count(name)) else f"input_{i}"
+        for i, (name, made) in pairs
+    ]
 
 
 def _input_structure(model: keras.Model) -> Any:
