@@ -204,11 +204,7 @@ def _file_dtype(dtype: Any) -> str:
 def _plain(names: list[str]) -> list[str]:
     """Names that reach the file as they are: a slash, a blank or an accent would be changed on the way."""
     plain = [re.sub(r"[^A-Za-z0-9_]", "_", name) for name in names]
-    pairs = enumerate(zip(names, plain, strict=True))
-    return [
-        made if made.strip("_") and plain.count(made) <= max(1, names.count(name)) else f"input_{i}"
-        for i, (name, made) in pairs
-    ]
+    return [name if name.strip("_") else f"input_{i}" for i, name in enumerate(plain)]
 
 
 def _input_structure(model: keras.Model) -> Any:
