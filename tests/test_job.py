@@ -68,6 +68,7 @@ def test_the_report_tells_what_happened(finished):
     assert any(line.startswith("teacher: 1 epochs") for line in lines)
 
 
+@pytest.mark.slow
 def test_both_students_start_from_the_same_weights(data, tmp_path):
     # With next to no learning rate nothing is learned, so what is left is the start.
     run = Run(tmp_path, {})
@@ -148,6 +149,7 @@ def test_models_that_do_not_fit_are_refused_first(data, tmp_path, big, small, me
     assert [file.name for file in tmp_path.iterdir()] == ["settings.json"]
 
 
+@pytest.mark.slow
 def test_what_was_lost_or_damaged_is_made_again(data, tmp_path):
     run = Run(tmp_path, {})
     first = distil(run, data, teacher, student, RECIPE, train_teacher=True)
