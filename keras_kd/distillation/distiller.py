@@ -180,9 +180,14 @@ class Distiller(keras.Model):
 
     def _traced(self, side: str, call: Callable[[Any], Any], taps: Taps, inputs: Any) -> dict[str, Signal]:
         signals = trace_signals(call, taps, inputs, side)
-        if any(getattr(objective.loss, "reads_logits", False) for objective in self.objectives):
-            signals = probed(call, taps, inputs, signals, side)
-        return signals
+        told_apart = [  # by these, logits from probabilities
+            objective
+            for objective in self.objectives
+            if getattr(objective.loss, "reads_logits", False)
+            or getattr(objective.loss, "reads_probabilities", False)
+        ]
+        keys = {tap: f"{side}:{tap}" for o in told_apart for tap in getattr(o, f"{side}_taps")}
+        return probed(call, taps, inputs, signals, keys)
 
     def _student_call(self, inputs: Any, taps: Taps, training: bool = False) -> tuple[Any, Any]:
         with taps.record() as recording:

@@ -78,18 +78,19 @@ def trace_signals(
 
 
 def probed(
-    call: Callable[[Any], tuple[Any, Recording]], taps: Taps, spec: Any, signals: dict[str, Signal], side: str
+    call: Callable[[Any], tuple[Any, Recording]],
+    taps: Taps,
+    spec: Any,
+    signals: dict[str, Signal],
+    keys: dict[str, str],
 ) -> dict[str, Signal]:
     """The signals, with those marked `"softmax"` that prove to be distributions over their last axis.
 
     Not every softmax shows in the graph: an average of softmaxes, one inside `TimeDistributed`, one that
-    is clipped. What no known operation made is looked at on made-up inputs.
+    is clipped. What no known operation made is looked at on made-up inputs. `keys` names the taps to look
+    at, and their keys in `signals`.
     """
-    unsure = [
-        tap
-        for tap in taps.names
-        if not (signals[f"{side}:{tap}"].activation or signals[f"{side}:{tap}"].linear)
-    ]
+    unsure = {tap: key for tap, key in keys.items() if not (signals[key].activation or signals[key].linear)}
     if not unsure or any(getattr(layer, "stateful", False) for layer in tappable(taps.model).values()):
         return signals
     random = np.random.default_rng(0)
@@ -101,7 +102,7 @@ def probed(
     except Exception:  # a model may take only real data; then the graph was all there is to see
         return signals
     distributions = {
-        f"{side}:{tap}" for tap in unsure if _is_distribution(np.asarray(values[tap], "float64"))
+        key for tap, key in unsure.items() if _is_distribution(np.asarray(values[tap], "float64"))
     }
     return {
         key: signal._replace(activation="softmax") if key in distributions else signal
@@ -117,13 +118,14 @@ def _is_distribution(values: np.ndarray) -> bool:
 
 def output_activation(model: keras.Model) -> str | None:
     """`"softmax"` or `"sigmoid"` when a model with one output and known inputs ends in one, else `None`."""
-    found: list[str | None] = []
+    taps, spec = Taps(model, ["output"]), input_spec(model)
 
-    def run(inputs: Any) -> None:
-        found.append(activation_of(keras.tree.flatten(model(inputs, training=False))[0]))
+    def call(inputs: Any) -> tuple[Any, Recording]:
+        with taps.record() as recording:
+            return model(inputs, training=False), recording
 
-    trace(run, input_spec(model))
-    return found[0]
+    signals = trace_signals(call, taps, spec, "model")
+    return probed(call, taps, spec, signals, {"output": "model:output"})["model:output"].activation
 
 
 def tap_shapes(model: keras.Model) -> dict[str, tuple[int | None, ...] | None]:

@@ -249,3 +249,10 @@ def test_output_activation(activation):
 
 def test_resolve_reads_the_index():
     assert resolve(shared(), "twice:1")[1] == 1
+
+
+def test_output_activation_that_the_graph_does_not_show():
+    inputs = keras.Input((4,))
+    x = keras.ops.clip(keras.layers.Dense(3, activation="softmax")(inputs), 1e-6, 1.0)
+    assert output_activation(keras.Model(inputs, x)) == "softmax"
+    assert output_activation(keras.Model(inputs, keras.layers.ReLU()(keras.layers.Dense(3)(inputs)))) is None
