@@ -9,6 +9,7 @@ from keras import ops
 from keras_kd import losses, projections
 from keras_kd.distillation.batch import comes_with_data
 from keras_kd.distillation.tracing import Signal
+from keras_kd.losses.samples import fits
 
 Tap = str | tuple[str, ...]
 
@@ -185,7 +186,11 @@ class Objective(keras.layers.Layer):
             if not self.projection.supports_masking:  # then Keras would warn that it drops the mask
                 seen = keras.tree.map_structure(ops.copy, seen)
             seen = self.projection(seen, training=training)
-            if mask is not None and self.projection.supports_masking and not _fits(mask, seen):
+            if (
+                mask is not None
+                and self.projection.supports_masking
+                and not fits(mask, keras.tree.flatten(seen)[0])
+            ):
                 mask = None  # the projection pooled the tokens, and left the padded ones out
         if self.project_teacher is not None:
             stores = isinstance(self.project_teacher, projections.MemoryBank)
@@ -253,11 +258,6 @@ def _check_weight(weight: Any) -> Weight:
     if not 0 <= number < float("inf"):
         raise ValueError(f"`weight` must be a finite number of at least 0. Received: {weight!r}.")
     return number
-
-
-def _fits(mask: Any, signal: Any) -> bool:
-    first = keras.tree.flatten(signal)[0]
-    return tuple(first.shape[1 : len(mask.shape)]) == tuple(mask.shape[1:])
 
 
 def _as_tuples(shape: Any) -> Any:

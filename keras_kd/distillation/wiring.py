@@ -12,6 +12,7 @@ from keras_kd.distillation.objectives import Objective, logits_of
 from keras_kd.distillation.taps import Taps
 from keras_kd.distillation.tracing import Signal, probed, trace, trace_signals
 from keras_kd.losses.loss import join_masks
+from keras_kd.losses.samples import fits
 from keras_kd.messages import one_line
 
 
@@ -181,8 +182,7 @@ def _mask(objective: Objective, seen: Tapped, told: Tapped, data: tuple[Any, Any
     if objective.mask is not None:
         of_data = batch.comes_with_data(objective.mask)
         masks.append(batch.read(objective.mask, *data) if of_data else seen.raw[objective.mask])
-    if counted is not None and objective.loss.takes_mask:
-        signal = seen.raw[objective.student_taps[0]]
-        if tuple(signal.shape[1 : len(counted.shape)]) == tuple(counted.shape[1:]):
-            masks.append(counted)
+    takes = counted is not None and objective.loss.takes_mask
+    if takes and fits(counted, seen.raw[objective.student_taps[0]]):
+        masks.append(counted)
     return join_masks(masks)

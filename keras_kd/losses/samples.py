@@ -51,11 +51,16 @@ def count_per_sample(mask: Any, dtype: Any) -> Any:
     return ops.maximum(count, 1)
 
 
-def require_positions(mask: Any, values: Any) -> None:
-    """Raise a `ValueError` unless the axes of a mask are the first axes of the values."""
+def fits(mask: Any, values: Any) -> bool:
+    """Whether the axes of a mask are the first axes of the values; what is unknown fits."""
     m, v = tuple(mask.shape)[1:], tuple(values.shape)[1:]
     known = [(a, b) for a, b in zip(m, v, strict=False) if a is not None and b is not None]
-    if len(m) > len(v) or not m or any(a != b for a, b in known):
+    return 0 < len(m) <= len(v) and all(a == b for a, b in known)
+
+
+def require_positions(mask: Any, values: Any) -> None:
+    """Raise a `ValueError` unless the axes of a mask are the first axes of the values."""
+    if not fits(mask, values):
         raise ValueError(
             f"The mask has the shape {tuple(mask.shape)} and does not fit the positions of the signal, "
             f"{tuple(values.shape)}. A mask has one entry for each token or pixel: (batch, ...positions)."

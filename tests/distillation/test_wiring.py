@@ -391,3 +391,22 @@ def test_the_masks_inside_a_nested_model_are_found(tap):
     distiller.compile(keras.optimizers.SGD(0.0), loss=cross_entropy())
     logs = distiller.fit(tokens_in(), np.zeros(8, "int32"), batch_size=8, verbose=0).history
     np.testing.assert_allclose(logs["found"], logs["named"], rtol=1e-5)
+
+
+def test_a_sequence_of_unknown_length_keeps_its_mask_through_a_projection():
+    """The data knows the length and the model does not: that is no reason to drop the mask."""
+
+    def model(width):
+        inputs = keras.Input((None,), dtype="int32")
+        x = keras.layers.Embedding(9, width, name="embedding")(inputs)
+        return keras.Model(inputs, keras.layers.Dense(4)(x))
+
+    x, teacher, student = tokens_in(), model(16), model(4)
+    project = keras.layers.Dense(16)
+    objective = kd.Objective("mse", student="embedding", teacher="embedding", project=project, mask="input")
+    distiller = kd.Distiller(student, teacher, [objective])
+    distiller.compile(keras.optimizers.SGD(0.0), loss=cross_entropy())
+    value = distiller.fit(x, np.zeros((8, 6), "int32"), batch_size=8, verbose=0).history["mse_embedding"][0]
+    told, seen = (np.asarray(m.get_layer("embedding")(x)) for m in (teacher, student))
+    expected = valid_mean(((told - np.asarray(project(seen))) ** 2).mean(-1), x)
+    np.testing.assert_allclose(value, expected, rtol=1e-5)
