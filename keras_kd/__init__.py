@@ -12,6 +12,7 @@ from keras_kd.deployment.tflite import Exported as Exported
 from keras_kd.deployment.tflite import export as export
 from keras_kd.deployment.verification import Verification as Verification
 from keras_kd.deployment.verification import verify as verify
+from keras_kd.distillation.batch import Taught as Taught
 from keras_kd.distillation.distiller import Distiller as Distiller
 from keras_kd.distillation.objectives import Objective as Objective
 from keras_kd.distillation.pairing import pair_taps as pair_taps
@@ -28,6 +29,7 @@ __all__ = [
     "LiteModel",
     "Objective",
     "Report",
+    "Taught",
     "Verification",
     "benchmark",
     "compare",

@@ -1,5 +1,8 @@
 """What can be known about data before training starts."""
 
+import contextlib
+import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -8,6 +11,7 @@ import tensorflow as tf
 
 from keras_kd.distillation.objectives import Objective
 from keras_kd.distillation.tracing import input_spec
+from keras_kd.losses.loss import snake_case
 
 
 def check_model(model: Any, role: str) -> None:
@@ -81,6 +85,107 @@ def check_labels(y: Any, student: keras.Model, ignored: int | None = None) -> No
             f"`y` holds the label {y[wrong].flat[0]}, and the student has {classes} classes, "
             f"0 to {classes - 1}."
         )
+
+
+def check_sharing(student: keras.Model, teacher: keras.Model) -> None:
+    """Warn when the student trains weights of its teacher."""
+    taught = {id(weight) for weight in teacher.weights}
+    shared = [weight.path for weight in student.trainable_weights if id(weight) in taught]
+    if shared:
+        warnings.warn(
+            f"The student trains {len(shared)} weights that are the teacher's too ({shared[0]!r}, ...), so "
+            "the teacher changes while it teaches. If that is not meant, freeze these layers or copy them.",
+            stacklevel=4,
+        )
+
+
+def check_loss(loss: Any, y: Any, student: keras.Model) -> None:
+    """Raise a `ValueError` if labels do not have the shape that a compiled loss of Keras reads.
+
+    Keras would broadcast them and train on nonsense. What cannot be known is left to Keras: functions of
+    the user's, several outputs with labels of another structure.
+    """
+    for given, labels, output in _pairs(loss, y, getattr(student, "output", None)):
+        kind = _kind(given)
+        if kind is None or labels is None or None in output.shape[1:]:
+            continue
+        wanted = tuple(output.shape[1:-1] if kind == "sparse" else output.shape[1:])
+        received = tuple(labels.shape[1:])
+        if _squeezed(received) != _squeezed(wanted):
+            raise ValueError(
+                f"compile(loss={_name(given)}) does not match the outputs of {student.name!r}: for outputs "
+                f"{tuple(output.shape)} it reads labels {(None, *wanted)}, and the data has "
+                f"{(None, *received)}.{_ADVICE.get(kind, '')}"
+            )
+
+
+def _pairs(loss: Any, y: Any, outputs: Any) -> list[tuple[Any, Any, Any]]:
+    """Losses, labels and outputs that belong together, if the structures say so."""
+    outputs = outputs[0] if isinstance(outputs, (list, tuple)) and len(outputs) == 1 else outputs
+    if isinstance(outputs, dict) and isinstance(y, dict):
+        named = loss if isinstance(loss, dict) else dict.fromkeys(outputs, loss)
+        return [(named[key], y[key], outputs[key]) for key in outputs if key in named and key in y]
+    if isinstance(outputs, (list, tuple)) and isinstance(y, (list, tuple)):
+        losses = loss if isinstance(loss, (list, tuple)) else [loss] * len(outputs)
+        return [] if isinstance(loss, dict) else list(zip(losses, y, outputs, strict=False))
+    single = not any(keras.tree.is_nested(part) for part in (loss, y, outputs)) and outputs is not None
+    return [(loss, y, outputs)] if single else []
+
+
+_ELEMENTWISE = (
+    "mean_squared_error",
+    "mean_absolute_error",
+    "mean_squared_logarithmic_error",
+    "mean_absolute_percentage_error",
+    "huber",
+    "log_cosh",
+    "binary_crossentropy",
+)
+_ADVICE = {
+    "sparse": " For one-hot labels use CategoricalCrossentropy.",
+    "categorical": " For whole numbers use SparseCategoricalCrossentropy.",
+}
+
+
+def _kind(loss: Any) -> str | None:
+    """What labels a loss of Keras reads: `"sparse"`, `"categorical"`, `"elementwise"`; `None` if unknown."""
+    name = _name(loss)
+    if name == "sparse_categorical_crossentropy":
+        return "sparse"
+    if name in ("categorical_crossentropy", "categorical_focal_crossentropy"):
+        return "categorical"
+    return "elementwise" if name in _ELEMENTWISE else None
+
+
+def _name(loss: Any) -> str:
+    """The name of a loss of Keras's own, however it is given; else an empty string."""
+    if isinstance(loss, str):
+        loss = keras.losses.get(loss)
+    if isinstance(loss, type):
+        return snake_case(loss.__name__) if loss.__module__.startswith("keras.src") else ""
+    if isinstance(loss, keras.losses.Loss):
+        return _name(type(loss))
+    return loss.__name__ if getattr(loss, "__module__", "").startswith("keras.src") else ""
+
+
+def _squeezed(shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    return shape[:-1] if shape and shape[-1] == 1 else shape
+
+
+@contextlib.contextmanager
+def unmoved(teacher: keras.Model | None) -> Iterator[None]:
+    """Put back, at the end, what running a teacher moves: states of recurrent layers and random seeds."""
+    layers = [] if teacher is None else [teacher, *teacher._flatten_layers(include_self=False)]
+    moved = [
+        v for layer in layers if getattr(layer, "stateful", False) for v in layer.non_trainable_variables
+    ]
+    moved += [seed.state for layer in layers for seed in layer._seed_generators]
+    before = [tf.identity(variable.value) for variable in moved]
+    try:
+        yield
+    finally:
+        for variable, value in zip(moved, before, strict=True):
+            variable.assign(value)
 
 
 def sample_weights(objective: Objective, sample_weight: Any) -> tuple[Any, Any]:

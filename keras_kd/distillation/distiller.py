@@ -1,21 +1,29 @@
 """The Distiller: a Keras model whose train step lets a teacher's signals into a student."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras.src.losses.loss import unscale_loss_for_distribution
 
 from keras_kd import losses
+from keras_kd.distillation import batch
 from keras_kd.distillation.checks import (
     check_arrays,
     check_inputs,
     check_labels,
+    check_loss,
     check_model,
+    check_sharing,
     sample_weights,
+    unmoved,
 )
-from keras_kd.distillation.objectives import Objective
+from keras_kd.distillation.first_batch import check_numbers, looking_first
+from keras_kd.distillation.objectives import Objective, as_objectives
+from keras_kd.distillation.replicas import ReplicatedModel, check_options, check_scope
 from keras_kd.distillation.tracing import input_spec
 from keras_kd.distillation.wiring import Wiring
 
@@ -25,7 +33,7 @@ class _Default(float):
 
 
 @keras.saving.register_keras_serializable("keras_kd")
-class Distiller(keras.Model):
+class Distiller(ReplicatedModel):
     """Train a student on what a teacher says, with `compile` and `fit` as for any Keras model.
 
     Without `objectives` the loss is Hinton's blend, `alpha * hard + (1 - alpha) *
@@ -73,6 +81,7 @@ class Distiller(keras.Model):
     """
 
     if TYPE_CHECKING:
+        train_function: Any
         teacher: keras.Model | None
         teacher_preprocess: Callable[[Any], Any] | None
 
@@ -89,6 +98,7 @@ class Distiller(keras.Model):
     ) -> None:
         check_model(student, "student")
         super().__init__(name=name, dtype=student.dtype_policy)
+        check_scope(student, self._distribute_strategy, "student")
         self.__dict__["_wiring"] = Wiring(student, self, None, teacher_preprocess, [])
         self.student = student
         self.temperature = temperature if callable(temperature) else float(temperature)
@@ -103,7 +113,8 @@ class Distiller(keras.Model):
                 "`temperature` and `alpha` belong to the blend without objectives. With `objectives`, write "
                 "kd.Objective(kd.losses.SoftTargets(temperature), weight=...) and compile(loss_weights=...)."
             )
-        self.objectives = _objectives(objectives)
+        self.objectives = as_objectives(objectives)
+        self._looks = False  # whether the first batch of `fit` is still to be looked at
         self._hard_tracker = keras.metrics.Mean(name="student_loss")
         self._objective_trackers = [keras.metrics.Mean(name=objective.name) for objective in self.objectives]
         self.built = student.built
@@ -138,6 +149,7 @@ class Distiller(keras.Model):
                     f"The teacher {teacher.name!r} has no weights yet, so it has nothing to teach. "
                     "Train it, load its weights, or call it once on data."
                 )
+            check_sharing(self.student, teacher)
         preprocess = self._wiring.preprocess
         self.__dict__["_wiring"] = Wiring(self.student, self, teacher, preprocess, self.objectives)
         self.train_function = None  # it was traced with the old teacher
@@ -157,19 +169,18 @@ class Distiller(keras.Model):
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """One step: teacher forward, student forward, backward, update."""
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        x, y, sample_weight, said = batch.unpack(data)
         with tf.init_scope():  # projections are made outside of the graph of this step
-            self._wiring.prepare(*(keras.tree.map_structure(_spec, part) for part in (x, y)))
-        check_inputs(self.student, x)
-        told = self._wiring.teach(x)
+            self._prepare(data)
+        told = self._wiring.teach(x, said)
         with tf.GradientTape() as tape:
             y_pred, seen = self._wiring.study(x)
             loss = self._hard_loss(y, y_pred, sample_weight)
             loss += self._distillation_loss(seen, told, (x, y), sample_weight)
             for added in self.losses:
                 loss += self._aggregate_additional_loss(added)
-            batch = tf.shape(keras.tree.flatten(x)[0])[0]
-            self._loss_tracker.update_state(unscale_loss_for_distribution(loss), sample_weight=batch)
+            samples = tf.shape(keras.tree.flatten(x)[0])[0]
+            self._loss_tracker.update_state(unscale_loss_for_distribution(loss), sample_weight=samples)
             scaled = self.optimizer.scale_loss(loss)
         weights = self.trainable_weights
         self.optimizer.apply_gradients(zip(tape.gradient(scaled, weights), weights, strict=True))
@@ -181,15 +192,38 @@ class Distiller(keras.Model):
             del logs[self._hard_tracker.name]
         return logs
 
+    def _prepare(self, data: Any) -> None:
+        """Get ready for data like this, tensors or their specs."""
+        x, y, _, said = batch.unpack(data)
+        check_inputs(self.student, x)
+        self._wiring.prepare(*(keras.tree.map_structure(batch.spec, part) for part in (x, y, said)))
+
+    def look_at(self, data: Any) -> None:
+        """Refuse a first batch that would spoil the student, before it is trained on."""
+        if not self._looks:
+            return
+        self._looks = False
+        x, y, _, said = batch.unpack(data)
+        self._prepare(data)
+        check_numbers(x, "The data", "Clean the data first.")
+        whose = "The data's teacher signals" if self.teacher is None else f"The teacher {self.teacher.name!r}"
+        self._wiring.look_at(said)
+        for tap, value in self._wiring.teach(x, said).raw.items():
+            check_numbers(value, f"{whose}: {tap!r}", "Check the teacher's weights and its preprocessing.")
+        if self._compile_loss is not None:
+            labels = np.asarray(y) if isinstance(y, tf.Tensor) else y
+            check_labels(labels, self.student, getattr(self.loss, "ignore_class", None))
+            check_loss(self.loss, y, self.student)
+
     def _distillation_loss(self, seen: Any, told: Any, data: tuple[Any, Any], sample_weight: Any) -> Any:
         total, step = 0.0, self.optimizer.iterations
-        batch = tf.shape(keras.tree.flatten(data[0])[0])[0]
+        samples = tf.shape(keras.tree.flatten(data[0])[0])[0]
         for objective, tracker in zip(self.objectives, self._objective_trackers, strict=True):
             weights, counted = sample_weights(objective, sample_weight)
             value = self._wiring.compute(
                 objective, seen, told, data, counted, sample_weight=weights, step=step, training=True
             )
-            tracker.update_state(unscale_loss_for_distribution(value), sample_weight=batch)
+            tracker.update_state(unscale_loss_for_distribution(value), sample_weight=samples)
             total += objective.weight_at(step) * value
         return total
 
@@ -202,8 +236,8 @@ class Distiller(keras.Model):
                 "train on the objectives alone."
             )
         hard = self._compile_loss(y, y_pred, sample_weight)
-        batch = tf.shape(keras.tree.flatten(y_pred)[0])[0]
-        self._hard_tracker.update_state(unscale_loss_for_distribution(hard), sample_weight=batch)
+        samples = tf.shape(keras.tree.flatten(y_pred)[0])[0]
+        self._hard_tracker.update_state(unscale_loss_for_distribution(hard), sample_weight=samples)
         return self.alpha * hard if self._blend else hard
 
     def compute_loss(
@@ -221,7 +255,7 @@ class Distiller(keras.Model):
 
     def test_step(self, data: Any) -> dict[str, Any]:
         """Evaluate the student alone."""
-        logs = super().test_step(data)
+        logs = super().test_step(batch.untaught(data))
         of_training = {self._hard_tracker.name, *(tracker.name for tracker in self._objective_trackers)}
         if self._compile_loss is None and not self.losses:
             of_training.add("loss")
@@ -231,6 +265,24 @@ class Distiller(keras.Model):
                     "objectives are of training only."
                 )
         return {key: value for key, value in logs.items() if key not in of_training}
+
+    def predict_step(self, data: Any) -> Any:
+        return super().predict_step(batch.untaught(data))
+
+    def _symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        super()._symbolic_build(iterator=iterator, data_batch=batch.untaught(data_batch))
+
+    def make_train_function(self, force: bool = False) -> Any:
+        super().make_train_function(force)
+        if self._looks:
+            trained = inspect.unwrap(self.train_function)
+
+            def look(data: Any) -> None:
+                self.train_function = trained
+                self.look_at(data)
+
+            self.train_function = looking_first(trained, look, self.steps_per_execution)
+        return self.train_function
 
     def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Train as `keras.Model.fit` does; see there for the arguments.
@@ -245,7 +297,16 @@ class Distiller(keras.Model):
         check_arrays(arrays)
         if self.compiled and self._compile_loss is not None:
             check_labels(y, self.student, getattr(self.loss, "ignore_class", None))
-        history = super().fit(x, y, *args, **kwargs)
+        check_options(self)
+        specs = batch.specs_of(x, y)
+        if specs is not None and self._distribute_strategy is None:
+            self._prepare(specs)  # errors come now, and restored files find the projections
+        self._looks = True
+        try:
+            with unmoved(self.teacher):
+                history = super().fit(x, y, *args, **kwargs)
+        finally:
+            self._looks = False
         if history.epoch and not history.history:
             raise ValueError("The data set gave no batch, so nothing was trained.")
         return history
@@ -277,24 +338,3 @@ class Distiller(keras.Model):
                 deserialize(o, custom_objects=custom_objects) for o in config["objectives"]
             ]
         return cls(**config)
-
-
-def _objectives(given: Sequence[Any]) -> list[Objective]:
-    if isinstance(given, (str, Objective, keras.losses.Loss)) or not isinstance(given, Sequence):
-        raise TypeError(f"`objectives` must be a list of Objectives or losses. Received: {given!r}.")
-    if not given:
-        raise ValueError(
-            "`objectives` is empty, so there is nothing to distil. Leave it out for Hinton's blend."
-        )
-    objectives = [o if isinstance(o, Objective) else Objective(o) for o in given]
-    names = [objective.name for objective in objectives]
-    taken = [name for name in names if names.count(name) > 1 or name in ("loss", "student_loss")]
-    if taken:
-        raise ValueError(
-            f"Objectives are logged by name, and {taken[0]!r} is taken. Give each its own `name`."
-        )
-    return objectives
-
-
-def _spec(tensor: Any) -> tf.TensorSpec | None:
-    return None if tensor is None else tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype)

@@ -1,6 +1,6 @@
 """Objectives: one edge from a teacher's signal through a loss to a student's signal."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -140,6 +140,8 @@ class Objective(keras.layers.Layer):
         reads_logits = getattr(self.loss, "reads_logits", False)
         reads_probabilities = getattr(self.loss, "reads_probabilities", False)
         for key, signal in signals.items():
+            if signal.given:
+                continue
             side, _, tap = key.partition(":")
             what = f"Objective {self.name!r}: the {side}'s {tap!r}"
             if signal.mask and not self.loss.takes_mask:
@@ -228,6 +230,24 @@ class Objective(keras.layers.Layer):
         for key in ("student", "teacher"):
             config[key] = tuple(config[key]) if isinstance(config[key], list) else config[key]
         return cls(**config)
+
+
+def as_objectives(given: Sequence[Any]) -> list[Objective]:
+    """Objectives from a list of objectives and bare losses; their names must differ."""
+    if isinstance(given, (str, Objective, keras.losses.Loss)) or not isinstance(given, Sequence):
+        raise TypeError(f"`objectives` must be a list of Objectives or losses. Received: {given!r}.")
+    if not given:
+        raise ValueError(
+            "`objectives` is empty, so there is nothing to distil. Leave it out for Hinton's blend."
+        )
+    objectives = [o if isinstance(o, Objective) else Objective(o) for o in given]
+    names = [objective.name for objective in objectives]
+    taken = [name for name in names if names.count(name) > 1 or name in ("loss", "student_loss")]
+    if taken:
+        raise ValueError(
+            f"Objectives are logged by name, and {taken[0]!r} is taken. Give each its own `name`."
+        )
+    return objectives
 
 
 def _tuple(tap: Tap) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ class Signal(NamedTuple):
     mask: tuple[int | None, ...] | None = None  # the shape of the padding mask that it carries
     linear: bool = False  # whether a dense layer or a convolution made it, so that it is no probability
     gated: bool = False  # whether a sigmoid is behind it, with nothing linear between
+    given: bool = False  # whether it comes with the data, so that its values have to tell what it is
 
 
 def input_spec(model: keras.Model) -> Any:
@@ -127,6 +128,14 @@ def probed(
         elif found[key].gated and (said >= 0).all() and (said <= 1).all():
             found[key] = found[key]._replace(activation="sigmoid")
     return found
+
+
+def activation_in(values: Any) -> str | None:
+    """`"softmax"` or `"sigmoid"` when a batch of values looks as if one had made it, else `None`."""
+    values = np.asarray(values, "float64")
+    if _is_distribution(values):
+        return "softmax"
+    return "sigmoid" if (values >= 0).all() and (values <= 1).all() else None
 
 
 def _is_distribution(values: np.ndarray) -> bool:

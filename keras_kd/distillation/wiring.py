@@ -10,7 +10,7 @@ from keras_kd.distillation import batch
 from keras_kd.distillation.matching import fit_together
 from keras_kd.distillation.objectives import Objective, logits_of
 from keras_kd.distillation.taps import Taps
-from keras_kd.distillation.tracing import Signal, probed, trace, trace_signals
+from keras_kd.distillation.tracing import Signal, activation_in, probed, trace, trace_signals
 from keras_kd.losses.loss import join_masks
 from keras_kd.losses.samples import fits
 from keras_kd.messages import one_line
@@ -44,7 +44,17 @@ class Wiring:
         objectives: What the taps are for.
     """
 
-    __slots__ = ("_call", "_objectives", "_signals", "_taps", "_waiting", "preprocess", "student", "teacher")
+    __slots__ = (
+        "_call",
+        "_objectives",
+        "_said",
+        "_signals",
+        "_taps",
+        "_waiting",
+        "preprocess",
+        "student",
+        "teacher",
+    )
 
     def __init__(
         self,
@@ -58,20 +68,27 @@ class Wiring:
         self.teacher, self.preprocess = teacher, preprocess
         self._taps: tuple[Taps, Taps | None] | None = None  # of the student and the teacher, once known
         self._signals: dict[str, Signal] = {}
+        self._said: list[str] = []  # taps of the teacher that come with the data
         self._waiting: list[Objective] = []  # for data, which some losses read
 
-    def prepare(self, inputs: Any, labels: Any = None) -> None:
+    def prepare(self, inputs: Any, labels: Any = None, said: Any = None) -> None:
         """Resolve the taps, build the projections and check that every objective can be computed.
 
         Args:
             inputs: Specs of the student's inputs.
             labels: Specs of the labels, once they are known.
+            said: Specs of the teacher's signals by tap, if they come with the data.
 
         Raises:
             ValueError: Taps, shapes or signals that do not fit.
         """
+        if said is not None and self.teacher is not None:
+            raise ValueError(
+                "The data carries a teacher's signals, and this Distiller has a teacher of its own. Make it "
+                "without a teacher, or give the inputs alone."
+            )
         if self._taps is None:
-            self._resolve(inputs)
+            self._resolve(inputs, said)
         waiting = []
         for objective in self._waiting:
             known = labels is not None or all(tap.startswith("input") for tap in objective.data_taps)
@@ -82,31 +99,40 @@ class Wiring:
                 waiting.append(objective)
         self._waiting = waiting
 
-    def _resolve(self, inputs: Any) -> None:
-        wanted = [tap for o in self._objectives for tap in o.teacher_taps]
+    def _resolve(self, inputs: Any, said: Any) -> None:
+        wanted = list(dict.fromkeys(tap for o in self._objectives for tap in o.teacher_taps))
         if self.teacher is None and wanted:
-            raise ValueError("This Distiller has no teacher. Set `distiller.teacher = ...` before `fit`.")
+            batch.check_said(wanted, said)
         if not self.student.built:
             trace(self.student, inputs)  # its first call runs every layer twice, which would be recorded
         of_masks = [o.mask for o in self._objectives if o.mask and not batch.comes_with_data(o.mask)]
         seen = [tap for o in self._objectives for tap in o.student_taps]
         student, teacher = Taps(self.student, [*seen, *of_masks]), None
         signals = self._traced("student", lambda x: self._run_student(x, student), student, inputs)
-        if wanted:
+        if self.teacher is None:
+            signals |= {f"teacher:{tap}": _said_signal(said[tap]) for tap in wanted}
+        elif wanted:
             teacher = Taps(self.teacher, wanted)
             signals |= self._traced("teacher", lambda x: self._run_teacher(x, teacher), teacher, inputs)
+        self._said = wanted if self.teacher is None else []
         self._signals, self._taps, self._waiting = signals, (student, teacher), list(self._objectives)
 
     def _traced(self, side: str, call: Callable[[Any], Any], taps: Taps, inputs: Any) -> dict[str, Signal]:
         signals = trace_signals(call, taps, inputs, side)
-        told_apart = [  # by these, logits from probabilities
-            objective
-            for objective in self._objectives
-            if getattr(objective.loss, "reads_logits", False)
-            or getattr(objective.loss, "reads_probabilities", False)
-        ]
+        told_apart = [o for o in self._objectives if tells_logits_apart(o)]
         keys = {tap: f"{side}:{tap}" for o in told_apart for tap in getattr(o, f"{side}_taps")}
         return probed(call, taps, inputs, signals, keys)
+
+    def look_at(self, said: Any) -> None:
+        """See from values whether signals that come with the data are logits or probabilities."""
+        for objective in self._objectives:
+            if tells_logits_apart(objective):
+                for tap in set(objective.teacher_taps) & set(self._said):
+                    key = f"teacher:{tap}"
+                    self._signals[key] = self._signals[key]._replace(
+                        activation=activation_in(said[tap]), given=False
+                    )
+                    objective.check({key: self._signals[key]})
 
     def _run_student(self, inputs: Any, taps: Taps, training: bool = False) -> tuple[Any, Any]:
         with taps.record() as recording:
@@ -132,9 +158,14 @@ class Wiring:
         outputs, recording = self._run_student(inputs, self._taps[0], training=True)
         return outputs, self._tapped("student", self._taps[0], outputs, recording)
 
-    def teach(self, inputs: Any) -> Tapped:
-        """Run the teacher once, if an objective reads it; nothing that it says has a gradient."""
+    def teach(self, inputs: Any, said: Any = None) -> Tapped:
+        """What the teacher says: it runs once, if an objective reads it, or its signals come with the data.
+
+        Nothing of it has a gradient.
+        """
         assert self._taps is not None
+        if self._said:
+            return self._with_logits("teacher", {tap: tf.convert_to_tensor(said[tap]) for tap in self._said})
         taps = self._taps[1]
         if taps is None:
             return NOTHING
@@ -142,7 +173,9 @@ class Wiring:
         return keras.tree.map_structure(tf.stop_gradient, told)
 
     def _tapped(self, side: str, taps: Taps, outputs: Any, recording: Any) -> Tapped:
-        raw = taps.signals(outputs, recording)
+        return self._with_logits(side, taps.signals(outputs, recording))
+
+    def _with_logits(self, side: str, raw: dict[str, Any]) -> Tapped:
         activations = {tap: self._signals[f"{side}:{tap}"].activation for tap in raw}
         masks = {tap: getattr(tensor, "_keras_mask", None) for tap, tensor in raw.items()}
         return Tapped(
@@ -173,6 +206,16 @@ class Wiring:
         of_data = {tap: batch.read(tap, *data) for tap in objective.data_taps}
         mask = _mask(objective, seen, told, data, counted)
         return objective.compute(seen.read(objective), told.read(objective) | of_data, mask=mask, **call)
+
+
+def tells_logits_apart(objective: Objective) -> bool:
+    """Whether it matters to an objective that a signal is logits, or probabilities."""
+    loss = objective.loss
+    return getattr(loss, "reads_logits", False) or getattr(loss, "reads_probabilities", False)
+
+
+def _said_signal(spec: tf.TensorSpec) -> Signal:
+    return Signal(tuple(spec.shape), spec.dtype.name, None, given=True)
 
 
 def _mask(objective: Objective, seen: Tapped, told: Tapped, data: tuple[Any, Any], counted: Any) -> Any:

@@ -1,0 +1,52 @@
+"""The first batch of a `fit` is looked at, and then trained on like the others."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+_KNOWN_SPECS = tf.TensorSpec, tf.RaggedTensorSpec, tf.SparseTensorSpec
+
+
+def looking_first(
+    function: Callable[[Any], Any], look: Callable[[Any], None], batches: int
+) -> Callable[[Any], Any]:
+    """A train function that gives its first batch to `look` before it trains on it.
+
+    What was taken from the iterator is given to `function` in an iterator of the same type, so that nothing
+    is traced twice and the order of the data stays as it is.
+
+    Args:
+        function: Trains on the next batches of an iterator.
+        look: Takes a batch of tensors.
+        batches: How many batches `function` takes in one call.
+    """
+
+    @functools.wraps(function)
+    def first(iterator: Any) -> Any:
+        specs = keras.tree.flatten(getattr(iterator, "element_spec", None))
+        if not isinstance(iterator, tf.data.Iterator) or not all(isinstance(s, _KNOWN_SPECS) for s in specs):
+            return function(iterator)
+        taken = [batch for _, batch in zip(range(batches), iterator, strict=False)]
+        if not taken:
+            return function(iterator)  # which ends the epoch
+        look(taken[0])
+        again = tf.data.Dataset.from_generator(lambda: taken, output_signature=iterator.element_spec)
+        return function(iter(again))
+
+    return first
+
+
+def check_numbers(values: Any, what: str, advice: str) -> None:
+    """Raise a `ValueError` if a tensor, or one of a structure, holds NaN or infinity."""
+    for tensor in keras.tree.flatten(values):
+        if isinstance(tensor, tf.Tensor) and tensor.dtype.is_floating:
+            wrong = ~np.isfinite(np.asarray(tensor, "float64"))
+            if wrong.any():
+                raise ValueError(
+                    f"{what} holds NaN or infinity: {int(wrong.sum())} of {wrong.size} values in the first "
+                    f"batch. {advice}"
+                )
