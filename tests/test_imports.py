@@ -20,6 +20,7 @@ ALLOWED = {
     "projections.memory": ["losses"],
     "distillation": [],
     "distillation.objectives": ["losses", "projections"],
+    "distillation.checks": ["losses"],
     "distillation.distiller": ["losses"],
     "distillation.matching": ["losses"],
     "distillation.wiring": ["losses"],
