@@ -1,0 +1,318 @@
+"""Models of every build as students and teachers, and data in every structure that Keras takes."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_kd as kd
+from tests.distillation.conftest import cross_entropy, distance, weights_of
+
+layers, ops = keras.layers, keras.ops
+RANDOM = np.random.default_rng(0)
+A = RANDOM.normal(size=(24, 3)).astype("float32")
+B = RANDOM.normal(size=(24, 5)).astype("float32")
+Y = RANDOM.integers(0, 3, 24)
+SIZE = RANDOM.normal(size=(24, 1)).astype("float32")
+
+
+@keras.saving.register_keras_serializable("test_structures")
+class Block(layers.Layer):
+    """A layer with layers, a weight and a call that takes more than inputs."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.dense, self.norm = layers.Dense(units, "relu"), layers.BatchNormalization()
+
+    def build(self, shape):
+        self.dense.build(shape)
+        self.norm.build((*shape[:-1], self.units))
+        self.gain = self.add_weight(shape=(self.units,), initializer="ones", name="gain")
+
+    def call(self, x, shift=0.0, training=None):
+        return self.gain * self.norm(self.dense(x), training=training) + shift
+
+
+class Net(keras.Model):
+    """A subclassed model that keeps layers in a list, a dict and an attribute."""
+
+    def __init__(self, units):
+        super().__init__()
+        self.blocks = [Block(units), Block(units)]
+        self.by_name = {"deep": layers.Dense(units, "relu", name="deep")}
+        self.head = layers.Dense(3)
+
+    def call(self, x, training=None):
+        for block in self.blocks:
+            x = block(x, shift=0.5, training=training)
+        return self.head(self.by_name["deep"](x))
+
+
+class Bare(keras.Model):
+    """A model whose `call` does not ask whether it trains."""
+
+    def __init__(self, units):
+        super().__init__()
+        self.hidden, self.head = layers.Dense(units, name="hidden"), layers.Dense(3)
+
+    def call(self, x):
+        return self.head(self.hidden(x))
+
+
+class Extended(keras.Model):
+    """A functional model with a class of its own, and a method that Keras does not know."""
+
+    def __init__(self, units):
+        inputs = keras.Input((3,))
+        hidden = layers.Dense(units, "relu", name="hidden")(inputs)
+        super().__init__(inputs, layers.Dense(3)(hidden))
+
+    def count(self):
+        return len(self.weights)
+
+
+def functional(middle, head=3):
+    inputs = keras.Input((3,))
+    return keras.Model(inputs, layers.Dense(head)(middle(inputs)))
+
+
+def nested(units):
+    inner = keras.Sequential(
+        [keras.Input((3,)), layers.Dense(units, name="deep"), layers.Dropout(0.2)], name="inner"
+    )
+    outer = keras.Model(inner.inputs, inner(inner.inputs[0]), name="outer")
+    return functional(outer)
+
+
+def siamese(units):
+    """One layer in two branches."""
+    stem = layers.Dense(units, "relu", name="stem")
+    return functional(lambda x: layers.Concatenate(name="both")([stem(x), stem(-x)]))
+
+
+def wrapped(units):
+    return functional(layers.SpectralNormalization(layers.Dense(units, name="inside"), name="wrapper"))
+
+
+MODELS = {
+    "custom layer": (lambda units: functional(Block(units, name="block")), "block"),
+    "inside a custom layer": (lambda units: functional(Block(units, name="block")), "block/norm"),
+    "subclassed, a list": (Net, "blocks/1"),
+    "subclassed, inside a list": (Net, "blocks/0/dense"),
+    "subclassed, a dict": (Net, "deep"),
+    "no training argument": (Bare, "hidden"),
+    "a class of its own": (Extended, "hidden"),
+    "nested twice": (nested, "outer/inner/deep"),
+    "a whole nested model": (nested, "outer"),
+    "shared, second call": (siamese, "stem:1"),
+    "wrapper": (wrapped, "wrapper"),
+}
+RUN_FAST = ("inside a custom layer", "subclassed, a list")
+
+
+def cases(table, fast):
+    return [
+        pytest.param(*row, id=name, marks=() if name in fast else pytest.mark.slow)
+        for name, row in table.items()
+    ]
+
+
+@pytest.mark.parametrize(("make", "tap"), cases(MODELS, RUN_FAST))
+def test_any_model_teaches_any_other(make, tap):
+    """Student and teacher are both of this kind, of different widths; only the student learns."""
+    student, teacher = make(4), make(8)
+    teacher(A)
+    told = weights_of(teacher)
+    feature = kd.Objective("mse", student=tap, teacher=tap, project=True, name="feature")
+    distiller = kd.Distiller(student, teacher, [kd.losses.SoftTargets(), feature])
+    distiller.compile(keras.optimizers.Adam(0.01), loss=cross_entropy())
+    logs = distiller.fit(A, Y, epochs=4, batch_size=8, shuffle=False, verbose=0).history
+    assert logs["feature"][-1] < logs["feature"][0]
+    assert distance(told, weights_of(teacher)) == 0
+    assert isinstance(student.predict(A, verbose=0), np.ndarray)  # and it is a model by itself
+
+
+def test_teacher_and_student_may_be_of_different_kinds():
+    teacher, student = Net(8), siamese(4)
+    teacher(A)
+    tap = kd.Objective("mse", student="both", teacher="blocks/1")
+    distiller = kd.Distiller(student, teacher, [tap, "mse"])
+    distiller.compile("sgd")
+    expected = np.mean((both(student) - np.asarray(after_blocks(teacher))) ** 2)
+    assert distiller.train_on_batch(A, return_dict=True)["mse_both"] == pytest.approx(expected, rel=1e-5)
+
+
+def both(student):
+    return np.asarray(keras.Model(student.input, student.get_layer("both").output)(A))
+
+
+def after_blocks(net):
+    x = A
+    for block in net.blocks:
+        x = block(x, shift=0.5, training=False)
+    return x
+
+
+def test_layers_that_teacher_and_student_share():
+    """The stem is the student's too, so it learns; gradients reach it through the student alone."""
+    stem = layers.Dense(4, "relu", activity_regularizer="l2", name="stem")
+    inputs = keras.Input((3,))
+    shared, own = stem(inputs), layers.Dense(3)
+    teacher = keras.Model(inputs, layers.Dense(3)(shared))
+    student = keras.Model(inputs, own(shared))
+    told = np.asarray(teacher(A, training=False))
+
+    with pytest.warns(UserWarning, match="2 weights that are the teacher's too"):
+        distiller = kd.Distiller(student, teacher, [kd.Objective("mse", name="soft")])
+    distiller.compile(keras.optimizers.SGD(0.1))
+    before, of_stem = weights_of(student), stem.get_weights()
+    distiller.train_on_batch(A)
+    learnt, of_teacher = weights_of(student), teacher.layers[-1].get_weights()
+
+    student.set_weights(before)
+    student.compile(keras.optimizers.SGD(0.1), loss="mse")
+    student.train_on_batch(A, told)
+    for ours, plain in zip(learnt, weights_of(student), strict=True):
+        np.testing.assert_allclose(ours, plain, atol=1e-6)
+    assert distance(of_stem, learnt[:2]) > 0
+    assert distance(of_teacher, teacher.layers[-1].get_weights()) == 0
+    assert stem.trainable
+
+
+@pytest.mark.parametrize("make", [nested, Net], ids=["nested", "subclassed"])
+@pytest.mark.slow
+def test_a_student_learns_from_its_own_earlier_self(make):
+    """Born again: each generation is taught by a copy of the one before, which no longer moves."""
+    student = make(4)
+    student(A)
+    distiller = kd.Distiller(student)
+    for _ in range(2):
+        earlier = make(4)
+        earlier(A)
+        earlier.set_weights(student.get_weights())
+        distiller.teacher = earlier
+        distiller.compile(keras.optimizers.SGD(0.1), loss=cross_entropy())
+        told = weights_of(earlier)
+        distiller.fit(A, Y, verbose=0)
+        assert distance(told, weights_of(earlier)) == 0
+        assert distance(told, weights_of(student)) > 0
+
+
+def two_inputs(structure):
+    a, b = keras.Input((3,), name="a"), keras.Input((5,), name="b")
+    x = layers.Dense(4, name="hidden")(layers.Concatenate()([a, b]))
+    return keras.Model(structure(a, b), layers.Dense(3)(x))
+
+
+INPUTS = {
+    "list": lambda a, b: [a, b],
+    "list, not in the order of the names": lambda a, b: [b, a],
+    "dict": lambda a, b: {"a": a, "b": b},
+    "nested": lambda a, b: {"pair": [{"b": b}, a]},
+}
+OUTPUTS = {
+    "list": lambda a, b: [a, b],
+    "dict": lambda a, b: {"a": a, "b": b},
+}
+LOSSES = lambda: (cross_entropy(), keras.losses.MeanSquaredError())  # noqa: E731
+
+
+def compare(make, data, compile, objectives):
+    """Train the student alone, and in a distiller whose objectives have no weight."""
+    results = []
+    for distil in (False, True):
+        keras.utils.set_random_seed(1)
+        student = make()
+        model = kd.Distiller(student, make(), objectives) if distil else student
+        model.compile("adam", **compile())
+        logs = model.fit(**data, batch_size=8, epochs=2, shuffle=False, verbose=0).history
+        results.append((weights_of(student), logs, model.evaluate(**data, verbose=0, return_dict=True)))
+    (plain, logs, evaluated), (ours, our_logs, our_evaluated) = results
+    assert distance(plain, ours) == 0
+    assert {name: our_logs.get(name) for name in logs} == logs
+    assert our_evaluated == evaluated
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("structure", INPUTS.values(), ids=INPUTS)
+def test_inputs_in_any_structure(structure):
+    zero = kd.Objective("mse", student="hidden", teacher="hidden", weight=0.0)
+    data = {"x": structure(A, B), "y": Y}
+    compare(lambda: two_inputs(structure), data, lambda: {"loss": cross_entropy()}, [zero])
+
+
+def two_outputs(structure):
+    inputs = keras.Input((3,))
+    x = layers.Dense(4, "relu")(inputs)
+    return keras.Model(inputs, structure(layers.Dense(3, name="a")(x), layers.Dense(1, name="b")(x)))
+
+
+@pytest.mark.slow
+def test_a_dict_of_outputs_and_all_that_comes_by_name():
+    names = {"a": 0.5, "b": 2.0}
+    zero = [
+        kd.Objective(kd.losses.SoftTargets(), student="output/a", teacher="output/a", weight=0.0),
+        kd.Objective("mae", student="output/b", teacher="output/b", weight=0.0),
+    ]
+    data = {
+        "x": A,
+        "y": {"a": Y, "b": SIZE},
+        "sample_weight": {name: RANDOM.random(24).astype("float32") for name in names},
+    }
+    compare(
+        lambda: two_outputs(OUTPUTS["dict"]),
+        data,
+        lambda: {
+            "loss": dict(zip(names, LOSSES(), strict=True)),
+            "loss_weights": names,
+            "metrics": {"a": ["accuracy"], "b": ["mae", "mse"]},
+            "weighted_metrics": {"a": ["accuracy"], "b": ["mae"]},
+        },
+        zero,
+    )
+
+
+@pytest.mark.parametrize(("structure", "taps"), [("list", "01"), ("dict", "ab")], ids=["list", "dict"])
+def test_each_output_has_its_own_teacher_signal(structure, taps):
+    """Distilling two outputs without labels is plain training on what the teacher says."""
+    student, teacher = two_outputs(OUTPUTS[structure]), two_outputs(OUTPUTS[structure])
+    before, told = weights_of(student), teacher.predict(A, verbose=0)
+    both = [
+        kd.Objective("mse", student=f"output/{tap}", teacher=f"output/{tap}", weight=weight)
+        for tap, weight in zip(taps, (0.3, 2.0), strict=True)
+    ]
+    distiller = kd.Distiller(student, teacher, both)
+    distiller.compile(keras.optimizers.SGD(0.1))
+    logs = distiller.fit(A, batch_size=8, epochs=2, shuffle=False, verbose=0).history
+    learnt = weights_of(student)
+
+    student.set_weights(before)
+    weights = dict(zip(taps, (0.3, 2.0), strict=True)) if structure == "dict" else [0.3, 2.0]
+    losses = keras.tree.map_structure(lambda _: "mse", weights)
+    student.compile(keras.optimizers.SGD(0.1), loss=losses, loss_weights=weights)
+    plain = student.fit(A, told, batch_size=8, epochs=2, shuffle=False, verbose=0).history
+    np.testing.assert_allclose(logs["loss"], plain["loss"], rtol=1e-5)
+    for ours, theirs in zip(learnt, weights_of(student), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+def test_an_output_without_an_objective_learns_from_its_labels_alone():
+    """And an output without a loss learns from the teacher alone."""
+
+    def apart(scale):
+        inputs = keras.Input((3,))
+        return keras.Model(
+            inputs, {name: layers.Dense(1, name=name, bias_initializer=scale)(inputs) for name in "ab"}
+        )
+
+    student, teacher = apart("zeros"), apart("ones")
+    before, told = weights_of(student), teacher.predict(A, verbose=0)
+    distiller = kd.Distiller(student, teacher, [kd.Objective("mse", student="output/a", teacher="output/a")])
+    distiller.compile(keras.optimizers.SGD(0.1), loss={"a": None, "b": "mse"})
+    distiller.fit(A, {"a": SIZE, "b": SIZE}, batch_size=8, shuffle=False, verbose=0)
+    learnt = weights_of(student)
+    student.set_weights(before)
+    student.compile(keras.optimizers.SGD(0.1), loss={"a": "mse", "b": "mse"})
+    student.fit(A, {"a": told["a"], "b": SIZE}, batch_size=8, shuffle=False, verbose=0)
+    for ours, plain in zip(learnt, weights_of(student), strict=True):
+        np.testing.assert_allclose(ours, plain, atol=1e-6)
