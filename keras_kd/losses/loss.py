@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 from keras import ops
+from keras.src.backend.common.masking import get_keras_mask  # a traced tensor of JAX has no attributes
 from keras.src.losses.loss import reduce_weighted_values
 
 Scheduled = float | Callable[[Any], Any]
@@ -201,7 +202,7 @@ def _to_dtype(value: Any, dtype: str) -> Any:
 
 
 def _keras_masks(signal: Any) -> list[Any]:
-    return [getattr(tensor, "_keras_mask", None) for tensor in keras.tree.flatten(signal)]
+    return [get_keras_mask(tensor) for tensor in keras.tree.flatten(signal)]
 
 
 def join_masks(masks: list[Any]) -> Any:
