@@ -35,6 +35,7 @@ def test_runs(path, tmp_path):
 # What each benchmark prints ratios of.
 RATIOS = {
     "losses": "loss / MSE",
+    "step": "keras_kd, logits / floor",
     "training": "last / first",
     "versus_keras": "keras.distillation / keras_kd",
 }
