@@ -14,8 +14,10 @@ from keras_kd.deployment.verification import Verification as Verification
 from keras_kd.deployment.verification import verify as verify
 from keras_kd.distillation.batch import Taught as Taught
 from keras_kd.distillation.distiller import Distiller as Distiller
+from keras_kd.distillation.full_state import FullState as FullState
 from keras_kd.distillation.objectives import Objective as Objective
 from keras_kd.distillation.pairing import pair_taps as pair_taps
+from keras_kd.distillation.student_checkpoint import StudentCheckpoint as StudentCheckpoint
 from keras_kd.distillation.tracing import tap_names as tap_names
 from keras_kd.reports.comparison import compare as compare
 from keras_kd.reports.report import Report as Report
@@ -26,9 +28,11 @@ __all__ = [
     "Benchmark",
     "Distiller",
     "Exported",
+    "FullState",
     "LiteModel",
     "Objective",
     "Report",
+    "StudentCheckpoint",
     "Taught",
     "Verification",
     "benchmark",

@@ -22,6 +22,7 @@ from keras_kd.distillation.checks import (
     unmoved,
 )
 from keras_kd.distillation.first_batch import check_numbers, looking_first
+from keras_kd.distillation.full_state import FullState
 from keras_kd.distillation.objectives import Objective, as_objectives
 from keras_kd.distillation.replicas import ReplicatedModel, check_options, check_scope
 from keras_kd.distillation.tracing import input_spec
@@ -301,6 +302,7 @@ class Distiller(ReplicatedModel):
         specs = batch.specs_of(x, y)
         if specs is not None and self._distribute_strategy is None:
             self._prepare(specs)  # errors come now, and restored files find the projections
+        kwargs["callbacks"] = _told(kwargs.get("callbacks"), x)
         self._looks = True
         try:
             with unmoved(self.teacher):
@@ -338,3 +340,15 @@ class Distiller(ReplicatedModel):
                 deserialize(o, custom_objects=custom_objects) for o in config["objectives"]
             ]
         return cls(**config)
+
+
+def _told(callbacks: Any, data: Any) -> Any:
+    """The callbacks of `fit`, with those last that save the state of the others."""
+    if isinstance(callbacks, keras.callbacks.CallbackList) or callbacks is None:
+        return callbacks
+    callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
+    callbacks.sort(key=lambda callback: isinstance(callback, FullState))
+    for callback in callbacks:
+        if isinstance(callback, FullState):
+            callback.watch(callbacks, data)
+    return callbacks

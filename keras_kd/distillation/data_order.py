@@ -1,0 +1,48 @@
+"""Where in its data an uninterrupted `fit` would be, and bringing a new `fit` there."""
+
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+
+class Place(NamedTuple):
+    """Where in the data an epoch begins."""
+
+    iterators: int  # made over the data set before the one that this epoch reads
+    batches: int  # taken from that one in earlier epochs
+
+
+def place(data: Any, epoch: int, steps: int | None) -> Place:
+    """Where in its data `fit` begins an epoch.
+
+    A shuffled data set draws new seeds whenever an iterator is made of it, so the order of an epoch depends
+    on how many there were. Keras makes two for each epoch, the second of them unused, when it knows the
+    number of batches, else one; and a single one that lasts for all epochs when `steps_per_epoch` is given.
+
+    Args:
+        data: What `fit` was given as `x`.
+        epoch: The epoch, counted from 0.
+        steps: Of an epoch, if Keras knows.
+
+    Raises:
+        ValueError: A data set that ends, with `steps_per_epoch`: where it begins anew is lost.
+    """
+    if hasattr(data, "__next__"):  # a generator
+        return Place(0, epoch * (steps or 0))
+    if not isinstance(data, tf.data.Dataset):
+        return Place(0, 0)
+    size = int(data.cardinality())
+    if size == steps:
+        return Place(2 * epoch, 0)
+    if size > 0:
+        raise ValueError(
+            f"The data set has {size} batches and steps_per_epoch is {steps}, so kd.FullState cannot tell "
+            "where an epoch begins. Give data.repeat(), or leave out steps_per_epoch."
+        )
+    return Place(0, epoch * steps) if steps else Place(epoch, 0)
+
+
+def advance(data: Any, iterators: int) -> None:
+    """Draw the seeds that so many iterators over a data set draw."""
+    for _ in range(iterators):
+        iter(data)
