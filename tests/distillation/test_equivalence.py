@@ -97,8 +97,6 @@ def way(compile=dict, make=network, fit=None, data=lambda: {"x": X, "y": Y}, pol
 
 TWO = {"x": X, "y": {"a": Y, "b": Y[:, None].astype("float32")}}
 FAST = {
-    "adam": way(),
-    "eager": way(lambda: {"run_eagerly": True}),
     "metrics": way(
         lambda: {
             "metrics": ["accuracy", keras.metrics.SparseTopKCategoricalAccuracy(2)],
@@ -107,10 +105,12 @@ FAST = {
         fit={"sample_weight": WEIGHTS, "validation_split": 0.25},
     ),
     "clipped by the global norm": way(sgd(global_clipnorm=0.01)),
-    "average of weights, now and then": way(sgd(use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=4)),
-    "half precision": way(policy="mixed_float16"),
 }
 SLOW = {
+    "adam": way(),
+    "eager": way(lambda: {"run_eagerly": True}),
+    "average of weights, now and then": way(sgd(use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=4)),
+    "half precision": way(policy="mixed_float16"),
     "momentum": way(sgd(momentum=0.9, nesterov=True)),
     "compiled by XLA": way(lambda: {"jit_compile": True}),
     "several steps at a time, compiled by XLA": way(lambda: {"jit_compile": True, "steps_per_execution": 3}),

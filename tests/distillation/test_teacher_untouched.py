@@ -1,0 +1,112 @@
+"""What training does to a teacher and to the layers of a student: nothing that stays, also after an error."""
+
+import contextlib
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_kd as kd
+from tests.distillation.conftest import cross_entropy, distance, weights_of
+
+layers = keras.layers
+RANDOM = np.random.default_rng(0)
+X = RANDOM.normal(size=(48, 6)).astype("float32")
+Y = RANDOM.integers(0, 3, 48)
+
+
+def network(units=4):
+    inputs = keras.Input((6,))
+    x = layers.BatchNormalization()(layers.Dense(units, "relu", name="hidden")(inputs))
+    return keras.Model(inputs, layers.Dense(3)(layers.Dropout(0.3)(x)))
+
+
+def fail_in_callback(distiller):
+    class Stop(keras.callbacks.Callback):
+        def on_train_batch_end(self, step, logs=None):
+            raise ZeroDivisionError("stop")
+
+    return {"x": X, "y": Y, "callbacks": [Stop()]}
+
+
+def fail_in_data(distiller):
+    def rows():
+        yield X[:8], Y[:8]
+        yield X[:8], Y[:8]
+        raise ZeroDivisionError("stop")
+
+    signature = tf.TensorSpec((8, 6), tf.float32), tf.TensorSpec((8,), tf.int64)
+    return {"x": tf.data.Dataset.from_generator(rows, output_signature=signature)}
+
+
+def fail_in_loss(distiller):
+    def loss(y, logits):
+        raise ZeroDivisionError("stop")
+
+    distiller.compile("sgd", loss=loss)
+    return {"x": X, "y": Y}
+
+
+def fail_in_the_student(distiller):
+    def call(inputs):
+        raise ZeroDivisionError("stop")
+
+    distiller.student.get_layer("hidden").activation = call
+    return {"x": X, "y": Y}
+
+
+def no_failure(distiller):
+    return {"x": X, "y": Y, "validation_split": 0.25}
+
+
+def all_of(model):
+    """Everything of a model that a training could have changed."""
+    every = [model, *model._flatten_layers(include_self=False)]
+    return {
+        "flags": [layer.trainable for layer in every],
+        "of weights": [(w.path, w.trainable) for w in model.weights],
+        "policies": [layer.dtype_policy.name for layer in every],
+        "names": [sorted(vars(layer)) for layer in every],
+        "methods": ["call" in vars(layer) for layer in every],
+        "compiled": [id(model.optimizer), id(model.loss), model.compiled, model.train_function],
+    }
+
+
+FAILURES = [no_failure, fail_in_callback, fail_in_data, fail_in_loss, fail_in_the_student]
+
+
+@pytest.mark.parametrize(
+    ("failure", "run_eagerly"),
+    [
+        pytest.param(
+            failure,
+            eager,
+            id=f"{failure.__name__}, {'eager' if eager else 'graph'}",
+            marks=() if failure in (no_failure, fail_in_loss) and not eager else pytest.mark.slow,
+        )
+        for failure in FAILURES
+        for eager in (False, True)
+    ],
+)
+def test_the_teacher_is_untouched_whatever_happens(failure, run_eagerly):
+    teacher, student = network(8), network()
+    teacher.layers[2].trainable = False
+    teacher.compile("adam", loss=cross_entropy(), metrics=["accuracy"])
+    teacher.train_on_batch(X, Y)
+    evaluated = teacher.evaluate(X, Y, verbose=0)
+    before, weights = all_of(teacher), weights_of(teacher)
+    slots = [np.array(v) for v in teacher.optimizer.variables]
+    feature = kd.Objective("mse", student="hidden", teacher="hidden", project=True)
+    distiller = kd.Distiller(student, teacher, [kd.losses.SoftTargets(), feature])
+    distiller.compile("sgd", loss=cross_entropy(), run_eagerly=run_eagerly)
+    data = failure(distiller)
+    stopped = pytest.raises((ZeroDivisionError, tf.errors.OpError), match="stop")
+    with contextlib.nullcontext() if failure is no_failure else stopped:
+        distiller.fit(**data, verbose=0)
+    assert all_of(teacher) == before
+    assert distance(weights, weights_of(teacher)) == 0
+    assert distance(slots, [np.array(v) for v in teacher.optimizer.variables]) == 0
+    assert teacher.evaluate(X, Y, verbose=0) == evaluated
+    assert not any("call" in vars(layer) for layer in student._flatten_layers())
+    assert all(layer.trainable for layer in student.layers)
