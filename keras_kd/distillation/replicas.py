@@ -23,14 +23,23 @@ class ReplicatedModel(keras.Model):
         if strategy is None:
             return
         if iterator is not None:
-            _, _, batches = next(iter(iterator))
-            data_batch = next(batches)
+            batches = (next(batches, None) for _, _, batches in iterator)
+            data_batch = next(batches, None)
+        if data_batch is None:
+            raise ValueError("The data set gave no batch.")
         data = first_replica(strategy, data_batch)
         with strategy.scope():
             self.look_at(data)
             self._symbolic_build(data_batch=data)
 
+    def _get_metrics_result_or_logs(self, logs: Any) -> Any:
+        """The figures of all replicas. Keras gives the mean of their own, unless all metrics are logged."""
+        metrics = self.get_metrics_result()
+        return {name: metrics[name] for name in logs} if logs.keys() <= metrics.keys() else logs
+
     def _make_function(self, step_function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        if step_function == self.train_step and replicated(self.distribute_strategy):
+            step_function = _with_samples(step_function, self)
         if _spans_workers(self.distribute_strategy):
             step_function = _with_an_axis(step_function)
         return super()._make_function(step_function)
@@ -79,6 +88,28 @@ def check_options(model: keras.Model) -> None:
 def _spans_workers(strategy: Any) -> bool:
     many = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
     return many and strategy.extended._in_multi_worker_mode()
+
+
+def _with_samples(step_function: Callable[[Any], Any], model: keras.Model) -> Callable[[Any], Any]:
+    """A step that refuses a batch of no sample if the model would take the mean of it.
+
+    The last batch of an epoch can leave a replica without a sample. Keras's losses are zero there, but the
+    statistics of BatchNormalization would become NaN, and the student with them.
+    """
+    norms = (layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization))
+    if all(norm.synchronized for norm in norms):
+        return step_function
+
+    @functools.wraps(step_function)
+    def step(data: Any) -> dict[str, Any]:
+        tf.debugging.assert_positive(
+            tf.shape(keras.tree.flatten(data)[0])[0],
+            "A replica got no sample of the last batch, and BatchNormalization would make NaN of that. Use a "
+            "batch size that divides the number of samples, drop_remainder=True, or synchronized=True.",
+        )
+        return step_function(data)
+
+    return step
 
 
 def _with_an_axis(step_function: Callable[[Any], Any]) -> Callable[[Any], Any]:

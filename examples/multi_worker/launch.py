@@ -1,0 +1,100 @@
+"""Start train.py on several workers of this machine, and start all of them again when one dies.
+
+Run: python examples/multi_worker/launch.py [--short]
+
+On a cluster its scheduler does this: it runs train.py on every machine with a TF_CONFIG of its own. Any
+supervisor will do that starts all workers again when one has died.
+"""
+
+import argparse
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def start(command, workers):
+    """A process for each worker, which knows its place in the cluster, and a thread that shows its output."""
+    cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(workers)]}
+    gang = []
+    for index in range(workers):
+        place = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})
+        environment = {**os.environ, "TF_CONFIG": place, "PYTHONUNBUFFERED": "1"}
+        process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        thread = threading.Thread(target=forward, args=(process.stdout, index))
+        thread.start()
+        gang.append((process, thread))
+    return gang
+
+
+def forward(lines, index):
+    with lines:
+        for line in lines:
+            print(f"[{index}] {line}", end="", flush=True)
+
+
+def wait(gang):
+    """Wait until all are done or one has failed; the exit code."""
+    while True:
+        codes = [process.poll() for process, _ in gang]
+        failed = [code for code in codes if code]
+        if failed or None not in codes:
+            return failed[0] if failed else 0
+        time.sleep(0.1)
+
+
+def run(command, workers, restarts):
+    """Run the gang until it is done, or has died more often than `restarts`; the exit code."""
+    for left in range(restarts, -1, -1):
+        gang = start(command, workers)
+        try:
+            code = wait(gang)
+        finally:
+            for process, _ in gang:
+                process.kill()  # they wait for the one that died
+            for process, thread in gang:
+                process.wait()
+                thread.join()
+        if code == 0:
+            return 0
+        print(f"A worker ended with {code}. Restarts left: {left}.", flush=True)
+    return 1
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--restarts", type=int, default=3, help="how often a gang that died is started again")
+    options, others = parser.parse_known_args()  # the others are train.py's
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` ends the workers
+    if not Path("teacher.keras").exists():
+        subprocess.run([sys.executable, HERE / "teacher.py", *others], check=True)
+    try:
+        sys.exit(run([sys.executable, str(HERE / "train.py"), *others], options.workers, options.restarts))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""The same training under Ray Train, which starts the workers, and starts them again when one dies.
+
+Run: python examples/multi_worker/ray_train.py [--short]
+
+It needs pip install 'keras-kd[ray]', and teacher.keras (see teacher.py), which it makes if it is missing. On
+a Ray cluster (RAY_ADDRESS) the working directory must be on a file system that all machines see.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+# On one machine: no dashboard, and a small store, since nothing is kept in it.
+ALONE = {"include_dashboard": False, "object_store_memory": 80_000_000}
+
+
+def run(work, config, workers, failures):
+    """Run `work(config)` on each worker, with a TF_CONFIG of its own; what the first one returns."""
+    alone = "RAY_ADDRESS" not in os.environ
+    if alone:  # read when Ray is imported: it stays on the loopback, and no statistics go to its makers
+        os.environ |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+    import ray
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train.tensorflow import TensorflowTrainer
+
+    ray.init(**{**ALONE, "num_cpus": workers} if alone else {})
+    try:
+        failure_config = FailureConfig(max_failures=failures)
+        trainer = TensorflowTrainer(
+            work,
+            train_loop_config=config,
+            scaling_config=ScalingConfig(num_workers=workers),
+            run_config=RunConfig(storage_path=config["folder"], failure_config=failure_config),
+        )
+        return trainer.fit().return_value
+    finally:
+        ray.shutdown()
+
+
+def work(config):
+    from train import train
+
+    return train(config["epochs"], Path(config["folder"]))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--short", action="store_true", help="few epochs, to see that it runs")
+    options = parser.parse_args()
+    short = ["--short"] if options.short else []
+    if not Path("teacher.keras").exists():
+        subprocess.run([sys.executable, Path(__file__).parent / "teacher.py", *short], check=True)
+    config = {"epochs": 2 if short else 20, "folder": str(Path.cwd())}
+    accuracy = run(work, config, options.workers, failures=3)
+    print(f"student: {100 * accuracy:.1f} % of the test digits are right")

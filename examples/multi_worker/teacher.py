@@ -1,0 +1,27 @@
+"""Train the teacher of this example, once, on one machine: teacher.keras.
+
+Run: python examples/multi_worker/teacher.py [--short]
+"""
+
+import argparse
+
+import keras
+
+import keras_kd as kd
+
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("--short", action="store_true", help="few epochs, to see that it runs")
+epochs = 2 if parser.parse_args().short else 20
+
+keras.utils.set_random_seed(0)
+data = kd.datasets.digits()
+teacher = kd.models.digits_teacher()
+teacher.compile(
+    keras.optimizers.Adam(2e-3),
+    loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    metrics=["accuracy"],
+)
+teacher.fit(data.train, validation_data=data.validation, epochs=epochs, verbose=2)
+teacher.save("teacher.keras")
+accuracy = teacher.evaluate(data.test, verbose=0, return_dict=True)["accuracy"]
+print(f"teacher: {100 * accuracy:.1f} % of the test digits are right")

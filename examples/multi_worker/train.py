@@ -1,0 +1,58 @@
+"""Distil on all machines of a cluster: the same command on each, and TF_CONFIG says which one it is.
+
+Run: python examples/multi_worker/train.py [--short]
+
+Without TF_CONFIG it trains on this machine alone. The working directory must be on a file system that all
+machines see: it holds teacher.keras (see teacher.py), the state of training, and the student at the end. A
+run that was killed is started again by the same command, and ends as if nothing had happened.
+"""
+
+import argparse
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+import keras_kd as kd
+
+
+def train(epochs, folder):
+    keras.utils.set_random_seed(0)  # the same on all machines
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()  # reads TF_CONFIG; before anything runs
+    chief = strategy.cluster_resolver.task_id in (None, 0)
+
+    # The batch size is that of all replicas together; each takes its part.
+    data = kd.datasets.digits(batch_size=64)
+    with strategy.scope():
+        teacher = keras.models.load_model(folder / "teacher.keras")
+        # Every replica normalises as one: its own part of a batch is small.
+        student = keras.models.clone_model(kd.models.digits_student(), clone_function=synchronized)
+        distiller = kd.Distiller(student, teacher, temperature=4.0, alpha=0.1)
+        distiller.compile(
+            keras.optimizers.Adam(2e-3),
+            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=["accuracy"],
+        )
+
+    state = kd.FullState(folder / "state.npz", delete_checkpoint=False)
+    distiller.fit(data.train, epochs=epochs, callbacks=[state], verbose=2 if chief else 0)
+    accuracy = distiller.evaluate(data.test, verbose=0, return_dict=True)["accuracy"]  # by all machines
+    if chief:
+        student.save(folder / "student.keras")
+        print(f"student: {100 * accuracy:.1f} % of the test digits are right")
+    return accuracy
+
+
+def synchronized(layer):
+    config = layer.get_config()
+    if isinstance(layer, keras.layers.BatchNormalization):
+        config["synchronized"] = True
+    return type(layer).from_config(config)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--short", action="store_true", help="few epochs, to see that it runs")
+    train(2 if parser.parse_args().short else 20, Path())
