@@ -41,7 +41,11 @@ ALLOWED = {
 }
 SHARED = ["files", "messages"]  # these import nothing, and anybody may import them
 # These import nothing from their own room either, but for what is named.
-ALONE = {"distillation.taps": ["distillation.padding"], "distillation.padding": []}
+ALONE = {
+    "distillation.taps": ["distillation.padding", "distillation.batch"],
+    "distillation.batch": [],
+    "distillation.padding": [],
+}
 # Only the command line, which `import keras_kd` does not load, may import these at the top of a file.
 COMMAND_LINE = ["cli", "demo", "job", "findings", "runs", "__main__"]
 HEAVY = ["tf_keras", "tensorflow_model_optimization", "tensorflow_datasets"]

@@ -90,6 +90,25 @@ def comes_with_data(tap: str) -> bool:
     return tap.partition("/")[0] in ("labels", "input")
 
 
+def parts(structure: Any) -> dict[str, Any]:
+    """The tensors of a structure by their paths, such as `"heads/a"` or `"0"`; `""` for a tensor alone."""
+    if isinstance(structure, dict):
+        inside = structure.items()
+    elif isinstance(structure, (list, tuple)):
+        inside = dict(enumerate(structure)).items()
+    else:
+        return {"": structure}
+    found = [
+        (f"{key}/{path}".rstrip("/"), part) for key, value in inside for path, part in parts(value).items()
+    ]
+    return dict(found)
+
+
+def samples(structure: Any) -> Any:
+    """How many samples a batch has: a scalar tensor."""
+    return tf.shape(next(tensor for tensor in keras.tree.flatten(structure) if tensor is not None))[0]
+
+
 def read(tap: str, x: Any, y: Any) -> Any:
     """The tensor that a tap names in a batch's inputs and labels, or in their specs.
 
@@ -100,13 +119,13 @@ def read(tap: str, x: Any, y: Any) -> Any:
     value = x if source == "input" else y
     if value is None:
         raise ValueError(f"{tap!r} is read by an objective, and the data has no {source}.")
-    if isinstance(value, (list, tuple)):
-        value = dict(enumerate(value)) if len(value) > 1 else value[0]
-    if not isinstance(value, dict):
+    if isinstance(value, (list, tuple)) and len(value) == 1:
+        value = value[0]
+    named = parts(value)
+    if "" in named:
         if part:
             raise ValueError(f"No tap {tap!r}: the data's {source} is one tensor. Write {source!r}.")
         return value
-    named = {str(key): tensor for key, tensor in value.items()}
     if part not in named:
         taps = [f"{source}/{key}" for key in named]
         raise ValueError(f"No tap {tap!r}: the data has {taps}.")

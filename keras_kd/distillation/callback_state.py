@@ -41,7 +41,10 @@ def restore(callbacks: Callbacks, saved: list[Any]) -> None:
 
 
 def _attributes(callback: keras.callbacks.Callback) -> dict[str, Any]:
-    held = {name: value for name, value in vars(callback).items() if name not in ("params", "_model")}
+    of_keras = ["params", "_model"]
+    if hasattr(callback, "monitor_op"):
+        of_keras.append("min_delta")  # turned round, once, when the operation is chosen, which is not stored
+    held = {name: value for name, value in vars(callback).items() if name not in of_keras}
     return {name: value for name, value in held.items() if state_file.storable(value)}
 
 

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_kd.distillation import batch
 from keras_kd.distillation.objectives import Objective
 from keras_kd.distillation.tracing import input_spec
 from keras_kd.losses.loss import snake_case
@@ -50,9 +51,13 @@ def check_arrays(data: dict[str, Any]) -> None:
 
 def check_inputs(student: keras.Model, inputs: Any) -> None:
     """Raise a `ValueError` if a batch has another shape than the student takes; Keras adapts ranks."""
-    wanted = keras.tree.flatten(input_spec(student))
-    for spec, tensor in zip(wanted, keras.tree.flatten(inputs), strict=False):
-        if spec is None or len(spec.shape) != len(tensor.shape):
+    wanted = batch.parts(input_spec(student))
+    received = batch.parts(inputs)
+    if wanted.keys() != received.keys():  # Keras goes by the names of inputs, or by their order
+        wanted = {spec.name: spec for spec in wanted.values()}
+    for name, tensor in received.items():
+        spec = wanted.get(name)
+        if spec is None or tensor is None or len(spec.shape) != len(tensor.shape):
             continue
         if not spec.shape[1:].is_compatible_with(tensor.shape[1:]):
             raise ValueError(
@@ -61,30 +66,28 @@ def check_inputs(student: keras.Model, inputs: Any) -> None:
             )
 
 
-def check_labels(y: Any, student: keras.Model, ignored: int | None = None) -> None:
-    """Raise a `ValueError` for labels, given as whole numbers, that are no class of the student.
+def check_labels(y: Any, student: keras.Model, loss: Any) -> None:
+    """Raise a `ValueError` for whole numbers that are no class of the student.
 
     Args:
         y: The labels.
-        student: A model; only one output `(batch, classes)` is checked.
-        ignored: A number that the compiled loss leaves out.
+        student: The student.
+        loss: The compiled loss; labels are checked where it is Keras's sparse cross-entropy.
     """
-    outputs = getattr(student, "outputs", None) or []
-    if not isinstance(y, np.ndarray) or y.dtype.kind not in "iu" or len(outputs) != 1:
-        return
-    shape = outputs[0].shape
-    classes = shape[-1]
-    sparse = y.ndim == 1 or y.shape[-1] == 1
-    if classes is None or classes < 2 or len(shape) != 2 or not sparse:
-        return
-    wrong = (y < 0) | (y >= classes)
-    if ignored is not None:
-        wrong &= y != ignored
-    if wrong.any():
-        raise ValueError(
-            f"`y` holds the label {y[wrong].flat[0]}, and the student has {classes} classes, "
-            f"0 to {classes - 1}."
-        )
+    for given, labels, output in _pairs(loss, y, getattr(student, "output", None)):
+        whole = isinstance(labels, np.ndarray) and labels.dtype.kind in "iu"
+        classes = output.shape[-1]
+        if _kind(given) != "sparse" or not whole or classes is None:
+            continue
+        wrong = (labels < 0) | (labels >= classes)
+        ignored = getattr(given, "ignore_class", None)
+        if ignored is not None:
+            wrong &= labels != ignored
+        if wrong.any():
+            raise ValueError(
+                f"`y` holds the label {labels[wrong].flat[0]}, and the student has {classes} classes, "
+                f"0 to {classes - 1}."
+            )
 
 
 def check_sharing(student: keras.Model, teacher: keras.Model) -> None:
@@ -124,10 +127,17 @@ def _pairs(loss: Any, y: Any, outputs: Any) -> list[tuple[Any, Any, Any]]:
     outputs = outputs[0] if isinstance(outputs, (list, tuple)) and len(outputs) == 1 else outputs
     if isinstance(outputs, dict) and isinstance(y, dict):
         named = loss if isinstance(loss, dict) else dict.fromkeys(outputs, loss)
-        return [(named[key], y[key], outputs[key]) for key in outputs if key in named and key in y]
+        return [
+            pair
+            for key in outputs
+            if key in named and key in y
+            for pair in _pairs(named[key], y[key], outputs[key])
+        ]
     if isinstance(outputs, (list, tuple)) and isinstance(y, (list, tuple)):
         losses = loss if isinstance(loss, (list, tuple)) else [loss] * len(outputs)
-        return [] if isinstance(loss, dict) else list(zip(losses, y, outputs, strict=False))
+        if isinstance(loss, dict):
+            return []
+        return [pair for each in zip(losses, y, outputs, strict=False) for pair in _pairs(*each)]
     single = not any(keras.tree.is_nested(part) for part in (loss, y, outputs)) and outputs is not None
     return [(loss, y, outputs)] if single else []
 
@@ -202,9 +212,9 @@ def sample_weights(objective: Objective, sample_weight: Any) -> tuple[Any, Any]:
     if sample_weight is None or not objective.use_sample_weight:
         return None, None
     if isinstance(sample_weight, (dict, list, tuple)):
-        named = sample_weight if isinstance(sample_weight, dict) else dict(enumerate(sample_weight))
-        named = {str(key): value for key, value in named.items()}
+        named = batch.parts(sample_weight)
         key = objective.student_taps[0].removeprefix("output/")
+        key = next(iter(named)) if key == "output" and len(named) == 1 else key
         if key not in named:
             raise ValueError(
                 f"Sample weights come per output ({list(named)}), and objective {objective.name!r} reads "

@@ -1,6 +1,7 @@
 """The Distiller: a Keras model whose train step lets a teacher's signals into a student."""
 
 import inspect
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -137,6 +138,17 @@ class Distiller(ReplicatedModel):
             return getattr(self._wiring, name.removeprefix("teacher_"))
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
+    @property
+    def output_names(self) -> Any:
+        """Of the student: losses, metrics and labels may be given by these names."""
+        return getattr(self.student, "output_names", None)
+
+    @property
+    def metrics(self) -> list[Any]:
+        """What is logged and reset, the student's own metrics included."""
+        found = super().metrics
+        return [*found, *(metric for metric in self.student._metrics if metric not in found)]
+
     def _set_teacher(self, teacher: keras.Model | None) -> None:
         if teacher is not None:
             check_model(teacher, "teacher")
@@ -180,11 +192,14 @@ class Distiller(ReplicatedModel):
             loss += self._distillation_loss(seen, told, (x, y), sample_weight)
             for added in self.losses:
                 loss += self._aggregate_additional_loss(added)
-            samples = tf.shape(keras.tree.flatten(x)[0])[0]
+            samples = batch.samples(x)
             self._loss_tracker.update_state(unscale_loss_for_distribution(loss), sample_weight=samples)
             scaled = self.optimizer.scale_loss(loss)
         weights = self.trainable_weights
-        self.optimizer.apply_gradients(zip(tape.gradient(scaled, weights), weights, strict=True))
+        if weights:
+            self.optimizer.apply_gradients(zip(tape.gradient(scaled, weights), weights, strict=True))
+        else:
+            warnings.warn("The model does not have any trainable weights.", stacklevel=2)
         if y is None:
             logs = self.get_metrics_result()
         else:
@@ -213,12 +228,12 @@ class Distiller(ReplicatedModel):
             check_numbers(value, f"{whose}: {tap!r}", "Check the teacher's weights and its preprocessing.")
         if self._compile_loss is not None:
             labels = np.asarray(y) if isinstance(y, tf.Tensor) else y
-            check_labels(labels, self.student, getattr(self.loss, "ignore_class", None))
+            check_labels(labels, self.student, self.loss)
             check_loss(self.loss, y, self.student)
 
     def _distillation_loss(self, seen: Any, told: Any, data: tuple[Any, Any], sample_weight: Any) -> Any:
         total, step = 0.0, self.optimizer.iterations
-        samples = tf.shape(keras.tree.flatten(data[0])[0])[0]
+        samples = batch.samples(data[0])
         for objective, tracker in zip(self.objectives, self._objective_trackers, strict=True):
             weights, counted = sample_weights(objective, sample_weight)
             value = self._wiring.compute(
@@ -237,7 +252,7 @@ class Distiller(ReplicatedModel):
                 "train on the objectives alone."
             )
         hard = self._compile_loss(y, y_pred, sample_weight)
-        samples = tf.shape(keras.tree.flatten(y_pred)[0])[0]
+        samples = batch.samples(y_pred)
         self._hard_tracker.update_state(unscale_loss_for_distribution(hard), sample_weight=samples)
         return self.alpha * hard if self._blend else hard
 
@@ -297,7 +312,7 @@ class Distiller(ReplicatedModel):
             arrays |= {f"validation_data[{i}]": part for i, part in enumerate(held_out)}
         check_arrays(arrays)
         if self.compiled and self._compile_loss is not None:
-            check_labels(y, self.student, getattr(self.loss, "ignore_class", None))
+            check_labels(y, self.student, self.loss)
         check_options(self)
         specs = batch.specs_of(x, y)
         if specs is not None and self._distribute_strategy is None:
@@ -343,11 +358,11 @@ class Distiller(ReplicatedModel):
 
 
 def _told(callbacks: Any, data: Any) -> Any:
-    """The callbacks of `fit`, with those last that save the state of the others."""
+    """The callbacks of `fit`, with those first that save the state of the others."""
     if isinstance(callbacks, keras.callbacks.CallbackList) or callbacks is None:
         return callbacks
     callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
-    callbacks.sort(key=lambda callback: isinstance(callback, FullState))
+    callbacks.sort(key=lambda callback: not isinstance(callback, FullState))
     for callback in callbacks:
         if isinstance(callback, FullState):
             callback.watch(callbacks, data)

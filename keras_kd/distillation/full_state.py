@@ -22,10 +22,11 @@ class FullState(keras.callbacks.Callback):
     The file is written whole or not at all. It is read without running what is in it. When `fit` ends, it
     is deleted.
 
-    What must be the same in every start: the model, the data set and its seeds. Python generators and
-    `keras.utils.PyDataset`s decide on their own order; derive it from the epoch. Data augmentation should
-    use stateless random numbers. Of other callbacks, the attributes that changed since training began are
-    restored, if they are numbers, strings, arrays, or lists or dictionaries of these.
+    Put it first in the list of callbacks, so that it sees the others between their epochs; `Distiller.fit`
+    does that by itself. What must be the same in every start: the model, the data set and its seeds. Python
+    generators are read again from their first batch. A `keras.utils.PyDataset` decides on its own order;
+    derive it from the epoch. Data augmentation should use stateless random numbers. Of other callbacks, the
+    attributes that changed since training began are restored, if they are numbers, strings, arrays, or lists or dictionaries of these.
 
     Under several workers all of them must see the same file system: the chief writes, all read. There
     give `delete_checkpoint=False`, because one worker may be killed when another has finished.
@@ -93,8 +94,7 @@ class FullState(keras.callbacks.Callback):
         self._place = place(self._data, 0, self.params["steps"])
         if self._saved is None:
             return
-        self._restore(_variables(self.model), "weights")
-        callback_state.restore_random_numbers(self._saved["random"])
+        self._restore_weights()
         self._epoch = self._saved["epoch"]
         self.model._initial_epoch = self.params["epochs"] if self._saved["stopped"] else self._epoch
         self._place = place(self._data, self._epoch, self.params["steps"])
@@ -107,8 +107,9 @@ class FullState(keras.callbacks.Callback):
         first = not self._before
         self._epoch, self._batch = epoch, 0
         if first:
-            self._note_callbacks()
+            self._before = callback_state.note(self._watched())
             if self._saved is not None:
+                self._restore_all()  # the others may have changed something when training began
                 self._go_to(self._place.batches, self._saved["batch"])
         elif self.save_freq == "epoch":
             self._save()
@@ -124,7 +125,7 @@ class FullState(keras.callbacks.Callback):
         self.model._initial_epoch = None
         nothing_was_left = not self._before
         if nothing_was_left:
-            self._note_callbacks()
+            self._restore_all()
         elif not self.delete_checkpoint:
             self._epoch, self._batch = self._epoch + 1, 0
             self._save()
@@ -165,9 +166,14 @@ class FullState(keras.callbacks.Callback):
     def _watched(self) -> list[keras.callbacks.Callback]:
         return [*self._siblings, self.model.history]
 
-    def _note_callbacks(self) -> None:
-        self._before = callback_state.note(self._watched())
+    def _restore_weights(self) -> None:
+        assert self._saved is not None
+        self._restore(_variables(self.model), "weights")
+        callback_state.restore_random_numbers(self._saved["random"])
+
+    def _restore_all(self) -> None:
         if self._saved is not None:
+            self._restore_weights()
             callback_state.restore(self._watched(), self._saved["callbacks"])
 
     def _go_to(self, owed: int, batches: int) -> None:
@@ -198,6 +204,7 @@ class FullState(keras.callbacks.Callback):
             self._restore(model.metrics_variables, "metrics")
         self._skipped += model.steps_per_execution
         if self._skipped >= batches:
+            self._restore_all()  # the others have seen the epoch and these batches begin
             self._skips, model.train_function = False, train
         return model.get_metrics_result()
 

@@ -17,6 +17,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from keras_kd.distillation.batch import parts
 from keras_kd.distillation.padding import mask_models
 
 
@@ -274,10 +275,7 @@ class Taps:
         return found.outputs
 
     def _output(self, name: str, outputs: Any) -> Any:
-        named = dict(enumerate(outputs)) if isinstance(outputs, (list, tuple)) else outputs
-        if not isinstance(named, dict):
-            named = {"": named}
-        named = {str(key): tensor for key, tensor in named.items()}
+        named = parts(outputs)
         if name == "output" and len(named) == 1:
             return next(iter(named.values()))
         key = name.removeprefix("output").removeprefix("/")

@@ -113,10 +113,10 @@ def probed(
     if not unsure or any(getattr(layer, "stateful", False) for layer in tappable(taps.model).values()):
         return signals
     random = np.random.default_rng(0)
-    inputs = keras.tree.map_structure(
-        lambda s: tf.cast(random.random((2, *(d or 32 for d in s.shape[1:]))), s.dtype), spec
-    )
     try:
+        inputs = keras.tree.map_structure(
+            lambda s: tf.cast(random.random((2, *(d or 32 for d in s.shape[1:]))), s.dtype), spec
+        )
         values = taps.signals(*call(inputs))
     except Exception:  # a model may take only real data; then the graph was all there is to see
         return signals
