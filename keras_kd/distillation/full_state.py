@@ -26,7 +26,8 @@ class FullState(keras.callbacks.Callback):
     does that by itself. What must be the same in every start: the model, the data set and its seeds. Python
     generators are read again from their first batch. A `keras.utils.PyDataset` decides on its own order;
     derive it from the epoch. Data augmentation should use stateless random numbers. Of other callbacks, the
-    attributes that changed since training began are restored, if they are numbers, strings, arrays, or lists or dictionaries of these.
+    attributes that changed since training began are restored, if they are numbers, strings, arrays, or lists
+    or dictionaries of these.
 
     Under several workers all of them must see the same file system: the chief writes, all read. There
     give `delete_checkpoint=False`, because one worker may be killed when another has finished.

@@ -42,6 +42,7 @@ def as_list(a, b):
     return [a, b]
 
 
+@pytest.mark.slow
 def test_labels_losses_and_metrics_by_name_for_a_list_of_outputs():
     by_name = {
         "loss": {"a": cross_entropy(), "b": cross_entropy()},
@@ -51,6 +52,7 @@ def test_labels_losses_and_metrics_by_name_for_a_list_of_outputs():
     compare(lambda: two_outputs(as_list), {"x": A, "y": {"a": Y, "b": Y}}, by_name, zero("output/0"))
 
 
+@pytest.mark.slow
 def test_logs_of_a_list_of_outputs_have_the_names_of_plain_keras():
     both = {"loss": [cross_entropy(), cross_entropy()], "metrics": [["accuracy"], ["accuracy"]]}
     compare(lambda: two_outputs(as_list), {"x": A, "y": [Y, (Y + 1) % 3]}, both, zero("output/0"))
@@ -95,6 +97,7 @@ def test_metrics_of_a_subclassed_student():
     assert "size" in distiller.fit(A, Y, epochs=2, verbose=0).history
 
 
+@pytest.mark.slow
 def test_nested_outputs_are_taps():
     def make():
         inputs = keras.Input((3,))
@@ -109,6 +112,7 @@ def test_nested_outputs_are_taps():
     compare(make, data, loss, [*zero("output/heads/a")])
 
 
+@pytest.mark.slow
 def test_weights_by_name_for_the_only_output():
     def make():
         inputs = keras.Input((3,))
