@@ -8,22 +8,27 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
+STARTED_BY_OTHERS = ["multi_worker/teacher", "multi_worker/train"]
+
+
+def name(path):
+    return path.relative_to(ROOT / "examples").with_suffix("").as_posix()
 
 
 def test_there_are_examples():
     assert {path.stem for path in EXAMPLES} >= {"basic", "features", "deploy", "few_labels", "own_loss"}
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", EXAMPLES, ids=name)
 def test_fits_on_a_page_and_says_how_to_run_it(path):
     text = path.read_text()
     assert len(text.splitlines()) < 100
-    assert f"Run: python examples/{path.name} [--short]" in text
+    assert f"Run: python examples/{name(path)}.py [--short]" in text
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [p for p in EXAMPLES if name(p) not in STARTED_BY_OTHERS], ids=name)
 def test_runs(path, tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, str(path), "--short"]
@@ -35,6 +40,7 @@ def test_runs(path, tmp_path):
 # What each benchmark prints ratios of.
 RATIOS = {
     "losses": "loss / MSE",
+    "scaling": "/ one device",
     "step": "keras_kd, logits / floor",
     "training": "last / first",
     "versus_keras": "keras.distillation / keras_kd",

@@ -21,9 +21,7 @@ HERE = Path(__file__).parent
 
 
 def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [each.getsockname()[1] for each in sockets]
     for each in sockets:
         each.close()
@@ -88,7 +86,7 @@ def main():
     parser.add_argument("--restarts", type=int, default=3, help="how often a gang that died is started again")
     options, others = parser.parse_known_args()  # the others are train.py's
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` ends the workers
-    if not Path("teacher.keras").exists():
+    if not Path("runs/multi_worker/teacher.keras").exists():
         subprocess.run([sys.executable, HERE / "teacher.py", *others], check=True)
     try:
         sys.exit(run([sys.executable, str(HERE / "train.py"), *others], options.workers, options.restarts))

@@ -2,8 +2,8 @@
 
 Run: python examples/multi_worker/ray_train.py [--short]
 
-It needs pip install 'keras-kd[ray]', and teacher.keras (see teacher.py), which it makes if it is missing. On
-a Ray cluster (RAY_ADDRESS) the working directory must be on a file system that all machines see.
+It needs pip install 'keras-kd[ray]'. With RAY_ADDRESS it runs on that cluster, whose machines must all see
+runs/multi_worker.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def run(work, config, workers, failures):
             work,
             train_loop_config=config,
             scaling_config=ScalingConfig(num_workers=workers),
-            run_config=RunConfig(storage_path=config["folder"], failure_config=failure_config),
+            run_config=RunConfig(storage_path=f"{config['folder']}/ray", failure_config=failure_config),
         )
         return trainer.fit().return_value
     finally:
@@ -53,8 +53,9 @@ if __name__ == "__main__":
     parser.add_argument("--short", action="store_true", help="few epochs, to see that it runs")
     options = parser.parse_args()
     short = ["--short"] if options.short else []
-    if not Path("teacher.keras").exists():
+    folder = Path("runs/multi_worker").absolute()
+    if not (folder / "teacher.keras").exists():
         subprocess.run([sys.executable, Path(__file__).parent / "teacher.py", *short], check=True)
-    config = {"epochs": 2 if short else 20, "folder": str(Path.cwd())}
+    config = {"epochs": 2 if short else 20, "folder": str(folder)}
     accuracy = run(work, config, options.workers, failures=3)
     print(f"student: {100 * accuracy:.1f} % of the test digits are right")

@@ -1,9 +1,10 @@
-"""Train the teacher of this example, once, on one machine: teacher.keras.
+"""Train the teacher of this example, once, on one machine.
 
 Run: python examples/multi_worker/teacher.py [--short]
 """
 
 import argparse
+from pathlib import Path
 
 import keras
 
@@ -22,6 +23,8 @@ teacher.compile(
     metrics=["accuracy"],
 )
 teacher.fit(data.train, validation_data=data.validation, epochs=epochs, verbose=2)
-teacher.save("teacher.keras")
+folder = Path("runs/multi_worker")
+folder.mkdir(parents=True, exist_ok=True)
+teacher.save(folder / "teacher.keras")
 accuracy = teacher.evaluate(data.test, verbose=0, return_dict=True)["accuracy"]
 print(f"teacher: {100 * accuracy:.1f} % of the test digits are right")

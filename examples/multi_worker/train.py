@@ -2,9 +2,10 @@
 
 Run: python examples/multi_worker/train.py [--short]
 
-Without TF_CONFIG it trains on this machine alone. The working directory must be on a file system that all
-machines see: it holds teacher.keras (see teacher.py), the state of training, and the student at the end. A
-run that was killed is started again by the same command, and ends as if nothing had happened.
+Without TF_CONFIG it trains on this machine alone. All machines must see runs/multi_worker on one file system:
+it holds the teacher (made by teacher.py), the state of training, and the student at the end. A run that was
+killed is started again by the same command, and ends as if nothing had happened. A run that has ended is not
+trained on: delete state.npz to start anew.
 """
 
 import argparse
@@ -55,4 +56,4 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--short", action="store_true", help="few epochs, to see that it runs")
-    train(2 if parser.parse_args().short else 20, Path())
+    train(2 if parser.parse_args().short else 20, Path("runs/multi_worker"))

@@ -147,7 +147,9 @@ def gone(marker, seconds=20):
 
 
 def test_ctrl_c_ends_the_workers(tmp_path):
-    (tmp_path / "teacher.keras").touch()  # it is there; the workers are ended before they read it
+    teacher = tmp_path / "runs/multi_worker/teacher.keras"
+    teacher.parent.mkdir(parents=True)
+    teacher.touch()  # it is there; the workers are ended before they read it
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "KERAS_KD_RUN": str(tmp_path)}
     launcher = subprocess.Popen([sys.executable, EXAMPLES / "launch.py"], cwd=tmp_path, env=environment)
     while len(processes_with(str(tmp_path))) < 3:
