@@ -36,6 +36,7 @@ class Taught(NamedTuple):
 
 def unpack(data: Any) -> tuple[Any, Any, Any, dict[str, Any] | None]:
     """Inputs, labels, sample weights, and what a teacher said, if the data carries it."""
+    data = (data,) if isinstance(data, Taught) else data  # which is a tuple of two itself
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
     if isinstance(x, Taught):
         return x.inputs, y, sample_weight, x.signals

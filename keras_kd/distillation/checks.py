@@ -186,9 +186,8 @@ def _squeezed(shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
 def unmoved(teacher: keras.Model | None) -> Iterator[None]:
     """Put back, at the end, what running a teacher moves: states of recurrent layers and random seeds."""
     layers = [] if teacher is None else [teacher, *teacher._flatten_layers(include_self=False)]
-    moved = [
-        v for layer in layers if getattr(layer, "stateful", False) for v in layer.non_trainable_variables
-    ]
+    recurrent = [layer for layer in layers if getattr(layer, "stateful", False)]
+    moved = [state for layer in recurrent for state in keras.tree.flatten(getattr(layer, "states", []))]
     moved += [seed.state for layer in layers for seed in layer._seed_generators]
     before = [tf.identity(variable.value) for variable in moved]
     try:

@@ -98,6 +98,12 @@ class Distiller(ReplicatedModel):
         teacher_preprocess: Callable[[Any], Any] | None = None,
         name: str = "distiller",
     ) -> None:
+        if keras.backend.backend() != "tensorflow":
+            raise ValueError(
+                f"A Distiller trains on TensorFlow, and Keras runs on {keras.backend.backend()!r}. Set "
+                'KERAS_BACKEND="tensorflow" before Keras is imported. The losses, projections, taps and '
+                "objectives run here, in a train step of your own."
+            )
         check_model(student, "student")
         super().__init__(name=name, dtype=student.dtype_policy)
         check_scope(student, self._distribute_strategy, "student")
@@ -230,6 +236,9 @@ class Distiller(ReplicatedModel):
             labels = np.asarray(y) if isinstance(y, tf.Tensor) else y
             check_labels(labels, self.student, self.loss)
             check_loss(self.loss, y, self.student)
+        self._symbolic_build(
+            data_batch=data
+        )  # else metrics are made in the first step, which is traced again
 
     def _distillation_loss(self, seen: Any, told: Any, data: tuple[Any, Any], sample_weight: Any) -> Any:
         total, step = 0.0, self.optimizer.iterations

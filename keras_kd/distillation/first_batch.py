@@ -35,7 +35,10 @@ def looking_first(
             return function(iterator)  # which ends the epoch
         look(taken[0])
         again = tf.data.Dataset.from_generator(lambda: taken, output_signature=iterator.element_spec)
-        return function(iter(again))
+        try:
+            return function(iter(again))
+        finally:
+            taken.clear()  # TensorFlow keeps the generator, and what it holds, for as long as it runs
 
     return first
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import keras
-import tensorflow as tf
+from keras.src.backend.common.masking import get_keras_mask, set_keras_mask
 
 from keras_kd.distillation.batch import parts
 from keras_kd.distillation.padding import mask_models
@@ -152,7 +152,7 @@ def _mask_recorder(layer: keras.layers.Layer, attach: Callable[..., Any]) -> Cal
 
 
 def _mask(outputs: Any) -> Any:
-    return getattr(outputs, "_keras_mask", None)
+    return get_keras_mask(outputs)  # a traced tensor of JAX has no attributes
 
 
 def _attach(layer: keras.layers.Layer) -> None:
@@ -239,12 +239,12 @@ class Taps:
     def _attach_masks(self, found: dict[str, Any], masks: dict[str, Any]) -> None:
         for name, mask in masks.items():
             if name in found and _mask(found[name]) is None:
-                found[name]._keras_mask = mask
+                set_keras_mask(found[name], mask)
 
     def _read(self, name: str, outputs: Any, recording: Recording) -> Any:
         if name in self._weights:
             layer, weight = self._weights[name]
-            return tf.convert_to_tensor(getattr(layer, weight))
+            return keras.ops.copy(getattr(layer, weight))
         return self._recorded(name, recording) if name in self._layers else self._output(name, outputs)
 
     def _recorded(self, name: str, recording: Recording) -> Any:
@@ -270,8 +270,8 @@ class Taps:
         if mask is None and name in self._attentions:
             around = recording.of(self._attentions[name])
             mask = around[call or 0].mask if len(around) == len(calls) else None
-        if mask is not None and isinstance(found.outputs, tf.Tensor):
-            found.outputs._keras_mask = mask
+        if mask is not None and keras.ops.is_tensor(found.outputs):
+            set_keras_mask(found.outputs, mask)
         return found.outputs
 
     def _output(self, name: str, outputs: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
+from keras.src.backend import compute_output_spec
 
 from keras_kd.distillation.taps import Recording, Taps, record, tappable
 
@@ -178,23 +179,29 @@ def tap_shapes(model: keras.Model) -> dict[str, tuple[int | None, ...] | None]:
     if spec is None:
         return dict.fromkeys(layers)
     paths = {id(layer): path for path, layer in reversed(layers.items())}
-    calls: list[tuple[str, Any]] = []
+    calls: list[str] = []
 
-    def run(inputs: Any) -> None:
+    def run(inputs: Any) -> list[Any]:
         graph = tf.compat.v1.get_default_graph()
         with record(layers.values()) as recording:
             model(inputs, training=False)
         # What a loop or a tf.function inside the model computes cannot be read outside of it.
-        calls.extend(
-            (paths[call.layer], call.outputs)
+        found = [
+            call
             for call in recording.calls
-            if isinstance(call.outputs, tf.Tensor) and call.outputs.graph is graph
-        )
+            if keras.ops.is_tensor(call.outputs) and getattr(call.outputs, "graph", graph) is graph
+        ]
+        calls[:] = [paths[call.layer] for call in found]  # JAX traces twice, to tell which axes vary
+        return [call.outputs for call in found]
 
-    trace(run, spec)
-    total = {path: sum(path == other for other, _ in calls) for path, _ in calls}
+    if keras.backend.backend() == "tensorflow":
+        outputs = trace(run, spec).structured_outputs
+    else:
+        symbols = keras.tree.map_structure(lambda s: keras.KerasTensor(s.shape, s.dtype.name), spec)
+        outputs = compute_output_spec(run, symbols)
+    total = {path: calls.count(path) for path in calls}
     shapes: dict[str, tuple[int | None, ...] | None] = {}
-    for path, out in calls:
+    for path, out in zip(calls, outputs, strict=True):
         count = sum(name.split(":")[0] == path for name in shapes)
         shapes[path if total[path] == 1 else f"{path}:{count}"] = tuple(out.shape)
     return shapes

@@ -4,9 +4,11 @@ import jax
 import keras
 import numpy as np
 import pytest
+from keras.src.backend.common.masking import get_keras_mask
 
 import keras_kd as kd
 from keras_kd.distillation.taps import Taps, record
+from keras_kd.distillation.tracing import tap_shapes
 
 COMPILED = pytest.mark.parametrize("run", [lambda function: function, jax.jit], ids=["eager", "jit"])
 
@@ -61,6 +63,43 @@ def test_a_recording_holds_what_a_layer_returned(model, run):
 
     (output,) = run(recorded)(x)
     np.testing.assert_allclose(output, model(x), rtol=1e-5)
+
+
+@COMPILED
+def test_taps_of_weights_and_masks(run):
+    ids = np.array([[1, 2, 0, 0], [3, 4, 5, 0]], "int32")
+    inputs = keras.Input((4,), dtype="int32")
+    tokens = keras.layers.Embedding(9, 4, mask_zero=True, name="tokens")(inputs)
+    seen = keras.layers.MultiHeadAttention(2, 3, name="attention")(tokens, tokens)
+    model = keras.Model(inputs, keras.layers.Dense(3, name="head")(seen))
+    taps = Taps(model, ["tokens", "head", "head/kernel"])
+    masks = []
+
+    def signals(inputs):
+        with taps.record() as recording:
+            recording.inputs = inputs
+            outputs = model(inputs)
+        found = taps.signals(outputs, recording)
+        masks[:] = [name for name, tensor in found.items() if get_keras_mask(tensor) is not None]
+        ones = keras.ops.zeros_like(found["tokens"])
+        loss = kd.losses.Elementwise("mse", reduction=None)
+        return found["head/kernel"], loss(ones, found["tokens"])
+
+    kernel, distance = run(signals)(ids)
+    np.testing.assert_array_equal(kernel, model.get_layer("head").kernel)
+    each = np.square(model.get_layer("tokens")(ids)).mean(-1) * (ids > 0)
+    np.testing.assert_allclose(distance, each.sum(-1) / (ids > 0).sum(-1), rtol=1e-5)
+    assert masks == ["tokens", "head"]
+
+
+def test_tap_names(model):
+    assert kd.tap_names(model) == ["shared:0", "shared:1", "inner/inside", "inner", "head"]
+    assert tap_shapes(model)["inner/inside"] == (None, 3)
+
+
+def test_a_distiller_needs_tensorflow(model):
+    with pytest.raises(ValueError, match=r"trains on TensorFlow, and Keras runs on 'jax'.*KERAS_BACKEND"):
+        kd.Distiller(model, keras.models.clone_model(model))
 
 
 PROJECTIONS = {

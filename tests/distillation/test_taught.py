@@ -1,0 +1,123 @@
+"""A teacher whose signals come with the data teaches as one that runs."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_kd as kd
+from tests.distillation.conftest import cross_entropy, distance, weights_of
+
+X = np.random.default_rng(0).random((32, 4)).astype("float32")
+Y = np.random.default_rng(1).integers(0, 3, 32)
+FEATURE = {"student": "hidden", "teacher": "hidden", "project": True}
+
+
+def mlp(width, activation=None):
+    inputs = keras.Input((4,))
+    x = keras.layers.Dense(width, activation="relu", name="hidden")(inputs)
+    return keras.Model(inputs, keras.layers.Dense(3, activation, name="head")(x))
+
+
+def signals_of(teacher):
+    hidden = keras.Model(teacher.input, teacher.get_layer("hidden").output)
+    return {"output": teacher.predict(X, verbose=0), "hidden": hidden.predict(X, verbose=0)}
+
+
+def trained(teacher, objectives, x, y=Y, **options):
+    keras.utils.set_random_seed(2)
+    distiller = kd.Distiller(mlp(4), teacher, objectives() if objectives else None)
+    distiller.compile(keras.optimizers.SGD(0.1), loss=cross_entropy(), metrics=["accuracy"])
+    history = distiller.fit(x, y, batch_size=8, shuffle=False, verbose=0, **options).history
+    return weights_of(distiller), history
+
+
+def as_set(x, y):
+    return tf.data.Dataset.from_tensor_slices((x, y)).batch(8)
+
+
+OBJECTIVES = {
+    "blend": None,
+    "feature": lambda: [kd.Objective("mse", **FEATURE)],
+    "labels and logits": lambda: [
+        kd.Objective(kd.losses.DecoupledKD(), teacher=("output", "labels")),
+        kd.Objective(kd.losses.SimilarityPreserving(), **FEATURE),
+    ],
+}
+
+
+@pytest.mark.parametrize("activation", [None, "softmax"])
+@pytest.mark.parametrize("objectives", OBJECTIVES.values(), ids=OBJECTIVES)
+def test_as_good_as_the_teacher(objectives, activation):
+    teacher = mlp(8, activation)
+    expected, logs = trained(teacher, objectives, X)
+    found, others = trained(None, objectives, kd.Taught(X, signals_of(teacher)))
+    assert distance(expected, found) < 1e-6
+    assert logs.keys() == others.keys()
+    for key in logs:
+        np.testing.assert_allclose(logs[key], others[key], rtol=1e-5)
+
+
+def test_in_a_data_set_with_weights_and_held_out_data():
+    teacher = mlp(8)
+    taught = kd.Taught(X, signals_of(teacher))
+    weights = np.linspace(0, 1, 32)
+    for options in ({"class_weight": {0: 0.5, 1: 1.0, 2: 2.0}}, {"sample_weight": weights}):
+        expected, logs = trained(teacher, None, X, **options)
+        found, others = trained(None, None, taught, **options)
+        assert distance(expected, found) < 1e-6
+    expected, logs = trained(teacher, None, as_set(X, Y), None, validation_data=as_set(X, Y))
+    found, others = trained(None, None, as_set(taught, Y), None, validation_data=as_set(taught, Y))
+    assert distance(expected, found) < 1e-6
+    assert logs["val_loss"] == pytest.approx(others["val_loss"])
+
+
+def test_evaluate_and_predict_read_the_inputs_alone():
+    distiller = kd.Distiller(mlp(4))
+    distiller.compile("sgd", loss=cross_entropy())
+    taught = kd.Taught(X, signals_of(mlp(8)))
+    np.testing.assert_array_equal(distiller.predict(taught, verbose=0), distiller.predict(X, verbose=0))
+    unlabelled = tf.data.Dataset.from_tensor_slices(taught).batch(8)
+    np.testing.assert_array_equal(distiller.predict(unlabelled, verbose=0), distiller.predict(X, verbose=0))
+    assert distiller.evaluate(taught, Y, verbose=0) == pytest.approx(distiller.evaluate(X, Y, verbose=0))
+
+
+def test_without_labels():
+    distiller = kd.Distiller(mlp(4), objectives=[kd.losses.SoftTargets(2.0)])
+    distiller.compile("sgd")
+    data = tf.data.Dataset.from_tensor_slices(kd.Taught(X, signals_of(mlp(8)))).batch(8)
+    assert distiller.fit(data, verbose=0).history.keys() == {"loss", "soft_targets"}
+
+
+ERRORS = {
+    "no signals": (None, X, "has no teacher.*kd.Taught"),
+    "another signal": (
+        None,
+        kd.Taught(X, {"pool": X}),
+        r"reads the teacher's 'output', and the data carries the signals \['pool'\]",
+    ),
+    "two teachers": (mlp, kd.Taught(X, {"output": X[:, :3]}), "a teacher of its own"),
+    "another width": (
+        None,
+        kd.Taught(X, {"output": X[:, :2]}),
+        r"student 'output' \(None, 3\), teacher 'output' \(None, 2\)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "x", "message"), ERRORS.values(), ids=ERRORS)
+def test_errors_come_before_training(make, x, message):
+    distiller = kd.Distiller(mlp(4), make and make(8))
+    distiller.compile("sgd", loss=cross_entropy())
+    for data in ({"x": x, "y": Y}, {"x": as_set(x, Y)}):
+        with pytest.raises(ValueError, match=message):
+            distiller.fit(**data, verbose=0)
+
+
+def test_logits_where_probabilities_are_read():
+    distiller = kd.Distiller(mlp(4, "softmax"), objectives=["kl_divergence"])
+    distiller.compile("sgd")
+    with pytest.raises(ValueError, match="is not a probability"):
+        distiller.fit(kd.Taught(X, {"output": 9 * X[:, :3]}), verbose=0)
+    said = np.asarray(keras.ops.softmax(9 * X[:, :3]))
+    assert np.isfinite(distiller.fit(kd.Taught(X, {"output": said}), verbose=0).history["loss"]).all()
