@@ -263,7 +263,7 @@ def peaks(short):
     """
     names = [f"{kind}, {terms}" for terms in ((ONE,) if short else (LOGITS, ONE)) for kind in (OURS, THEIRS)]
     found = {name: [] for name in names}
-    for _ in range(1 if short else 5):
+    for _ in range(1 if short else 3):
         for name in names:
             command = [sys.executable, __file__, "--peak", name, *(["--short"] if short else [])]
             output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
