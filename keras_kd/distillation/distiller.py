@@ -22,8 +22,8 @@ from keras_kd.distillation.checks import (
     sample_weights,
     unmoved,
 )
-from keras_kd.distillation.first_batch import check_numbers, looking_first
-from keras_kd.distillation.full_state import FullState
+from keras_kd.distillation.first_batch import check_numbers
+from keras_kd.distillation.full_state import put_first
 from keras_kd.distillation.objectives import Objective, as_objectives
 from keras_kd.distillation.replicas import ReplicatedModel, check_options, check_scope
 from keras_kd.distillation.tracing import input_spec
@@ -122,7 +122,6 @@ class Distiller(ReplicatedModel):
                 "kd.Objective(kd.losses.SoftTargets(temperature), weight=...) and compile(loss_weights=...)."
             )
         self.objectives = as_objectives(objectives)
-        self._looks = False  # whether the first batch of `fit` is still to be looked at
         self._hard_tracker = keras.metrics.Mean(name="student_loss")
         self._objective_trackers = [keras.metrics.Mean(name=objective.name) for objective in self.objectives]
         self.built = student.built
@@ -222,9 +221,6 @@ class Distiller(ReplicatedModel):
 
     def look_at(self, data: Any) -> None:
         """Refuse a first batch that would spoil the student, before it is trained on."""
-        if not self._looks:
-            return
-        self._looks = False
         x, y, _, said = batch.unpack(data)
         self._prepare(data)
         check_numbers(x, "The data", "Clean the data first.")
@@ -236,9 +232,10 @@ class Distiller(ReplicatedModel):
             labels = np.asarray(y) if isinstance(y, tf.Tensor) else y
             check_labels(labels, self.student, self.loss)
             check_loss(self.loss, y, self.student)
-        self._symbolic_build(
-            data_batch=data
-        )  # else metrics are made in the first step, which is traced again
+        known = all(part is None or isinstance(part, tf.Tensor) for part in keras.tree.flatten(data))
+        if self._compile_metrics is not None and known and not self.run_eagerly:
+            # Else metrics are made in the first step, and TensorFlow traces it once more.
+            self._symbolic_build(data_batch=data)
 
     def _distillation_loss(self, seen: Any, told: Any, data: tuple[Any, Any], sample_weight: Any) -> Any:
         total, step = 0.0, self.optimizer.iterations
@@ -297,26 +294,15 @@ class Distiller(ReplicatedModel):
     def _symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
         super()._symbolic_build(iterator=iterator, data_batch=batch.untaught(data_batch))
 
-    def make_train_function(self, force: bool = False) -> Any:
-        super().make_train_function(force)
-        if self._looks:
-            trained = inspect.unwrap(self.train_function)
-
-            def look(data: Any) -> None:
-                self.train_function = trained
-                self.look_at(data)
-
-            self.train_function = looking_first(trained, look, self.steps_per_execution)
-        return self.train_function
-
     def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Train as `keras.Model.fit` does; see there for the arguments.
 
         Raises:
             ValueError: No data, NaN in arrays, or labels that are no class, before the first step.
         """
-        arrays = {"x": x, "y": y, "sample_weight": kwargs.get("sample_weight")}
-        held_out = kwargs.get("validation_data")
+        given = inspect.signature(keras.Model.fit).bind(self, x, y, *args, **kwargs).arguments
+        arrays = {"x": x, "y": y, "sample_weight": given.get("sample_weight")}
+        held_out = given.get("validation_data")
         if isinstance(held_out, tuple):
             arrays |= {f"validation_data[{i}]": part for i, part in enumerate(held_out)}
         check_arrays(arrays)
@@ -326,13 +312,9 @@ class Distiller(ReplicatedModel):
         specs = batch.specs_of(x, y)
         if specs is not None and self._distribute_strategy is None:
             self._prepare(specs)  # errors come now, and restored files find the projections
-        kwargs["callbacks"] = _told(kwargs.get("callbacks"), x)
-        self._looks = True
-        try:
-            with unmoved(self.teacher):
-                history = super().fit(x, y, *args, **kwargs)
-        finally:
-            self._looks = False
+        given["callbacks"] = put_first(given.get("callbacks"), x)
+        with unmoved(self.teacher):
+            history = super().fit(**{name: value for name, value in given.items() if name != "self"})
         if history.epoch and not history.history:
             raise ValueError("The data set gave no batch, so nothing was trained.")
         return history
@@ -364,15 +346,3 @@ class Distiller(ReplicatedModel):
                 deserialize(o, custom_objects=custom_objects) for o in config["objectives"]
             ]
         return cls(**config)
-
-
-def _told(callbacks: Any, data: Any) -> Any:
-    """The callbacks of `fit`, with those first that save the state of the others."""
-    if isinstance(callbacks, keras.callbacks.CallbackList) or callbacks is None:
-        return callbacks
-    callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
-    callbacks.sort(key=lambda callback: not isinstance(callback, FullState))
-    for callback in callbacks:
-        if isinstance(callback, FullState):
-            callback.watch(callbacks, data)
-    return callbacks

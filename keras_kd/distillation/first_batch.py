@@ -1,14 +1,50 @@
 """The first batch of a `fit` is looked at, and then trained on like the others."""
 
 import functools
+import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 _KNOWN_SPECS = tf.TensorSpec, tf.RaggedTensorSpec, tf.SparseTensorSpec
+
+
+class CautiousModel(keras.Model):
+    """A model that is shown the first batch of each `fit` before it is trained on it."""
+
+    if TYPE_CHECKING:
+        train_function: Any
+    _looks = False  # whether the first batch is still to be shown
+
+    def look_at(self, data: Any) -> None:
+        """Raise an error for a first batch that must not be trained on."""
+
+    def _look(self, data: Any) -> None:
+        if self._looks:
+            self._looks = False
+            self.look_at(data)
+
+    def make_train_function(self, force: bool = False) -> Any:
+        super().make_train_function(force)
+        if self._looks:
+            trained = inspect.unwrap(self.train_function)
+
+            def look(data: Any) -> None:
+                self.train_function = trained
+                self._look(data)
+
+            self.train_function = looking_first(trained, look, self.steps_per_execution)
+        return self.train_function
+
+    def fit(self, *args: Any, **kwargs: Any) -> Any:
+        self._looks = True
+        try:
+            return super().fit(*args, **kwargs)
+        finally:
+            self._looks = False
 
 
 def looking_first(

@@ -232,3 +232,15 @@ def _values(variables: list[Any]) -> list[np.ndarray]:
 
 def _writes(model: keras.Model) -> bool:
     return bool(model.distribute_strategy.extended.should_checkpoint)
+
+
+def put_first(callbacks: Any, data: Any) -> Any:
+    """The callbacks of `fit`, with those first that save the state of the others, which they are told."""
+    if isinstance(callbacks, keras.callbacks.CallbackList) or callbacks is None:
+        return callbacks
+    listed = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
+    listed.sort(key=lambda callback: not isinstance(callback, FullState))
+    for callback in listed:
+        if isinstance(callback, FullState):
+            callback.watch(listed, data)
+    return listed

@@ -7,16 +7,15 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from keras_kd.distillation.first_batch import CautiousModel
 
-class ReplicatedModel(keras.Model):
+
+class ReplicatedModel(CautiousModel):
     """A model whose `fit` works under `tf.distribute` strategies, those of several workers included.
 
     Keras 3.15 cannot `fit` any model under `MultiWorkerMirroredStrategy`: it reduces whole batches of data to
     learn their shape, and reduces scalar logs along an axis that they do not have.
     """
-
-    def look_at(self, data: Any) -> None:
-        """Called with the first batch of one replica, before anything is trained."""
 
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
         strategy = self._distribute_strategy
@@ -29,7 +28,7 @@ class ReplicatedModel(keras.Model):
             raise ValueError("The data set gave no batch.")
         data = first_replica(strategy, data_batch)
         with strategy.scope():
-            self.look_at(data)
+            self._look(data)
             self._symbolic_build(data_batch=data)
 
     def _get_metrics_result_or_logs(self, logs: Any) -> Any:

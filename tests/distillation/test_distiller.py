@@ -404,7 +404,7 @@ def test_each_model_runs_once_whatever_is_tapped(batch):
         {"steps_per_execution": 2},
         {"optimizer": keras.optimizers.SGD(0.1, gradient_accumulation_steps=2)},
     ],
-    ids=str,
+    ids=["XLA", "eager", "two steps at once", "accumulated gradients"],
 )
 def test_ways_to_run_agree(batch, compile_arguments):
     x, y = batch
