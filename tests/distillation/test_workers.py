@@ -19,11 +19,12 @@ import pytest
 import tensorflow as tf
 
 import keras_kd as kd
+from tests.distillation.cases import CASES, PARTS, X, Y, gaps, network, projected, results
 from tests.distillation.conftest import cross_entropy
-from tests.distillation.test_replicas import CASES, PARTS, ROOT, X, Y, gaps, network, projected, results
 
 pytestmark = pytest.mark.slow
 
+ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = ROOT / "examples" / "multi_worker"
 SAME = ["blend", "projection, penalty, teacher in scope"]
 KILLED_AT = 8  # of 15 batches; the state is saved after every second
