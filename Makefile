@@ -23,10 +23,10 @@ demo: $(INSTALLED) ## train, distil, export, measure; leaves a report in runs/
 	$(BIN)/keras-kd demo
 
 test: lint ## everything: lint, types, tests, doctests, examples, docs, coverage
-	$(BIN)/python -m pytest --cov
+	$(BIN)/python -m pytest -n 2 --cov
 
 test-fast: lint ## the same without slow tests and coverage
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n 2 -m "not slow"
 
 lint: $(INSTALLED) ## style, format and types
 	$(BIN)/ruff check .

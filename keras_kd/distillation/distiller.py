@@ -232,10 +232,16 @@ class Distiller(ReplicatedModel):
             labels = np.asarray(y) if isinstance(y, tf.Tensor) else y
             check_labels(labels, self.student, self.loss)
             check_loss(self.loss, y, self.student)
+        if not self.run_eagerly:
+            self._make_variables(data)
+
+    def _make_variables(self, data: Any) -> None:
+        """Of metrics and the optimizer: if the first step made them, TensorFlow would trace it once more."""
         known = all(part is None or isinstance(part, tf.Tensor) for part in keras.tree.flatten(data))
-        if self._compile_metrics is not None and known and not self.run_eagerly:
-            # Else metrics are made in the first step, and TensorFlow traces it once more.
+        if known and self._compile_metrics is not None:
             self._symbolic_build(data_batch=data)
+        elif not self.optimizer.built and self._distribute_strategy is None:
+            self.optimizer.build(self.trainable_variables)
 
     def _distillation_loss(self, seen: Any, told: Any, data: tuple[Any, Any], sample_weight: Any) -> Any:
         total, step = 0.0, self.optimizer.iterations

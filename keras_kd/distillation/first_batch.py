@@ -1,4 +1,4 @@
-"""The first batch of a `fit` is looked at, and then trained on like the others."""
+"""The first batch is looked at, and then trained on like the others."""
 
 import functools
 import inspect
@@ -13,7 +13,7 @@ _KNOWN_SPECS = tf.TensorSpec, tf.RaggedTensorSpec, tf.SparseTensorSpec
 
 
 class CautiousModel(keras.Model):
-    """A model that is shown the first batch of each `fit` before it is trained on it."""
+    """A model that sees the first batch after `compile` before it trains on it."""
 
     if TYPE_CHECKING:
         train_function: Any
@@ -40,7 +40,7 @@ class CautiousModel(keras.Model):
         return self.train_function
 
     def fit(self, *args: Any, **kwargs: Any) -> Any:
-        self._looks = True
+        self._looks = self.train_function is None
         try:
             return super().fit(*args, **kwargs)
         finally:

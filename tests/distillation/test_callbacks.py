@@ -1,6 +1,7 @@
 """Keras's own callbacks see the Distiller as they see the student alone: same files, same decisions."""
 
 import csv
+import pathlib
 
 import keras
 import numpy as np
@@ -217,3 +218,39 @@ def test_a_callback_may_stop_training_or_change_the_rate():
         stops.append(fit(distil, [Stop()], validation_data=None))
     same(*stops)
     assert int(stops[1][0].optimizer.iterations) == 3
+
+
+def events(folder):
+    """The scalars and the tags of all else in TensorBoard's files."""
+    scalars, others = {}, set()
+    for path in sorted(pathlib.Path(folder).rglob("events*")):
+        for record in tf.data.TFRecordDataset(str(path)):
+            event = tf.compat.v1.Event.FromString(record.numpy())
+            for value in event.summary.value:
+                number = tf.make_ndarray(value.tensor)
+                if number.ndim == 0 and number.dtype.kind == "f":
+                    scalars[path.parent.name, value.tag, event.step] = float(number)
+                else:
+                    others.add(value.tag)
+    return scalars, others
+
+
+@pytest.mark.slow
+def test_tensorboard(tmp_path):
+    results = []
+    for distil in (False, True):
+        keras.backend.clear_session(free_memory=False)  # so that layers have the same names
+        folder = tmp_path / str(distil)
+        board = callbacks.TensorBoard(folder, histogram_freq=1, update_freq="batch", profile_batch=0)
+        fit(distil, [board], epochs=2)
+        results.append(events(folder))
+    (plain, histograms), (ours, our_histograms) = results
+    timing = {key for key in plain if "steps_per_second" in key[1]}
+    assert {key: ours[key] for key in plain.keys() - timing} == {
+        key: plain[key] for key in plain.keys() - timing
+    }
+    assert {tag for _, tag, _ in ours.keys() - plain.keys()} <= {
+        f"{when}_{name}" for when in ("epoch", "batch") for name in OURS
+    }
+    assert histograms
+    assert our_histograms >= histograms - {"keras"}  # the graph, which TensorBoard draws of functional models
