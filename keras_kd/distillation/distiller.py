@@ -135,6 +135,10 @@ class Distiller(ReplicatedModel):
         elif name == "teacher_preprocess":
             self._wiring.preprocess = value
             self._set_teacher(self.teacher)
+        elif name in ("temperature", "alpha", "objectives") and "_objective_trackers" in self.__dict__:
+            raise AttributeError(
+                f"`{name}` is fixed when a Distiller is made. Make a new one, or give a schedule of the step."
+            )
         else:
             super().__setattr__(name, value)
 

@@ -563,6 +563,13 @@ def test_wrong_types(make, message):
         make()
 
 
+@pytest.mark.parametrize("name", ["alpha", "temperature", "objectives"])
+def test_what_is_trained_on_is_fixed(name):
+    distiller = kd.Distiller(convnet(4), convnet(8, "t"))
+    with pytest.raises(AttributeError, match=f"`{name}` is fixed when a Distiller is made"):
+        setattr(distiller, name, getattr(distiller, name))
+
+
 def test_unknown_attributes_are_unknown():
     with pytest.raises(AttributeError, match="no attribute 'taecher'"):
         _ = kd.Distiller(convnet(4), convnet(8, "t")).taecher
