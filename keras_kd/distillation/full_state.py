@@ -101,8 +101,9 @@ class FullState(keras.callbacks.Callback):
         self._place = place(self._data, self._epoch, self.params["steps"])
         advance(self._data, self._place.iterators)
         if self.params["verbose"]:
-            where = f"epoch {self._epoch + 1}, batch {self._saved['batch'] + 1}"
-            print(f"Training goes on at {where}, from {self.path}.")
+            where = f"goes on at epoch {self._epoch + 1}, batch {self._saved['batch'] + 1}"
+            done = self._saved["stopped"] or self._epoch >= self.params["epochs"]
+            print(f"Training {'had ended' if done else where}, says {self.path}.")
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         first = not self._before
@@ -112,6 +113,7 @@ class FullState(keras.callbacks.Callback):
             if self._saved is not None:
                 self._restore_all()  # the others may have changed something when training began
                 self._go_to(self._place.batches, self._saved["batch"])
+                self._saved = self._saved if self._skips else None  # it is as large as the model
         elif self.save_freq == "epoch":
             self._save()
 
@@ -206,7 +208,7 @@ class FullState(keras.callbacks.Callback):
         self._skipped += model.steps_per_execution
         if self._skipped >= batches:
             self._restore_all()  # the others have seen the epoch and these batches begin
-            self._skips, model.train_function = False, train
+            self._skips, self._saved, model.train_function = False, None, train
         return model.get_metrics_result()
 
 
