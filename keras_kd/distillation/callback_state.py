@@ -37,7 +37,7 @@ def restore(callbacks: Callbacks, saved: list[Any]) -> None:
         if mine is not None:
             waiting.remove(mine)
             for name, value in mine[1].items():
-                setattr(callback, name, value)
+                setattr(callback, name, copy.deepcopy(value))  # what was read may be needed again
 
 
 def _attributes(callback: keras.callbacks.Callback) -> dict[str, Any]:

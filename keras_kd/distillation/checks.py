@@ -102,6 +102,18 @@ def check_sharing(student: keras.Model, teacher: keras.Model) -> None:
         )
 
 
+def check_own_training(student: keras.Model) -> None:
+    """Warn when a student has a training of its own, which a Distiller does not run."""
+    for method in ("train_step", "compute_loss"):
+        own = getattr(type(student), method)
+        if not own.__module__.startswith(("keras.src", "keras_kd")):
+            warnings.warn(
+                f"The student's own {method!r} is not used: a Distiller trains it with the compiled loss and "
+                "the objectives. What it adds can be an `add_loss`, or an objective.",
+                stacklevel=3,
+            )
+
+
 def check_loss(loss: Any, y: Any, student: keras.Model) -> None:
     """Raise a `ValueError` if labels do not have the shape that a compiled loss of Keras reads.
 
@@ -170,7 +182,10 @@ def _kind(loss: Any) -> str | None:
 def _name(loss: Any) -> str:
     """The name of a loss of Keras's own, however it is given; else an empty string."""
     if isinstance(loss, str):
-        loss = keras.losses.get(loss)
+        try:
+            loss = keras.losses.get(loss)
+        except ValueError:
+            return ""  # a name for several losses, such as "crossentropy"
     if isinstance(loss, type):
         return snake_case(loss.__name__) if loss.__module__.startswith("keras.src") else ""
     if isinstance(loss, keras.losses.Loss):
@@ -182,13 +197,22 @@ def _squeezed(shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
     return shape[:-1] if shape and shape[-1] == 1 else shape
 
 
+def recurrent_states(model: keras.Model) -> list[Any]:
+    """The states that stateful recurrent layers keep from batch to batch; no list of weights has them."""
+    layers = [model, *model._flatten_layers(include_self=False)]
+    recurrent = [layer for layer in layers if getattr(layer, "stateful", False)]
+    states = [state for layer in recurrent for state in keras.tree.flatten(getattr(layer, "states", []))]
+    return [state for state in states if state is not None]
+
+
 @contextlib.contextmanager
 def unmoved(teacher: keras.Model | None) -> Iterator[None]:
     """Put back, at the end, what running a teacher moves: states of recurrent layers and random seeds."""
     layers = [] if teacher is None else [teacher, *teacher._flatten_layers(include_self=False)]
-    recurrent = [layer for layer in layers if getattr(layer, "stateful", False)]
-    moved = [state for layer in recurrent for state in keras.tree.flatten(getattr(layer, "states", []))]
+    # Those made untrainable: others do not move, and may be many.
+    moved = [variable for layer in layers for variable in layer._non_trainable_variables]
     moved += [seed.state for layer in layers for seed in layer._seed_generators]
+    moved += recurrent_states(teacher) if teacher is not None else []
     before = [tf.identity(variable.value) for variable in moved]
     try:
         yield

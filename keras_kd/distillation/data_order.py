@@ -1,5 +1,6 @@
 """Where in its data an uninterrupted `fit` would be, and bringing a new `fit` there."""
 
+import math
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -12,7 +13,7 @@ class Place(NamedTuple):
     batches: int  # taken from that one in earlier epochs
 
 
-def place(data: Any, epoch: int, steps: int | None) -> Place:
+def place(data: Any, epoch: int, steps: int | None, at_once: int = 1) -> Place:
     """Where in its data `fit` begins an epoch.
 
     A shuffled data set draws new seeds whenever an iterator is made of it, so the order of an epoch depends
@@ -21,14 +22,16 @@ def place(data: Any, epoch: int, steps: int | None) -> Place:
 
     Args:
         data: What `fit` was given as `x`.
-        epoch: The epoch, counted from 0.
+        epoch: The epoch, counted from the first that was trained.
         steps: Of an epoch, if Keras knows.
+        at_once: `steps_per_execution`.
 
     Raises:
         ValueError: A data set that ends, with `steps_per_epoch`: where it begins anew is lost.
     """
+    taken = at_once * math.ceil((steps or 0) / at_once)  # by an epoch, from an iterator that has more
     if hasattr(data, "__next__"):  # a generator
-        return Place(0, epoch * (steps or 0))
+        return Place(0, epoch * taken)
     if not isinstance(data, tf.data.Dataset):
         return Place(0, 0)
     size = int(data.cardinality())
@@ -39,7 +42,7 @@ def place(data: Any, epoch: int, steps: int | None) -> Place:
             f"The data set has {size} batches and steps_per_epoch is {steps}, so kd.FullState cannot tell "
             "where an epoch begins. Give data.repeat(), or leave out steps_per_epoch."
         )
-    return Place(0, epoch * steps) if steps else Place(epoch, 0)
+    return Place(0, epoch * taken) if steps else Place(epoch, 0)
 
 
 def advance(data: Any, iterators: int) -> None:

@@ -18,6 +18,7 @@ from keras_kd.distillation.checks import (
     check_labels,
     check_loss,
     check_model,
+    check_own_training,
     check_sharing,
     sample_weights,
     unmoved,
@@ -106,6 +107,7 @@ class Distiller(ReplicatedModel):
             )
         check_model(student, "student")
         super().__init__(name=name, dtype=student.dtype_policy)
+        check_own_training(student)
         check_scope(student, self._distribute_strategy, "student")
         self.__dict__["_wiring"] = Wiring(student, self, None, teacher_preprocess, [])
         self.student = student
@@ -135,7 +137,10 @@ class Distiller(ReplicatedModel):
         elif name == "teacher_preprocess":
             self._wiring.preprocess = value
             self._set_teacher(self.teacher)
-        elif name in ("temperature", "alpha", "objectives") and "_objective_trackers" in self.__dict__:
+        elif (
+            name in ("student", "temperature", "alpha", "objectives")
+            and "_objective_trackers" in self.__dict__
+        ):
             raise AttributeError(
                 f"`{name}` is fixed when a Distiller is made. Make a new one, or give a schedule of the step."
             )
@@ -174,7 +179,7 @@ class Distiller(ReplicatedModel):
             check_sharing(self.student, teacher)
         preprocess = self._wiring.preprocess
         self.__dict__["_wiring"] = Wiring(self.student, self, teacher, preprocess, self.objectives)
-        self.train_function = None  # it was traced with the old teacher
+        self.train_function, self._looked = None, False  # it was traced with the old teacher
         spec = input_spec(self.student)
         if spec is None and teacher is not None and self.student.built and preprocess is None:
             spec = input_spec(teacher)  # a subclassed student does not tell; they see the same inputs
@@ -217,16 +222,24 @@ class Distiller(ReplicatedModel):
             del logs[self._hard_tracker.name]
         return logs
 
+    @property
+    def prepared(self) -> bool:
+        """Whether the projections are there; some data tells the shapes for them only when it runs."""
+        return all(objective.built or not objective.project for objective in self.objectives)
+
     def _prepare(self, data: Any) -> None:
         """Get ready for data like this, tensors or their specs."""
         x, y, _, said = batch.unpack(data)
         check_inputs(self.student, x)
         self._wiring.prepare(*(keras.tree.map_structure(batch.spec, part) for part in (x, y, said)))
+        self.built = self.student.built
 
     def look_at(self, data: Any) -> None:
         """Refuse a first batch that would spoil the student, before it is trained on."""
         x, y, _, said = batch.unpack(data)
         self._prepare(data)
+        if y is None and self._compile_metrics is not None:
+            raise ValueError("compile(metrics=...) needs labels, and the data has none.")
         check_numbers(x, "The data", "Clean the data first.")
         whose = "The data's teacher signals" if self.teacher is None else f"The teacher {self.teacher.name!r}"
         self._wiring.look_at(said)
@@ -280,16 +293,18 @@ class Distiller(ReplicatedModel):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        """The student's own loss, as Keras computes it: compiled loss and regularisation."""
-        if self._compile_loss is None and not self.losses:
-            return keras.ops.zeros(())  # nothing to report; `test_step` leaves it out
-        return super().compute_loss(x, y, y_pred, sample_weight, training)
+        """The student's own loss, for `evaluate`: the compiled loss and the student's regularisation."""
+        found = [] if self._compile_loss is None else [self._compile_loss(y, y_pred, sample_weight)]
+        found += [self._aggregate_additional_loss(added) for added in self.student.losses]
+        if len(found) == 1:
+            return found[0]
+        return keras.ops.sum(found) if found else keras.ops.zeros(())  # which `test_step` leaves out
 
     def test_step(self, data: Any) -> dict[str, Any]:
         """Evaluate the student alone."""
         logs = super().test_step(batch.untaught(data))
         of_training = {self._hard_tracker.name, *(tracker.name for tracker in self._objective_trackers)}
-        if self._compile_loss is None and not self.losses:
+        if self._compile_loss is None and not self.student.losses:
             of_training.add("loss")
             if self._compile_metrics is None:
                 raise ValueError(
@@ -312,6 +327,8 @@ class Distiller(ReplicatedModel):
         """
         given = inspect.signature(keras.Model.fit).bind(self, x, y, *args, **kwargs).arguments
         arrays = {"x": x, "y": y, "sample_weight": given.get("sample_weight")}
+        if isinstance(x, batch.Taught):
+            arrays |= {"x": x.inputs, "Taught.signals": x.signals}
         held_out = given.get("validation_data")
         if isinstance(held_out, tuple):
             arrays |= {f"validation_data[{i}]": part for i, part in enumerate(held_out)}
@@ -322,6 +339,8 @@ class Distiller(ReplicatedModel):
         specs = batch.specs_of(x, y)
         if specs is not None and self._distribute_strategy is None:
             self._prepare(specs)  # errors come now, and restored files find the projections
+        if self.teacher is None:
+            self._looked = False  # each data set may say something of another kind
         given["callbacks"] = put_first(given.get("callbacks"), x)
         with unmoved(self.teacher):
             history = super().fit(**{name: value for name, value in given.items() if name != "self"})

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-_KNOWN_SPECS = tf.TensorSpec, tf.RaggedTensorSpec, tf.SparseTensorSpec
+_KNOWN_SPECS = tf.TensorSpec, tf.RaggedTensorSpec, tf.SparseTensorSpec, tf.OptionalSpec
 
 
 class CautiousModel(keras.Model):
@@ -17,34 +17,36 @@ class CautiousModel(keras.Model):
 
     if TYPE_CHECKING:
         train_function: Any
-    _looks = False  # whether the first batch is still to be shown
+    _looked = False  # whether it has been seen
 
     def look_at(self, data: Any) -> None:
         """Raise an error for a first batch that must not be trained on."""
 
     def _look(self, data: Any) -> None:
-        if self._looks:
-            self._looks = False
+        if not self._looked:
             self.look_at(data)
+            self._looked = True
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        super().compile(*args, **kwargs)
+        self._looked = False
 
     def make_train_function(self, force: bool = False) -> Any:
         super().make_train_function(force)
-        if self._looks:
-            trained = inspect.unwrap(self.train_function)
+        trained = inspect.unwrap(self.train_function)
 
-            def look(data: Any) -> None:
-                self.train_function = trained
-                self._look(data)
+        def look(data: Any) -> None:
+            self._look(data)
+            self.train_function = trained
 
-            self.train_function = looking_first(trained, look, self.steps_per_execution)
+        steps = self.steps_per_execution
+        self.train_function = trained if self._looked else looking_first(trained, look, steps)
         return self.train_function
 
-    def fit(self, *args: Any, **kwargs: Any) -> Any:
-        self._looks = self.train_function is None
-        try:
-            return super().fit(*args, **kwargs)
-        finally:
-            self._looks = False
+    def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, **options: Any) -> Any:
+        given = keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
+        self._look(keras.tree.map_structure(lambda a: None if a is None else tf.convert_to_tensor(a), given))
+        return super().train_on_batch(x, y, sample_weight, **options)
 
 
 def looking_first(
@@ -69,7 +71,7 @@ def looking_first(
         taken = [batch for _, batch in zip(range(batches), iterator, strict=False)]
         if not taken:
             return function(iterator)  # which ends the epoch
-        look(taken[0])
+        look(keras.tree.map_structure(_none_for_nothing, taken[0]))
         again = tf.data.Dataset.from_generator(lambda: taken, output_signature=iterator.element_spec)
         try:
             return function(iter(again))
@@ -77,6 +79,11 @@ def looking_first(
             taken.clear()  # TensorFlow keeps the generator, and what it holds, for as long as it runs
 
     return first
+
+
+def _none_for_nothing(value: Any) -> Any:
+    """Keras writes parts of the data that are `None` as empty optionals."""
+    return None if isinstance(value, tf.experimental.Optional) else value
 
 
 def check_numbers(values: Any, what: str, advice: str) -> None:

@@ -8,7 +8,21 @@ import keras
 import numpy as np
 
 from keras_kd.distillation import callback_state, state_file
+from keras_kd.distillation.checks import recurrent_states
 from keras_kd.distillation.data_order import advance, place
+
+_KEYS = (
+    "epoch",
+    "batch",
+    "first",
+    "optimizer",
+    "epoch_random",
+    "stopped",
+    "weights",
+    "metrics",
+    "random",
+    "callbacks",
+)
 
 
 class FullState(keras.callbacks.Callback):
@@ -91,14 +105,20 @@ class FullState(keras.callbacks.Callback):
         self._epoch, self._batch, self._since = 0, 0, 0
         self._before: list[dict[str, Any]] = []  # of each callback
         self.model._initial_epoch = None  # Keras keeps that of an earlier fit
-        self._saved = state_file.read(self.path) if self.path.exists() else None
+        self._first: int | None = None  # the epoch in which training began, in whatever process
+        _check_ready(self.model)
+        if _writes(self.model):
+            state_file.check_place(self.path)
         self._place = place(self._data, 0, self.params["steps"])
+        self._saved = state_file.read(self.path, _KEYS) if self.path.exists() else None
         if self._saved is None:
             return
         self._restore_weights()
         self._epoch = self._saved["epoch"]
         self.model._initial_epoch = self.params["epochs"] if self._saved["stopped"] else self._epoch
-        self._place = place(self._data, self._epoch, self.params["steps"])
+        self._first = self._saved["first"]
+        trained, at_once = self._epoch - self._first, self.model.steps_per_execution
+        self._place = place(self._data, trained, self.params["steps"], at_once)
         advance(self._data, self._place.iterators)
         if self.params["verbose"]:
             where = f"goes on at epoch {self._epoch + 1}, batch {self._saved['batch'] + 1}"
@@ -109,12 +129,16 @@ class FullState(keras.callbacks.Callback):
         first = not self._before
         self._epoch, self._batch = epoch, 0
         if first:
+            self.model._initial_epoch = None  # it was read, and would hold for other fits
             self._before = callback_state.note(self._watched())
+            self._first = epoch if self._first is None else self._first
             if self._saved is not None:
                 self._restore_all()  # the others may have changed something when training began
+                callback_state.restore_random_numbers(self._saved["epoch_random"])
                 self._go_to(self._place.batches, self._saved["batch"])
                 self._saved = self._saved if self._skips else None  # it is as large as the model
-        elif self.save_freq == "epoch":
+        self._epoch_random = callback_state.random_numbers()
+        if not first and self.save_freq == "epoch":
             self._save()
 
     def _batch_ended(self, batch: int, logs: Any = None) -> None:
@@ -139,6 +163,9 @@ class FullState(keras.callbacks.Callback):
         values = {
             "epoch": self._epoch,
             "batch": self._batch,
+            "first": self._first,
+            "optimizer": type(self.model.optimizer).__name__,
+            "epoch_random": self._epoch_random,
             "stopped": bool(self.model.stop_training),
             "weights": _values(_variables(self.model)),
             "metrics": _values(self.model.metrics_variables) if self._batch else [],
@@ -153,7 +180,7 @@ class FullState(keras.callbacks.Callback):
         values = self._saved[what]
         shapes = [tuple(variable.shape) for variable in variables]
         saved = [tuple(value.shape) for value in values]
-        if shapes != saved:
+        if shapes != saved or self._saved["optimizer"] != type(self.model.optimizer).__name__:
             differ = [pair for pair in zip(saved, shapes, strict=False) if pair[0] != pair[1]]
             detail = (
                 f"; the first that differs has the shape {differ[0][0]}, not {differ[0][1]}" if differ else ""
@@ -181,11 +208,14 @@ class FullState(keras.callbacks.Callback):
 
     def _go_to(self, owed: int, batches: int) -> None:
         """Take what was trained on from the data, before the next call of the train function trains."""
-        model, train = self.model, self.model.train_function
+        model, train, history = self.model, self.model.train_function, self.model.history
         self._skips, self._skipped = batches > 0, 0
 
         def skip(iterator: Any) -> Any:
             nonlocal owed
+            if model.history is not history:  # of a fit that was interrupted while it skipped
+                model.train_function = train
+                return train(iterator)
             while owed:
                 next(iterator)
                 owed -= 1
@@ -199,33 +229,38 @@ class FullState(keras.callbacks.Callback):
 
     def _skip(self, iterator: Any, train: Callable[[Any], Any], batches: int) -> Any:
         model = self.model
-        for _ in range(model.steps_per_execution):
-            data = next(iterator)
+        taken = [data for _, data in zip(range(model.steps_per_execution), iterator, strict=False)]
+        if not taken:
+            raise StopIteration
         if self._skipped == 0:
-            if model._distribute_strategy is None:
-                model._symbolic_build(data_batch=data)  # metrics are made by the first step, which is not run
+            if model._distribute_strategy is None:  # metrics are made by the first step, which is not run
+                model._symbolic_build(data_batch=taken[0])
             self._restore(model.metrics_variables, "metrics")
-        self._skipped += model.steps_per_execution
-        if self._skipped >= batches:
+        self._skipped += len(taken)
+        if self._skipped >= batches or len(taken) < model.steps_per_execution:
             self._restore_all()  # the others have seen the epoch and these batches begin
             self._skips, self._saved, model.train_function = False, None, train
         return model.get_metrics_result()
 
 
 def _variables(model: keras.Model) -> list[Any]:
-    """Weights, seeds and what the optimizer holds."""
-    if not model.built:
-        raise ValueError(
-            f"kd.FullState restores weights before the first step, and {model.name!r} has none yet. Call the "
-            "model once on a batch of data before `fit`."
-        )
-    optimizer = model.optimizer
+    """Weights, seeds, recurrent states and what the optimizer holds."""
+    optimizer, weights = model.optimizer, [*model.variables, *recurrent_states(model)]
     if optimizer is None:
-        return list(model.variables)
+        return weights
     if not optimizer.built:
         with model.distribute_strategy.scope():
             optimizer.build(model.trainable_variables)
-    return [*model.variables, *optimizer.variables]
+    return [*weights, *optimizer.variables]
+
+
+def _check_ready(model: keras.Model) -> None:
+    if not (model.built and getattr(model, "prepared", True)):
+        raise ValueError(
+            f"kd.FullState restores weights before the first step, and {model.name!r} has not all of them. "
+            "Call the model once on a batch of data before `fit`. If it has projections, give `fit` arrays "
+            "or a tf.data.Dataset, which tell their shapes."
+        )
 
 
 def _values(variables: list[Any]) -> list[np.ndarray]:

@@ -71,10 +71,12 @@ def check_options(model: keras.Model) -> None:
     if not replicated(model.distribute_strategy):
         return
     accumulates = getattr(model.optimizer, "gradient_accumulation_steps", None)
+    overwrites = getattr(model.optimizer, "ema_overwrite_frequency", None)
     refused = {
         "compile(steps_per_execution=...)": model.steps_per_execution > 1,
         "compile(jit_compile=True)": model.jit_compile is True,
         "an optimizer with gradient_accumulation_steps": bool(accumulates),
+        "an optimizer with ema_overwrite_frequency": bool(overwrites),
     }
     for what, used in refused.items():
         if used:

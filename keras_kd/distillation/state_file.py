@@ -1,6 +1,10 @@
 """A file of arrays and plain values: written whole or not at all, and read without running anything."""
 
 import json
+import uuid
+import zipfile
+import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -8,18 +12,32 @@ import numpy as np
 
 from keras_kd.files import whole
 
-_ARRAY, _PLAIN = "__array__", (bool, int, float, str, type(None))
+_ARRAY, _OTHER, _PLAIN = "__array__", "__other__", (bool, int, float, str, type(None))
 
 
 def storable(value: Any) -> bool:
-    """Whether a value is made of numbers, strings, arrays, lists, and dictionaries with string keys."""
+    """Whether a value is made of numbers, strings, arrays, lists, tuples, sets and dictionaries."""
     if isinstance(value, dict):
-        return all(isinstance(key, str) for key in value) and all(map(storable, value.values()))
-    if isinstance(value, (list, tuple)):
-        return all(map(storable, value))
+        return all(isinstance(key, (str, int, float, tuple)) for key in value) and _all(value.values(), value)
+    if isinstance(value, (list, tuple, set)):
+        return _all(value)
     if isinstance(value, (np.ndarray, np.generic)):
         return value.dtype != object
     return isinstance(value, _PLAIN)
+
+
+def _all(*collections: Any) -> bool:
+    return all(storable(value) for collection in collections for value in collection)
+
+
+def check_place(path: Path) -> None:
+    """Raise an `OSError` now if nothing can be written there later."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder, and a file is to be written there.")
+    tried = path.with_name(f".tried-{uuid.uuid4().hex[:12]}")
+    tried.touch()
+    tried.unlink()
 
 
 def write(path: Path, values: Any) -> None:
@@ -27,24 +45,32 @@ def write(path: Path, values: Any) -> None:
     arrays: list[np.ndarray] = []
     text = json.dumps(_packed(values, arrays))
     path.parent.mkdir(parents=True, exist_ok=True)
+    named: dict[str, Any] = {str(i): array for i, array in enumerate(arrays)}
     with whole(path) as part, part.open("wb") as file:
-        named: dict[str, Any] = {str(i): array for i, array in enumerate(arrays)}
         np.savez(file, json=np.frombuffer(text.encode(), "uint8"), **named)
 
 
-def read(path: Path) -> Any:
-    """What `write` has written.
+def read(path: Path, keys: Iterable[str] = ()) -> Any:
+    """What `write` has written, a dictionary with at least these keys.
 
     Raises:
+        OSError: The file cannot be read.
         ValueError: The file is something else.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-        return _unpacked(json.loads(arrays["json"].tobytes()), arrays)
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
+        values = _unpacked(json.loads(arrays["json"].tobytes()), arrays)
+        return values | {key: values[key] for key in keys}
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        EOFError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         raise ValueError(
             f"{path} is no state that kd.FullState has written. Delete it, or name another file."
         ) from error
@@ -52,17 +78,20 @@ def read(path: Path) -> Any:
 
 def _packed(value: Any, arrays: list[np.ndarray]) -> Any:
     if isinstance(value, dict):
-        return {key: _packed(inner, arrays) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
+        if all(isinstance(key, str) for key in value):
+            return {key: _packed(inner, arrays) for key, inner in value.items()}
+        return {_OTHER: ["dict", _packed([list(item) for item in value.items()], arrays)]}
+    if isinstance(value, list):
         return [_packed(inner, arrays) for inner in value]
+    if isinstance(value, (tuple, set)):
+        return {_OTHER: [type(value).__name__, _packed(list(value), arrays)]}
     if not isinstance(value, (np.ndarray, np.generic)):
         return value
     array = np.asarray(value)
-    name = array.dtype.name
     # NumPy's format does not know bfloat16 and the like: their bytes are kept, and their name.
     native = array.dtype.isbuiltin == 1
     arrays.append(array if native else np.ascontiguousarray(array).view(f"uint{8 * array.dtype.itemsize}"))
-    return {_ARRAY: [len(arrays) - 1, None if native else name]}
+    return {_ARRAY: [len(arrays) - 1, None if native else array.dtype.name]}
 
 
 def _unpacked(value: Any, arrays: dict[str, np.ndarray]) -> Any:
@@ -70,6 +99,9 @@ def _unpacked(value: Any, arrays: dict[str, np.ndarray]) -> Any:
         return [_unpacked(inner, arrays) for inner in value]
     if not isinstance(value, dict):
         return value
+    if _OTHER in value:
+        kind, items = value[_OTHER]
+        return {"dict": dict, "tuple": tuple, "set": set}[kind](_unpacked(items, arrays))
     if _ARRAY not in value:
         return {key: _unpacked(inner, arrays) for key, inner in value.items()}
     index, name = value[_ARRAY]

@@ -129,10 +129,27 @@ class Wiring:
             if tells_logits_apart(objective):
                 for tap in set(objective.teacher_taps) & set(self._said):
                     key = f"teacher:{tap}"
-                    self._signals[key] = self._signals[key]._replace(
-                        activation=activation_in(said[tap]), given=False
-                    )
+                    signal = self._signals[key]
+                    seen = activation_in(said[tap])
+                    if seen == "sigmoid" and seen not in getattr(objective.loss, "undoes", ()):
+                        seen = None  # logits may lie between 0 and 1 by chance
+                    if not signal.given and signal.activation != seen:
+                        raise ValueError(
+                            f"The data's teacher signals: {tap!r} was {signal.activation or 'logits'} in an "
+                            f"earlier `fit`, and looks like {seen or 'logits'} now. Call `compile` and set "
+                            "`distiller.teacher = None` to start with other signals."
+                        )
+                    self._signals[key] = signal._replace(activation=seen, given=False)
                     objective.check({key: self._signals[key]})
+
+    def _check_looked(self) -> None:
+        for objective in self._objectives:
+            unknown = any(self._signals[f"teacher:{tap}"].given for tap in objective.teacher_taps)
+            if unknown and tells_logits_apart(objective):
+                raise ValueError(
+                    "Whether the signals that come with the data are logits or probabilities is seen in the "
+                    "first batch of `fit`, and this was not one. Call `fit`, whose data has tensors only."
+                )
 
     def _run_student(self, inputs: Any, taps: Taps, training: bool = False) -> tuple[Any, Any]:
         with taps.record() as recording:
@@ -165,6 +182,7 @@ class Wiring:
         """
         assert self._taps is not None
         if self._said:
+            self._check_looked()
             return self._with_logits("teacher", {tap: tf.convert_to_tensor(said[tap]) for tap in self._said})
         taps = self._taps[1]
         if taps is None:

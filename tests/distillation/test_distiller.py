@@ -563,7 +563,17 @@ def test_wrong_types(make, message):
         make()
 
 
-@pytest.mark.parametrize("name", ["alpha", "temperature", "objectives"])
+def test_projections_are_not_in_what_evaluate_says(batch):
+    project = keras.layers.Conv2D(8, 1, kernel_regularizer=keras.regularizers.L2(10.0))
+    objective = kd.Objective("mse", student="block2", teacher="block2", project=project)
+    student = convnet(4)
+    distiller = kd.Distiller(student, convnet(8, "t"), [objective])
+    distiller.compile("sgd", loss=cross_entropy())
+    student.compile(loss=cross_entropy())
+    assert distiller.evaluate(*batch, verbose=0) == pytest.approx(student.evaluate(*batch, verbose=0))
+
+
+@pytest.mark.parametrize("name", ["student", "alpha", "temperature", "objectives"])
 def test_what_is_trained_on_is_fixed(name):
     distiller = kd.Distiller(convnet(4), convnet(8, "t"))
     with pytest.raises(AttributeError, match=f"`{name}` is fixed when a Distiller is made"):

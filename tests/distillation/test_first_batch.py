@@ -36,17 +36,24 @@ def as_generator(x, y):
         yield x[:8], y[:8]
 
 
+def as_generator_with_none(x, y):
+    while True:
+        yield x[:8], y[:8], None
+
+
 FORMS = {
     "arrays": lambda x, y: {"x": x, "y": y},
     "set": lambda x, y: {"x": as_set(x, y)},
     "generator": lambda x, y: {"x": as_generator(x, y), "steps_per_epoch": 2},
+    "generator with None": lambda x, y: {"x": as_generator_with_none(x, y), "steps_per_epoch": 2},
 }
 
 
 def check_refused(distiller, message, **data):
     before = weights_of(distiller.student)
-    with pytest.raises(ValueError, match=message):
-        distiller.fit(**data, verbose=0)
+    for _ in range(2):  # a cell of a notebook is run twice
+        with pytest.raises(ValueError, match=message):
+            distiller.fit(**data, verbose=0)
     assert distance(before, weights_of(distiller.student)) == 0
     assert int(distiller.optimizer.iterations) == 0
 
@@ -56,6 +63,15 @@ def test_a_teacher_that_returns_nan_is_named(form):
     distiller = kd.Distiller(mlp(4), sick())
     distiller.compile("sgd", loss=cross_entropy())
     check_refused(distiller, "The teacher 'big': 'output' holds NaN or infinity", **form(X, Y))
+
+
+def test_a_single_batch_is_looked_at():
+    distiller = kd.Distiller(mlp(4), sick())
+    distiller.compile("sgd", loss=cross_entropy())
+    with pytest.raises(ValueError, match="The teacher 'big': 'output' holds NaN"):
+        distiller.train_on_batch(X, Y)
+    distiller.make_train_function()
+    check_refused(distiller, "The teacher 'big': 'output' holds NaN", x=X, y=Y)
 
 
 def test_a_feature_that_is_nan_is_named():
@@ -120,6 +136,18 @@ def test_one_of_several_losses_does_not_match():
         x=X,
         y={"kind": Y, "size": one_hot},
     )
+
+
+def test_labels_that_metrics_miss():
+    distiller = kd.Distiller(mlp(4), mlp(8), [kd.losses.SoftTargets()])
+    distiller.compile("sgd", metrics=["accuracy"])
+    check_refused(distiller, r"compile\(metrics=...\) needs labels", x=X)
+
+
+def test_losses_that_keras_names_by_the_shape_of_the_output():
+    distiller = kd.Distiller(mlp(4, "net"), mlp(8))
+    distiller.compile("sgd", loss="crossentropy")
+    distiller.fit(X, one_hot, verbose=0)
 
 
 def test_labels_that_an_objective_misses():
@@ -210,6 +238,38 @@ def test_the_states_of_a_recurrent_teacher_are_put_back():
     x = np.random.default_rng(0).random((16, 5, 2)).astype("float32")
     distiller.fit(x, Y[:16], batch_size=8, verbose=0)
     np.testing.assert_array_equal(before, np.asarray(rnn.states[0]))
+
+
+def test_what_a_teacher_assigns_itself_is_put_back():
+    class Counts(keras.layers.Layer):
+        def build(self, shape):
+            self.count = self.add_weight(shape=(), initializer="zeros", trainable=False)
+
+        def call(self, x):
+            self.count.assign_add(1.0)
+            return x
+
+    counts = Counts()
+    inputs = keras.Input((4,))
+    teacher = keras.Model(inputs, keras.layers.Dense(3)(counts(inputs)))
+    before = float(counts.count)
+    distiller = kd.Distiller(mlp(4), teacher)
+    distiller.compile("sgd", loss=cross_entropy())
+    distiller.fit(X, Y, verbose=0)
+    assert float(counts.count) == before
+
+
+@pytest.mark.parametrize("method", ["train_step", "compute_loss"])
+def test_a_training_of_the_students_own_is_announced(method):
+    class Own(keras.Model):
+        pass
+
+    setattr(Own, method, lambda self, *args, **kwargs: None)
+    getattr(Own, method).__module__ = __name__
+    inputs = keras.Input((4,))
+    student = Own(inputs, keras.layers.Dense(3)(inputs))
+    with pytest.warns(UserWarning, match=f"The student's own '{method}' is not used"):
+        kd.Distiller(student, mlp(8))
 
 
 def test_a_shared_layer_that_is_trained_is_announced():

@@ -52,11 +52,22 @@ def counted():
         i = (i + 8) % 64
 
 
+class Batches(keras.utils.PyDataset):
+    """Keras shuffles its batches."""
+
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, i):
+        return X[8 * i : 8 * i + 8], Y[8 * i : 8 * i + 8]
+
+
 DATA = {
     "arrays": lambda: {"x": X, "y": Y, "batch_size": 8},
     "shuffled": lambda: {"x": shuffled().batch(8)},
     "endless": lambda: {"x": shuffled().repeat().batch(8), "steps_per_epoch": 5},
     "generator": lambda: {"x": counted(), "steps_per_epoch": 5},
+    "PyDataset": lambda: {"x": Batches()},
     "taught": lambda: {"x": kd.Taught(X, {"output": 3 * X[:, :3]}), "y": Y, "batch_size": 8},
 }
 UNKNOWN = {"of unknown size": lambda: {"x": shuffled().filter(lambda a, b: a[0] > 0.2).batch(8)}}
@@ -67,11 +78,13 @@ class Counter(keras.callbacks.Callback):
 
     def __init__(self):
         super().__init__()
-        self.batches = 0
+        self.batches = []
+        self.by_epoch = {0: (0, 0)}
 
     def on_train_batch_end(self, batch, logs=None):
-        self.batches += 1
-        if self.batches % 5 == 0:
+        self.batches.append(batch)
+        self.by_epoch[len(self.batches) // 8] = min(self.by_epoch[0], (0, batch))
+        if len(self.batches) % 5 == 0:
             self.model.optimizer.learning_rate = 0.8 * float(self.model.optimizer.learning_rate)
 
 
@@ -106,9 +119,13 @@ CASES = {
     "endless": {"data": "endless"},
     "endless, in the middle": {"data": "endless", "save_freq": 2, "bombs": [(1, 3)]},
     "generator": {"data": "generator", "save_freq": 3, "bombs": [(2, 1)]},
+    "PyDataset": {"data": "PyDataset", "save_freq": 3, "bombs": [(1, 4)]},
     "taught": {"data": "taught", "taught": True},
     "plain Keras": {"plain": True, "save_freq": 3, "bombs": [(1, 4)]},
     "two steps in one": {"steps": 2, "save_freq": 2, "bombs": [(1, 4)]},
+    "three steps in one, to the end": {"steps": 3, "save_freq": 9, "bombs": [(1, 4)]},
+    "two steps in one, endless": {"data": "endless", "steps": 2, "save_freq": 2, "bombs": [(2, 2)]},
+    "from the second epoch": {"first": 1},
     "moving averages, accumulated gradients": {"optimizer": accumulating, "save_freq": 2, "bombs": [(1, 3)]},
     "float16": {"policy": "mixed_float16"},
     "bfloat16": {"policy": "bfloat16", "plain": True},  # whose weights NumPy does not know
@@ -148,7 +165,9 @@ def made(plain=False, taught=False, steps=1, optimizer=cosine, policy="float32",
     return model
 
 
-def train(path, bomb=None, data="shuffled", save_freq="epoch", callbacks=list, plain=False, **options):
+def train(
+    path, bomb=None, data="shuffled", save_freq="epoch", callbacks=list, plain=False, first=0, **options
+):
     """A run in new objects, as after a restart: all that it leaves, or `None` if it was interrupted."""
     model, given, others = made(plain, **options), (DATA | UNKNOWN)[data](), callbacks()
     named = {"callbacks": others, "data": given["x"]} if plain else {}
@@ -156,7 +175,14 @@ def train(path, bomb=None, data="shuffled", save_freq="epoch", callbacks=list, p
     listed = [*others, *([bomb] if bomb else [])]
     listed = [state, *listed] if plain else [*listed, state]  # the Distiller sorts them
     try:
-        history = model.fit(**given, epochs=EPOCHS, verbose=0, callbacks=listed, validation_data=HELD_OUT)
+        history = model.fit(
+            **given,
+            epochs=EPOCHS,
+            initial_epoch=first,
+            verbose=0,
+            callbacks=listed,
+            validation_data=HELD_OUT,
+        )
     except Killed:
         return None
     return [np.asarray(v, "float64") for v in model.variables + model.optimizer.variables], history.history
@@ -267,6 +293,11 @@ def test_random_numbers_of_python_and_numpy_go_on(tmp_path):
     assert drawn == expected
 
 
+def saved_array(path):
+    with path.open("wb") as file:
+        np.save(file, np.ones(3))
+
+
 ERRORS = {
     "rubbish": (
         lambda path: path.write_bytes(b"not an archive"),
@@ -276,11 +307,71 @@ ERRORS = {
         lambda path: np.savez(path, a=np.ones(3)),
         "is no state that kd.FullState has written",
     ),
+    "cut off": (lambda path: path.write_bytes(b"PK\x03\x04" + bytes(40)), "is no state that kd"),
+    "of another kind": (lambda path: state_file.write(path, {"epoch": 1}), "is no state that kd.FullState"),
+    "an array": (saved_array, "is no state that kd.FullState"),
     "pickled": (
         lambda path: np.savez(path, json=np.array([{}], dtype=object)),
         "is no state that kd.FullState has written",
     ),
 }
+
+
+def test_a_place_that_cannot_be_written_is_told_at_once(tmp_path):
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        made(plain=True).fit(X, Y, verbose=0, callbacks=[kd.FullState(tmp_path)])
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OSError):
+        made(plain=True).fit(X, Y, verbose=0, callbacks=[kd.FullState(tmp_path / "file" / "state.npz")])
+
+
+def test_a_fit_after_one_that_was_interrupted_while_it_skipped(tmp_path):
+    path = tmp_path / "state.npz"
+    assert train(path, Bomb(1, 6), data="arrays", save_freq=3, plain=True) is None
+    model = made(plain=True)
+    with pytest.raises(Killed):
+        model.fit(
+            X, Y, batch_size=8, epochs=2, verbose=0, callbacks=[kd.FullState(path, save_freq=3), Bomb(1, 0)]
+        )
+    before = int(model.optimizer.iterations)
+    model.fit(X, Y, batch_size=8, verbose=0)
+    assert int(model.optimizer.iterations) == before + 8
+
+
+def test_projections_that_only_the_data_can_size(tmp_path):
+    objective = kd.Objective("mse", student="hidden", teacher="hidden", project=True)
+    model = kd.Distiller(network(6, "student"), objectives=[objective])
+    model.compile("sgd")
+
+    def batches():
+        while True:
+            yield (kd.Taught(X[:8], {"hidden": X[:8]}),)
+
+    with pytest.raises(ValueError, match="has not all of them"):
+        model.fit(batches(), steps_per_epoch=2, verbose=0, callbacks=[kd.FullState(tmp_path / "state.npz")])
+
+
+@pytest.mark.slow
+def test_the_states_of_a_recurrent_student_are_saved(tmp_path):
+    x = random.random((32, 5, 2)).astype("float32")
+
+    def run(*bomb):
+        keras.utils.set_random_seed(1)
+        inputs = keras.Input(batch_shape=(8, 5, 2))
+        rnn = keras.layers.GRU(4, stateful=True)
+        model = keras.Model(inputs, keras.layers.Dense(3)(rnn(inputs)))
+        model.compile("sgd", loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        state = kd.FullState(tmp_path / "state.npz", save_freq=2)
+        try:
+            model.fit(x, Y[:32], batch_size=8, epochs=3, verbose=0, callbacks=[state, *bomb])
+        except Killed:
+            return None
+        return [*model.get_weights(), np.asarray(rnn.states[0])]
+
+    expected = run()
+    assert run(Bomb(1, 2)) is None
+    for a, b in zip(expected, run(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
 
 
 @pytest.mark.parametrize(("write", "message"), ERRORS.values(), ids=ERRORS)
@@ -291,6 +382,15 @@ def test_files_of_another_kind_are_refused_and_kept(write, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         made(plain=True).fit(X, Y, verbose=0, callbacks=[kd.FullState(path)])
     assert path.read_bytes() == before
+
+
+def test_the_state_of_another_optimizer_is_refused(tmp_path):
+    path = tmp_path / "state.npz"
+    sgd, rms = (lambda: keras.optimizers.SGD(0.1, momentum=0.9)), (lambda: keras.optimizers.RMSprop(0.1))
+    state = kd.FullState(path, delete_checkpoint=False)
+    made(plain=True, optimizer=sgd).fit(X, Y, verbose=0, callbacks=[state])
+    with pytest.raises(ValueError, match="state of another model or optimizer"):
+        made(plain=True, optimizer=rms).fit(X, Y, verbose=0, callbacks=[state])
 
 
 def test_the_state_of_another_model_is_refused(tmp_path):
@@ -324,7 +424,7 @@ def test_a_model_without_weights(tmp_path):
     model.compile("sgd", loss="mse")
     path = tmp_path / "state.npz"
     made(plain=True).fit(X, Y, verbose=0, callbacks=[kd.FullState(path, delete_checkpoint=False)])
-    with pytest.raises(ValueError, match="has none yet\\. Call the model once on a batch"):
+    with pytest.raises(ValueError, match=r"has not all of them\. Call the model once on a batch"):
         model.fit(X, X[:, :3], verbose=0, callbacks=[kd.FullState(path)])
 
 
@@ -338,7 +438,9 @@ def test_plain_values_and_arrays_make_the_round_trip(tmp_path):
     assert found["d"].dtype == np.float32
     assert [file.name for file in path.parent.iterdir()] == ["state"]
     assert not state_file.storable({"f": print})
-    assert not state_file.storable({1: 2})
+    values = {"by": {1: (2, "x"), (3, 4): {5, 6}}}
+    state_file.write(path, values)
+    assert state_file.read(path) == values
     assert not state_file.storable(np.array([None]))
 
 

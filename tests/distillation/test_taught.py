@@ -120,4 +120,32 @@ def test_logits_where_probabilities_are_read():
     with pytest.raises(ValueError, match="is not a probability"):
         distiller.fit(kd.Taught(X, {"output": 9 * X[:, :3]}), verbose=0)
     said = np.asarray(keras.ops.softmax(9 * X[:, :3]))
+    distiller.teacher = None  # what was read of other signals is forgotten
     assert np.isfinite(distiller.fit(kd.Taught(X, {"output": said}), verbose=0).history["loss"]).all()
+
+
+def test_another_kind_of_signals_is_refused():
+    logits = 9 * X[:, :3] - 4
+    distiller = kd.Distiller(mlp(4))
+    distiller.compile("sgd", loss=cross_entropy())
+    distiller.fit(kd.Taught(X, {"output": logits}), Y, verbose=0)
+    with pytest.raises(ValueError, match="'output' was logits in an earlier `fit`, and looks"):
+        distiller.fit(kd.Taught(X, {"output": np.asarray(keras.ops.softmax(logits))}), Y, verbose=0)
+
+
+def test_probabilities_in_a_single_batch():
+    logits = 9 * X[:, :3] - 4
+    found = []
+    for said in (logits, np.asarray(keras.ops.softmax(logits))):
+        keras.utils.set_random_seed(2)
+        distiller = kd.Distiller(mlp(4))
+        distiller.compile("sgd", loss=cross_entropy())
+        logs = distiller.train_on_batch(kd.Taught(X, {"output": said}), Y, return_dict=True)
+        found.append(logs["soft_targets"])
+    assert found[0] == pytest.approx(found[1], rel=1e-5)
+
+
+def test_logits_that_lie_between_0_and_1():
+    distiller = kd.Distiller(mlp(4))
+    distiller.compile("sgd", loss=cross_entropy())
+    distiller.fit(kd.Taught(X, {"output": X[:, :3]}), Y, verbose=0)
