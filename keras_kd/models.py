@@ -5,11 +5,12 @@ Teachers are residual, students are plain. Both have BatchNorm, return logits, a
 each stage, before its ReLU. The stages of a teacher and of its student have
 the same height and width, so that features can be compared without resizing.
 
->>> from keras_kd import models
->>> models.digits_teacher().get_layer("stage2").output.shape
-(None, 4, 4, 48)
->>> models.digits_student().get_layer("stage2").output.shape
-(None, 4, 4, 16)
+Examples:
+    >>> from keras_kd import models
+    >>> models.digits_teacher().get_layer("stage2").output.shape
+    (None, 4, 4, 48)
+    >>> models.digits_student().get_layer("stage2").output.shape
+    (None, 4, 4, 16)
 """
 
 from collections.abc import Sequence

@@ -86,7 +86,8 @@ def main():
     parser.add_argument("--restarts", type=int, default=3, help="how often a gang that died is started again")
     options, others = parser.parse_known_args()  # the others are train.py's
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` ends the workers
-    if not Path("runs/multi_worker/teacher.keras").exists():
+    folder = "runs/multi_worker_short" if "--short" in others else "runs/multi_worker"
+    if not Path(folder, "teacher.keras").exists():
         subprocess.run([sys.executable, HERE / "teacher.py", *others], check=True)
     try:
         sys.exit(run([sys.executable, str(HERE / "train.py"), *others], options.workers, options.restarts))

@@ -3,7 +3,7 @@
 Run: python examples/multi_worker/ray_train.py [--short]
 
 It needs pip install 'keras-kd[ray]'. With RAY_ADDRESS it runs on that cluster, whose machines must all see
-runs/multi_worker.
+runs/ray_train.
 """
 
 import argparse
@@ -53,9 +53,10 @@ if __name__ == "__main__":
     parser.add_argument("--short", action="store_true", help="few epochs, to see that it runs")
     options = parser.parse_args()
     short = ["--short"] if options.short else []
-    folder = Path("runs/multi_worker").absolute()
+    folder = Path("runs/ray_train_short" if short else "runs/ray_train").absolute()
     if not (folder / "teacher.keras").exists():
-        subprocess.run([sys.executable, Path(__file__).parent / "teacher.py", *short], check=True)
+        command = [sys.executable, Path(__file__).parent / "teacher.py", *short, "--folder", folder]
+        subprocess.run(command, check=True)
     config = {"epochs": 2 if short else 20, "folder": str(folder)}
     accuracy = run(work, config, options.workers, failures=3)
     print(f"student: {100 * accuracy:.1f} % of the test digits are right")

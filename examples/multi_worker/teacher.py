@@ -12,7 +12,10 @@ import keras_kd as kd
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--short", action="store_true", help="few epochs, to see that it runs")
-epochs = 2 if parser.parse_args().short else 20
+parser.add_argument("--folder", type=Path, help="where to; by custom runs/multi_worker")
+options = parser.parse_args()
+epochs = 2 if options.short else 20
+folder = options.folder or Path("runs/multi_worker_short" if options.short else "runs/multi_worker")
 
 keras.utils.set_random_seed(0)
 data = kd.datasets.digits()
@@ -23,7 +26,6 @@ teacher.compile(
     metrics=["accuracy"],
 )
 teacher.fit(data.train, validation_data=data.validation, epochs=epochs, verbose=2)
-folder = Path("runs/multi_worker")
 folder.mkdir(parents=True, exist_ok=True)
 teacher.save(folder / "teacher.keras")
 accuracy = teacher.evaluate(data.test, verbose=0, return_dict=True)["accuracy"]

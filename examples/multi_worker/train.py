@@ -2,7 +2,8 @@
 
 Run: python examples/multi_worker/train.py [--short]
 
-Without TF_CONFIG it trains on this machine alone. All machines must see runs/multi_worker on one file system:
+Without TF_CONFIG it trains on this machine alone. All machines must see runs/multi_worker on one file system
+(runs/multi_worker_short in the short form):
 it holds the teacher (made by teacher.py), the state of training, and the student at the end. A run that was
 killed is started again by the same command, and ends as if nothing had happened. A run that has ended is not
 trained on: delete state.npz to start anew.
@@ -56,4 +57,5 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--short", action="store_true", help="few epochs, to see that it runs")
-    train(2 if parser.parse_args().short else 20, Path("runs/multi_worker"))
+    short = parser.parse_args().short
+    train(2 if short else 20, Path("runs/multi_worker_short" if short else "runs/multi_worker"))

@@ -1,8 +1,9 @@
 """Real data for the demo, the examples and the benchmarks, and a reader for your own.
 
->>> from keras_kd import datasets
->>> print(datasets.digits())
-digits: inputs 8x8x1, 10 classes, 1257 train, 180 validation, 360 test
+Examples:
+    >>> from keras_kd import datasets
+    >>> print(datasets.digits())
+    digits: inputs 8x8x1, 10 classes, 1257 train, 180 validation, 360 test
 """
 
 from keras_kd.datasets.bundled import digits as digits

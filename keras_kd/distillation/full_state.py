@@ -33,8 +33,9 @@ class FullState(keras.callbacks.Callback):
     order of shuffled data, the state of the other callbacks (`EarlyStopping`, `ReduceLROnPlateau`, yours),
     the history and, if saved there, the place within an epoch. It works for any Keras model.
 
-    The file is written whole or not at all. It is read without running what is in it. When `fit` ends, it
-    is deleted.
+    A data set is brought to its place by making iterators of it, so make it anew before `fit` is called
+    again in the same process. The file is written whole or not at all. It is read without running what is
+    in it. When `fit` ends, it is deleted.
 
     Put it first in the list of callbacks, so that it sees the others between their epochs; `Distiller.fit`
     does that by itself. What must be the same in every start: the model, the data set and its seeds. Python
@@ -55,8 +56,9 @@ class FullState(keras.callbacks.Callback):
         data: The data set that `fit` is given. `Distiller.fit` finds it by itself.
 
     Raises:
-        ValueError: The file is no such state, or that of another model; a `CSVLogger` that would delete
-            what it has logged.
+        ValueError: The file is no such state, or that of a model of other shapes; a `CSVLogger` that would
+            delete what it has logged; a model that has not all its weights yet.
+        OSError: The file cannot be read or written.
 
     Examples:
         >>> import keras, numpy as np

@@ -11,9 +11,9 @@ from keras_kd.files import whole
 class StudentCheckpoint(keras.callbacks.ModelCheckpoint):
     """Save the student of a Distiller during training, as `keras.callbacks.ModelCheckpoint` saves a model.
 
-    It takes the same arguments. The file holds neither the teacher nor projections nor the optimizer. It
-    loads with `keras.models.load_model` and does not need keras_kd. It is written whole or not at all. To
-    continue training after an interruption, use `kd.FullState`.
+    It takes the same arguments. The file holds neither the teacher nor projections nor the Distiller's
+    optimizer. It loads with `keras.models.load_model` and does not need keras_kd. It is written whole or
+    not at all. To continue training after an interruption, use `kd.FullState`.
 
     Examples:
         >>> import keras_kd as kd
