@@ -238,7 +238,7 @@ class Distiller(ReplicatedModel):
         """Refuse a first batch that would spoil the student, before it is trained on."""
         x, y, _, said = batch.unpack(data)
         self._prepare(data)
-        if y is None and self._compile_metrics is not None:
+        if y is None and self._compile_metrics is not None and not self._compile_metrics.built:
             raise ValueError("compile(metrics=...) needs labels, and the data has none.")
         check_numbers(x, "The data", "Clean the data first.")
         whose = "The data's teacher signals" if self.teacher is None else f"The teacher {self.teacher.name!r}"

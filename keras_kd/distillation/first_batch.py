@@ -17,7 +17,7 @@ class CautiousModel(keras.Model):
 
     if TYPE_CHECKING:
         train_function: Any
-    _looked = False  # whether it has been seen
+    _looked, _fits = False, False  # whether it has been seen, and whether `fit` is running
 
     def look_at(self, data: Any) -> None:
         """Raise an error for a first batch that must not be trained on."""
@@ -27,11 +27,21 @@ class CautiousModel(keras.Model):
             self.look_at(data)
             self._looked = True
 
-    def compile(self, *args: Any, **kwargs: Any) -> None:
-        super().compile(*args, **kwargs)
-        self._looked = False
+    def _forget(self) -> None:
+        if self.train_function is None:  # `compile` was called; to override it would break loading
+            self._looked = False
+
+    def fit(self, *args: Any, **kwargs: Any) -> Any:
+        self._forget()
+        self._fits = True
+        try:
+            return super().fit(*args, **kwargs)
+        finally:
+            self._fits = False
 
     def make_train_function(self, force: bool = False) -> Any:
+        if not self._fits:
+            self._forget()
         super().make_train_function(force)
         trained = inspect.unwrap(self.train_function)
 
@@ -44,6 +54,7 @@ class CautiousModel(keras.Model):
         return self.train_function
 
     def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, **options: Any) -> Any:
+        self.make_train_function()
         given = keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
         self._look(keras.tree.map_structure(lambda a: None if a is None else tf.convert_to_tensor(a), given))
         return super().train_on_batch(x, y, sample_weight, **options)

@@ -28,7 +28,8 @@ class ReplicatedModel(CautiousModel):
             raise ValueError("The data set gave no batch.")
         data = first_replica(strategy, data_batch)
         with strategy.scope():
-            self._look(data)
+            if self._fits:
+                self._look(data)
             self._symbolic_build(data_batch=data)
 
     def _get_metrics_result_or_logs(self, logs: Any) -> Any:
