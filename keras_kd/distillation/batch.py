@@ -39,6 +39,11 @@ def unpack(data: Any) -> tuple[Any, Any, Any, dict[str, Any] | None]:
     data = (data,) if isinstance(data, Taught) else data  # which is a tuple of two itself
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
     if isinstance(x, Taught):
+        if not isinstance(x.signals, dict):
+            raise TypeError(
+                "kd.Taught(inputs, signals) takes the signals by tap, such as {'output': logits}. Received: "
+                f"{type(x.signals).__name__}."
+            )
         return x.inputs, y, sample_weight, x.signals
     return x, y, sample_weight, None
 

@@ -328,7 +328,8 @@ class Distiller(ReplicatedModel):
         given = inspect.signature(keras.Model.fit).bind(self, x, y, *args, **kwargs).arguments
         arrays = {"x": x, "y": y, "sample_weight": given.get("sample_weight")}
         if isinstance(x, batch.Taught):
-            arrays |= {"x": x.inputs, "Taught.signals": x.signals}
+            inputs, _, _, said = batch.unpack((x,))
+            arrays |= {"x": inputs, "Taught.signals": said}
         held_out = given.get("validation_data")
         if isinstance(held_out, tuple):
             arrays |= {f"validation_data[{i}]": part for i, part in enumerate(held_out)}

@@ -54,6 +54,7 @@ class CautiousModel(keras.Model):
         return self.train_function
 
     def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, **options: Any) -> Any:
+        self._assert_compile_called("train_on_batch")
         self.make_train_function()
         given = keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
         self._look(keras.tree.map_structure(lambda a: None if a is None else tf.convert_to_tensor(a), given))

@@ -124,6 +124,19 @@ def test_logits_where_probabilities_are_read():
     assert np.isfinite(distiller.fit(kd.Taught(X, {"output": said}), verbose=0).history["loss"]).all()
 
 
+@pytest.mark.parametrize("signals", ["output", X[:, :3]], ids=["a name", "an array"])
+def test_signals_without_a_name(signals):
+    distiller = kd.Distiller(mlp(4))
+    distiller.compile("sgd", loss=cross_entropy())
+    with pytest.raises(TypeError, match=r"takes the signals by tap, such as \{'output': logits\}"):
+        distiller.fit(kd.Taught(X, signals), Y, verbose=0)
+
+
+def test_a_single_batch_before_compile():
+    with pytest.raises(ValueError, match=r"call `compile\(\)`"):
+        kd.Distiller(mlp(4), mlp(8)).train_on_batch(X, Y)
+
+
 def test_another_kind_of_signals_is_refused():
     logits = 9 * X[:, :3] - 4
     distiller = kd.Distiller(mlp(4))
