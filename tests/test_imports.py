@@ -15,6 +15,7 @@ ROOMS += ["datasets", "models"]
 ALLOWED = {
     "files": [],
     "messages": [],
+    "paths": [],
     "losses": [],
     "projections": [],
     "projections.memory": ["losses"],
@@ -25,7 +26,7 @@ ALLOWED = {
     "distillation.matching": ["losses"],
     "distillation.wiring": ["losses"],
     "compression": [],
-    "compression.tfmot": ["distillation"],
+    "compression.tfmot": ["distillation", "losses"],
     "deployment": [],
     "reports": ["deployment"],
     "datasets": [],
@@ -39,7 +40,7 @@ ALLOWED = {
     "_startup": [],
     "": [*ROOMS, "_startup"],
 }
-SHARED = ["files", "messages"]  # these import nothing, and anybody may import them
+SHARED = ["files", "messages", "paths"]  # these import nothing, and anybody may import them
 # These import nothing from their own room either, but for what is named.
 ALONE = {
     "distillation.taps": ["distillation.padding", "distillation.batch"],

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import keras
 
 from keras_kd.distillation.passages import passages_of
-from keras_kd.distillation.taps import tappable
 from keras_kd.distillation.tracing import tap_shapes
+from keras_kd.paths import layers_by_path
 
 KINDS = ("maps", "tokens", "vectors")
 _MERGES = ("Add", "Average", "Concatenate", "Maximum")
@@ -74,7 +74,7 @@ def _kind(shape: tuple[int | None, ...]) -> str | None:
 
 def _visible(model: keras.Model, shapes: dict[str, Any]) -> list[Place]:
     """What could be tapped with sense: blocks instead of their insides, neither copies nor outputs."""
-    layers = tappable(model)
+    layers = layers_by_path(model)
     inside = {path: [tap for tap in shapes if tap.startswith(f"{path}/")] for path in layers}
     groups = {path for path in layers if inside[path] and _is_group(path, layers, inside, shapes)}
     left_out = _heads(model, list(shapes), layers)

@@ -19,6 +19,7 @@ from keras.src.backend.common.masking import get_keras_mask, set_keras_mask
 
 from keras_kd.distillation.batch import parts
 from keras_kd.distillation.padding import mask_models
+from keras_kd.paths import layers_by_path
 
 
 @dataclasses.dataclass
@@ -51,50 +52,13 @@ _attached: dict[int, tuple[int, dict[str, Any]]] = {}  # id(layer) -> (recorders
 _local = threading.local()  # replicas of tf.distribute trace in threads of their own
 
 
-def _children(layer: keras.layers.Layer) -> Iterator[tuple[str, keras.layers.Layer]]:
-    if isinstance(layer, keras.Sequential) or (isinstance(layer, keras.Model) and _inputs(layer)):
-        yield from ((child.name, child) for child in layer.layers)
-        return
-    attributes = {}
-    for name, value in vars(layer).items():
-        if name.startswith("_"):
-            continue
-        if isinstance(value, keras.layers.Layer):
-            attributes[id(value)] = name
-        elif isinstance(value, (list, tuple)):
-            attributes.update(
-                {id(v): f"{name}/{i}" for i, v in enumerate(value) if isinstance(v, keras.layers.Layer)}
-            )
-    for child in layer._layers:
-        yield attributes.get(id(child), child.name), child
-
-
-def _inputs(model: keras.Model) -> Any:
-    return getattr(model, "inputs", None)
-
-
-def _walk(model: keras.layers.Layer, prefix: str = "") -> Iterator[tuple[str, keras.layers.Layer]]:
-    for name, layer in _children(model):
-        if not isinstance(layer, keras.layers.InputLayer):
-            yield prefix + name, layer
-            yield from _walk(layer, f"{prefix}{name}/")
-
-
-def tappable(model: keras.Model) -> dict[str, keras.layers.Layer]:
-    """Every layer of a model by its path, nested ones included."""
-    found: dict[str, keras.layers.Layer] = {}
-    for path, layer in _walk(model):
-        found.setdefault(path, layer)
-    return found
-
-
 def resolve(model: keras.Model, tap: str) -> tuple[keras.layers.Layer, int | None]:
     """The layer that a path names, and which of its calls (`None`: its only one).
 
     Raises:
         ValueError: No such layer; near misses are suggested.
     """
-    layers = tappable(model)
+    layers = layers_by_path(model)
     path, _, call = tap.partition(":")
     if path in layers and (not call or call.isdigit()):
         return layers[path], int(call) if call else None
@@ -109,7 +73,7 @@ def resolve(model: keras.Model, tap: str) -> tuple[keras.layers.Layer, int | Non
 
 def _holder(model: keras.Model, tap: str) -> tuple[keras.layers.Layer, str] | None:
     """The layer and the name of its weight when a path such as `"head/kernel"` names one."""
-    layers = tappable(model)
+    layers = layers_by_path(model)
     path, _, weight = tap.rpartition("/")
     if tap in layers or path not in layers or not layers[path].built:
         return None
@@ -119,7 +83,7 @@ def _holder(model: keras.Model, tap: str) -> tuple[keras.layers.Layer, str] | No
 
 def _attention(model: keras.Model, tap: str) -> keras.layers.Layer | None:
     """The attention layer around a tap such as `"attention/query"`: it takes the mask from what is inside."""
-    around = tappable(model).get(tap.rpartition("/")[0])
+    around = layers_by_path(model).get(tap.rpartition("/")[0])
     kinds = keras.layers.MultiHeadAttention, keras.layers.GroupQueryAttention
     return around if isinstance(around, kinds) else None
 
@@ -219,7 +183,7 @@ class Taps:
         self._layers = {name: resolve(model, name) for name in inside if name not in self._weights}
         self._attentions = {name: layer for name in self._layers if (layer := _attention(model, name))}
         tapped = {name: layer for name, (layer, _) in self._layers.items()} | self._attentions
-        self._masks = mask_models(model, tappable(model), tapped)
+        self._masks = mask_models(model, layers_by_path(model), tapped)
 
     def record(self) -> contextlib.AbstractContextManager[Recording]:
         """Record the tapped layers while the context is open."""

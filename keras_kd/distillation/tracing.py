@@ -8,7 +8,8 @@ import numpy as np
 import tensorflow as tf
 from keras.src.backend import compute_output_spec
 
-from keras_kd.distillation.taps import Recording, Taps, record, tappable
+from keras_kd.distillation.taps import Recording, Taps, record
+from keras_kd.paths import layers_by_path
 
 _LINEAR = ("BiasAdd", "MatMul", "BatchMatMulV2", "Conv2D", "Einsum")
 _PASSES_VALUES_ON = ("Identity", "Reshape", "Cast", "Squeeze", "ExpandDims", "StopGradient")
@@ -111,7 +112,7 @@ def probed(
     look at, and their keys in `signals`.
     """
     unsure = {tap: key for tap, key in keys.items() if not (signals[key].activation or signals[key].linear)}
-    if not unsure or any(getattr(layer, "stateful", False) for layer in tappable(taps.model).values()):
+    if not unsure or any(getattr(layer, "stateful", False) for layer in layers_by_path(taps.model).values()):
         return signals
     random = np.random.default_rng(0)
     try:
@@ -174,7 +175,7 @@ def tap_shapes(model: keras.Model) -> dict[str, tuple[int | None, ...] | None]:
         >>> tap_shapes(model)
         {'hidden': (None, 3)}
     """
-    layers = tappable(model)
+    layers = layers_by_path(model)
     spec = input_spec(model)
     if spec is None:
         return dict.fromkeys(layers)

@@ -1,0 +1,1 @@
+"""Students made smaller: each part takes any Keras model, distilled or not."""
