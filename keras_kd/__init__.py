@@ -5,6 +5,9 @@ from keras_kd import datasets as datasets
 from keras_kd import losses as losses
 from keras_kd import models as models
 from keras_kd import projections as projections
+from keras_kd.compression.pruning import Prune as Prune
+from keras_kd.compression.sparsity import Sparsity as Sparsity
+from keras_kd.compression.sparsity import sparsity as sparsity
 from keras_kd.deployment.benchmark import Benchmark as Benchmark
 from keras_kd.deployment.benchmark import benchmark as benchmark
 from keras_kd.deployment.litemodel import LiteModel as LiteModel
@@ -31,7 +34,9 @@ __all__ = [
     "FullState",
     "LiteModel",
     "Objective",
+    "Prune",
     "Report",
+    "Sparsity",
     "StudentCheckpoint",
     "Taught",
     "Verification",
@@ -43,6 +48,7 @@ __all__ = [
     "models",
     "pair_taps",
     "projections",
+    "sparsity",
     "tap_names",
     "verify",
 ]

@@ -26,6 +26,7 @@ ALLOWED = {
     "distillation.matching": ["losses"],
     "distillation.wiring": ["losses"],
     "compression": [],
+    "compression.sparsity": ["deployment"],
     "compression.tfmot": ["distillation", "losses"],
     "deployment": [],
     "reports": ["deployment"],

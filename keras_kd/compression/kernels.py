@@ -1,0 +1,234 @@
+"""Kernels: the weights of a model that can be pruned, and how they are named and chosen."""
+
+import fnmatch
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import layers
+
+from keras_kd.messages import near
+from keras_kd.paths import layers_by_path
+
+_CONVOLUTIONS = layers.Conv1D, layers.Conv2D, layers.Conv3D
+_TRANSPOSED = layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose
+_DEPTHWISE = layers.DepthwiseConv1D, layers.DepthwiseConv2D
+_SEPARABLE = layers.SeparableConv1D, layers.SeparableConv2D
+_CELLS = layers.SimpleRNNCell, layers.GRUCell, layers.LSTMCell
+
+
+class Kernel(NamedTuple):
+    """A weight that can be pruned.
+
+    Attributes:
+        layer: The path of its layer, such as `"backbone/conv1"`.
+        name: Its name there, such as `"kernel"`.
+        variable: The weight.
+        inputs: The axes that are summed over, or `None` where each input has weights of its own (depthwise).
+        run: How many inputs follow each other without a change of position.
+    """
+
+    layer: str
+    name: str
+    variable: keras.Variable
+    inputs: tuple[int, ...] | None
+    run: int
+
+    @property
+    def path(self) -> str:
+        """Such as `"backbone/conv1/kernel"`."""
+        return f"{self.layer}/{self.name}"
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs it has."""
+        shape = self.variable.shape
+        return int(np.prod([size for axis, size in enumerate(shape) if axis not in (self.inputs or ())]))
+
+    def value(self) -> np.ndarray:
+        """Its value, in float32."""
+        return np.asarray(keras.ops.convert_to_numpy(self.variable)).astype("float32")
+
+    def matrix(self, value: np.ndarray) -> np.ndarray:
+        """A value of its shape as `(inputs, outputs)`."""
+        order = self._order()
+        rows = int(np.prod([value.shape[axis] for axis in self.inputs or order[:-1]]))
+        return value.transpose(order).reshape(rows, -1)
+
+    def unmatrix(self, matrix: np.ndarray) -> np.ndarray:
+        """The way back from `matrix`."""
+        order, shape = self._order(), tuple(self.variable.shape)
+        return matrix.reshape([shape[axis] for axis in order]).transpose(np.argsort(order))
+
+    def _order(self) -> list[int]:
+        inputs = list(self.inputs or ())
+        return [*inputs, *(axis for axis in range(len(self.variable.shape)) if axis not in inputs)]
+
+
+def kernels_of(model: keras.Model) -> list[Kernel]:
+    """Every kernel of a built model, each once; embeddings are the last.
+
+    Raises:
+        ValueError: The model has no weights yet.
+    """
+    if not model.built:
+        raise ValueError(
+            f"The model {model.name!r} is not built, so it has no weights to prune. Give it an Input, or "
+            "call it once on a batch of data before `fit`."
+        )
+    found: dict[int, Kernel] = {}
+    for path, layer in layers_by_path(model).items():
+        for name, inputs in _named(layer):
+            variable = _variable(layer, name)
+            if variable is None:
+                continue
+            shape = variable.shape
+            if inputs is None:
+                run = 1
+            elif isinstance(layer, layers.EinsumDense):
+                run = int(np.prod([shape[axis] for axis in inputs]))
+            else:
+                run = shape[inputs[-1]]
+            found.setdefault(id(variable), Kernel(path, name, variable, inputs, run))
+    return sorted(found.values(), key=lambda kernel: kernel.name == "embeddings")
+
+
+def _variable(layer: keras.layers.Layer, name: str) -> keras.Variable | None:
+    """A float weight of a layer; Keras shows LoRA's sum, or what it has quantized, under the same name."""
+    if getattr(layer, "quantization_mode", None) or getattr(layer, "lora_enabled", False):
+        return None
+    variable = getattr(layer, name, None)
+    floats = isinstance(variable, keras.Variable) and "float" in str(variable.dtype)
+    return variable if floats else None
+
+
+def _named(layer: keras.layers.Layer) -> Iterator[tuple[str, tuple[int, ...] | None]]:
+    """Names of a layer's kernels, and the axes of each that are summed over."""
+    if isinstance(layer, layers.EinsumDense):
+        yield "kernel", _summed(layer.equation)
+    elif isinstance(layer, _TRANSPOSED):
+        rank = len(layer.kernel.shape) if layer.built else 3
+        yield "kernel", (*range(rank - 2), rank - 1)
+    elif isinstance(layer, _DEPTHWISE):
+        yield "kernel", None
+    elif isinstance(layer, _SEPARABLE):
+        yield "depthwise_kernel", None
+        yield "pointwise_kernel", tuple(range(layer.rank + 1))
+    elif isinstance(layer, _CONVOLUTIONS):
+        yield "kernel", tuple(range(layer.rank + 1))
+    elif isinstance(layer, layers.Dense):
+        yield "kernel", (0,)
+    elif isinstance(layer, _CELLS):
+        yield from (("kernel", (0,)), ("recurrent_kernel", (0,)))
+    elif isinstance(layer, layers.Embedding):
+        yield "embeddings", (0,)
+    elif type(layer).__name__ == "ConvLSTMCell":  # which Keras does not export
+        axes = tuple(range(layer.rank + 1))
+        yield from (("kernel", axes), ("recurrent_kernel", axes))
+    elif hasattr(layer, "get_prunable_weights"):
+        yield from _declared(layer)
+
+
+def _declared(layer: keras.layers.Layer) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """What a custom layer names, as layers for tensorflow-model-optimization do."""
+    names = {id(value): name for name, value in vars(layer).items()}
+    for variable in layer.get_prunable_weights():
+        if id(variable) not in names:
+            raise ValueError(
+                f"{layer.name!r}.get_prunable_weights() must return weights that are attributes of the layer."
+            )
+        yield names[id(variable)], tuple(range(max(len(variable.shape) - 1, 1)))
+
+
+def _summed(equation: str) -> tuple[int, ...]:
+    """The axes of an EinsumDense's kernel that its output lacks.
+
+    Examples:
+        >>> _summed("abc,cde->abde")
+        (0,)
+        >>> _summed("...cd,cde->...e")
+        (0, 1)
+    """
+    operands, output = equation.replace(" ", "").split("->")
+    kernel = operands.split(",")[1]
+    return tuple(axis for axis, letter in enumerate(kernel) if letter not in output)
+
+
+def chosen(
+    model: keras.Model,
+    layers: Sequence[str] | Mapping[str, float] | None,
+    skip: Sequence[str],
+    structured: bool = False,
+) -> list[tuple[Kernel, float | None]]:
+    """The kernels that a user's choice of layers names, with the sparsity given for each, if one is.
+
+    Args:
+        model: A built model.
+        layers: Names, paths or globs; with a sparsity each if it is a mapping, where the last match counts.
+            `None`: all but embeddings.
+        skip: Names, paths or globs of layers to leave alone.
+        structured: Whether only kernels with inputs to sum over can be taken.
+
+    Raises:
+        ValueError: A name that is no layer with a kernel, nothing left to prune, frozen layers by name.
+    """
+    kernels = kernels_of(model)
+    for name in [*(layers or ()), *skip]:
+        _check_known(model, name, kernels)
+    trainable = {id(variable) for variable in model.trainable_variables}
+    found = []
+    for kernel in kernels:
+        matching = [name for name in (layers or ()) if _matches(name, kernel.layer)]
+        if not _asked_for(kernel, matching, layers is None, structured):
+            continue
+        if any(_matches(name, kernel.layer) for name in skip) or id(kernel.variable) not in trainable:
+            continue
+        given = layers[matching[-1]] if matching and isinstance(layers, Mapping) else None
+        found.append((kernel, given))
+    if not found:
+        frozen = bool(kernels) and not any(id(kernel.variable) in trainable for kernel in kernels)
+        why = "all of them are frozen" if frozen else f"it has {len(kernels)}, and `layers`/`skip` leave none"
+        raise ValueError(
+            f"There is nothing to prune in {model.name!r}: of kernels that can be pruned, "
+            f"{why if kernels else 'it has none'}."
+        )
+    return found
+
+
+def _asked_for(kernel: Kernel, matching: Sequence[str], all_of_them: bool, structured: bool) -> bool:
+    by_name = any(not _is_glob(name) for name in matching)
+    if kernel.name == "embeddings":
+        return by_name
+    if structured and kernel.inputs is None:
+        if by_name and any(name in (kernel.layer, kernel.layer.split("/")[-1]) for name in matching):
+            raise ValueError(
+                f"{kernel.path!r} is depthwise: each of its inputs has weights of its own, so there are no "
+                "groups or blocks of them. Prune it with pattern='unstructured', or leave it out."
+            )
+        return False
+    return all_of_them or bool(matching)
+
+
+def _matches(name: str, layer: str) -> bool:
+    """Whether a name, path or glob means a layer, or something that the layer is in."""
+    parts = layer.split("/")
+    aliases = [*parts, *("/".join(parts[:end]) for end in range(1, len(parts) + 1))]
+    return any(fnmatch.fnmatchcase(alias, name) for alias in aliases)
+
+
+def _is_glob(name: str) -> bool:
+    return any(character in name for character in "*?[")
+
+
+def _check_known(model: keras.Model, name: Any, kernels: Sequence[Kernel]) -> None:
+    if not isinstance(name, str):
+        raise TypeError(f"Layers are given by name, path or glob. Received: {name!r}.")
+    if any(_matches(name, kernel.layer) for kernel in kernels):
+        return
+    paths = layers_by_path(model)
+    if any(_matches(name, path) for path in paths):
+        raise ValueError(f"{name!r} has no kernel that can be pruned. Leave it out.")
+    owners = list(dict.fromkeys(kernel.layer for kernel in kernels))
+    hint = near(name, owners, 3) or f" Layers with kernels: {', '.join(map(repr, owners[:8]))}."
+    raise ValueError(f"{model.name!r} has no layer {name!r}.{hint}")
