@@ -14,6 +14,7 @@ ROOMS = ["losses", "projections", "distillation", "compression", "deployment", "
 ROOMS += ["datasets", "models"]
 ALLOWED = {
     "files": [],
+    "legacy": [],
     "messages": [],
     "paths": [],
     "losses": [],
@@ -21,8 +22,8 @@ ALLOWED = {
     "projections.memory": ["losses"],
     "distillation": [],
     "distillation.objectives": ["losses", "projections"],
+    "distillation.blend": ["losses"],
     "distillation.checks": ["losses"],
-    "distillation.distiller": ["losses"],
     "distillation.matching": ["losses"],
     "distillation.wiring": ["losses"],
     "compression": [],
@@ -41,7 +42,7 @@ ALLOWED = {
     "_startup": [],
     "": [*ROOMS, "_startup"],
 }
-SHARED = ["files", "messages", "paths"]  # these import nothing, and anybody may import them
+SHARED = ["files", "legacy", "messages", "paths"]  # these import nothing, and anybody may import them
 # These import nothing from their own room either, but for what is named.
 ALONE = {
     "distillation.taps": ["distillation.padding", "distillation.batch"],
@@ -50,6 +51,8 @@ ALONE = {
 }
 # Only the command line, which `import keras_kd` does not load, may import these at the top of a file.
 COMMAND_LINE = ["cli", "demo", "job", "findings", "runs", "__main__"]
+# A class of tf_keras is made where tf_keras is imported; the package imports this file when it is used.
+WHEN_USED = ["compression.tfmot.distiller"]
 HEAVY = ["tf_keras", "tensorflow_model_optimization", "tensorflow_datasets"]
 HEAVY += ["matplotlib", "sklearn", "typer", "rich", "pandas"]
 
@@ -121,7 +124,9 @@ def test_the_table_is_enforced(name, source, found):
     assert forbidden(name, source) == found
 
 
-@pytest.mark.parametrize("name", sorted(MODULES.keys() - COMMAND_LINE), ids=lambda name: name or "keras_kd")
+@pytest.mark.parametrize(
+    "name", sorted(MODULES.keys() - {*COMMAND_LINE, *WHEN_USED}), ids=lambda name: name or "keras_kd"
+)
 def test_imports_what_is_heavy_inside_functions_only(name):
     tree = ast.parse(MODULES[name].read_text())
     tree.body = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
@@ -137,7 +142,7 @@ import sys, keras, tensorflow
 before = set(sys.modules)
 import keras_kd
 new = set(sys.modules) - before
-print([name for name in {HEAVY} + {[f"keras_kd.{name}" for name in COMMAND_LINE]} if name in new])
+print([name for name in {HEAVY} + {[f"keras_kd.{name}" for name in COMMAND_LINE + WHEN_USED]} if name in new])
 """
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True

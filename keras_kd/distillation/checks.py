@@ -12,6 +12,7 @@ import tensorflow as tf
 from keras_kd.distillation import batch
 from keras_kd.distillation.objectives import Objective
 from keras_kd.distillation.tracing import input_spec
+from keras_kd.legacy import is_model, is_tf_keras, is_wrapper
 from keras_kd.losses.loss import snake_case
 
 
@@ -19,8 +20,44 @@ def check_model(model: Any, role: str) -> None:
     """Raise a `TypeError` unless `model` is a Keras 3 model; `role` names it."""
     if not isinstance(model, keras.Model):
         kind = f"{type(model).__module__}.{type(model).__name__}"
-        advice = " It looks like a tf_keras model; rebuild it in Keras 3." if "tf_keras" in kind else ""
+        advice = (
+            " kd.tfmot.Distiller trains tf_keras students, and kd.tfmot.from_tf_keras(model) rebuilds one in "
+            "Keras 3."
+            if is_tf_keras(model)
+            else ""
+        )
         raise TypeError(f"The {role} must be a keras.Model. Received: {kind}.{advice}")
+
+
+def check_teacher(student: Any, teacher: Any) -> None:
+    """Raise an error unless a model can teach; one of tf_keras can too."""
+    if not is_model(teacher):
+        check_model(teacher, "teacher")
+    if teacher is student:
+        raise ValueError(
+            "The teacher is the student, so it would be trained. Distil from a copy: "
+            "copy = keras.models.clone_model(model); copy.set_weights(model.get_weights())."
+        )
+    if not teacher.built:
+        raise ValueError(
+            f"The teacher {teacher.name!r} has no weights yet, so it has nothing to teach. "
+            "Train it, load its weights, or call it once on data."
+        )
+    check_sharing(student, teacher)
+
+
+def check_callbacks(callbacks: Any, kind: type) -> None:
+    """Raise a `TypeError` for callbacks of the other Keras: they would do nothing, or fail in the middle."""
+    for callback in keras.tree.flatten(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]:
+        module = type(callback).__module__
+        names = [parent.__module__.split(".")[0] for parent in type(callback).__mro__]
+        if isinstance(callback, kind) or not {"keras", "tf_keras"} & set(names):
+            continue
+        ours, theirs = ("tf_keras", "Keras 3") if "tf_keras" in kind.__module__ else ("Keras 3", "tf_keras")
+        raise TypeError(
+            f"This Distiller trains a model of {ours}, and the callback {module}.{type(callback).__name__} "
+            f"is one of {theirs}. Give one of {ours}."
+        )
 
 
 def check_arrays(data: dict[str, Any]) -> None:
@@ -93,7 +130,8 @@ def check_labels(y: Any, student: keras.Model, loss: Any) -> None:
 def check_sharing(student: keras.Model, teacher: keras.Model) -> None:
     """Warn when the student trains weights of its teacher."""
     taught = {id(weight) for weight in teacher.weights}
-    shared = [weight.path for weight in student.trainable_weights if id(weight) in taught]
+    names = {id(w): w.name if is_tf_keras(student) else w.path for w in student.trainable_weights}
+    shared = [name for key, name in names.items() if key in taught]
     if shared:
         warnings.warn(
             f"The student trains {len(shared)} weights that are the teacher's too ({shared[0]!r}, ...), so "
@@ -106,7 +144,7 @@ def check_own_training(student: keras.Model) -> None:
     """Warn when a student has a training of its own, which a Distiller does not run."""
     for method in ("train_step", "compute_loss"):
         own = getattr(type(student), method)
-        if not own.__module__.startswith(("keras.src", "keras_kd")):
+        if not own.__module__.startswith((*_KERAS, "keras_kd")):
             warnings.warn(
                 f"The student's own {method!r} is not used: a Distiller trains it with the compiled loss and "
                 "the objectives. What it adds can be an `add_loss`, or an objective.",
@@ -154,6 +192,7 @@ def _pairs(loss: Any, y: Any, outputs: Any) -> list[tuple[Any, Any, Any]]:
     return [(loss, y, outputs)] if single else []
 
 
+_KERAS = "keras.src", "tf_keras.src"
 _ELEMENTWISE = (
     "mean_squared_error",
     "mean_absolute_error",
@@ -187,10 +226,10 @@ def _name(loss: Any) -> str:
         except ValueError:
             return ""  # a name for several losses, such as "crossentropy"
     if isinstance(loss, type):
-        return snake_case(loss.__name__) if loss.__module__.startswith("keras.src") else ""
-    if isinstance(loss, keras.losses.Loss):
+        return snake_case(loss.__name__) if loss.__module__.startswith(_KERAS) else ""
+    if isinstance(loss, keras.losses.Loss) or type(loss).__module__.startswith(_KERAS):
         return _name(type(loss))
-    return loss.__name__ if getattr(loss, "__module__", "").startswith("keras.src") else ""
+    return loss.__name__ if getattr(loss, "__module__", "").startswith(_KERAS) else ""
 
 
 def _squeezed(shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
@@ -206,19 +245,28 @@ def recurrent_states(model: keras.Model) -> list[Any]:
 
 
 @contextlib.contextmanager
-def unmoved(teacher: keras.Model | None) -> Iterator[None]:
+def unmoved(teacher: Any) -> Iterator[None]:
     """Put back, at the end, what running a teacher moves: states of recurrent layers and random seeds."""
-    layers = [] if teacher is None else [teacher, *teacher._flatten_layers(include_self=False)]
-    # Those made untrainable: others do not move, and may be many.
-    moved = [variable for layer in layers for variable in layer._non_trainable_variables]
-    moved += [seed.state for layer in layers for seed in layer._seed_generators]
-    moved += recurrent_states(teacher) if teacher is not None else []
-    before = [tf.identity(variable.value) for variable in moved]
+    moved = [] if teacher is None else [*_moved(teacher), *recurrent_states(teacher)]
+    before = [tf.identity(variable) for variable in moved]
     try:
         yield
     finally:
         for variable, value in zip(moved, before, strict=True):
             variable.assign(value)
+
+
+def _moved(teacher: Any) -> list[tf.Variable]:
+    layers = [teacher, *teacher._flatten_layers(include_self=False)]
+    # Those made untrainable: others do not move, and may be many.
+    if not is_tf_keras(teacher):
+        moved = [variable for layer in layers for variable in layer._non_trainable_variables]
+        moved += [seed.state for layer in layers for seed in layer._seed_generators]
+        return [variable.value for variable in moved]
+    moved = [weight for layer in layers for weight in layer._non_trainable_weights]
+    # tfmot's wrappers apply their masks and clusters whenever they run.
+    moved += [weight for layer in layers if is_wrapper(layer) for weight in layer.weights]
+    return list({id(weight): weight for weight in moved}.values())
 
 
 def sample_weights(objective: Objective, sample_weight: Any) -> tuple[Any, Any]:

@@ -3,40 +3,22 @@
 import inspect
 import warnings
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 from keras.src.losses.loss import unscale_loss_for_distribution
 
-from keras_kd import losses
 from keras_kd.distillation import batch
-from keras_kd.distillation.checks import (
-    check_arrays,
-    check_inputs,
-    check_labels,
-    check_loss,
-    check_model,
-    check_own_training,
-    check_sharing,
-    sample_weights,
-    unmoved,
-)
-from keras_kd.distillation.first_batch import check_numbers
+from keras_kd.distillation.blend import ALPHA, TEMPERATURE, objectives_of
+from keras_kd.distillation.checks import check_callbacks, check_model, check_own_training, unmoved
+from keras_kd.distillation.distillation import Distillation, require_labels
 from keras_kd.distillation.full_state import put_first
-from keras_kd.distillation.objectives import Objective, as_objectives
 from keras_kd.distillation.replicas import ReplicatedModel, check_options, check_scope
-from keras_kd.distillation.tracing import input_spec
-from keras_kd.distillation.wiring import Wiring
-
-
-class _Default(float):
-    """A default that can be told from the same number given by the user."""
 
 
 @keras.saving.register_keras_serializable("keras_kd")
-class Distiller(ReplicatedModel):
+class Distiller(Distillation, ReplicatedModel):
     """Train a student on what a teacher says, with `compile` and `fit` as for any Keras model.
 
     Without `objectives` the loss is Hinton's blend, `alpha * hard + (1 - alpha) *
@@ -83,19 +65,14 @@ class Distiller(ReplicatedModel):
         ['loss', 'soft_targets', 'student_loss']
     """
 
-    if TYPE_CHECKING:
-        train_function: Any
-        teacher: keras.Model | None
-        teacher_preprocess: Callable[[Any], Any] | None
-
     def __init__(
         self,
         student: keras.Model,
         teacher: keras.Model | None = None,
         objectives: Sequence[Any] | None = None,
         *,
-        temperature: float | Callable[[Any], Any] = _Default(4.0),  # noqa: B008 (it is a float)
-        alpha: float = _Default(0.1),
+        temperature: float | Callable[[Any], Any] = TEMPERATURE,
+        alpha: float = ALPHA,
         teacher_preprocess: Callable[[Any], Any] | None = None,
         name: str = "distiller",
     ) -> None:
@@ -109,48 +86,16 @@ class Distiller(ReplicatedModel):
         super().__init__(name=name, dtype=student.dtype_policy)
         check_own_training(student)
         check_scope(student, self._distribute_strategy, "student")
-        self.__dict__["_wiring"] = Wiring(student, self, None, teacher_preprocess, [])
+        self._hold(student, teacher_preprocess)
         self.student = student
+        self.objectives = objectives_of(objectives, temperature, alpha)
         self.temperature = temperature if callable(temperature) else float(temperature)
         self.alpha = float(alpha)
         self._blend = objectives is None
-        if objectives is None:
-            if not 0 <= alpha <= 1:
-                raise ValueError(f"`alpha` is the hard loss's share, from 0 to 1. Received: alpha={alpha!r}.")
-            objectives = [Objective(losses.SoftTargets(temperature), weight=1 - self.alpha)]
-        elif not (isinstance(temperature, _Default) and isinstance(alpha, _Default)):
-            raise ValueError(
-                "`temperature` and `alpha` belong to the blend without objectives. With `objectives`, write "
-                "kd.Objective(kd.losses.SoftTargets(temperature), weight=...) and compile(loss_weights=...)."
-            )
-        self.objectives = as_objectives(objectives)
         self._hard_tracker = keras.metrics.Mean(name="student_loss")
         self._objective_trackers = [keras.metrics.Mean(name=objective.name) for objective in self.objectives]
         self.built = student.built
         self.teacher = teacher
-
-    # The teacher lives in an object that Keras cannot look into: a property would be found by
-    # `dir()` and saved, an attribute would be tracked and trained.
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name == "teacher":
-            self._set_teacher(value)
-        elif name == "teacher_preprocess":
-            self._wiring.preprocess = value
-            self._set_teacher(self.teacher)
-        elif (
-            name in ("student", "temperature", "alpha", "objectives")
-            and "_objective_trackers" in self.__dict__
-        ):
-            raise AttributeError(
-                f"`{name}` is fixed when a Distiller is made. Make a new one, or give a schedule of the step."
-            )
-        else:
-            super().__setattr__(name, value)
-
-    def __getattr__(self, name: str) -> Any:
-        if name in ("teacher", "teacher_preprocess") and "_wiring" in self.__dict__:
-            return getattr(self._wiring, name.removeprefix("teacher_"))
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property
     def output_names(self) -> Any:
@@ -162,37 +107,6 @@ class Distiller(ReplicatedModel):
         """What is logged and reset, the student's own metrics included."""
         found = super().metrics
         return [*found, *(metric for metric in self.student._metrics if metric not in found)]
-
-    def _set_teacher(self, teacher: keras.Model | None) -> None:
-        if teacher is not None:
-            check_model(teacher, "teacher")
-            if teacher is self.student:
-                raise ValueError(
-                    "The teacher is the student, so it would be trained. Distil from a copy: "
-                    "copy = keras.models.clone_model(model); copy.set_weights(model.get_weights())."
-                )
-            if not teacher.built:
-                raise ValueError(
-                    f"The teacher {teacher.name!r} has no weights yet, so it has nothing to teach. "
-                    "Train it, load its weights, or call it once on data."
-                )
-            check_sharing(self.student, teacher)
-        preprocess = self._wiring.preprocess
-        self.__dict__["_wiring"] = Wiring(self.student, self, teacher, preprocess, self.objectives)
-        self.train_function, self._looked = None, False  # it was traced with the old teacher
-        spec = input_spec(self.student)
-        if spec is None and teacher is not None and self.student.built and preprocess is None:
-            spec = input_spec(teacher)  # a subclassed student does not tell; they see the same inputs
-        if teacher is not None and spec is not None:
-            self._wiring.prepare(spec)
-
-    def build(self, input_shape: Any) -> None:
-        """Nothing to do: the student builds itself when it is first called."""
-        self.built = True
-
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """The student's outputs."""
-        return self.student(inputs, training=training)
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """One step: teacher forward, student forward, backward, update."""
@@ -223,32 +137,14 @@ class Distiller(ReplicatedModel):
         return logs
 
     @property
-    def prepared(self) -> bool:
-        """Whether the projections are there; some data tells the shapes for them only when it runs."""
-        return all(objective.built or not objective.project for objective in self.objectives)
-
-    def _prepare(self, data: Any) -> None:
-        """Get ready for data like this, tensors or their specs."""
-        x, y, _, said = batch.unpack(data)
-        check_inputs(self.student, x)
-        self._wiring.prepare(*(keras.tree.map_structure(batch.spec, part) for part in (x, y, said)))
-        self.built = self.student.built
+    def _trains_on_labels(self) -> bool:
+        return self.compiled and self._compile_loss is not None
 
     def look_at(self, data: Any) -> None:
-        """Refuse a first batch that would spoil the student, before it is trained on."""
-        x, y, _, said = batch.unpack(data)
-        self._prepare(data)
+        y = batch.unpack(data)[1]
         if y is None and self._compile_metrics is not None and not self._compile_metrics.built:
             raise ValueError("compile(metrics=...) needs labels, and the data has none.")
-        check_numbers(x, "The data", "Clean the data first.")
-        whose = "The data's teacher signals" if self.teacher is None else f"The teacher {self.teacher.name!r}"
-        self._wiring.look_at(said)
-        for tap, value in self._wiring.teach(x, said).raw.items():
-            check_numbers(value, f"{whose}: {tap!r}", "Check the teacher's weights and its preprocessing.")
-        if self._compile_loss is not None:
-            labels = np.asarray(y) if isinstance(y, tf.Tensor) else y
-            check_labels(labels, self.student, self.loss)
-            check_loss(self.loss, y, self.student)
+        super().look_at(data)
         if not self.run_eagerly:
             self._make_variables(data)
 
@@ -260,30 +156,14 @@ class Distiller(ReplicatedModel):
         elif not self.optimizer.built and self._distribute_strategy is None:
             self.optimizer.build(self.trainable_variables)
 
-    def _distillation_loss(self, seen: Any, told: Any, data: tuple[Any, Any], sample_weight: Any) -> Any:
-        total, step = 0.0, self.optimizer.iterations
-        samples = batch.samples(data[0])
-        for objective, tracker in zip(self.objectives, self._objective_trackers, strict=True):
-            weights, counted = sample_weights(objective, sample_weight)
-            value = self._wiring.compute(
-                objective, seen, told, data, counted, sample_weight=weights, step=step, training=True
-            )
-            tracker.update_state(unscale_loss_for_distribution(value), sample_weight=samples)
-            total += objective.weight_at(step) * value
-        return total
-
     def _hard_loss(self, y: Any, y_pred: Any, sample_weight: Any) -> Any:
         if self._compile_loss is None:
             return 0.0
-        if y is None:
-            raise ValueError(
-                "compile(loss=...) needs labels, and the data has none. Leave `loss` out of `compile` to "
-                "train on the objectives alone."
-            )
+        require_labels(y)
         hard = self._compile_loss(y, y_pred, sample_weight)
         samples = batch.samples(y_pred)
         self._hard_tracker.update_state(unscale_loss_for_distribution(hard), sample_weight=samples)
-        return self.alpha * hard if self._blend else hard
+        return self._share(hard)
 
     def compute_loss(
         self,
@@ -326,22 +206,9 @@ class Distiller(ReplicatedModel):
             ValueError: No data, NaN in arrays, or labels that are no class, before the first step.
         """
         given = inspect.signature(keras.Model.fit).bind(self, x, y, *args, **kwargs).arguments
-        arrays = {"x": x, "y": y, "sample_weight": given.get("sample_weight")}
-        if isinstance(x, batch.Taught):
-            inputs, _, _, said = batch.unpack((x,))
-            arrays |= {"x": inputs, "Taught.signals": said}
-        held_out = given.get("validation_data")
-        if isinstance(held_out, tuple):
-            arrays |= {f"validation_data[{i}]": part for i, part in enumerate(held_out)}
-        check_arrays(arrays)
-        if self.compiled and self._compile_loss is not None:
-            check_labels(y, self.student, self.loss)
+        check_callbacks(given.get("callbacks"), keras.callbacks.Callback)
         check_options(self)
-        specs = batch.specs_of(x, y)
-        if specs is not None and self._distribute_strategy is None:
-            self._prepare(specs)  # errors come now, and restored files find the projections
-        if self.teacher is None:
-            self._looked = False  # each data set may say something of another kind
+        self._look_at_arguments(given)
         given["callbacks"] = put_first(given.get("callbacks"), x)
         with unmoved(self.teacher):
             history = super().fit(**{name: value for name, value in given.items() if name != "self"})

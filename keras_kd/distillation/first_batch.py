@@ -1,7 +1,6 @@
 """The first batch is looked at, and then trained on like the others."""
 
 import functools
-import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +11,13 @@ import tensorflow as tf
 _KNOWN_SPECS = tf.TensorSpec, tf.RaggedTensorSpec, tf.SparseTensorSpec, tf.OptionalSpec
 
 
-class CautiousModel(keras.Model):
-    """A model that sees the first batch after `compile` before it trains on it."""
+class Cautious:
+    """Of a model, of either Keras, that sees the first batch after `compile` before it trains on it."""
 
     if TYPE_CHECKING:
         train_function: Any
+        steps_per_execution: Any
+        _assert_compile_called: Callable[[str], None]
     _looked, _fits = False, False  # whether it has been seen, and whether `fit` is running
 
     def look_at(self, data: Any) -> None:
@@ -35,21 +36,21 @@ class CautiousModel(keras.Model):
         self._forget()
         self._fits = True
         try:
-            return super().fit(*args, **kwargs)
+            return super().fit(*args, **kwargs)  # type: ignore[misc]
         finally:
             self._fits = False
 
     def make_train_function(self, force: bool = False) -> Any:
         if not self._fits:
             self._forget()
-        super().make_train_function(force)
-        trained = inspect.unwrap(self.train_function)
+        super().make_train_function(force)  # type: ignore[misc]
+        trained = getattr(self.train_function, "trains", self.train_function)
 
         def look(data: Any) -> None:
             self._look(data)
             self.train_function = trained
 
-        steps = self.steps_per_execution
+        steps = int(self.steps_per_execution)
         self.train_function = trained if self._looked else looking_first(trained, look, steps)
         return self.train_function
 
@@ -58,7 +59,7 @@ class CautiousModel(keras.Model):
         self.make_train_function()
         given = keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
         self._look(keras.tree.map_structure(lambda a: None if a is None else tf.convert_to_tensor(a), given))
-        return super().train_on_batch(x, y, sample_weight, **options)
+        return super().train_on_batch(x, y, sample_weight, **options)  # type: ignore[misc]
 
 
 def looking_first(
@@ -90,6 +91,7 @@ def looking_first(
         finally:
             taken.clear()  # TensorFlow keeps the generator, and what it holds, for as long as it runs
 
+    first.trains = function  # type: ignore[attr-defined]
     return first
 
 

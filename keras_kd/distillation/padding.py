@@ -23,6 +23,8 @@ def mask_models(
     Returns:
         Pairs: the model, or one nested in it, and the model of its masks.
     """
+    if not isinstance(model, keras.Model):  # tf_keras leaves the masks where they are
+        return []
     owners: dict[str, dict[str, Any]] = {}
     for tap, layer in tapped.items():
         parts = tap.split("/")

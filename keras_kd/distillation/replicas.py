@@ -7,10 +7,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_kd.distillation.first_batch import CautiousModel
+from keras_kd.distillation.first_batch import Cautious
 
 
-class ReplicatedModel(CautiousModel):
+class ReplicatedModel(Cautious, keras.Model):
     """A model whose `fit` works under `tf.distribute` strategies, those of several workers included.
 
     Keras 3.15 cannot `fit` any model under `MultiWorkerMirroredStrategy`: it reduces whole batches of data to

@@ -19,6 +19,7 @@ from keras.src.backend.common.masking import get_keras_mask, set_keras_mask
 
 from keras_kd.distillation.batch import parts
 from keras_kd.distillation.padding import mask_models
+from keras_kd.legacy import is_weight, unwrapped
 from keras_kd.paths import layers_by_path
 
 
@@ -67,7 +68,7 @@ def resolve(model: keras.Model, tap: str) -> tuple[keras.layers.Layer, int | Non
     names = list(dict.fromkeys(ends[:3] + near)) or list(layers)[:6]
     raise ValueError(
         f"No tap {tap!r} in model {model.name!r}. Did you mean {', '.join(map(repr, names))}? "
-        f"kd.tap_names(model) lists all {len(layers)}."
+        f"kd.tap_names(model) lists all {len({id(layer) for layer in layers.values()})}."
     )
 
 
@@ -77,8 +78,8 @@ def _holder(model: keras.Model, tap: str) -> tuple[keras.layers.Layer, str] | No
     path, _, weight = tap.rpartition("/")
     if tap in layers or path not in layers or not layers[path].built:
         return None
-    named = isinstance(getattr(layers[path], weight, None), keras.Variable)
-    return (layers[path], weight) if named else None
+    layer = unwrapped(layers[path])
+    return (layer, weight) if is_weight(getattr(layer, weight, None)) else None
 
 
 def _attention(model: keras.Model, tap: str) -> keras.layers.Layer | None:
@@ -105,8 +106,8 @@ def _mask_recorder(layer: keras.layers.Layer, attach: Callable[..., Any]) -> Cal
     """Keras attaches the mask after `call` has returned."""
 
     @functools.wraps(attach)
-    def attached(inputs: Any, outputs: Any, previous_mask: Any) -> None:
-        attach(inputs, outputs, previous_mask)
+    def attached(inputs: Any, outputs: Any, *masks: Any) -> None:
+        attach(inputs, outputs, *masks)
         for recording in getattr(_local, "stack", ()):
             for call in recording.calls[-1:]:
                 if call.layer == id(layer) and call.outputs is outputs:

@@ -11,6 +11,7 @@ from keras_kd.distillation.matching import fit_together
 from keras_kd.distillation.objectives import Objective, logits_of
 from keras_kd.distillation.taps import Taps
 from keras_kd.distillation.tracing import Signal, activation_in, probed, trace, trace_signals
+from keras_kd.legacy import as_tf_keras_runs
 from keras_kd.losses.loss import join_masks
 from keras_kd.losses.samples import fits
 from keras_kd.messages import one_line
@@ -152,7 +153,7 @@ class Wiring:
                 )
 
     def _run_student(self, inputs: Any, taps: Taps, training: bool = False) -> tuple[Any, Any]:
-        with taps.record() as recording:
+        with taps.record() as recording, as_tf_keras_runs(self.student):
             recording.inputs = inputs
             return self._call(inputs, training=training), recording
 
@@ -160,7 +161,7 @@ class Wiring:
         if self.preprocess is not None:
             inputs = self.preprocess(inputs)
         try:
-            with taps.record() as recording:
+            with taps.record() as recording, as_tf_keras_runs(self.teacher):
                 recording.inputs = inputs
                 return self.teacher(inputs, training=False), recording  # type: ignore[misc]
         except ValueError as error:

@@ -1,0 +1,63 @@
+"""tf_keras, the Keras before Keras 3: its objects are told apart here, and it is loaded by nobody.
+
+Models of tensorflow-model-optimization are tf_keras models. Who has one has loaded tf_keras.
+"""
+
+import contextlib
+import sys
+from typing import Any
+
+import keras
+import tensorflow as tf
+from tensorflow.python.autograph.core.ag_ctx import ControlStatusCtx, Status
+
+
+def is_tf_keras(value: Any) -> bool:
+    """Whether a value is a layer or a model of tf_keras.
+
+    Examples:
+        >>> import keras
+        >>> is_tf_keras(keras.layers.Dense(3))
+        False
+    """
+    tf_keras = sys.modules.get("tf_keras")
+    return tf_keras is not None and isinstance(value, tf_keras.layers.Layer)
+
+
+def is_layer(value: Any) -> bool:
+    """Whether a value is a layer, of Keras 3 or of tf_keras; models are layers."""
+    return isinstance(value, keras.layers.Layer) or is_tf_keras(value)
+
+
+def is_model(value: Any) -> bool:
+    """Whether a value is a model, of Keras 3 or of tf_keras."""
+    return isinstance(value, keras.Model) or (
+        is_tf_keras(value) and isinstance(value, sys.modules["tf_keras"].Model)
+    )
+
+
+def is_weight(value: Any) -> bool:
+    """Whether an attribute of a layer is a weight. tfmot puts tensors where variables were."""
+    return isinstance(value, (keras.Variable, tf.Variable, tf.Tensor))
+
+
+def is_wrapper(layer: Any) -> bool:
+    """Whether a layer is what tensorflow-model-optimization puts around a layer."""
+    return type(layer).__module__.startswith("tensorflow_model_optimization.") and hasattr(layer, "layer")
+
+
+def unwrapped(layer: Any) -> Any:
+    """The layer inside of tensorflow-model-optimization's wrappers, or the layer itself."""
+    while is_wrapper(layer):
+        layer = layer.layer
+    return layer
+
+
+def as_tf_keras_runs(model: Any) -> contextlib.AbstractContextManager[Any]:
+    """While open, Python's control flow in layers of tf_keras is converted, as in tf_keras's own `fit`.
+
+    Keras 3 turns that conversion off for all that runs in a train step.
+    """
+    if not is_tf_keras(model):
+        return contextlib.nullcontext()
+    return ControlStatusCtx(status=Status.UNSPECIFIED)
