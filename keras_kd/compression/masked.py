@@ -1,5 +1,6 @@
 """Masked: a constraint that keeps pruned weights at zero."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -17,11 +18,9 @@ class Masked(keras.constraints.Constraint):
 
     def __init__(self, variable: keras.Variable, model: keras.Model) -> None:
         other: Any = variable.constraint
-        if isinstance(other, Masked):  # of a training that is going on, or that was interrupted
-            if other.training is not None and other.training is getattr(model, "history", None):
-                raise ValueError(f"Two kd.Prune prune {variable.path!r}. Give each `layers` of its own.")
-            other = other.own
-        self.own: Any = other
+        self.own: Any = (
+            other.own if isinstance(other, Masked) else other
+        )  # of a training that was interrupted
         self.variable, self.model = variable, model
         self.training: Any = getattr(model, "history", None)  # Keras makes one for each `fit`
         self.held: np.ndarray | None = None
@@ -36,10 +35,6 @@ class Masked(keras.constraints.Constraint):
     def _masked(self, w: Any) -> Any:
         return ops.where(self.mask, w, ops.zeros((), w.dtype))  # a product would make -0.0, and NaN of NaN
 
-    def attach(self) -> None:
-        """Let the optimizer apply this."""
-        self.variable.constraint = self
-
     def detach(self) -> None:
         """Put back the constraint that the weight had."""
         self.variable.constraint = self.own
@@ -52,6 +47,26 @@ class Masked(keras.constraints.Constraint):
         average = average_of(self.model.optimizer, self.variable)
         if average is not None:
             average.assign(self._masked(average))
+
+
+def attached(variables: Sequence[keras.Variable], model: keras.Model) -> list[Masked]:
+    """Let the optimizer keep the zeros of weights.
+
+    Raises:
+        ValueError: Another callback does so in the same training.
+    """
+    history = getattr(model, "history", None)
+    all_of_them = [v.constraint for v in model.trainable_variables if isinstance(v.constraint, Masked)]
+    now = [other for other in all_of_them if other.training is history is not None]
+    twice = [variable.path for variable in variables if variable.constraint in now]
+    if twice:
+        for other in now:
+            other.detach()
+        raise ValueError(f"Two kd.Prune prune {', '.join(map(repr, twice))}. Give each `layers` of its own.")
+    constraints = [Masked(variable, model) for variable in variables]
+    for constraint in constraints:
+        constraint.variable.constraint = constraint
+    return constraints
 
 
 def average_of(optimizer: Any, variable: keras.Variable) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_kd.compression import schedules
 from keras_kd.compression.kernels import Kernel, chosen
-from keras_kd.compression.masked import Masked, iterations
+from keras_kd.compression.masked import Masked, attached, iterations
 from keras_kd.compression.patterns import Groups, Pattern, keep_largest, parse
 from keras_kd.compression.schedules import Schedule, check_share
 from keras_kd.messages import near
@@ -166,11 +166,8 @@ class Prune(keras.callbacks.Callback):
         self._forget()
         self._kernels = chosen(student, self._names(), self.skip, self.pattern.structured)
         self._check_fit()
-        with self.model.distribute_strategy.scope():
-            self._constraints = [Masked(kernel.variable, self.model) for kernel, _ in self._kernels]
-        for constraint in self._constraints:
-            constraint.attach()
-        self._trace_anew()
+        self.model.train_function = None  # one that was traced before has the constraints of then in it
+        self.model.make_train_function()
 
     def _names(self) -> Any:
         """The layers to choose from; with a sparsity for the others, a mapping takes all of them."""
@@ -187,15 +184,13 @@ class Prune(keras.callbacks.Callback):
                 f"The pattern does not divide these kernels: {'; '.join(told)}. Leave them out: skip={names}."
             )
 
-    def _trace_anew(self) -> None:
-        """A train function that was traced before has the constraints of then in it."""
-        self.model.train_function = None
-        self.model.make_train_function()
-
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._batches = 0
         if self._masks is None:
             self._start(epoch)
+        if not self._constraints:
+            with self.model.distribute_strategy.scope():
+                self._constraints = attached([kernel.variable for kernel, _ in self._kernels], self.model)
 
     def _start(self, epoch: int) -> None:
         restored = iterations(self.model) - self._before  # by `BackupAndRestore`
@@ -283,7 +278,7 @@ class Prune(keras.callbacks.Callback):
             logs["sparsity"] = 1 - sum(int(m.sum()) for m in self._masks) / sum(m.size for m in self._masks)
 
     def on_train_end(self, logs: Any = None) -> None:
-        if self._masks is not None:
+        if self._masks is not None and self._constraints:
             self._hold(self._masks)  # Keras may have put averages of the weights into their place
         for constraint in self._constraints:
             constraint.detach()
