@@ -70,7 +70,7 @@ class Groups:
     @property
     def sparsity(self) -> float:
         """The share of zeros."""
-        return 1 - self.kept / self.size
+        return (self.size - self.kept) / self.size  # 2 / 3 is not 1 - 1 / 3
 
     def fault(self, channels: int, outputs: int) -> str | None:
         """Why the pattern does not divide a matrix whose inputs come in runs of `channels`, else `None`."""

@@ -49,17 +49,18 @@ class Schedule:
             final: Instead of the schedule's own, for a layer that has another.
         """
         if self.function is not None:
-            return check_share(float(self.function(step)), f"schedule({step})")
+            return _returned(self.function(step), step)
         final = self.final if final is None else final
-        if self.power == 0 or self.end is None:
+        if self.power == 0 or self.end is None or step >= self.end:
             return final
-        done = np.float32(step - self.begin) / np.float32(max(self.end - self.begin, 1))
+        done = np.float32(step - self.begin) / np.float32(self.end - self.begin)
         left = np.float32(1) - np.clip(done, np.float32(0), np.float32(1))
         return float(np.float32(self.initial - final) * np.power(left, np.float32(self.power)) + final)
 
     def ending(self, steps: int) -> "Schedule":
         """The same with an end, for a training of `steps` steps: after three quarters of what is left."""
-        return replace(self, end=max(self.begin + 3 * (steps - self.begin) // 4, self.begin + 1))
+        end = max(self.begin + 3 * (steps - self.begin) // 4, self.begin + 1)
+        return replace(self, end=min(end, steps))
 
 
 @dataclass(frozen=True)
@@ -73,12 +74,6 @@ class Foreign:
         """Its first step, if it says."""
         return int(getattr(self.object, "begin_step", 0))
 
-    @property
-    def end(self) -> int | None:
-        """Its last step, if it says and has one."""
-        end = getattr(self.object, "end_step", -1)
-        return None if end < 0 else int(end)
-
     def due(self, after: int, until: int) -> int | None:
         """The last step of `after < step <= until` at which to prune, if there is one."""
         steps = range(until, max(after, 0), -1)
@@ -86,7 +81,7 @@ class Foreign:
 
     def sparsity(self, step: int, final: float | None = None) -> float:
         """The share of zeros at a step."""
-        return check_share(float(self.object(step)[1]), f"schedule({step})")
+        return _returned(self.object(step)[1], step)
 
 
 def make(
@@ -108,34 +103,57 @@ def make(
             raise ValueError(f"`{name}` is a whole number of steps, at least {least}. Received: {value!r}.")
     if end is not None and end < begin:
         raise ValueError(f"`end` must not be before `begin`. Received: begin={begin}, end={end}.")
-    if not isinstance(power, (int, float)) or power <= 0:
+    if not _is_number(power) or not 0 < power < np.inf:
         raise ValueError(f"`power` must be a positive number. Received: {power!r}.")
     if not callable(schedule) and schedule not in _SHAPES:
         raise ValueError(
             f"`schedule` must be one of {_SHAPES}, a function of the step, or a schedule of "
             f"tensorflow-model-optimization. Received: {schedule!r}.{near(str(schedule), _SHAPES)}"
         )
-    if callable(schedule) and isinstance(schedule(1), (tuple, list)):
+    if isinstance(schedule, type):
+        raise ValueError(f"`schedule` is a class, {schedule.__name__}: give an object of it.")
+    first = schedule(1) if callable(schedule) else None
+    if isinstance(first, (tuple, list)):
+        if len(first) != 2:
+            raise ValueError(
+                "A schedule returns a sparsity, or a pair: whether to prune, and the sparsity. "
+                f"Received: {schedule!r}, which returns {first!r}."
+            )
         if (begin, end, frequency, sparsity) != (0, None, 100, None):
             raise ValueError(
                 "The schedule says how much to prune and when. Leave out `sparsity`, `begin`, `end` and "
                 "`frequency`: kd.Prune(schedule=...)."
             )
-        return Foreign(schedule)
+        found = Foreign(schedule)
+        if found.due(0, 1):
+            found.sparsity(1)
+        return found
     final = 0.0 if sparsity is None else check_share(sparsity, "sparsity")
     check_share(initial, "initial_sparsity")
     function = schedule if callable(schedule) else None
     flat = function is not None or schedule == "constant"
-    return Schedule(final, initial, begin, end, frequency, 0 if flat else power, function)
+    made = Schedule(final, initial, begin, end, frequency, 0 if flat else power, function)
+    made.sparsity(max(begin, 1))  # before that a function may return anything
+    return made
+
+
+def _returned(value: Any, step: int) -> float:
+    """What a schedule returned, which may be a tensor."""
+    array = np.asarray(value)
+    return check_share(array.item() if array.size == 1 else value, f"schedule({step})")
 
 
 def check_share(value: Any, name: str) -> float:
     """A number in [0, 1), or a `ValueError`."""
-    real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    real = _is_number(value)
     if not real or not 0 <= value < 1:
         hint = f" Did you mean {value / 100:g}?" if real and 1 < value < 100 else ""
         raise ValueError(f"`{name}` is the share of zeros, from 0 to less than 1. Received: {value!r}.{hint}")
     return float(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
 
 
 def _is_count(value: Any, least: int) -> bool:
