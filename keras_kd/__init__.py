@@ -5,6 +5,7 @@ from keras_kd import datasets as datasets
 from keras_kd import losses as losses
 from keras_kd import models as models
 from keras_kd import projections as projections
+from keras_kd.compression import tfmot as tfmot
 from keras_kd.compression.pruning import Prune as Prune
 from keras_kd.compression.sparsity import Sparsity as Sparsity
 from keras_kd.compression.sparsity import sparsity as sparsity
@@ -50,5 +51,6 @@ __all__ = [
     "projections",
     "sparsity",
     "tap_names",
+    "tfmot",
     "verify",
 ]
