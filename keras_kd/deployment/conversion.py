@@ -32,7 +32,8 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         request: `saved_model`, `samples` (an `.npz`), `file` and `outputs` are paths; `quantization`,
-            `io`, `batch_size`, `allow_flex` are as in `export`; `compared` samples are run.
+            `io`, `batch_size`, `sparse`, `allow_flex` are as in `export`; `has_ranges` tells that the model
+            is quantization aware; `compared` samples are run.
 
     Returns:
         `{"ran": bool}`, or `{"failed": stage, "reason": text}` where the stage is `"convert"` or `"run"`.
@@ -66,7 +67,8 @@ def _run(file: str, samples: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def _convert(request: dict[str, Any], samples: dict[str, np.ndarray]) -> bytes:
     choices = {"int8": [[_INT8], [_FLOAT, _INT8]], "int16x8": [[_INT16X8], [_FLOAT, _INT16X8]]}
-    choices_here = choices.get(request["quantization"], [[_FLOAT]])
+    # Asked for integer operators only, the converter wants samples even where it needs none.
+    choices_here = [[_FLOAT]] if request["has_ranges"] else choices.get(request["quantization"], [[_FLOAT]])
     if request["allow_flex"]:
         choices_here = [[*choices_here[-1], tf.lite.OpsSet.SELECT_TF_OPS]]
     for operators in choices_here[:-1]:
@@ -83,10 +85,13 @@ def _converter(request: dict[str, Any], samples: dict[str, np.ndarray], operator
     quantization = request["quantization"]
     if quantization is not None:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if request["sparse"]:
+        converter.optimizations = [*converter.optimizations, tf.lite.Optimize.EXPERIMENTAL_SPARSITY]
     if quantization == "float16":
         converter.target_spec.supported_types = [tf.float16]
     if quantization in ("int8", "int16x8"):
-        converter.representative_dataset = lambda: _batches(samples, request["batch_size"] or 1)
+        if not request["has_ranges"]:
+            converter.representative_dataset = lambda: _batches(samples, request["batch_size"] or 1)
         converter.inference_input_type = tf.as_dtype(request["io"])
         converter.inference_output_type = tf.as_dtype(request["io"])
     return converter

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ai_edge_litert import schema_py_generated as schema
 
@@ -14,6 +15,17 @@ _OPERATORS = {code: name for name, code in vars(schema.BuiltinOperator).items() 
 _FLOATS = (schema.TensorType.FLOAT32, schema.TensorType.FLOAT16, schema.TensorType.FLOAT64)
 # The converter itself leaves weights with fewer elements in float.
 SMALLEST_QUANTIZED_WEIGHT = 1024
+
+
+class _Weight(NamedTuple):
+    name: str
+    kind: int
+    shape: tuple[int, ...]
+    is_sparse: bool
+
+    def __str__(self) -> str:
+        # The converter names the weights of the last layer after the output; then the shape tells.
+        return f"{self.name.strip(';')} {self.shape}"
 
 
 @dataclass(frozen=True)
@@ -27,6 +39,8 @@ class Contents:
             float inputs and outputs of the file themselves.
         float_weights: names of stored weights of 1024 elements and more in 32-bit float.
         has_integer_weights: whether any stored tensor of 8 bits exists.
+        sparse_weights: name and shape of stored weights whose zeros are left out.
+        dense_weights: the same of the other stored weights with two axes and more.
     """
 
     operators: dict[str, int]
@@ -34,6 +48,8 @@ class Contents:
     float_tensors: tuple[str, ...]
     float_weights: tuple[str, ...]
     has_integer_weights: bool
+    sparse_weights: tuple[str, ...]
+    dense_weights: tuple[str, ...]
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Contents:
@@ -41,23 +57,30 @@ class Contents:
         model = schema.Model.GetRootAs(Path(path).read_bytes(), 0)
         operators: Counter[str] = Counter()
         float_tensors: list[str] = []
-        weights: list[tuple[str, int, int]] = []
+        weights: list[_Weight] = []
         for number in range(model.SubgraphsLength()):
             graph = model.Subgraphs(number)
             operators.update(_operator(model, graph.Operators(i)) for i in range(graph.OperatorsLength()))
             float_tensors += _float_tensors(model, graph, is_main=number == 0)
             weights += _weights(model, graph)
         float_weights = tuple(
-            name
-            for name, kind, elements in weights
-            if kind == schema.TensorType.FLOAT32 and elements >= SMALLEST_QUANTIZED_WEIGHT
+            weight.name
+            for weight in weights
+            if weight.kind == schema.TensorType.FLOAT32
+            and math.prod(weight.shape) >= SMALLEST_QUANTIZED_WEIGHT
         )
         return cls(
             operators=dict(sorted(operators.items())),
             flex_operators=tuple(sorted(name for name in operators if name.startswith("Flex"))),
             float_tensors=tuple(float_tensors),
             float_weights=float_weights,
-            has_integer_weights=any(kind == schema.TensorType.INT8 for _, kind, _ in weights),
+            has_integer_weights=any(weight.kind == schema.TensorType.INT8 for weight in weights),
+            sparse_weights=tuple(str(weight) for weight in weights if weight.is_sparse),
+            dense_weights=tuple(
+                str(weight)
+                for weight in weights
+                if not weight.is_sparse and sum(size > 1 for size in weight.shape) > 1
+            ),
         )
 
 
@@ -90,14 +113,13 @@ def _float_tensors(model: Any, graph: Any, is_main: bool) -> list[str]:
     ]
 
 
-def _weights(model: Any, graph: Any) -> list[tuple[str, int, int]]:
+def _weights(model: Any, graph: Any) -> list[_Weight]:
     weights = []
     for i in range(graph.TensorsLength()):
         tensor = graph.Tensors(i)
         buffer = model.Buffers(tensor.Buffer())
         if buffer.DataLength() or buffer.Size():
-            elements = 1
-            for axis in range(tensor.ShapeLength()):
-                elements *= tensor.Shape(axis)
-            weights.append((tensor.Name().decode(), tensor.Type(), elements))
+            shape = tuple(tensor.Shape(axis) for axis in range(tensor.ShapeLength()))
+            is_sparse = tensor.Sparsity() is not None
+            weights.append(_Weight(tensor.Name().decode(), tensor.Type(), shape, is_sparse))
     return weights

@@ -10,27 +10,44 @@ from typing import Any
 
 import keras
 
+from keras_kd.deployment.kinds import kinds, wrapper_of
 from keras_kd.deployment.serving import layers_of
+from keras_kd.legacy import is_model, is_tf_keras
 
 QUANTIZATIONS = (None, "float16", "dynamic", "int8", "int16x8")
 _INTEGER_IO = {"int8": ("int8", "uint8"), "int16x8": ("int16",)}
+# Sparse integer weights convert. Then, in ai-edge-litert 2.3, convolutions and dense layers of dynamic files
+# fail to run, dense layers of int8 files fail or give wrong outputs, convolutions of int16x8 files fail.
+_SPARSE = (None, "float16")
+# What is left to do where a wrapper of tensorflow-model-optimization is still there.
+_UNFINISHED = {
+    "PruneLowMagnitude": "tfmot.sparsity.keras.strip_pruning(model)",
+    "ClusterWeights": "tfmot.clustering.keras.strip_clustering(model)",
+    "QuantizeAnnotate": "tfmot.quantization.keras.quantize_apply(model)",
+}
 
 
 def check_model(model: Any) -> keras.Model:
     """Return the model to export: the student of a `Distiller`, else the model itself."""
     student = getattr(model, "student", None)
-    model = student if isinstance(student, keras.Model) else model
-    if not isinstance(model, keras.Model):
+    model = student if is_model(student) else model
+    if not is_model(model):
         raise TypeError(
             f"Expected a keras.Model; received {type(model).__name__}. Files: keras.models.load_model."
         )
     for layer in layers_of(model):
-        if layer.quantization_mode is not None:
+        wrapper = wrapper_of(layer)
+        if wrapper in _UNFINISHED:
+            raise ValueError(
+                f"Layer {layer.name!r} of {model.name!r} is still wrapped in {wrapper}: "
+                f"pass {_UNFINISHED[wrapper]}."
+            )
+        if not is_tf_keras(layer) and layer.quantization_mode is not None:
             raise ValueError(
                 f"{model.name!r} was quantized by Keras ({layer.name!r}: {layer.quantization_mode}); "
                 "files of such models are wrong. Export the unquantized model with quantization= instead."
             )
-        if getattr(layer, "stateful", False) and isinstance(layer, keras.layers.RNN):
+        if getattr(layer, "stateful", False) and isinstance(layer, kinds("layers.RNN")):
             raise ValueError(
                 f"Layer {layer.name!r} keeps its state between batches; a file cannot. Set stateful=False."
             )
@@ -55,8 +72,13 @@ def check_path(path: str | os.PathLike[str], overwrite: bool) -> Path:
     return target
 
 
-def check_quantization(quantization: str | None, io: str, calibration: Any) -> None:
-    """Check that quantization, io and calibration fit each other."""
+def is_quantization_aware(model: keras.Model) -> bool:
+    """Tell whether a model was trained to be an int8 file, and so holds its ranges itself."""
+    return any(wrapper_of(layer) == "QuantizeWrapper" for layer in layers_of(model))
+
+
+def check_quantization(model: keras.Model, quantization: str | None, io: str, calibration: Any) -> None:
+    """Check that model, quantization, io and calibration fit each other."""
     if quantization not in QUANTIZATIONS:
         near = difflib.get_close_matches(str(quantization), [name for name in QUANTIZATIONS if name], n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
@@ -66,10 +88,26 @@ def check_quantization(quantization: str | None, io: str, calibration: Any) -> N
         raise ValueError(
             f"io={io!r} does not go with quantization={quantization!r}; expected one of {allowed}."
         )
-    if quantization in _INTEGER_IO and calibration is None:
+    if is_quantization_aware(model):
+        if quantization != "int8":
+            # The others give this very file, or one that imitates it with more operators.
+            raise ValueError(
+                f"{model.name!r} is quantization aware: it was trained to be an int8 file. "
+                f"Pass quantization='int8'; received {quantization!r}."
+            )
+    elif quantization in _INTEGER_IO and calibration is None:
         raise ValueError(
             f"quantization={quantization!r} needs calibration=: some hundred samples of the training inputs, "
             "as a tf.data.Dataset or arrays."
+        )
+
+
+def check_sparse(sparse: bool, quantization: str | None) -> None:
+    """Check that a sparse file can be of this quantization."""
+    if sparse and quantization not in _SPARSE:
+        raise ValueError(
+            f"sparse=True goes with quantization in {_SPARSE}; received {quantization!r}: sparse files with "
+            "integer weights convert and do not run. Without sparse=True, gzip makes the zeros small."
         )
 
 
@@ -90,6 +128,6 @@ def fixed_batch(model: keras.Model, batch_size: int | None) -> tuple[int | None,
 def recurrent_layer(model: keras.Model) -> str | None:
     """Name a layer that loops over time, however deep it is; an unrolled one does not loop."""
     for layer in layers_of(model):
-        if isinstance(layer, keras.layers.RNN) and not layer.unroll:
+        if isinstance(layer, kinds("layers.RNN")) and not layer.unroll:
             return layer.name
     return None

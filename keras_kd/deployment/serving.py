@@ -1,11 +1,9 @@
-"""A Keras model as a SavedModel with named inputs and outputs."""
+"""A Keras model with named inputs and outputs."""
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_kd.deployment.kinds import is_tf_keras_tensor, kinds
 from keras_kd.deployment.tensors import Tensor, arrays_by_name
 
 # Stands for axes of any length, the batch apart, in samples that are made up.
@@ -84,7 +83,7 @@ class Serving:
     def compiled(self) -> Any:
         """Compile `call`, for any number of samples unless the batch is fixed."""
         # A concrete function: TensorFlow warns when one line of code makes several that trace on first use.
-        specs = {spec.name: spec for spec in self._specs()}
+        specs = {spec.name: spec for spec in self.specs()}
         return tf.function(self.call, autograph=False).get_concrete_function(specs)
 
     def runner(self) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]:
@@ -99,29 +98,18 @@ class Serving:
 
         return run
 
-    def _specs(self) -> list[tf.TensorSpec]:
+    def specs(self) -> list[tf.TensorSpec]:
+        """The inputs as TensorFlow describes them, in order."""
         return [
             tf.TensorSpec((self.batch_size, *tensor.shape[1:]), tensor.dtype, name=tensor.name)
             for tensor in self.inputs
         ]
 
-    def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write a SavedModel that computes in float32 whatever the model's policy is."""
-        archive = keras.export.ExportArchive()
-        archive.track(self.model)
-
-        def serve(*values: tf.Tensor) -> dict[str, tf.Tensor]:
-            return self.call(dict(zip([tensor.name for tensor in self.inputs], values, strict=True)))
-
-        with _computing_in_float32(self.model):
-            archive.add_endpoint("serve", serve, input_signature=self._specs())
-            archive.write_out(os.fspath(folder), verbose=False)
-
     def made_up(self, rows: int) -> dict[str, np.ndarray]:
         """Make up valid inputs: numbers in [0, 1), or small whole numbers for indices."""
         rng = np.random.default_rng(0)
         vocabularies = [
-            layer.input_dim for layer in layers_of(self.model) if isinstance(layer, keras.layers.Embedding)
+            layer.input_dim for layer in layers_of(self.model) if isinstance(layer, kinds("layers.Embedding"))
         ]
         arrays = {}
         values: np.ndarray
@@ -192,6 +180,8 @@ def names_of(structure: Any, stem: str) -> list[str]:
 
 def _given_name(leaf: Any, otherwise: str) -> str:
     # Keras numbers the inputs that nobody named; such names would change from run to run.
+    if is_tf_keras_tensor(leaf):
+        return otherwise if re.fullmatch(r"input_\d+", leaf.name) else leaf.name
     name = getattr(leaf, "name", None) if isinstance(leaf, keras.KerasTensor) else None
     return otherwise if name is None or name.startswith("keras_tensor") else name
 
@@ -208,9 +198,13 @@ def _plain(names: list[str]) -> list[str]:
 
 
 def _input_structure(model: keras.Model) -> Any:
-    if isinstance(model, keras.Sequential):
+    if isinstance(model, kinds("Sequential")):
         # A sequential model has a list of one input here, and takes that one.
-        symbolic = next(iter(getattr(model, "inputs", None) or []), None)
+        symbolic: Any = next(iter(getattr(model, "inputs", None) or []), None)
+        if is_tf_keras_tensor(symbolic) and symbolic.name.endswith("_input"):
+            # tf_keras named it after the first layer, whose number changes from run to run.
+            batch = symbolic.shape[0] if model._has_explicit_input_shape else None  # else of the first data
+            return keras.InputSpec(shape=(batch, *symbolic.shape[1:]), dtype=symbolic.dtype)
     else:
         symbolic = getattr(model, "input", None)  # subclassed models have none
     if symbolic is not None:
@@ -241,16 +235,3 @@ def _flat_like(structure: Any, x: Any) -> list[Any] | None:
     except (ValueError, TypeError):
         return None
     return keras.tree.flatten(x)
-
-
-@contextlib.contextmanager
-def _computing_in_float32(model: keras.Model) -> Iterator[None]:
-    # TensorFlow Lite has no half precision kernels: the trace must not contain half precision.
-    reduced = [(layer, layer.dtype_policy) for layer in layers_of(model) if layer.compute_dtype in REDUCED]
-    try:
-        for layer, _ in reduced:
-            layer.dtype_policy = keras.DTypePolicy("float32")
-        yield
-    finally:
-        for layer, policy in reduced:
-            layer.dtype_policy = policy

@@ -17,13 +17,17 @@ from keras_kd.deployment.converter import ConverterCrashed, converter
 from keras_kd.deployment.exported import Exported as Exported
 from keras_kd.deployment.flatbuffer import Contents
 from keras_kd.deployment.litemodel import LiteModel
+from keras_kd.deployment.notes import about_float_weights, about_sparse_weights
 from keras_kd.deployment.request import (
     check_model,
     check_path,
     check_quantization,
+    check_sparse,
     fixed_batch,
+    is_quantization_aware,
     recurrent_layer,
 )
+from keras_kd.deployment.saved_model import save
 from keras_kd.deployment.serving import Serving, computes_in_half, serving
 from keras_kd.deployment.tensors import Tensor
 from keras_kd.files import whole
@@ -41,6 +45,7 @@ def export(
     io: str = "float32",
     batch_size: int | None = None,
     overwrite: bool = False,
+    sparse: bool = False,
     allow_flex: bool = False,
     inputs: Any = None,
 ) -> Exported:
@@ -55,18 +60,22 @@ def export(
     `max_error`; it is refused if it is as large as the outputs themselves.
 
     Args:
-        model: a built `keras.Model`; of a `Distiller`, the student is exported.
+        model: a built model of Keras 3 or tf_keras; of a `Distiller`, the student is exported. One that
+            tensorflow-model-optimization made quantization aware becomes an `"int8"` file as it is;
+            wrappers of pruning and clustering are stripped first.
         path: the file to write; it ends in `.tflite`, in a folder that exists.
         quantization: `None` (float32), `"float16"` (weights of half the size), `"dynamic"` (weights
             in 8 bits), `"int8"` (weights and activations), `"int16x8"` (activations in 16 bits).
         calibration: inputs that look like real ones: a batched `tf.data.Dataset`, an array, a dict or
             list of arrays, or a tuple `(x, y)`. Needed for `"int8"` and `"int16x8"`; the first 256
-            samples are used.
+            samples are used. A quantization-aware model brings its ranges; samples are then only compared.
         io: type of float inputs and outputs in the file: `"float32"`; `"int8"` or `"uint8"` for an
             `"int8"` file; `"int16"` for an `"int16x8"` file.
         batch_size: fixes the batch. `None` leaves it free, except for models with recurrent layers,
             which only convert with a fixed batch: they get a batch of 1.
         overwrite: replace a file that exists.
+        sparse: store weights that are zero in 30 % or more of their places without the zeros, where
+            `quantization` is `None` or `"float16"`; `notes` names them. Smaller, and seldom faster.
         allow_flex: accept operators that TensorFlow Lite lacks. Such a file needs the Flex delegate and
             cannot be run, and so not be checked, from Python.
         inputs: `keras.InputSpec`s in the structure that the model takes, for subclassed models with inputs
@@ -78,7 +87,7 @@ def export(
     Raises:
         ValueError: for arguments that do not fit each other or the model, a model that the converter
             cannot convert, or a file that disagrees with Keras.
-        TypeError: if `model` is not a `keras.Model`.
+        TypeError: if `model` is not a model of Keras.
         FileNotFoundError: if the folder does not exist.
         FileExistsError: if the file exists and `overwrite` is false.
 
@@ -96,7 +105,8 @@ def export(
     """
     model = check_model(model)
     target = check_path(path, overwrite)
-    check_quantization(quantization, io, calibration)
+    check_sparse(sparse, quantization)
+    check_quantization(model, quantization, io, calibration)
     converter.start()  # TensorFlow loads in the child while the model is traced here
     batch, notes = fixed_batch(model, batch_size)
     served = serving(model, batch_size=batch, inputs=inputs)
@@ -108,6 +118,8 @@ def export(
         "quantization": quantization,
         "io": io,
         "batch_size": served.batch_size,
+        "sparse": sparse,
+        "has_ranges": is_quantization_aware(model),
         "allow_flex": allow_flex,
         "compared": COMPARED,
     }
@@ -150,7 +162,7 @@ def _converted(
     names = ("saved_model", "samples.npz", "model.tflite", "outputs.npz")
     saved_model, stored, file, outputs = (folder / name for name in names)
     try:
-        served.save(saved_model)
+        save(served, saved_model)
     except Exception as error:  # tracing runs the model's own code
         raise ValueError(f"{served.model.name!r} cannot be saved for inference: {one_line(error)}") from error
     np.savez(stored, **samples)  # type: ignore[arg-type]
@@ -222,7 +234,9 @@ def _described(
     actual: dict[str, np.ndarray] | None,
 ) -> dict[str, Any]:
     contents = Contents.read(file)
-    notes = [] if request["quantization"] != "dynamic" else _weight_notes(contents)
+    notes = [] if request["quantization"] != "dynamic" else about_float_weights(contents)
+    if request["sparse"]:
+        notes += about_sparse_weights(contents)
     if computes_in_half(served.model):
         notes.append("the Keras model computes in half precision, the file in float32")
     if actual is None:
@@ -246,14 +260,6 @@ def _described(
         "compared": 0 if actual is None else len(next(iter(expected.values()))),
         "notes": tuple(notes),
     }
-
-
-def _weight_notes(contents: Contents) -> list[str]:
-    if not contents.has_integer_weights:
-        return ["nothing was quantized: the converter leaves small weights and some operators in float"]
-    if contents.float_weights:
-        return [f"weights left in float: {', '.join(contents.float_weights)}"]
-    return []
 
 
 def _io_fault(served: Serving, lite: LiteModel, expected: dict[str, np.ndarray], io: str) -> str | None:

@@ -141,7 +141,7 @@ def verify(
     """Run a model and its file on the same data and compare what they say.
 
     Args:
-        model: the Keras model that was exported; of a `Distiller`, the student is compared.
+        model: the model that was exported, of Keras 3 or tf_keras; of a `Distiller`, the student is compared.
         path: the `.tflite` file.
         data: a batched `tf.data.Dataset` of `x`, `(x, y)` or `(x, y, weights)`, or arrays `x` or `(x, y)`.
             Labels are class numbers or one-hot rows; for several outputs, a dict or list of them.

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from keras_kd.deployment.benchmark import Benchmark, benchmark_many
 from keras_kd.deployment.calibration import batches
+from keras_kd.deployment.request import is_quantization_aware
 from keras_kd.deployment.tflite import export
 from keras_kd.messages import near, one_line
 from keras_kd.reports import gaps
@@ -44,7 +45,8 @@ def compare(
 ) -> Report:
     """Measures models and files on the same data, one row each.
 
-    A Keras model is sized and timed as the float32 `.tflite` file that `export` makes of it, so that
+    A Keras model is sized and timed as the float32 `.tflite` file that `export` makes of it (int8, where
+    it is quantization aware), so that
     all sizes and times in a report are of the same sort; its accuracy is Keras's own. The files take
     turns while they are timed, one sample a call, at one thread.
 
@@ -150,6 +152,8 @@ def _counted(subject: Subject, tally: Tally, source: Subject | None) -> Row:
     notes = (
         [f"{tally.broken:,} of {tally.answers:,} answers are NaN and count as wrong."] if tally.broken else []
     )
+    if subject.model is not None and _imitated(subject.model):
+        notes.append("Sized and timed as the int8 file that it was trained to be.")
     return Row(
         name=subject.name,
         kind=subject.kind,
@@ -186,13 +190,17 @@ def _files(
         say(f"exporting {subject.name} to size and time it")
         path = folder / f"{index}.tflite"
         try:
-            export(subject.model, path)
+            export(subject.model, path, quantization=_imitated(subject.model))
         except (ValueError, RuntimeError) as error:
             why = f"it does not export: {one_line(error)}"
             failures.append(NotMeasured(f"size and latency of {subject.name}", why))
         else:
             files[subject.name] = path
     return files, failures
+
+
+def _imitated(model: keras.Model) -> str | None:
+    return "int8" if is_quantization_aware(model) else None
 
 
 def _sized(row: Row, path: Path | None) -> Row:

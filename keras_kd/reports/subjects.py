@@ -12,6 +12,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.serving import serving
+from keras_kd.legacy import is_model
 from keras_kd.messages import near, one_line
 
 BASELINE = "baseline"
@@ -71,10 +72,10 @@ def open_subject(name: str, value: Any) -> Subject:
         raise ValueError(f"A model needs a name that can be read. Received: {name!r}")
     if isinstance(value, str | os.PathLike):
         return _open_file(name, Path(value))
-    if not isinstance(value, keras.Model):
+    if not is_model(value):
         raise TypeError(f"{name!r} must be a keras.Model or the path of a .tflite file. Received: {value!r}")
     student = getattr(value, "student", None)
-    model = student if isinstance(student, keras.Model) else value
+    model = student if is_model(student) else value
     served = serving(model)
     run = served.runner()
     return Subject(name, "keras", lambda x: run(served.arrays(x)), model=model, batch_size=served.batch_size)

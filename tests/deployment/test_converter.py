@@ -13,6 +13,7 @@ import pytest
 
 from keras_kd.deployment import conversion
 from keras_kd.deployment.converter import Converter, ConverterCrashed, converter
+from keras_kd.deployment.saved_model import save
 from keras_kd.deployment.serving import serving
 from keras_kd.deployment.tflite import export
 from tests.deployment import small
@@ -23,10 +24,11 @@ ROOT = Path(__file__).parents[2]
 def request(model, folder, **options):
     """Save a model and write what the child would be asked."""
     served = serving(model, batch_size=options.get("batch_size"))
-    served.save(folder / "saved")
+    save(served, folder / "saved")
     np.savez(folder / "samples.npz", **served.arrays(small.data(model)))
     paths = {"saved_model": "saved", "samples": "samples.npz", "file": "m.tflite", "outputs": "outputs.npz"}
-    defaults = {"quantization": None, "io": "float32", "batch_size": None, "allow_flex": False, "compared": 9}
+    defaults = {"quantization": None, "io": "float32", "batch_size": None, "compared": 9}
+    defaults |= {"allow_flex": False, "sparse": False, "has_ranges": False}
     return defaults | {name: str(folder / path) for name, path in paths.items()} | options
 
 

@@ -1,0 +1,24 @@
+"""What `export` says of the weights in a file."""
+
+from __future__ import annotations
+
+from keras_kd.deployment.flatbuffer import Contents
+
+
+def about_float_weights(contents: Contents) -> list[str]:
+    """Say what dynamic quantization left as it was."""
+    if not contents.has_integer_weights:
+        return ["nothing was quantized: the converter leaves small weights and some operators in float"]
+    if contents.float_weights:
+        return [f"weights left in float: {', '.join(contents.float_weights)}"]
+    return []
+
+
+def about_sparse_weights(contents: Contents) -> list[str]:
+    """Say which weights were stored without their zeros, and which with them."""
+    if not contents.sparse_weights:
+        return ["nothing is sparse enough: no weight is zero in 30 % of its places, so none is stored sparse"]
+    notes = [f"{len(contents.sparse_weights)} weights stored sparse: {', '.join(contents.sparse_weights)}"]
+    if contents.dense_weights:
+        notes.append(f"{len(contents.dense_weights)} stored dense: {', '.join(contents.dense_weights)}")
+    return notes

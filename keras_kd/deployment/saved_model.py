@@ -1,0 +1,53 @@
+"""A Keras model as a SavedModel, which is what the converter reads."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from keras_kd.deployment.serving import REDUCED, Serving, layers_of
+from keras_kd.legacy import is_tf_keras
+
+
+def save(served: Serving, folder: str | os.PathLike[str]) -> None:
+    """Write a SavedModel that computes in float32 whatever the model's policy is."""
+
+    def serve(*values: tf.Tensor) -> dict[str, tf.Tensor]:
+        return served.call(dict(zip([tensor.name for tensor in served.inputs], values, strict=True)))
+
+    with _computing_in_float32(served.model):
+        if is_tf_keras(served.model):
+            module = tf.Module()
+            module.model = served.model  # its variables belong to the SavedModel
+            signature = tf.function(serve, served.specs(), autograph=False)
+            tf.saved_model.save(module, os.fspath(folder), signatures={"serving_default": signature})
+        else:
+            archive = keras.export.ExportArchive()
+            archive.track(served.model)
+            archive.add_endpoint("serve", serve, input_signature=served.specs())
+            archive.write_out(os.fspath(folder), verbose=False)
+
+
+@contextlib.contextmanager
+def _computing_in_float32(model: keras.Model) -> Iterator[None]:
+    # TensorFlow Lite has no half precision kernels: the trace must not contain half precision.
+    reduced = [(layer, layer.dtype_policy) for layer in layers_of(model) if layer.compute_dtype in REDUCED]
+    try:
+        for layer, _ in reduced:
+            _set_policy(layer, keras.DTypePolicy("float32"))
+        yield
+    finally:
+        for layer, policy in reduced:
+            _set_policy(layer, policy)
+
+
+def _set_policy(layer: keras.layers.Layer, policy: Any) -> None:
+    if is_tf_keras(layer):
+        layer._set_dtype_policy(policy.name)  # there is no public way
+    else:
+        layer.dtype_policy = policy

@@ -1,0 +1,131 @@
+"""Files whose weights are stored without their zeros."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_kd as kd
+from keras_kd.deployment.flatbuffer import Contents
+from tests.deployment import small
+
+layers = keras.layers
+
+
+def emptied(model, share, block=1):
+    """Zeros in every kernel, those of smallest magnitude, in blocks along the inputs."""
+    for layer in model.layers:
+        if getattr(layer, "kernel", None) is not None:
+            kernel = layer.kernel.numpy()
+            blocks = np.abs(kernel).reshape(-1, block, kernel.shape[-1]).sum(1)
+            smallest = np.argsort(blocks, axis=None)[: round(share * blocks.size)]
+            kept = np.ones(blocks.size, "float32")
+            kept[smallest] = 0
+            mask = np.repeat(kept.reshape(-1, 1, kernel.shape[-1]), block, 1)
+            layer.kernel.assign(kernel * mask.reshape(kernel.shape))
+    return model
+
+
+def every_kind():
+    image = keras.Input((8, 8, 4), name="image")
+    x = layers.Conv2D(24, 3, padding="same", name="square")(image)
+    x = layers.DepthwiseConv2D(3, padding="same", name="depthwise")(x)
+    x = layers.Conv2D(24, 1, activation="relu", name="pointwise")(x)
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(image, layers.Dense(8, name="head")(x), name="every_kind")
+
+
+def dense_layers():
+    stack = [layers.Dense(64, activation="relu", name="first"), layers.Dense(8, name="last")]
+    return keras.Sequential([keras.Input((64,)), *stack], name="dense_layers")
+
+
+@pytest.mark.parametrize(
+    ("kind", "tolerance"), [(None, 1e-5), pytest.param("float16", 5e-3, marks=pytest.mark.slow)], ids=str
+)
+def test_every_kind_of_kernel_is_stored_sparse(kind, tolerance, tmp_path):
+    model = emptied(every_kind(), 0.8)
+    x = small.data(model)
+    plain = kd.export(model, tmp_path / "plain.tflite", quantization=kind)
+    sparse = kd.export(model, tmp_path / "sparse.tflite", quantization=kind, sparse=True)
+    contents = Contents.read(sparse.path)
+    assert len(contents.sparse_weights) == contents.operators["DENSIFY"] == 4
+    assert contents.dense_weights == ()
+    shapes = ["(1, 3, 3, 24)", "(24, 1, 1, 24)", "(24, 3, 3, 4)", "(8, 24)"]
+    assert sorted(name[name.index("(") :] for name in contents.sparse_weights) == shapes
+    assert len(sparse.notes) == 1
+    assert sparse.notes[0].startswith("4 weights stored sparse: ")
+    assert sparse.bytes < plain.bytes
+    assert kd.verify(model, sparse.path, x).max_error < tolerance * np.abs(model(x)).max()
+    np.testing.assert_allclose(
+        kd.LiteModel(sparse.path).predict(x), kd.LiteModel(plain.path).predict(x), atol=1e-6
+    )
+    assert kd.benchmark(sparse.path, runs=5).runs == 5
+    assert kd.benchmark(sparse.path, runs=5, batch_size=3).runs == 5
+
+
+@pytest.mark.parametrize(
+    ("share", "stored"), [(0.25, []), (0.35, ["first"]), pytest.param(0.9, ["first"], marks=pytest.mark.slow)]
+)
+def test_from_30_percent_of_zeros_on(share, stored, tmp_path):
+    model = dense_layers()
+    emptied(keras.Sequential(model.layers[:1]), share)
+    exported = kd.export(model, tmp_path / "m.tflite", sparse=True)
+    contents = Contents.read(exported.path)
+    assert len(contents.sparse_weights) == len(stored)
+    assert len(contents.dense_weights) == 2 - len(stored)
+    if stored:
+        assert exported.notes[0].startswith("1 weights stored sparse: ")
+        assert exported.notes[1].startswith("1 stored dense: ")
+    else:
+        assert exported.notes == (
+            "nothing is sparse enough: no weight is zero in 30 % of its places, so none is stored sparse",
+        )
+        assert "note          nothing is sparse enough" in str(exported)
+
+
+def test_dense_kernels_empty_in_blocks_of_four_inputs_run_sparse(tmp_path):
+    model = emptied(dense_layers(), 0.75, block=4)
+    exported = kd.export(model, tmp_path / "m.tflite", sparse=True)
+    assert exported.operators == {"FULLY_CONNECTED": 2}  # nothing turns them dense first
+    x = small.data(model)
+    np.testing.assert_allclose(kd.LiteModel(exported.path).predict(x), model(x), atol=1e-5)
+    scattered = kd.export(emptied(dense_layers(), 0.75), tmp_path / "scattered.tflite", sparse=True)
+    assert scattered.operators["DENSIFY"] == 2
+
+
+@pytest.mark.slow
+def test_three_dimensional_kernels_stay_dense(tmp_path):
+    stack = [layers.Conv3D(8, 3), layers.Flatten(), layers.Dense(4)]
+    model = emptied(keras.Sequential([keras.Input((4, 4, 4, 2)), *stack]), 0.9)
+    exported = kd.export(model, tmp_path / "m.tflite", sparse=True)
+    assert exported.notes[0].startswith("1 weights stored sparse")
+    assert exported.notes[1].startswith("1 stored dense")
+
+
+@pytest.mark.slow
+def test_what_comes_out_wrong_is_refused(tmp_path):
+    # In float16, XNNPACK reads sparse kernels of transposed convolutions before they are there.
+    transposed = keras.Sequential([keras.Input((8, 8, 4)), layers.Conv2DTranspose(16, 2, strides=2)])
+    with pytest.raises(ValueError, match=r"float16 file of .* is wrong"):
+        kd.export(emptied(transposed, 0.8), tmp_path / "m.tflite", quantization="float16", sparse=True)
+    assert list(tmp_path.iterdir()) == []
+    assert kd.export(transposed, tmp_path / "m.tflite", sparse=True).max_error < 1e-5
+
+
+@pytest.mark.parametrize("kind", ["dynamic", "int8", "int16x8"])
+def test_integer_weights_are_refused_before_any_work(kind, tmp_path):
+    with pytest.raises(ValueError, match=rf"sparse=True goes with .*'float16'.*; received '{kind}'"):
+        kd.export(small.dense(), tmp_path / "m.tflite", quantization=kind, sparse=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [None, "float16"], ids=str)
+def test_sparse_files_are_compared_like_others(kind, tmp_path):
+    model = emptied(every_kind(), 0.8)
+    path = kd.export(model, tmp_path / "m.tflite", quantization=kind, sparse=True).path
+    x = small.data(model)
+    report = kd.compare((x, np.zeros(len(x), int)), baseline=model, file=path, sources={"file": "baseline"})
+    assert report["file"].kind == (kind or "float32")
+    assert report["file"].bytes == path.stat().st_size
+    assert report["file"].agreement == 1.0

@@ -1,0 +1,257 @@
+"""Models of tf_keras, and those that tensorflow-model-optimization made of them, as files."""
+
+import os
+import warnings
+
+import numpy as np
+import pytest
+import tf_keras
+
+import keras_kd as kd
+from keras_kd.deployment.flatbuffer import Contents
+
+layers = tf_keras.layers
+
+
+@pytest.fixture(scope="module")
+def tfmot():
+    before = os.environ.get("TF_USE_LEGACY_KERAS")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it imports distutils
+        import tensorflow_model_optimization
+    os.environ.pop("TF_USE_LEGACY_KERAS", None)
+    if before is not None:
+        os.environ["TF_USE_LEGACY_KERAS"] = before
+    return tensorflow_model_optimization
+
+
+def sequential():
+    stack = [layers.Conv2D(6, 3, padding="same", use_bias=False), layers.BatchNormalization(), layers.ReLU()]
+    return tf_keras.Sequential([*stack, layers.Flatten(), layers.Dense(10)], name="sequential")
+
+
+def functional():
+    image = tf_keras.Input((8, 8, 1), name="image")
+    x = layers.Conv2D(4, 3, padding="same")(image)
+    x = layers.Add()([x, layers.DepthwiseConv2D(3, padding="same")(x)])
+    return tf_keras.Model(image, {"scores": layers.Dense(10)(layers.Flatten()(x))}, name="functional")
+
+
+def lists():
+    left, right = tf_keras.Input((8, 8, 1)), tf_keras.Input((4,))
+    x = layers.Concatenate()([layers.Flatten()(left), right])
+    return tf_keras.Model([left, right], [layers.Dense(3)(x), layers.Dense(2)(x)], name="lists")
+
+
+def recurrent():
+    return tf_keras.Sequential([tf_keras.Input((8, 8)), layers.LSTM(4), layers.Dense(2)], name="recurrent")
+
+
+def half():
+    image = tf_keras.Input((8, 8, 1), dtype="float32")
+    x = layers.Flatten(dtype="mixed_float16")(image)
+    return tf_keras.Model(image, layers.Dense(3, dtype="mixed_float16")(x), name="half")
+
+
+class Subclassed(tf_keras.Model):
+    def __init__(self):
+        super().__init__(name="subclassed")
+        self.flatten, self.head = layers.Flatten(), layers.Dense(3)
+
+    def call(self, x):
+        return self.head(self.flatten(x))
+
+
+def built(build):
+    tf_keras.utils.set_random_seed(0)
+    model = build()
+    model(inputs_of(model, 2))
+    return model
+
+
+def inputs_of(model, rows=40):
+    images = np.random.default_rng(0).random((rows, 8, 8, 1), "float32")
+    if model.name == "recurrent":
+        return images[..., 0]
+    return [images, images[:, :4, 0, 0]] if model.name == "lists" else images
+
+
+@pytest.mark.parametrize(
+    ("build", "kind"),
+    [
+        (sequential, None),
+        (functional, "int8"),
+        (Subclassed, None),
+        (half, None),
+        pytest.param(sequential, "float16", marks=pytest.mark.slow),
+        pytest.param(functional, "dynamic", marks=pytest.mark.slow),
+        pytest.param(lists, "int8", marks=pytest.mark.slow),
+        pytest.param(recurrent, None, marks=pytest.mark.slow),
+        pytest.param(recurrent, "int8", marks=pytest.mark.slow),
+    ],
+    ids=lambda value: getattr(value, "__name__", str(value)).lower(),
+)
+def test_the_file_says_what_the_model_says(build, kind, tmp_path):
+    model = built(build)
+    x = inputs_of(model)
+    exported = kd.export(
+        model, tmp_path / "m.tflite", quantization=kind, calibration=x if kind == "int8" else None
+    )
+    checked = kd.verify(model, exported.path, x)
+    assert checked.max_error < {None: 1e-5, "float16": 2e-3, "dynamic": 0.02, "int8": 0.05}[kind] + (
+        1e-3 if build is half else 0
+    )
+    assert {tensor.dtype for tensor in exported.inputs} == {"float32"}
+    if kind == "int8":
+        assert exported.float_tensors == ()
+
+
+def test_names_of_inputs_and_outputs(tmp_path):
+    exported = kd.export(built(functional), tmp_path / "named.tflite")
+    assert [exported.inputs[0].name, exported.outputs[0].name] == ["image", "scores"]
+    exported = kd.export(built(sequential), tmp_path / "unnamed.tflite")
+    assert [exported.inputs[0].name, exported.outputs[0].name] == ["input_0", "output_0"]
+    shaped = tf_keras.Sequential([layers.Dense(2, batch_input_shape=(3, 4))])
+    exported = kd.export(shaped, tmp_path / "shaped.tflite")
+    assert [(tensor.name, tensor.shape) for tensor in exported.inputs] == [("input_0", (3, 4))]
+
+
+def test_half_precision_models_keep_their_policy(tmp_path):
+    model = built(half)
+    exported = kd.export(model, tmp_path / "m.tflite")
+    assert model.layers[-1].dtype_policy.name == "mixed_float16"
+    assert model(inputs_of(model)).dtype == "float16"
+    assert exported.notes == ("the Keras model computes in half precision, the file in float32",)
+
+
+def test_timed_like_every_model():
+    timed = kd.benchmark(built(sequential), runs=5)
+    assert (timed.kind, timed.name, timed.runs) == ("keras", "sequential", 5)
+
+
+# Quantization-aware training by tensorflow-model-optimization.
+
+
+@pytest.fixture(scope="module")
+def aware(tfmot, digits):
+    """A classifier of digits, trained, and then trained for one epoch seen through int8."""
+    x, y = digit_arrays(digits, "train")
+    model = built(sequential)
+    for epochs in (8, 1):
+        model.compile(
+            tf_keras.optimizers.Adam(3e-3 if epochs > 1 else 1e-3),
+            tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        )
+        model.fit(x, y, epochs=epochs, batch_size=32, verbose=0)
+        if epochs > 1:
+            model = tfmot.quantization.keras.quantize_model(model)
+    return model
+
+
+def digit_arrays(digits, split):
+    batches = list(getattr(digits, split).as_numpy_iterator())
+    return tuple(np.concatenate([batch[i] for batch in batches]) for i in (0, 1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("io", ["float32", "int8", "uint8"])
+def test_a_quantization_aware_model_becomes_int8_without_calibration(io, aware, digits, tmp_path):
+    exported = kd.export(aware, tmp_path / "m.tflite", quantization="int8", io=io)
+    assert {exported.inputs[0].dtype, exported.outputs[0].dtype} == {io}
+    assert exported.float_tensors == ()
+    edges = {"float32": {"QUANTIZE": 1, "DEQUANTIZE": 1}, "int8": {}, "uint8": {"QUANTIZE": 2}}[io]
+    inner = {"CONV_2D": 1, "FULLY_CONNECTED": 1, "RESHAPE": 1}
+    assert exported.operators == inner | edges
+    checked = kd.verify(aware, exported.path, digit_arrays(digits, "test"))
+    assert checked.keras_accuracy > 0.85
+    assert checked.agreement >= 0.99
+    assert checked.file_accuracy == pytest.approx(checked.keras_accuracy, abs=0.01)
+
+
+@pytest.mark.slow
+def test_calibration_does_not_change_ranges_that_were_trained(aware, tmp_path):
+    plain = kd.export(aware, tmp_path / "plain.tflite", quantization="int8", io="int8")
+    far = 100 * np.random.default_rng(0).random((40, 8, 8, 1), "float32")
+    given = kd.export(aware, tmp_path / "given.tflite", quantization="int8", io="int8", calibration=far)
+    assert given.inputs == plain.inputs
+    assert given.path.read_bytes() == plain.path.read_bytes()
+
+
+@pytest.mark.slow
+def test_a_quantization_aware_model_is_compared_as_its_int8_file(aware, digits, tmp_path):
+    path = kd.export(aware, tmp_path / "m.tflite", quantization="int8").path
+    report = kd.compare(digit_arrays(digits, "test"), baseline=aware, int8=path, sources={"int8": "baseline"})
+    assert report["baseline"].bytes == report["int8"].bytes == path.stat().st_size
+    assert report["int8"].agreement >= 0.99
+    assert report["int8"].kind == "int8"
+    assert "int8 file that it was trained to be" in " ".join(report["baseline"].notes)
+
+
+@pytest.mark.parametrize("kind", [None, "float16", "dynamic", "int16x8"], ids=str)
+def test_a_quantization_aware_model_is_nothing_but_int8(kind, tfmot, tmp_path):
+    model = tfmot.quantization.keras.quantize_model(built(sequential))
+    with pytest.raises(ValueError, match=r"'sequential' is quantization aware.*Pass quantization='int8'"):
+        kd.export(model, tmp_path / "m.tflite", quantization=kind, calibration=inputs_of(model))
+
+
+def pruned(tfmot):
+    return tfmot.sparsity.keras.prune_low_magnitude(built(functional))
+
+
+def clustered(tfmot):
+    centroids = tfmot.clustering.keras.CentroidInitialization.LINEAR
+    return tfmot.clustering.keras.cluster_weights(
+        built(functional), number_of_clusters=4, cluster_centroids_init=centroids
+    )
+
+
+def annotated(tfmot):
+    return tfmot.quantization.keras.quantize_annotate_model(built(sequential))
+
+
+@pytest.mark.parametrize(
+    ("wrap", "message"),
+    [
+        (pruned, r"still wrapped in PruneLowMagnitude: pass tfmot\.sparsity\.keras\.strip_pruning\(model\)"),
+        (clustered, r"in ClusterWeights: pass tfmot\.clustering\.keras\.strip_clustering\(model\)"),
+        (annotated, r"in QuantizeAnnotate: pass tfmot\.quantization\.keras\.quantize_apply\(model\)"),
+    ],
+    ids=["pruned", "clustered", "annotated"],
+)
+def test_what_is_not_finished_is_refused(wrap, message, tfmot, tmp_path):
+    model = wrap(tfmot)
+    for refused in (
+        lambda: kd.export(model, tmp_path / "m.tflite"),
+        lambda: kd.verify(model, tmp_path / "m.tflite", np.ones((1, 8, 8, 1))),
+        lambda: kd.benchmark(model),
+    ):
+        with pytest.raises(ValueError, match=message):
+            refused()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wrap", [pruned, clustered])
+def test_what_was_stripped_is_an_ordinary_model(wrap, tfmot, tmp_path):
+    model = wrap(tfmot)
+    kinds = tfmot.sparsity.keras.strip_pruning, tfmot.clustering.keras.strip_clustering
+    stripped = kinds[wrap is clustered](model)
+    assert kd.export(stripped, tmp_path / "m.tflite").max_error < 1e-5
+
+
+def test_stateful_recurrent_layers_are_refused(tmp_path):
+    stack = [layers.LSTM(2, stateful=True, name="memory")]
+    model = tf_keras.Sequential([tf_keras.Input((3, 2), batch_size=1), *stack])
+    with pytest.raises(ValueError, match=r"Layer 'memory' keeps its state"):
+        kd.export(model, tmp_path / "m.tflite")
+
+
+@pytest.mark.slow
+def test_the_student_of_a_tf_keras_distiller(aware, tmp_path):
+    class Distiller(tf_keras.Model):
+        def __init__(self, student):
+            super().__init__()
+            self.student = student
+
+    exported = kd.export(Distiller(aware), tmp_path / "m.tflite", quantization="int8", io="int8")
+    assert Contents.read(exported.path).float_tensors == ()
