@@ -1,0 +1,76 @@
+"""tensorflow-model-optimization imported without a trace in the process."""
+
+import contextlib
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import tensorflow as tf
+
+_VARIABLE = "TF_USE_LEGACY_KERAS"
+
+
+def import_tfmot() -> ModuleType:
+    """Import `tensorflow_model_optimization`, and leave the process as it was found.
+
+    By itself that import sets `TF_USE_LEGACY_KERAS=1` for the process and all that it starts, and decides
+    that `tf.keras` is tf_keras from then on. Here the variable and what `tf.keras` resolves to, also later,
+    are put back. Where it was imported before, nothing is changed.
+
+    Returns:
+        The module, which is usually called `tfmot`.
+
+    Raises:
+        ImportError: tensorflow-model-optimization or tf_keras is not installed.
+
+    Examples:
+        >>> import os
+        >>> import keras_kd as kd
+        >>> before = os.environ.get("TF_USE_LEGACY_KERAS")
+        >>> tfmot = kd.tfmot.import_tfmot()
+        >>> schedule = tfmot.sparsity.keras.ConstantSparsity(0.5, begin_step=0)
+        >>> os.environ.get("TF_USE_LEGACY_KERAS") == before
+        True
+    """
+    name = "tensorflow_model_optimization"
+    if name not in sys.modules:
+        with warnings.catch_warnings(action="ignore"), _variable_put_back(), _tf_keras_as_keras():
+            # It imports distutils, which warns.
+            import tensorflow_model_optimization as tensorflow_model_optimization
+    return sys.modules[name]
+
+
+@contextlib.contextmanager
+def _variable_put_back() -> Iterator[None]:
+    before = os.environ.get(_VARIABLE)
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(_VARIABLE, None)
+        else:
+            os.environ[_VARIABLE] = before
+
+
+@contextlib.contextmanager
+def _tf_keras_as_keras() -> Iterator[None]:
+    """While open, `tf.keras` is tf_keras: tfmot looks there for the layers and cells that it supports.
+
+    The loaders that stand there are put back as they are, so that one that has not decided can do so later.
+    """
+    import tf_keras
+    from tf_keras.api._v1 import keras as first
+    from tf_keras.api._v2 import keras as second
+
+    places: list[tuple[Any, Any]] = [(tf, tf_keras), (tf.compat.v1, first), (tf.compat.v2, second)]
+    before = [vars(place)["keras"] for place, _ in places]
+    try:
+        for place, module in places:
+            place.keras = module
+        yield
+    finally:
+        for (place, _), loader in zip(places, before, strict=True):
+            place.keras = loader

@@ -1,0 +1,106 @@
+"""tensorflow-model-optimization's quantization-aware training, alone and after pruning or clustering."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_kd.compression.tfmot.library import import_tfmot
+from keras_kd.compression.tfmot.refusals import refuse
+from keras_kd.compression.tfmot.wrapping import taken_from, wrapped_copy
+from keras_kd.legacy import is_model
+from keras_kd.messages import near, one_line
+
+
+def quantize_model(
+    model: Any,
+    preserve: str | tuple[str, ...] | None = None,
+    *,
+    layers: Sequence[str] | None = None,
+) -> Any:
+    """A copy of a model that sees itself through int8, with tfmot's `quantize_apply`.
+
+    Args:
+        model: A functional or sequential tf_keras model without models in it. It stays as it is.
+        preserve: What training must keep of the weights: `"sparsity"` (PQAT), `"clusters"` (CQAT), or
+            `("sparsity", "clusters")` (PCQAT), for a model that was pruned or clustered, and stripped. With
+            `"clusters"`, call `strip_clustering` afterwards. Default: nothing (QAT).
+        layers: The layers to quantize, by name. Default: all.
+
+    Returns:
+        A model, not compiled, whose layers are named `quant_NAME`.
+
+    Raises:
+        TypeError: A model of Keras 3.
+        ValueError: Layers that tfmot cannot quantize, all of them named; models in the model; nothing that
+            could be preserved.
+
+    Examples:
+        >>> import tf_keras
+        >>> import keras_kd as kd
+        >>> layers = [tf_keras.layers.Input((4,)), tf_keras.layers.Dense(3, name="head")]
+        >>> student = kd.tfmot.quantize_model(tf_keras.Sequential(layers))
+        >>> [layer.name for layer in student.layers]
+        ['quantize_layer', 'quant_head']
+    """
+    what = "kd.tfmot.quantize_model"
+    taken = taken_from(model, layers, what)
+    nested = [layer.name for layer in model.layers if is_model(layer)]
+    if nested:
+        raise ValueError(
+            f"{what}: tfmot cannot quantize a model that holds models: {nested}. Build it from their layers."
+        )
+    kept = _kept(preserve)
+    _check_kept(taken, kept, what)
+    refused: dict[str, str] = {p: "Lambda" for p, layer in taken.items() if type(layer).__name__ == "Lambda"}
+    while True:  # tfmot names one layer at a time
+        rest = {path: layer for path, layer in taken.items() if path not in refused}
+        try:
+            quantized = _quantized(model, rest, kept)
+        except (RuntimeError, ValueError) as error:
+            found = re.search(r"Layer (\S+):<class '[\w.]*?(\w+)'> is not supported", str(error))
+            if not (found and found[1] in rest):
+                raise ValueError(
+                    f"{what}: tfmot cannot quantize {model.name!r}: {one_line(error)}"
+                ) from error
+            refused[found[1]] = found[2]
+            continue
+        refuse(refused, taken, what)
+        return quantized
+
+
+_PRESERVED = ("sparsity", "clusters")
+
+
+def _kept(preserve: Any) -> set[str]:
+    kept = {preserve} if isinstance(preserve, str) else set(preserve or ())
+    if not kept <= set(_PRESERVED):
+        raise ValueError(
+            f"`preserve` is None, 'sparsity', 'clusters', or both in a tuple. Received: {preserve!r}."
+            f"{near(str(preserve), _PRESERVED)}"
+        )
+    return kept
+
+
+def _check_kept(layers: dict[str, Any], kept: set[str], what: str) -> None:
+    """Raise a `ValueError` if there is nothing to keep: training would keep nothing, and not say so."""
+    kernels = [np.asarray(w) for layer in layers.values() for w in layer.get_weights() if len(w.shape) > 1]
+    if "sparsity" in kept and not any((kernel == 0).any() for kernel in kernels):
+        raise ValueError(f"{what}(preserve='sparsity'): no kernel holds a zero. Prune and strip it first.")
+    if "clusters" in kept and not any(2 * len(np.unique(k)) <= k.size for k in kernels):
+        raise ValueError(
+            f"{what}(preserve='clusters'): no kernel holds few values. Cluster and strip it first."
+        )
+
+
+def _quantized(model: Any, layers: dict[str, Any], kept: set[str]) -> Any:
+    tfmot = import_tfmot()
+    quantization, combine = tfmot.quantization.keras, tfmot.experimental.combine
+    annotated = wrapped_copy(model, layers, quantization.quantize_annotate_layer)
+    options = {}
+    if "clusters" in kept:
+        options["scheme"] = combine.Default8BitClusterPreserveQuantizeScheme("sparsity" in kept)
+    elif kept:
+        options["scheme"] = combine.Default8BitPrunePreserveQuantizeScheme()
+    return quantization.quantize_apply(annotated, **options)
