@@ -48,7 +48,7 @@ class Kernel(NamedTuple):
 
     def value(self) -> np.ndarray:
         """Its value, in float32."""
-        return np.asarray(keras.ops.convert_to_numpy(self.variable)).astype("float32")
+        return self.variable.numpy().astype("float32")
 
     def matrix(self, value: np.ndarray) -> np.ndarray:
         """A value of its shape as `(inputs, outputs)`."""
@@ -106,7 +106,7 @@ def _variable(layer: keras.layers.Layer, name: str) -> keras.Variable | None:
 def _named(layer: keras.layers.Layer) -> Iterator[tuple[str, tuple[int, ...] | None]]:
     """Names of a layer's kernels, and the axes of each that are summed over."""
     if isinstance(layer, layers.EinsumDense):
-        yield "kernel", _summed(layer.equation)
+        yield "kernel", _summed(layer.equation) or None
     elif isinstance(layer, _TRANSPOSED):
         rank = len(layer.kernel.shape) if layer.built else 3
         yield "kernel", (*range(rank - 2), rank - 1)
@@ -177,6 +177,8 @@ def chosen(
     for name in [*(layers or ()), *skip]:
         _check_known(model, name, kernels)
     trainable = {id(variable) for variable in model.trainable_variables}
+    for name in layers or ():
+        _check_asked_for(name, [k for k in kernels if _matches(name, k.layer)], trainable, structured)
     found = []
     for kernel in kernels:
         matching = [name for name in (layers or ()) if _matches(name, kernel.layer)]
@@ -196,25 +198,32 @@ def chosen(
     return found
 
 
+def _check_asked_for(name: str, kernels: Sequence[Kernel], trainable: set[int], structured: bool) -> None:
+    if not any(id(kernel.variable) in trainable for kernel in kernels):
+        raise ValueError(f"{name!r} is frozen (trainable=False), and stays what it is. Leave it out.")
+    if structured and all(kernel.inputs is None for kernel in kernels):
+        raise ValueError(
+            f"{kernels[0].path!r} is depthwise: each of its inputs has weights of its own, so there are no "
+            "groups or blocks of them. Prune it with pattern='unstructured', or leave it out."
+        )
+
+
 def _asked_for(kernel: Kernel, matching: Sequence[str], all_of_them: bool, structured: bool) -> bool:
-    by_name = any(not _is_glob(name) for name in matching)
     if kernel.name == "embeddings":
-        return by_name
+        return any(not _is_glob(name) for name in matching)
     if structured and kernel.inputs is None:
-        if by_name and any(name in (kernel.layer, kernel.layer.split("/")[-1]) for name in matching):
-            raise ValueError(
-                f"{kernel.path!r} is depthwise: each of its inputs has weights of its own, so there are no "
-                "groups or blocks of them. Prune it with pattern='unstructured', or leave it out."
-            )
         return False
     return all_of_them or bool(matching)
 
 
 def _matches(name: str, layer: str) -> bool:
     """Whether a name, path or glob means a layer, or something that the layer is in."""
+    return any(fnmatch.fnmatchcase(alias, name) for alias in _aliases(layer))
+
+
+def _aliases(layer: str) -> list[str]:
     parts = layer.split("/")
-    aliases = [*parts, *("/".join(parts[:end]) for end in range(1, len(parts) + 1))]
-    return any(fnmatch.fnmatchcase(alias, name) for alias in aliases)
+    return [*("/".join(parts[:end]) for end in range(1, len(parts) + 1)), *parts]
 
 
 def _is_glob(name: str) -> bool:
@@ -227,8 +236,13 @@ def _check_known(model: keras.Model, name: Any, kernels: Sequence[Kernel]) -> No
     if any(_matches(name, kernel.layer) for kernel in kernels):
         return
     paths = layers_by_path(model)
-    if any(_matches(name, path) for path in paths):
+    there = [layer for path, layer in paths.items() if _matches(name, path)]
+    shared = [k.path for k in kernels if any(paths[k.layer] is layer for layer in there)]
+    if shared:
+        raise ValueError(f"{name!r} is shared, and has one name: {', '.join(map(repr, shared))}.")
+    if there:
         raise ValueError(f"{name!r} has no kernel that can be pruned. Leave it out.")
     owners = list(dict.fromkeys(kernel.layer for kernel in kernels))
-    hint = near(name, owners, 3) or f" Layers with kernels: {', '.join(map(repr, owners[:8]))}."
+    aliases = dict.fromkeys(alias for owner in owners for alias in _aliases(owner))
+    hint = near(name, aliases, 3) or f" Layers with kernels: {', '.join(map(repr, owners[:8]))}."
     raise ValueError(f"{model.name!r} has no layer {name!r}.{hint}")

@@ -80,4 +80,4 @@ def average_of(optimizer: Any, variable: keras.Variable) -> Any:
 def iterations(model: keras.Model) -> int:
     """How many batches the optimizer of a model has seen, or 0."""
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
-    return 0 if optimizer is None else int(np.asarray(ops.convert_to_numpy(optimizer._iterations)))
+    return 0 if optimizer is None else int(optimizer._iterations.numpy())

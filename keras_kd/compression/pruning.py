@@ -1,5 +1,6 @@
 """Pruning: a callback that sets the smallest weights to zero, bit by bit, and keeps them there."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,7 @@ from keras_kd.compression import schedules
 from keras_kd.compression.kernels import Kernel, chosen
 from keras_kd.compression.masked import Masked, attached, iterations
 from keras_kd.compression.patterns import Groups, Pattern, keep_largest, parse
-from keras_kd.compression.schedules import Schedule, check_share
+from keras_kd.compression.schedules import check_share
 from keras_kd.messages import near
 
 _SCOPES = ["layer", "global"]
@@ -66,8 +67,8 @@ class Prune(keras.callbacks.Callback):
 
     Raises:
         ValueError: Before training: arguments out of range or that contradict each other, unknown layers,
-            nothing to prune, a pattern that does not divide a kernel, a model that is not built, a training
-            too short for `begin`.
+            nothing to prune, a pattern that does not divide a kernel, a model that is not built, no `end` for
+            data of unknown length.
 
     Examples:
         >>> import keras, numpy as np
@@ -111,7 +112,9 @@ class Prune(keras.callbacks.Callback):
             )
         self.scope = scope
         given = None if self.keeps else sparsity
-        self.schedule = schedules.make(given, schedule, begin, end, frequency, initial_sparsity, power)
+        flat = isinstance(self.pattern, Groups) and schedule == "polynomial"
+        shape = "constant" if flat else schedule
+        self.schedule: Any = schedules.make(given, shape, begin, end, frequency, initial_sparsity, power)
         self.sparsity = given
         if isinstance(layers, Mapping):
             for name, value in layers.items():
@@ -211,20 +214,21 @@ class Prune(keras.callbacks.Callback):
         """Find the end of a ramp that was not given one."""
         steps = self.params.get("steps")
         planned = steps and self._epochs_steps + steps * (self.params["epochs"] - epoch)
-        if planned and planned < self.schedule.begin:
-            raise ValueError(
-                f"Pruning begins at step {self.schedule.begin}, and this training has {planned} steps."
+        schedule = self.schedule
+        last = (schedule.end if schedule.ramps else None) or schedule.begin
+        if planned and planned < last:
+            warnings.warn(
+                f"This training has {planned} steps, and kd.Prune has to go on until step {last}: the sparsity "
+                "will not be reached.",
+                stacklevel=2,
             )
-        if not isinstance(self.schedule, Schedule) or isinstance(self.pattern, Groups):
-            return
-        if self.schedule.end is not None or not self.schedule.power:
-            return
-        if not planned:
-            raise ValueError(
-                "Say when pruning ends: kd.Prune(..., end=STEP). This data set does not tell how many "
-                "batches it has."
-            )
-        self._end = self.schedule.ending(planned).end
+        if schedule.ramps and schedule.end is None:
+            if not planned:
+                raise ValueError(
+                    "Say when pruning ends: kd.Prune(..., end=STEP). This data set does not tell how many "
+                    "batches it has."
+                )
+            self._end = 3 * (planned - schedule.begin) // 4 + schedule.begin
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         if self._masks is not None and self._constraints[0].held is not self._masks[0]:
@@ -243,9 +247,7 @@ class Prune(keras.callbacks.Callback):
         return self._scheduled().due(self._asked, until)
 
     def _scheduled(self) -> Any:
-        if self._end is None or not isinstance(self.schedule, Schedule):
-            return self.schedule
-        return replace(self.schedule, end=self._end)
+        return self.schedule if self._end is None else replace(self.schedule, end=max(self._end, 1))
 
     def _select(self, step: int) -> list[np.ndarray]:
         matrices = [kernel.matrix(np.abs(kernel.value())) for kernel, _ in self._kernels]

@@ -1,7 +1,7 @@
 """When to prune, and how much. Steps are counted from 1, as in tensorflow-model-optimization."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -57,10 +57,10 @@ class Schedule:
         left = np.float32(1) - np.clip(done, np.float32(0), np.float32(1))
         return float(np.float32(self.initial - final) * np.power(left, np.float32(self.power)) + final)
 
-    def ending(self, steps: int) -> "Schedule":
-        """The same with an end, for a training of `steps` steps: after three quarters of what is left."""
-        end = max(self.begin + 3 * (steps - self.begin) // 4, self.begin + 1)
-        return replace(self, end=min(end, steps))
+    @property
+    def ramps(self) -> bool:
+        """Whether the sparsity grows towards `end`."""
+        return self.power > 0
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,7 @@ class Foreign:
     """A schedule of tensorflow-model-optimization: `schedule(step) -> (whether to prune, sparsity)`."""
 
     object: Any
+    ramps = False  # as far as is known
 
     @property
     def begin(self) -> int:

@@ -147,7 +147,7 @@ def sparsity(model: keras.Model) -> Sparsity:
     kernels = kernels_of(model)
     if not kernels:
         raise ValueError(f"{model.name!r} has no kernels that can be pruned.")
-    weights = [np.asarray(keras.ops.convert_to_numpy(weight)) for weight in model.weights]
+    weights = [weight.numpy() for weight in model.weights]
     return Sparsity(
         kernels=tuple(map(_counted, kernels)),
         parameters=sum(weight.size for weight in weights),

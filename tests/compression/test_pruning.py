@@ -1,4 +1,6 @@
-"""`kd.Prune` while training: the zeros that were asked for, exactly zero after every step, and nothing else."""
+"""`kd.Prune` while training: the zeros that were asked for, zero after every step, and nothing else."""
+
+import contextlib
 
 import keras
 import numpy as np
@@ -156,7 +158,7 @@ def test_nothing_remains_but_zeros(tmp_path):
     names, count = [w.path for w in model.weights], len(model.layers)
     before = [v.constraint for v in model.trainable_variables]
     fit(model, kd.Prune(0.5, end=8), epochs=2)
-    assert [w.path for w in model.weights] == names and len(model.layers) == count
+    assert ([w.path for w in model.weights], len(model.layers)) == (names, count)
     assert [v.constraint for v in model.trainable_variables] == before
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
@@ -240,17 +242,15 @@ def test_weights_that_are_restored_at_the_end_are_pruned():
 
 
 def test_swapped_averages_are_sparse_too():
-    class Zeros(keras.callbacks.Callback):
-        seen = []
-
-        def on_test_end(self, logs=None):
-            self.seen.append(kd.sparsity(self.model).fraction)
-
-    model = compiled(network(), keras.optimizers.SGD(0.1, momentum=0.9, use_ema=True, ema_momentum=0.9))
+    seen = []
+    model = network()
+    zeros = keras.callbacks.LambdaCallback()
+    zeros.on_test_end = lambda logs: seen.append(kd.sparsity(model).fraction)
+    compiled(model, keras.optimizers.SGD(0.1, momentum=0.9, use_ema=True, ema_momentum=0.9))
     swap = keras.callbacks.SwapEMAWeights()
     prune = kd.Prune(0.5, end=8, frequency=2)
-    fit(model, swap, prune, Zeros(), epochs=3, validation_data=(X, Y))
-    assert Zeros.seen[-2:] == pytest.approx([0.5, 0.5], abs=0.01)
+    fit(model, swap, prune, zeros, epochs=3, validation_data=(X, Y))
+    assert seen[-2:] == pytest.approx([0.5, 0.5], abs=0.01)
 
 
 # ---- going on
@@ -294,10 +294,8 @@ def test_resumed_by_full_state_equals_uninterrupted(tmp_path, at, options, kind)
         full = kd.FullState(tmp_path / "state.npz", save_freq=1)
         prune = kd.Prune(0.75, **options)
         full.watch([full, prune], None)
-        try:
+        with contextlib.suppress(Interrupted):
             found = fit(model, full, prune, *bomb).history
-        except Interrupted:
-            pass
     for a, b in zip(state(whole), state(model), strict=True):
         np.testing.assert_array_equal(a, b)
     assert told == found
