@@ -41,6 +41,7 @@ def test_runs(path, tmp_path):
 RATIOS = {
     "losses": "loss / MSE",
     "scaling": "/ one device",
+    "sparse_files": "ms / dense",
     "step": "keras_kd, logits / floor",
     "training": "last / first",
     "versus_keras": "keras.distillation / keras_kd",
