@@ -218,8 +218,8 @@ class Prune(keras.callbacks.Callback):
         last = (schedule.end if schedule.ramps else None) or schedule.begin
         if planned and planned < last:
             warnings.warn(
-                f"This training has {planned} steps, and kd.Prune has to go on until step {last}: the sparsity "
-                "will not be reached.",
+                f"This training has {planned} steps, and kd.Prune has to go on until step {last}: the "
+                "sparsity will not be reached.",
                 stacklevel=2,
             )
         if schedule.ramps and schedule.end is None:
@@ -228,7 +228,7 @@ class Prune(keras.callbacks.Callback):
                     "Say when pruning ends: kd.Prune(..., end=STEP). This data set does not tell how many "
                     "batches it has."
                 )
-            self._end = 3 * (planned - schedule.begin) // 4 + schedule.begin
+            self._end = schedule.ending(planned).end
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         if self._masks is not None and self._constraints[0].held is not self._masks[0]:
@@ -247,7 +247,7 @@ class Prune(keras.callbacks.Callback):
         return self._scheduled().due(self._asked, until)
 
     def _scheduled(self) -> Any:
-        return self.schedule if self._end is None else replace(self.schedule, end=max(self._end, 1))
+        return self.schedule if self._end is None else replace(self.schedule, end=self._end)
 
     def _select(self, step: int) -> list[np.ndarray]:
         matrices = [kernel.matrix(np.abs(kernel.value())) for kernel, _ in self._kernels]

@@ -1,7 +1,7 @@
 """When to prune, and how much. Steps are counted from 1, as in tensorflow-model-optimization."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -56,6 +56,10 @@ class Schedule:
         done = np.float32(step - self.begin) / np.float32(self.end - self.begin)
         left = np.float32(1) - np.clip(done, np.float32(0), np.float32(1))
         return float(np.float32(self.initial - final) * np.power(left, np.float32(self.power)) + final)
+
+    def ending(self, steps: int) -> "Schedule":
+        """The same with an end, for a training of `steps` steps: after three quarters of what is left."""
+        return replace(self, end=max(self.begin + 3 * (steps - self.begin) // 4, self.begin + 1))
 
     @property
     def ramps(self) -> bool:
