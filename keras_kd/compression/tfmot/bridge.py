@@ -117,15 +117,15 @@ def rebuilt(model: Any, custom_layers: Mapping, check: bool, direction: Directio
         if not called.copies:
             weights.transfer(called.source, called.result, called.path, direction)
     graph = graph_of(model, direction)
+    states = [weights.states(each) for each in (model, result)]
+    remembered = [state.numpy() for state in states[0]]
+    weights.restore(states[1], remembered)
     if check:
-        kept = [(state, state.numpy()) for state in weights.states(model)]
         try:
             checking.check(model, result, list(graph.entries.values()), graph.inputs, direction)
         finally:
-            for state, value in kept:
-                state.assign(value)
-    for state, counterpart in zip(weights.states(model), weights.states(result), strict=True):
-        counterpart.assign(state.numpy())
+            for each in states:
+                weights.restore(each, remembered)
     return result
 
 

@@ -98,12 +98,11 @@ def arguments(call: Call, recipe: Recipe, direction: Direction) -> tuple[tuple, 
     """
     given = bound(call, direction)
     first, *others = given.items()
-    if not isinstance(recipe.make, type) or direction.is_model(call.operation):
-        known = None
-    else:
-        known = {*inspect.signature(recipe.make.call).parameters, "initial_state"}
+    target: Any = recipe.make
+    anything = not isinstance(target, type)  # a function makes it, or it is a model
+    known = [] if anything else [*inspect.signature(target.call).parameters, "initial_state"]
     for name, value in others:
-        if known is not None and name not in known:
+        if not anything and name not in known:
             raise Unbridgeable(
                 f"it is called with {name}={value!r}, which {direction.name}'s layer does not take"
             )

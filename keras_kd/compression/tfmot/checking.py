@@ -37,7 +37,7 @@ def check(source: Any, target: Any, entries: list[Entry], structure: Any, direct
 def made_up(model: Any, entries: list[Entry]) -> Iterator[list]:
     """Inputs of growing size: normal numbers first, and whole ones for models that count in floats."""
     random = np.random.default_rng(0)
-    layers = list(model._flatten_layers())
+    layers = [getattr(layer, "operation", layer) for layer in model._flatten_layers()]
     sizes = (8, 32, 128, 256) if any(None in entry.shape[1:] for entry in entries) else (0,)
     for size in sizes:
         for whole in (False, True):

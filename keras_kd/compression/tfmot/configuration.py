@@ -1,10 +1,13 @@
 """The arguments from which a layer's counterpart is made."""
 
 import inspect
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import keras
+
+from keras_kd.messages import one_line
 
 from .activations import activation
 from .directions import Direction, NoCounterpart, Unbridgeable, plain
@@ -48,7 +51,7 @@ def arguments(layer: Any, target: type, direction: Direction, recipe: Callable) 
     known = {*parameters(target), *BASE, *(row.undocumented if direction.forward else ())}
     if target.__module__.startswith("keras.") and target.__name__ == "Embedding":
         known.discard("weights")
-    config = {**layer.get_config(), **{name: read(layer) for name, read in row.read.items()}}
+    config = {**told(layer), **{name: read(layer) for name, read in row.read.items()}}
     found: dict[str, Any] = {}
     for name, value in config.items():
         if name in (*IGNORED, *row.ignored, "trainable", "dtype") or name.endswith("_initializer"):
@@ -67,6 +70,16 @@ def arguments(layer: Any, target: type, direction: Direction, recipe: Callable) 
     if type(layer).__name__ not in OWN_DTYPE:
         found["dtype"] = policy(layer, direction)
     return found
+
+
+def told(layer: Any) -> dict[str, Any]:
+    """The layer's config."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # functions are handed over, not saved
+        try:
+            return layer.get_config()
+        except NotImplementedError as error:
+            raise Unbridgeable(f"it has no get_config: {one_line(error)}") from error
 
 
 def is_default(name: str, value: Any, source: type) -> bool:

@@ -21,6 +21,11 @@ class Slot:
         """The index."""
         return {"index": self.index}
 
+    @classmethod
+    def from_config(cls, config: dict) -> "Slot":
+        """The slot of an index."""
+        return cls(**config)
+
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
@@ -78,9 +83,9 @@ def graph_of(model: Any, direction: Direction) -> Graph:
         return slots[id(tensor)]
 
     entries = {slot(tensor).index: entry(tensor, direction) for tensor in direction.flat(inputs)}
-    structures = [keras.tree.map_structure(slot, plain(structure)) for structure in (inputs, outputs)]
+    inputs, outputs = (keras.tree.map_structure(slot, plain(structure)) for structure in (inputs, outputs))
     calls = (keras_calls if direction.forward else tf_keras_calls)(network, slot, tensors)
-    return Graph(entries, *structures, needed(calls, structures[1]), sequential)
+    return Graph(entries, inputs, outputs, needed(calls, outputs), sequential)
 
 
 def entry(tensor: Any, direction: Direction) -> Entry:

@@ -19,11 +19,12 @@ class Row:
     ignored: tuple[str, ...] = ()  # what changes no output, and what is copied with the state
     # What a layer's config does not tell, or only in a serialised form.
     read: Mapping[str, Callable[[Any], Any]] = dataclasses.field(default_factory=dict)
+    state_in_arguments: bool = False  # so that no weights are copied
     undocumented: tuple[str, ...] = ()  # what tf_keras takes without naming it
     dtypes: Mapping[str, str] = dataclasses.field(default_factory=dict)  # Keras 3 -> tf_keras
 
 
-def _terms(layer: Any) -> list | None:
+def _terms(layer: Any) -> Any:
     given = layer.get_config().get("vocabulary")
     return given if isinstance(given, str) else list(layer.get_vocabulary(include_special_tokens=False))
 
@@ -49,12 +50,13 @@ def _standardization(name: str) -> Callable[[Any], Any]:
 
 
 # Arguments that every layer may have and that no output depends on.
-IGNORED = ("seed", "implementation", "use_cudnn", "batch_input_shape", "build_config")
+IGNORED = ("seed", "rng_type", "force_generator", "implementation", "use_cudnn", "batch_input_shape")
 
 _RNN = Row(undocumented=("zero_output_for_mask",))
 _LOOKUP = Row(
     read={"vocabulary": _terms, "idf_weights": _idf},
     ignored=("vocabulary_size", "vocabulary_dtype"),
+    state_in_arguments=True,
 )
 
 TABLE = {
@@ -92,6 +94,7 @@ TABLE = {
             "split": _standardization("split"),
         },
         ignored=("vocabulary_size",),
+        state_in_arguments=True,
     ),
     "Discretization": Row(
         read={"bin_boundaries": lambda layer: list(layer.bin_boundaries)}, ignored=("num_bins",)
@@ -109,7 +112,8 @@ OWN_DTYPE = (
 )
 
 # Layers with the same name that do not compute the same: the original is called instead.
-UNEQUAL = ("RandomCrop",)
+# tf_keras's RandomCrop resizes in inference; its SpectralNormalization fails where `tf.keras` is Keras 3.
+UNEQUAL = ("RandomCrop", "SpectralNormalization")
 
 # Layers which no tf_keras layer stands for, and which cannot be called from one either.
 FOREIGN = {

@@ -50,7 +50,7 @@ class Rebuilding:
             )
         except Unbridgeable as reason:
             self.problems.append(f"{path} ({type(layer).__name__}): {reason}")
-            return Recipe(layer, type(None), {"name": layer.name}, path)
+            return Recipe(layer, nothing, {"name": layer.name}, path)
 
     def model(self, model: Any, path: str) -> Recipe:
         """How to rebuild a model."""
@@ -70,7 +70,7 @@ class Rebuilding:
             recipe, args, kwargs = found or self.layer_call(call, path)
         except Unbridgeable as reason:
             self.problems.append(f"{path} ({type(call.operation).__name__}): {reason}")
-            recipe, args, kwargs = Recipe(call.operation, type(None), {}, path), (), {}
+            recipe, args, kwargs = Recipe(call.operation, nothing, {}, path), (), {}
         if recipe not in self.called:
             self.called.append(recipe)
         return Step(recipe, args, kwargs, call.results)
@@ -85,6 +85,10 @@ class Rebuilding:
             raise Unbridgeable("it is called in two ways")
         recipe.arguments["arguments"] = template
         return recipe, calls.listed(slots), {}
+
+
+def nothing(**arguments: Any) -> None:
+    """What a layer that cannot be rebuilt is made with; its problem is told first."""
 
 
 def is_graph(layer: Any, direction: Direction) -> bool:

@@ -8,7 +8,7 @@ from . import wrapped
 from .configuration import arguments, policy
 from .directions import Direction, NoCounterpart, Unbridgeable
 from .graphs import Slot
-from .layer_table import FOREIGN, UNEQUAL
+from .layer_table import FOREIGN, TABLE, UNEQUAL, Row
 
 WRAPPERS = {
     "PruneLowMagnitude": "call strip_pruning on the model first",
@@ -16,7 +16,7 @@ WRAPPERS = {
     "ClusterWeightsMHA": "call strip_clustering on the model first",
 }
 # A call on one tensor and nothing else.
-ONE_TENSOR = ((Slot(0),), {})
+ONE_TENSOR: Any = ((Slot(0),), {})
 
 
 @dataclasses.dataclass(eq=False)
@@ -68,21 +68,33 @@ def layer_recipe(
         return custom_recipe(layer, path, direction, custom[cls], inner)
     if cls is wrapped.TensorFlowOperation:
         return original(layer, path)
-    name = cls.__name__
-    if getattr(direction.source.layers, name, None) is not cls and application(cls, direction.source) is None:
-        raise Unbridgeable(f"a layer of your own: say what stands for it in custom_layers={{{name}: ...}}")
+    name = public_name(cls, direction)
+    if name is None:
+        raise Unbridgeable(
+            f"a layer of your own: say what stands for it in custom_layers={{{cls.__name__}: ...}}"
+        )
     if direction.forward and name in FOREIGN:
         raise Unbridgeable(FOREIGN[name])
     target = getattr(direction.target.layers, name, None) or application(cls, direction.target)
     try:
         if target is None or name in UNEQUAL:
             raise NoCounterpart(f"{direction.name} has no layer {name} that does the same")
-        return Recipe(layer, target, arguments(layer, target, direction, inner), path)
+        given = arguments(layer, target, direction, inner)
+        return Recipe(layer, target, given, path, copies=TABLE.get(name, Row()).state_in_arguments)
     except NoCounterpart:
         if not direction.forward or any(penalties(weight) for weight in layer.weights):
             raise
         policy(layer, direction)
         return original(layer, path)
+
+
+def public_name(cls: type, direction: Direction) -> str | None:
+    """The name of a class of the source's library, or None for classes from elsewhere."""
+    if application(cls, direction.source) is cls:
+        return cls.__name__
+    layers = direction.source.layers
+    names = [cls.__name__, *(name for name in dir(layers) if getattr(layers, name) is cls)]
+    return next((name for name in names if getattr(layers, name, None) is cls), None)
 
 
 def penalties(weight: Any) -> bool:

@@ -21,6 +21,8 @@ def transfer(source: Any, target: Any, path: str, direction: Direction) -> None:
             f"the weights of {path} ({shapes(source)}) do not fit those of its counterpart "
             f"({shapes(target)}): layers mapped with custom_layers need the same weights in the same order"
         )
+    if own(target) and hasattr(target, "finalize_state"):
+        target.finalize_state()  # Normalization computes with values taken from its weights
     for layer, copy in zip(inside, copies, strict=True):
         transfer(layer, copy, f"{path}/{layer.name}", direction)
 
@@ -62,3 +64,9 @@ def states(model: Any) -> list:
     layers = [layer for layer in model._flatten_layers() if getattr(layer, "stateful", False)]
     kept = [layer.states for layer in layers if hasattr(layer, "cell") and layer.states is not None]
     return [state for state in keras.tree.flatten(plain(kept)) if state is not None]
+
+
+def restore(states: list, values: list) -> None:
+    """Sets recurrent states."""
+    for state, value in zip(states, values, strict=True):
+        state.assign(tf.cast(value, state.dtype))

@@ -32,13 +32,25 @@ def numbered(arguments: Any) -> tuple[list[Slot], Any]:
     return slots, keras.tree.map_structure(place, arguments)
 
 
+def sliced(arguments: Any) -> Any:
+    """The arguments with slices in place of the dicts that tf_keras makes of them."""
+    if isinstance(arguments, dict):
+        if arguments.keys() == {"start", "stop", "step"}:
+            return slice(arguments["start"], arguments["stop"], arguments["step"])
+        return {name: sliced(value) for name, value in arguments.items()}
+    if isinstance(arguments, (list, tuple)):
+        return type(arguments)(sliced(value) for value in arguments)
+    return arguments
+
+
 def copied(layer: Any) -> Any:
-    """A Keras 3 layer like this one, with weights of its own."""
+    """The Keras 3 layer, or where it has weights one like it with weights of its own."""
+    if not layer.weights:
+        return layer
     clone = type(layer).from_config(layer.get_config())
-    if layer.built and layer.variables:
-        clone.build_from_config(layer.get_build_config() or {})
-        for variable, value in zip(clone.variables, layer.variables, strict=True):
-            variable.assign(value)
+    clone.build_from_config(layer.get_build_config() or {})
+    for variable, value in zip(clone.variables, layer.variables, strict=True):
+        variable.assign(value)
     return clone
 
 
@@ -48,7 +60,7 @@ def keras_operation() -> type:
     library = tf_keras()
 
     @library.saving.register_keras_serializable("keras_kd")
-    class KerasOperation(library.layers.Layer):  # type: ignore[misc, name-defined]
+    class KerasOperation(library.layers.Layer):  # type: ignore[name-defined]
         """Calls a Keras 3 operation or layer on its inputs: tfmot sees nothing in it to prune."""
 
         def __init__(self, operation: Any, arguments: Any, **kwargs: Any) -> None:
@@ -68,7 +80,8 @@ def keras_operation() -> type:
             self.built = True
 
         @tf.autograph.experimental.do_not_convert
-        def call(self, inputs: Any, training: Any = None) -> Any:
+        def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+            # The tensors carry their masks, where Keras 3 looks for them as well.
             args, kwargs = filled(self.arguments, inputs)
             if getattr(self.operation, "_call_has_training_arg", False):
                 kwargs = {**kwargs, "training": bool(training) if training is not None else False}
@@ -111,7 +124,7 @@ class TensorFlowOperation(keras.layers.Layer):
         self.function, self.arguments = function, arguments
 
     def call(self, inputs: Any) -> Any:
-        args, kwargs = filled(self.arguments, inputs)
+        args, kwargs = sliced(filled(self.arguments, inputs))
         return self.function(*args, **kwargs)
 
     def get_config(self) -> dict:
