@@ -39,6 +39,7 @@ def test_runs(path, tmp_path):
 
 # What each benchmark prints ratios of.
 RATIOS = {
+    "bridge": "difference / spread",
     "losses": "loss / MSE",
     "scaling": "/ one device",
     "sparse_files": "ms / dense",
