@@ -59,7 +59,7 @@ class Schedule:
 
     def ending(self, steps: int) -> "Schedule":
         """The same with an end, for a training of `steps` steps: after three quarters of what is left."""
-        return replace(self, end=max(self.begin + 3 * (steps - self.begin) // 4, self.begin + 1))
+        return replace(self, end=self.begin + max(3 * (steps - self.begin) // 4, 0))
 
     @property
     def ramps(self) -> bool:
