@@ -9,7 +9,7 @@ import numpy as np
 from keras_kd.compression.tfmot.library import import_tfmot
 from keras_kd.compression.tfmot.refusals import refuse
 from keras_kd.compression.tfmot.wrapping import taken_from, wrapped_copy
-from keras_kd.legacy import is_model
+from keras_kd.legacy import is_model, is_wrapper
 from keras_kd.messages import near, one_line
 
 
@@ -26,7 +26,8 @@ def quantize_model(
         preserve: What training must keep of the weights: `"sparsity"` (PQAT), `"clusters"` (CQAT), or
             `("sparsity", "clusters")` (PCQAT), for a model that was pruned or clustered, and stripped. With
             `"clusters"`, call `strip_clustering` afterwards. Default: nothing (QAT).
-        layers: The layers to quantize, by name. Default: all.
+        layers: The layers to quantize, by name. Default: all. Of a layer that one of these reads, tfmot
+            quantizes the output.
 
     Returns:
         A model, not compiled, whose layers are named `quant_NAME`.
@@ -53,21 +54,36 @@ def quantize_model(
         )
     kept = _kept(preserve)
     _check_kept(taken, kept, what)
-    refused: dict[str, str] = {p: "Lambda" for p, layer in taken.items() if type(layer).__name__ == "Lambda"}
-    while True:  # tfmot names one layer at a time
+    scheme = _scheme(kept)
+    refused = _unknown(taken, scheme)
+    while True:  # of the rest tfmot names one layer at a time
         rest = {path: layer for path, layer in taken.items() if path not in refused}
+        if not rest:
+            refuse(refused, taken, what)
         try:
-            quantized = _quantized(model, rest, kept)
-        except (RuntimeError, ValueError) as error:
+            annotated = wrapped_copy(model, rest, import_tfmot().quantization.keras.quantize_annotate_layer)
+            quantized = import_tfmot().quantization.keras.quantize_apply(annotated, scheme)
+        except Exception as error:  # tfmot stumbles over layers that it does not know in many ways
             found = re.search(r"Layer (\S+):<class '[\w.]*?(\w+)'> is not supported", str(error))
-            if not (found and found[1] in rest):
-                raise ValueError(
-                    f"{what}: tfmot cannot quantize {model.name!r}: {one_line(error)}"
-                ) from error
-            refused[found[1]] = found[2]
-            continue
+            if found and found[1] in rest:
+                refused[found[1]] = found[2]
+                continue
+            refuse(refused, taken, what)
+            raise ValueError(f"{what}: tfmot cannot quantize {model.name!r}: {one_line(error)}") from error
         refuse(refused, taken, what)
         return quantized
+
+
+_REBUILT = "BatchNormalization", "SeparableConv1D", "SeparableConv2D"  # by tfmot, into layers that it knows
+
+
+def _unknown(layers: dict[str, Any], scheme: Any) -> dict[str, str]:
+    registry = scheme.get_quantize_registry()
+    return {
+        path: type(layer).__name__
+        for path, layer in layers.items()
+        if not (is_wrapper(layer) or registry.supports(layer) or type(layer).__name__ in _REBUILT)
+    }
 
 
 _PRESERVED = ("sparsity", "clusters")
@@ -94,13 +110,10 @@ def _check_kept(layers: dict[str, Any], kept: set[str], what: str) -> None:
         )
 
 
-def _quantized(model: Any, layers: dict[str, Any], kept: set[str]) -> Any:
+def _scheme(kept: set[str]) -> Any:
     tfmot = import_tfmot()
-    quantization, combine = tfmot.quantization.keras, tfmot.experimental.combine
-    annotated = wrapped_copy(model, layers, quantization.quantize_annotate_layer)
-    options = {}
     if "clusters" in kept:
-        options["scheme"] = combine.Default8BitClusterPreserveQuantizeScheme("sparsity" in kept)
-    elif kept:
-        options["scheme"] = combine.Default8BitPrunePreserveQuantizeScheme()
-    return quantization.quantize_apply(annotated, **options)
+        return tfmot.experimental.combine.Default8BitClusterPreserveQuantizeScheme("sparsity" in kept)
+    if kept:
+        return tfmot.experimental.combine.Default8BitPrunePreserveQuantizeScheme()
+    return tfmot.quantization.keras.default_8bit.Default8BitQuantizeScheme()

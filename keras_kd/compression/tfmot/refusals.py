@@ -28,6 +28,8 @@ def require_layers(model: Any, what: str) -> dict[str, Any]:
         ValueError: A model whose layers tfmot cannot know.
     """
     check_tf_keras(model, what)
+    if hasattr(model, "student"):
+        raise TypeError(f"{what} takes the student of a Distiller. Give distiller.student.")
     if not (model.built and getattr(model, "inputs", None)):
         raise ValueError(
             f"{what} takes a functional or sequential model with an Input, and {model.name!r} is "

@@ -9,7 +9,7 @@ import numpy as np
 from keras_kd.compression.tfmot.library import import_tfmot
 from keras_kd.compression.tfmot.refusals import chosen, refuse, require_bare, require_layers
 from keras_kd.legacy import is_model
-from keras_kd.messages import near
+from keras_kd.messages import near, one_line
 
 
 def prune_low_magnitude(
@@ -158,7 +158,12 @@ def wrapped_copy(model: Any, taken: dict[str, Any], wrap: Any) -> Any:
     """A copy of a model, with these of its layers wrapped. tfmot wraps the layers themselves."""
     from tf_keras.models import clone_model
 
-    copy = clone_model(model)
+    try:
+        copy = clone_model(model)
+    except (NotImplementedError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{model.name!r} cannot be copied: {one_line(error)} Give its own layers a `get_config`."
+        ) from error
     copy.set_weights(model.get_weights())
     copies = require_layers(copy, "")
     inside = {id(copies[path]) for path in taken}

@@ -1,0 +1,46 @@
+"""What tfmot's import does to a process, undone."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+CODE = """
+import json, os, sys
+import tensorflow as tf
+if sys.argv[1] == "touched":
+    tf.keras.layers
+import keras_kd as kd
+tfmot = kd.tfmot.import_tfmot()
+from tf_keras import layers, Sequential
+model = Sequential([layers.Input((4, 2)), layers.LSTM(2), layers.Dense(2)])
+kd.tfmot.prune_low_magnitude(model, tfmot.sparsity.keras.ConstantSparsity(0.5, 0))
+kd.tfmot.Distiller
+homes = [place.keras.layers.Dense.__module__ for place in (tf, tf.compat.v2)]
+print(json.dumps([os.environ.get("TF_USE_LEGACY_KERAS"), *homes]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("value", "touched", "home"),
+    [
+        (None, False, "keras.src"),
+        (None, True, "keras.src"),
+        ("0", False, "keras.src"),
+        ("1", False, "tf_keras.src"),
+    ],
+)
+def test_the_variable_and_tf_keras_are_as_before(value, touched, home):
+    environment = {name: text for name, text in os.environ.items() if name != "TF_USE_LEGACY_KERAS"}
+    environment |= {"PYTHONPATH": str(ROOT)} | ({} if value is None else {"TF_USE_LEGACY_KERAS": value})
+    command = [sys.executable, "-W", "error", "-c", CODE, "touched" if touched else ""]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    variable, *homes = json.loads(result.stdout)
+    assert variable == value
+    assert all(module.startswith(home) for module in homes)
