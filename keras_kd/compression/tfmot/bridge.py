@@ -106,6 +106,7 @@ def libraries(value: Any) -> set[str]:
 
 def rebuilt(model: Any, custom_layers: Mapping, check: bool, direction: Direction) -> Any:
     """The model in the other library, with its weights, compared."""
+    check_custom(custom_layers)
     plan = Rebuilding(direction, custom_layers)
     recipe = plan.recipe(model, "")
     if plan.problems:
@@ -127,6 +128,16 @@ def rebuilt(model: Any, custom_layers: Mapping, check: bool, direction: Directio
             for each in states:
                 weights.restore(each, remembered)
     return result
+
+
+def check_custom(custom_layers: Any) -> None:
+    """Raises a TypeError where `custom_layers` does not map layer classes to what stands for them."""
+    for cls, stand_in in dict(custom_layers).items():
+        if not isinstance(cls, type) or not callable(stand_in):
+            raise TypeError(
+                "custom_layers maps layer classes to a layer class of the other library, or to a function "
+                f"that makes such a layer: received {cls!r}: {stand_in!r}"
+            )
 
 
 def refusal(model: Any, problems: list[str], direction: Direction) -> str:

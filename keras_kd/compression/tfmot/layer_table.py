@@ -35,7 +35,9 @@ def _idf(layer: Any) -> list | None:
         return None
     weights = getattr(lookup, "idf_weights_const", None)
     weights = lookup.idf_weights if weights is None else weights
-    return [float(weight) for weight in weights][-len(_terms(layer) or []) :]
+    terms = layer.get_vocabulary(include_special_tokens=False)
+    special = len(layer.get_vocabulary()) - len(terms)
+    return [float(weight) for weight in weights][special : special + len(terms)]
 
 
 def _axis(layer: Any) -> int:
@@ -64,8 +66,13 @@ TABLE = {
     "LeakyReLU": Row(renamed={"negative_slope": "alpha"}),
     "Embedding": Row(ignored=("input_length",)),
     "Lambda": Row(
-        read={"function": lambda layer: layer.function},
-        ignored=("function_type", "module", "output_shape_type", "output_shape_module", "mask"),
+        read={
+            "function": lambda layer: layer.function,
+            "mask": lambda layer: layer.mask,
+            "arguments": lambda layer: layer.arguments,
+            "output_shape": lambda layer: layer._output_shape,
+        },
+        ignored=("function_type", "module", "output_shape_type", "output_shape_module"),
     ),
     "Bidirectional": Row(
         read={

@@ -110,10 +110,11 @@ def built_model(graph: Graph, steps: list[Step], name: str, direction: Direction
         return model
     for step in steps:
         args, kwargs = placed((step.args, step.kwargs), tensors)
+        layer = step.recipe.build()
         try:
-            outputs = step.recipe.build()(*args, **kwargs)
+            outputs = layer(*args, **kwargs)
         except Exception as error:
-            error.add_note(f"This was {step.recipe.path}, while it was rebuilt for {direction.name}.")
+            error.add_note(f"This was {step.recipe.path}, while it was called in {direction.name}.")
             raise
         tensors.update(zip(step.results, keras.tree.flatten(plain(outputs)), strict=True))
     inputs, outputs = placed((graph.inputs, graph.outputs), tensors)

@@ -43,7 +43,12 @@ class Recipe:
     def build(self) -> Any:
         """The counterpart."""
         if self.result is None:
-            self.result = self.make(**{name: built(value) for name, value in self.arguments.items()})
+            arguments = {name: built(value) for name, value in self.arguments.items()}
+            try:
+                self.result = self.make(**arguments)
+            except Exception as error:
+                error.add_note(f"This was {self.path or 'the model'}, while it was rebuilt.")
+                raise
         return self.result
 
 

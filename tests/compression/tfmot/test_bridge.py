@@ -229,6 +229,41 @@ def test_dtype_policies_are_kept_per_layer(policy):
     assert tf_keras.mixed_precision.global_policy().name == "float32"
 
 
+def test_a_model_may_return_its_input():
+    inputs = keras.Input((4,), name="same")
+    both_ways(keras.Model(inputs, {"in": inputs, "out": L.Dense(2)(inputs)}), normal(4))
+
+
+def test_models_built_by_their_first_data_are_bridged():
+    late = keras.Sequential([L.Dense(3, name="one"), keras.Sequential([L.Dense(2)], name="two")])
+    late(normal(4))
+    both_ways(randomized(late), normal(4))
+    other = tf_keras.Sequential([tf_keras.layers.Dense(3), tf_keras.layers.Dense(2)])
+    other(normal(4))
+    assert_same(other, kd.tfmot.from_tf_keras(other), normal(4))
+
+
+def test_a_lambda_keeps_its_arguments():
+    inputs = keras.Input((4,))
+    x = L.Lambda(lambda x, power: x**power, arguments={"power": 3}, output_shape=(4,))(inputs)
+    both_ways(keras.Model(inputs, x), normal(4))
+
+
+@pytest.mark.slow
+def test_weights_of_called_layers_are_trained_and_come_back():
+    model = keras.Sequential([keras.Input((4,)), L.RMSNormalization(name="norm"), L.Dense(2)])
+    over = kd.tfmot.to_tf_keras(model)
+    over.compile("sgd", "mse")
+    over.fit(normal(4), tf.ones((2, 2)), verbose=0)
+    back = kd.tfmot.from_tf_keras(over)
+    assert np.all(back.get_layer("norm").scale.numpy() != 1.0)
+    np.testing.assert_array_equal(model.get_layer("norm").scale, 1.0)  # the original has weights of its own
+    assert_same(over, back, normal(4))
+    frozen = kd.tfmot.to_tf_keras(model)
+    frozen.get_layer("norm").trainable = False
+    assert len(frozen.trainable_weights) == 2
+
+
 class Scale(L.Layer):
     def __init__(self, factor=2.0, **kwargs):
         super().__init__(**kwargs)
@@ -361,6 +396,24 @@ def test_a_model_that_computes_something_else_is_never_returned():
     ):
         kd.tfmot.to_tf_keras(model, custom_layers={Scale: Wrong})
     assert kd.tfmot.to_tf_keras(model, custom_layers={Scale: Wrong}, check=False) is not None
+
+
+@pytest.mark.parametrize("mapping", [{"Scale": TfScale}, {Scale: "TfScale"}], ids=["key", "value"])
+def test_a_mapping_of_other_things_is_told(mapping):
+    model = keras.Sequential([keras.Input((4,)), Scale()])
+    with pytest.raises(TypeError, match="custom_layers maps layer classes"):
+        kd.tfmot.to_tf_keras(model, custom_layers=mapping)
+
+
+def test_a_stand_in_that_cannot_be_made_is_told_by_its_place():
+    model = keras.Sequential([keras.Input((4,)), Scale(name="own")])
+    with pytest.raises(TypeError, match="expected a layer of tf_keras") as error:
+        kd.tfmot.to_tf_keras(model, custom_layers={Scale: lambda layer: layer})
+    assert error.value.__notes__[0] == "This was own, while it was rebuilt."
+    with pytest.raises(
+        ValueError, match=r"own .Scale.: custom_layers maps it to .*Dense.*, which is no layer"
+    ):
+        kd.tfmot.to_tf_keras(model, custom_layers={Scale: L.Dense})
 
 
 def test_weights_of_another_shape_are_told():

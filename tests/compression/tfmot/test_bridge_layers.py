@@ -13,6 +13,10 @@ from tests.compression.tfmot.bridge_layers import NOT_A_MODEL, REFUSED, ROWS
 # In training these normalize other sets of values than in Keras 3: all steps of a batch at once.
 TRAINED_APART = ["TimeDistributed norm"]
 
+# Loops over time take tf_keras long to trace; LSTM stands for them in the fast tests.
+LOOPS = ("Bidirectional", "ConvLSTM", "GRU", "LSTM odd", "LSTMCell", "RNN", "SimpleRNN", "StackedRNN")
+CASES = [pytest.param(name, marks=[pytest.mark.slow] if name.startswith(LOOPS) else []) for name in ROWS]
+
 
 def single(structure):
     return structure[0] if len(structure) == 1 else structure
@@ -49,7 +53,7 @@ def assert_equal(found, expected):
 
 
 @pytest.mark.filterwarnings("ignore:You passed `rms_scaling=True`, which is deprecated:UserWarning")
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", CASES)
 def test_a_layer_goes_over_and_comes_back(name):
     model, inputs = model_of(name)
     expected = outputs(model, inputs)
