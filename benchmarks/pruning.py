@@ -30,9 +30,8 @@ from rich.table import Table
 
 import keras_kd as kd
 
-TEMPERATURE, ALPHA, RATE, FREQUENCY = 4.0, 0.1, 1e-3, 50
+TEMPERATURE, ALPHA, RATE = 4.0, 0.1, 1e-3
 NATIVE, TFMOT, NONE = "keras_kd", "tfmot", "not pruned"
-TARGETS = ("50 %", "80 %", "90 %", "2:4")
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,8 @@ class Task:
     teacher: keras.Model
     make_student: object
     epochs: tuple[int, int, int]  # of the teacher, of the student, of pruning
+    targets: tuple[str, ...]
+    frequency: int
     batch: int = 128
 
     def steps(self, epochs):
@@ -62,7 +63,7 @@ def fit(model, task, epochs, seed, *callbacks):
     train = task.data.arrays["train"]
     rows = tf.data.Dataset.from_tensor_slices((train.x, train.y.astype("int64")))
     shuffled = rows.shuffle(len(train.x), seed=seed).batch(task.batch)
-    model.fit(shuffled, epochs=epochs, verbose=0, callbacks=list(callbacks))
+    model.fit(shuffled, epochs=epochs, verbose=0, shuffle=False, callbacks=list(callbacks))
     return model
 
 
@@ -75,8 +76,9 @@ def tasks(short):
     data = kd.datasets.digits() if short else kd.datasets.fashion_mnist()
     models = kd.models
     if short:
-        return Task(data, models.digits_teacher(), models.digits_student, (2, 2, 2))
-    return Task(data, models.fashion_teacher(), models.fashion_student, (8, 12, 4))
+        return Task(data, models.digits_teacher(), models.digits_student, (2, 2, 2), ("80 %", "2:4"), 5)
+    targets = "50 %", "80 %", "90 %", "2:4"
+    return Task(data, models.fashion_teacher(), models.fashion_student, (8, 12, 4), targets, 50)
 
 
 def with_decay(task, epochs, rate=4e-3):
@@ -112,7 +114,7 @@ def natively(student, target, teacher, task, seed):
     elif target == NONE:
         prune = []
     else:
-        prune = [kd.Prune(share(target), end=end, frequency=FREQUENCY)]
+        prune = [kd.Prune(share(target), end=end, frequency=task.frequency)]
     keras.utils.set_random_seed(seed)
     model = (
         student if teacher is None else kd.Distiller(student, teacher, temperature=TEMPERATURE, alpha=ALPHA)
@@ -129,7 +131,9 @@ def by_tfmot(student, target, teacher, task, seed):
     if target == "2:4":  # it pads groups that are too short, so the first convolution stays as it is
         options = {"pruning_schedule": sparsity.ConstantSparsity(0.5, 0), "sparsity_m_by_n": (2, 4)}
     else:
-        options = {"pruning_schedule": sparsity.PolynomialDecay(0.0, share(target), 0, end, 3, FREQUENCY)}
+        options = {
+            "pruning_schedule": sparsity.PolynomialDecay(0.0, share(target), 0, end, 3, task.frequency)
+        }
     wrapped = kd.tfmot.prune_low_magnitude(kd.tfmot.to_tf_keras(student), **options)
     keras.utils.set_random_seed(seed)
     model = wrapped
@@ -149,7 +153,9 @@ def rows(task, seeds, console):
     yield {"pruned": "before", "by": "", "learns from": "teacher"}, students
     kinds = [(NONE, NONE, natively)]
     kinds += [
-        (target, name, prune) for target in TARGETS for name, prune in ((NATIVE, natively), (TFMOT, by_tfmot))
+        (target, name, prune)
+        for target in task.targets
+        for name, prune in ((NATIVE, natively), (TFMOT, by_tfmot))
     ]
     for target, name, prune in kinds:
         for teacher, learns in ((task.teacher, "teacher"), (None, "labels alone")):
@@ -197,13 +203,13 @@ class Lap(keras.callbacks.Callback):
 def lap(model, data, steps, prune):
     timer = Lap(steps)
     callbacks = [timer] if prune is None else [timer, prune()]
-    model.fit(data, steps_per_epoch=steps + 4, epochs=1, verbose=0, callbacks=callbacks)
+    model.fit(data, steps_per_epoch=steps + 4, verbose=0, shuffle=False, callbacks=callbacks)
     return timer.milliseconds()
 
 
 def step_ratios(task, short):
     """Time of a step with pruning over the same step without, `{what: ratios}`."""
-    train, steps = task.data.arrays["train"], 10 if short else 2 * FREQUENCY
+    train, steps = task.data.arrays["train"], 10 if short else 2 * task.frequency
     data = tf.data.Dataset.from_tensors((train.x[: task.batch], train.y[: task.batch])).repeat()
     prune = functools.partial(kd.Prune, 0.8, schedule="constant", frequency=steps // 2)
     pairs = {
