@@ -158,6 +158,11 @@ class Prune(keras.callbacks.Callback):
 
     def set_model(self, model: keras.Model) -> None:
         """Keras calls this before any callback restores anything."""
+        if not isinstance(model, keras.Model):
+            raise TypeError(
+                f"kd.Prune prunes models of Keras 3, and this is {type(model).__module__}.{type(model).__name__}. "
+                "Use kd.tfmot.prune_low_magnitude for models of tf_keras."
+            )
         super().set_model(model)
         self._before = iterations(model)
 
