@@ -174,11 +174,13 @@ def table(name, rows, half):
     return shown
 
 
-def combinations(short):
-    if short:
-        return [("unstructured", 0.9), ("4x1", 0.9)]
-    found = [("unstructured", 0.0)]
-    return found + [(p, s) for p in PATTERNS for s in ((0.5,) if p == "2:4" else SHARES)]
+def combinations(options):
+    shares = (0.9,) if options.short else SHARES
+    patterns = ("unstructured", "4x1") if options.short else PATTERNS
+    # Sparse float16 files with such blocks in dense layers come out wrong, and export refuses them.
+    patterns = [pattern for pattern in patterns if not options.float16 or pattern != "4x1"]
+    dense = [] if options.short else [("unstructured", 0.0)]
+    return dense + [(pattern, share) for pattern in patterns for share in (shares, (0.5,))[pattern == "2:4"]]
 
 
 def main():
@@ -194,8 +196,7 @@ def main():
     console.print(f"{processor()}, one thread, batch of one")
     with tempfile.TemporaryDirectory() as folder:
         for name, build in (SHORT if options.short else NETWORKS).items():
-            pairs = combinations(options.short)
-            rows = [measure(build, pattern, share, Path(folder), options) for pattern, share in pairs]
+            rows = [measure(build, *pair, Path(folder), options) for pair in combinations(options)]
             half = halved(build, Path(folder), options)
             found[name] = {"rows": rows, "half": half}
             console.print(table(name, rows, half))

@@ -222,7 +222,10 @@ def _compared(
     lite = LiteModel(file)
     fault = fault or _io_fault(served, lite, expected, request["io"])
     if fault:
-        raise ValueError(f"The {quantization or 'float32'} file of {served.model.name!r} is wrong: {fault}.")
+        hint = " Try sparse=False." if request["sparse"] else ""
+        raise ValueError(
+            f"The {quantization or 'float32'} file of {served.model.name!r} is wrong: {fault}.{hint}"
+        )
     return max_error, lite
 
 

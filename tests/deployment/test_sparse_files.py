@@ -102,14 +102,19 @@ def test_three_dimensional_kernels_stay_dense(tmp_path):
     assert exported.notes[1].startswith("1 stored dense")
 
 
+def transposed():
+    return keras.Sequential([keras.Input((8, 8, 4)), layers.Conv2DTranspose(16, 2, strides=2)])
+
+
 @pytest.mark.slow
-def test_what_comes_out_wrong_is_refused(tmp_path):
-    # In float16, XNNPACK reads sparse kernels of transposed convolutions before they are there.
-    transposed = keras.Sequential([keras.Input((8, 8, 4)), layers.Conv2DTranspose(16, 2, strides=2)])
-    with pytest.raises(ValueError, match=r"float16 file of .* is wrong"):
-        kd.export(emptied(transposed, 0.8), tmp_path / "m.tflite", quantization="float16", sparse=True)
+@pytest.mark.parametrize(("build", "block"), [(transposed, 1), (dense_layers, 4)])
+def test_float16_that_comes_out_wrong_is_refused(build, block, tmp_path):
+    # LiteRT computes with weights that it has not unpacked; what they hold then may be anything.
+    model = emptied(build(), 0.8, block)
+    with pytest.raises(ValueError, match=r"float16 file of .* is wrong: .* Try sparse=False\."):
+        kd.export(model, tmp_path / "m.tflite", quantization="float16", sparse=True)
     assert list(tmp_path.iterdir()) == []
-    assert kd.export(transposed, tmp_path / "m.tflite", sparse=True).max_error < 1e-5
+    assert kd.export(model, tmp_path / "m.tflite", sparse=True).max_error < 1e-5
 
 
 @pytest.mark.parametrize("kind", ["dynamic", "int8", "int16x8"])
