@@ -95,7 +95,8 @@ def cluster_weights(
         cluster_centroids_init: `"LINEAR"`, `"RANDOM"`, `"DENSITY_BASED"`, `"KMEANS_PLUS_PLUS"`, or a member
             of `tfmot.clustering.keras.CentroidInitialization`.
         preserve_sparsity: Whether zeros stay zero, for a model that was pruned and stripped.
-        layers: The layers to cluster, by name; `"backbone/conv"` in a nested model. Default: all.
+        layers: The layers to cluster, by name; `"backbone/conv"` in a nested model. Default: all that have
+            something to cluster. tfmot wraps the others too, and runs them as in inference from then on.
 
     Returns:
         A model, not compiled, whose layers are named `cluster_NAME`.
@@ -141,6 +142,10 @@ def cluster_weights(
         if 0 < size <= number_of_clusters:
             refused[path] = f"its kernel has {size} weights"
     refuse(refused, taken, what)
+    if layers is None:  # in tfmot's wrapper BatchNormalization and Dropout would never train
+        known = ClusteringRegistry._LAYERS_WEIGHTS_MAP
+        has = {p: layer.trainable_weights and known.get(type(layer), True) for p, layer in taken.items()}
+        taken = {path: layer for path, layer in taken.items() if has[path]}
     options = {"preserve_sparsity": preserve_sparsity}
     return wrapped_copy(
         model, taken, lambda layer: wrap(layer, number_of_clusters, cluster_centroids_init, **options)

@@ -247,8 +247,8 @@ def test_evaluate_and_predict_are_the_students():
 
 @pytest.mark.parametrize("file", ["all.weights.h5", "all.h5", "checkpoint"])
 def test_weights_are_saved_with_the_projections_and_without_the_teacher(file, tmp_path):
-    made = [compiled(kd.tfmot.Distiller(student(), TEACHERS["keras"](), objectives())) for _ in range(2)]
-    assert len(made[0].weights) == 4 + 2
+    made = [compiled(kd.tfmot.Distiller(pruned(), TEACHERS["keras"](), objectives())) for _ in range(2)]
+    assert len(made[0].weights) == 4 + 2 * 3 + 2  # of layers; masks, thresholds and steps; of the projection
     made[0].set_weights([weight + 1 for weight in made[0].get_weights()])
     made[0].save_weights(tmp_path / file)
     made[1].load_weights(tmp_path / file)

@@ -80,6 +80,13 @@ def test_recurrent_cells_are_known_to_tfmot_whatever_tf_keras_is():
     assert len(kd.tfmot.prune_low_magnitude(model).layers[0].prunable_weights) == 2
 
 
+def test_what_is_beside_the_clusters_trains():
+    layers = [L.Input((6,)), L.Dense(4, name="hidden"), L.BatchNormalization(name="norm"), L.Dense(3)]
+    model = kd.tfmot.cluster_weights(tf_keras.Sequential(layers), 4, "LINEAR")
+    model(X, training=True)
+    assert np.abs(model.get_layer("norm").moving_mean).max() > 0
+
+
 def test_clustering_keeps_zeros_where_it_is_told_to():
     clustered = kd.tfmot.cluster_weights(with_kernels(halved), 4, "LINEAR", preserve_sparsity=True)
     kernels = [w for w in kd.tfmot.strip_clustering(clustered).get_weights() if w.ndim == 2]
