@@ -160,8 +160,8 @@ class Prune(keras.callbacks.Callback):
         """Keras calls this before any callback restores anything."""
         if not isinstance(model, keras.Model):
             raise TypeError(
-                f"kd.Prune prunes models of Keras 3, and this is {type(model).__module__}.{type(model).__name__}. "
-                "Use kd.tfmot.prune_low_magnitude for models of tf_keras."
+                f"kd.Prune prunes models of Keras 3. Received: a {type(model).__name__} of "
+                f"{type(model).__module__}. For models of tf_keras: kd.tfmot.prune_low_magnitude."
             )
         super().set_model(model)
         self._before = iterations(model)
