@@ -127,6 +127,8 @@ def bound(call: Call, direction: Direction) -> dict[str, Any]:
             given.pop(name, None)
     first = next(iter(given))
     if not direction.forward and hasattr(layer, "return_state") and isinstance(given[first], list):
+        if getattr(layer, "_num_constants", None):
+            raise Unbridgeable("it is called with constants")
         given[first], *state = given[first]  # tf_keras passes states with the inputs
         given["initial_state"] = state
     return given

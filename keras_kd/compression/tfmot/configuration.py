@@ -49,8 +49,6 @@ def arguments(layer: Any, target: type, direction: Direction, recipe: Callable) 
     row = TABLE.get(type(layer).__name__, Row())
     renamed = row.renamed if direction.forward else {new: old for old, new in row.renamed.items()}
     known = {*parameters(target), *BASE, *(row.undocumented if direction.forward else ())}
-    if target.__module__.startswith("keras.") and target.__name__ == "Embedding":
-        known.discard("weights")
     config = {**told(layer), **{name: read(layer) for name, read in row.read.items()}}
     found: dict[str, Any] = {}
     for name, value in config.items():
@@ -64,9 +62,10 @@ def arguments(layer: Any, target: type, direction: Direction, recipe: Callable) 
                 f"{direction.name}'s {target.__name__} has no argument {name} (here {value!r})"
             )
     if type(layer).__name__ == "Bidirectional" and direction.forward:
-        for part in ("layer", "backward_layer"):  # tf_keras puts the prefix before any name
-            name = found[part].arguments["name"]
-            found[part].arguments["name"] = name.removeprefix("forward_").removeprefix("backward_")
+        parts = [part for part in ("layer", "backward_layer") if "name" in found[part].arguments]
+        for part in parts:  # tf_keras puts the prefix before any name
+            given = found[part].arguments
+            given["name"] = given["name"].removeprefix("forward_").removeprefix("backward_")
     if type(layer).__name__ not in OWN_DTYPE:
         found["dtype"] = policy(layer, direction)
     return found
