@@ -131,4 +131,4 @@ def keep_largest(scores: Sequence[np.ndarray], sparsity: float) -> list[np.ndarr
     flat = np.concatenate([array.ravel() for array in scores])
     kept = max(round(float(np.float32(flat.size) * (np.float32(1) - np.float32(sparsity)))), 1)
     threshold = np.partition(flat, flat.size - kept)[flat.size - kept]
-    return [array >= threshold for array in scores]
+    return [~(array < threshold) for array in scores]  # NaN stays, to be seen

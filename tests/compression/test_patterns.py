@@ -86,7 +86,13 @@ def check_groups(tfmot, weights, kept, size):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     ("shape", "dtype"),
-    [((1, 1), "float32"), ((8, 13), "float32"), ((8, 13), "float16"), ((3, 3, 4, 6), "float32")],
+    [
+        ((1, 1), "float32"),
+        ((3, 5), "float32"),
+        ((8, 13), "float32"),
+        ((8, 13), "float16"),
+        ((3, 3, 4, 6), "float32"),
+    ],
     ids=str,
 )
 def test_unstructured_masks_are_those_of_tfmot(tfmot, shape, dtype, kind):
@@ -218,6 +224,13 @@ def test_all_arrays_together_are_one_long_array(seed, shapes, share):
     assert [mask.shape for mask in found] == shapes
     flat = np.concatenate([mask.ravel() for mask in found])
     np.testing.assert_array_equal(flat, keep_largest([together], share)[0])
+
+
+@pytest.mark.parametrize("share", SHARES)
+def test_what_is_not_a_number_is_not_hidden(share):
+    magnitudes = np.abs(distinct(0, 8, 6))
+    magnitudes[1:3] = np.nan
+    assert keep_largest([magnitudes], share)[0][1:3].all()
 
 
 @common
