@@ -86,7 +86,7 @@ def from_tf_keras(
         >>> student = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, name="logits")])
         >>> back = kd.tfmot.from_tf_keras(kd.tfmot.to_tf_keras(student))
         >>> x = keras.random.normal((2, 4))
-        >>> back.get_layer("logits").kernel.shape, float(abs(back(x) - student(x)).numpy().max())
+        >>> tuple(back.get_layer("logits").kernel.shape), float(abs(back(x) - student(x)).numpy().max())
         ((4, 2), 0.0)
     """
     if isinstance(model, keras.Model):
