@@ -48,8 +48,13 @@ def objectives():
     ]
 
 
-@pytest.mark.parametrize("teacher", TEACHERS)
-@pytest.mark.parametrize("kind", WRAPPED)
+def rest_slow(cases, *quick):
+    """The cases, of which all but these are left out by `make test-fast`."""
+    return [pytest.param(case, marks=[] if case in quick else [pytest.mark.slow]) for case in cases]
+
+
+@pytest.mark.parametrize("teacher", rest_slow(TEACHERS, "keras"))
+@pytest.mark.parametrize("kind", rest_slow(WRAPPED, "pruned", "PQAT"))
 def test_a_wrapped_student_learns_and_keeps_its_promise(kind, teacher):
     teacher = TEACHERS[teacher]()
     model = WRAPPED[kind]()
@@ -83,7 +88,7 @@ def test_compiled_steps_do_what_eager_ones_do(options):
 PLAIN = {"plain": student, **{kind: WRAPPED[kind] for kind in ("pruned", "clustered", "QAT")}}
 
 
-@pytest.mark.parametrize("kind", PLAIN)
+@pytest.mark.parametrize("kind", rest_slow(PLAIN, "plain"))
 def test_an_objective_without_weight_changes_nothing(kind):
     alone, taught = PLAIN[kind](), PLAIN[kind]()
     distiller = kd.tfmot.Distiller(taught, TEACHERS["keras"](), [kd.Objective("mse", weight=0.0)])
@@ -145,7 +150,7 @@ def one_step(make, model, teacher, terms, data, library):
     return distiller, history
 
 
-@pytest.mark.parametrize("case", SAME)
+@pytest.mark.parametrize("case", rest_slow(SAME, "projection", "masks"))
 def test_one_step_is_that_of_the_distiller_of_keras_3(case):
     build, terms, data = SAME[case]
     teacher, twin = build("teacher"), build("student")
@@ -219,6 +224,7 @@ def test_a_nested_student_is_tapped_pruned_and_stripped():
     assert [np.mean(w == 0) for w in bare.get_weights() if w.ndim == 2] == [0.5, 0.5, 5 / 9]  # of 9 weights
 
 
+@pytest.mark.slow
 def test_a_pruned_teacher_is_left_alone_by_the_callbacks(tmp_path):
     pytest.importorskip("tensorboard")
     teacher = pruned()
@@ -245,7 +251,7 @@ def test_evaluate_and_predict_are_the_students():
     assert list(logs) == ["loss", "student_loss", "soft_targets", "accuracy", "val_loss", "val_accuracy"]
 
 
-@pytest.mark.parametrize("file", ["all.weights.h5", "all.h5", "checkpoint"])
+@pytest.mark.parametrize("file", rest_slow(["all.weights.h5", "all.h5", "checkpoint"], "all.h5"))
 def test_weights_are_saved_with_the_projections_and_without_the_teacher(file, tmp_path):
     made = [compiled(kd.tfmot.Distiller(pruned(), TEACHERS["keras"](), objectives())) for _ in range(2)]
     assert len(made[0].weights) == 4 + 2 * 3 + 2  # of layers; masks, thresholds and steps; of the projection
@@ -259,6 +265,7 @@ def test_weights_are_saved_with_the_projections_and_without_the_teacher(file, tm
         made[0].save(tmp_path / "all.keras")
 
 
+@pytest.mark.slow
 def test_callbacks_of_tf_keras_follow_the_students_figures(tmp_path):
     distiller = compiled(kd.tfmot.Distiller(student(), TEACHERS["keras"](), objectives()), run_eagerly=True)
     path = str(tmp_path / "best.weights.h5")
@@ -272,6 +279,7 @@ def test_callbacks_of_tf_keras_follow_the_students_figures(tmp_path):
     assert distiller.evaluate(X, Y, verbose=0)[0] == pytest.approx(min(history.history["val_loss"]))
 
 
+@pytest.mark.slow
 def test_mixed_precision_scales_the_loss():
     inputs = tf_keras.Input((6,))
     x = tf_keras.layers.Dense(8, "relu", dtype="mixed_float16", name="hidden")(inputs)
@@ -286,6 +294,7 @@ def scaled():
     return tf_keras.mixed_precision.LossScaleOptimizer(tf_keras.optimizers.SGD(0.1))
 
 
+@pytest.mark.slow
 def test_a_student_that_is_subclassed_is_built_by_the_first_batch():
     class Deferred(tf_keras.Model):
         def __init__(self):

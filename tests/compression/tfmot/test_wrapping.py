@@ -30,6 +30,7 @@ FUNCTIONS = {
 WRAPS = ["prune_low_magnitude", "cluster_weights", "quantize_model"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["pruned", "clustered", "CQAT"])
 def test_what_is_stripped_has_its_own_names_and_says_the_same(kind):
     wrapped = WRAPPED[kind]()
