@@ -236,7 +236,7 @@ def test_rows_of_the_matrix_are_what_is_summed_over(kind):
     random_weights(model)
     kernel = next(k for k in kernels_of(model) if k.name != "depthwise_kernel")
     x = np.random.default_rng(1).normal(size=(2, *model.input_shape[1:])).astype("float32")
-    for channel in range(kernel.run):
+    for channel in (0, kernel.run - 1):
         without = x.copy()
         without[..., channel] = 0
         expected = np.array(model(without))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from keras_kd.compression.kernels import kernels_of
 from keras_kd.compression.patterns import Blocks, Groups, keep_largest, parse
 
-common = settings(max_examples=40, deadline=None, derandomize=True)
+common = settings(max_examples=25, deadline=None, derandomize=True)
 
 SHARES = [0.0, 0.1, 1 / 3, 0.5, 0.9, 0.999]
 MANY_SHARES = [*np.linspace(0, 0.99, 34).tolist(), 0.625, 0.995, 0.9999]
@@ -111,7 +111,7 @@ def test_unstructured_masks_are_those_of_tfmot_over_many_shares(tfmot, shape, dt
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("rows", "columns"), [(1, 4), (4, 1), (2, 3)])
 def test_block_masks_are_those_of_tfmot(tfmot, rows, columns, kind, pooling):
-    check_blocks(tfmot, weights_of(kind, (8, 12)), rows, columns, pooling, [0.3, 0.5, 0.9])
+    check_blocks(tfmot, weights_of(kind, (8, 12)), rows, columns, pooling, [0.3, 0.9])
 
 
 @pytest.mark.slow
@@ -125,16 +125,16 @@ def test_block_masks_are_those_of_tfmot_over_many_shares(tfmot, rows, columns, k
 # tfmot takes groups along the third of four axes, and of other layers than Conv2D that is another axis than
 # the one that is summed over: DepthwiseConv2D, Conv2DTranspose. There the two differ on purpose.
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("shape", [(8, 5), (48, 32), (3, 3, 8, 5), (1, 1, 16, 6)], ids=str)
-@pytest.mark.parametrize(("kept", "size"), [(2, 4), (1, 4), (3, 4), (1, 2), (4, 8)])
+@pytest.mark.parametrize("shape", [(8, 5), (3, 3, 8, 5), (1, 1, 16, 6)], ids=str)
+@pytest.mark.parametrize(("kept", "size"), [(2, 4), (1, 4), (3, 4), (4, 8)])
 def test_group_masks_are_those_of_tfmot(tfmot, kept, size, shape, kind):
     check_groups(tfmot, weights_of(kind, shape), kept, size)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("shape", [(240, 17), (3, 5, 48, 7)], ids=str)
-@pytest.mark.parametrize(("kept", "size"), [(1, 3), (2, 3), (1, 8), (7, 8), (5, 16), (15, 16)])
+@pytest.mark.parametrize("shape", [(240, 17), (48, 32), (3, 5, 48, 7)], ids=str)
+@pytest.mark.parametrize(("kept", "size"), [(1, 2), (1, 3), (2, 3), (1, 8), (7, 8), (5, 16), (15, 16)])
 def test_uncommon_group_masks_are_those_of_tfmot(tfmot, kept, size, shape, kind):
     check_groups(tfmot, weights_of(kind, shape), kept, size)
 
