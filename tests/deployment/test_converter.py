@@ -47,15 +47,17 @@ def test_one_child_serves_many_exports_and_is_replaced_when_killed(dense, tmp_pa
 
 @pytest.mark.slow
 def test_a_child_killed_in_the_middle_is_an_error(dense, tmp_path):
+    asked = request(dense, tmp_path)
     mine = Converter()
     mine.start()
     child = mine.pid
+    # By then the child still loads TensorFlow.
     killer = subprocess.Popen([sys.executable, "-c", f"import os, time; time.sleep(.5); os.kill({child}, 9)"])
     with pytest.raises(ConverterCrashed, match="SIGKILL: Killed"):
-        mine.convert(request(dense, tmp_path))
+        mine.convert(asked)
     killer.wait()
     assert mine.pid is None
-    assert mine.convert(request(dense, tmp_path)) == {"ran": True}
+    assert mine.convert(asked) == {"ran": True}
     mine.close()
     assert mine.pid is None
     mine.close()

@@ -1,8 +1,5 @@
 """Models of tf_keras, and those that tensorflow-model-optimization made of them, as files."""
 
-import os
-import warnings
-
 import numpy as np
 import pytest
 import tf_keras
@@ -15,14 +12,7 @@ layers = tf_keras.layers
 
 @pytest.fixture(scope="module")
 def tfmot():
-    before = os.environ.get("TF_USE_LEGACY_KERAS")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it imports distutils
-        import tensorflow_model_optimization
-    os.environ.pop("TF_USE_LEGACY_KERAS", None)
-    if before is not None:
-        os.environ["TF_USE_LEGACY_KERAS"] = before
-    return tensorflow_model_optimization
+    return kd.tfmot.import_tfmot()
 
 
 def sequential():
@@ -248,10 +238,6 @@ def test_stateful_recurrent_layers_are_refused(tmp_path):
 
 @pytest.mark.slow
 def test_the_student_of_a_tf_keras_distiller(aware, tmp_path):
-    class Distiller(tf_keras.Model):
-        def __init__(self, student):
-            super().__init__()
-            self.student = student
-
-    exported = kd.export(Distiller(aware), tmp_path / "m.tflite", quantization="int8", io="int8")
+    distiller = kd.tfmot.Distiller(aware)
+    exported = kd.export(distiller, tmp_path / "m.tflite", quantization="int8", io="int8")
     assert Contents.read(exported.path).float_tensors == ()
