@@ -23,8 +23,11 @@ def _children(layer: keras.layers.Layer) -> Iterator[tuple[str, keras.layers.Lay
     inside = (
         layer._flatten_layers(recursive=False, include_self=False) if is_tf_keras(layer) else layer._layers
     )
+    names: dict[str, int] = {}  # of layers that are told apart by nothing else
     for child in inside:
-        yield attributes.get(id(child), child.name), child
+        name = attributes.get(id(child), child.name)
+        count = names[name] = names.get(name, -1) + 1
+        yield f"{name}_{count}" if count else name, child
 
 
 def _inputs(model: keras.Model) -> Any:

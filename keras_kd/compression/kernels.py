@@ -2,7 +2,7 @@
 
 import fnmatch
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -210,7 +210,7 @@ def _check_asked_for(name: str, kernels: Sequence[Kernel], trainable: set[int], 
 
 def _asked_for(kernel: Kernel, matching: Sequence[str], all_of_them: bool, structured: bool) -> bool:
     if kernel.name == "embeddings":
-        return any(not _is_glob(name) for name in matching)
+        return any(name in (kernel.layer, kernel.layer.rsplit("/", 1)[-1]) for name in matching)
     if structured and kernel.inputs is None:
         return False
     return all_of_them or bool(matching)
@@ -226,13 +226,7 @@ def _aliases(layer: str) -> list[str]:
     return [*("/".join(parts[:end]) for end in range(1, len(parts) + 1)), *parts]
 
 
-def _is_glob(name: str) -> bool:
-    return any(character in name for character in "*?[")
-
-
-def _check_known(model: keras.Model, name: Any, kernels: Sequence[Kernel]) -> None:
-    if not isinstance(name, str):
-        raise TypeError(f"Layers are given by name, path or glob. Received: {name!r}.")
+def _check_known(model: keras.Model, name: str, kernels: Sequence[Kernel]) -> None:
     if any(_matches(name, kernel.layer) for kernel in kernels):
         return
     paths = layers_by_path(model)

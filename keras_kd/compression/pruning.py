@@ -12,7 +12,7 @@ from keras_kd.compression import schedules
 from keras_kd.compression.kernels import Kernel, chosen
 from keras_kd.compression.masked import Masked, attached, iterations
 from keras_kd.compression.patterns import Groups, Pattern, keep_largest, parse
-from keras_kd.compression.schedules import check_share
+from keras_kd.compression.schedules import Schedule, check_share
 from keras_kd.messages import near
 
 _SCOPES = ["layer", "global"]
@@ -100,11 +100,13 @@ class Prune(keras.callbacks.Callback):
         block_pooling: str = "mean",
     ) -> None:
         super().__init__()
-        self.layers = [layers] if isinstance(layers, str) else layers
-        self.skip = [skip] if isinstance(skip, str) else list(skip)
+        self.layers = None if layers is None else _names(layers)
+        self.skip = _names(skip)
         self.pattern: Pattern = parse(pattern, block_pooling)
         self.keeps = isinstance(sparsity, str) and sparsity == "keep"
         if callable(sparsity):
+            if schedule != "polynomial":
+                raise ValueError("`sparsity` is a schedule here. Leave out `schedule`.")
             sparsity, schedule = None, sparsity
         if scope not in _SCOPES:
             raise ValueError(
@@ -119,7 +121,8 @@ class Prune(keras.callbacks.Callback):
         if isinstance(layers, Mapping):
             for name, value in layers.items():
                 check_share(value, f"layers[{name!r}]")
-        self._check_together(callable(schedule), (pattern, begin, end, frequency, schedule))
+        given_all = (pattern, begin, end, frequency, schedule, scope, initial_sparsity)
+        self._check_together(callable(schedule), given_all)
         self._kernels: list[tuple[Kernel, float | None]] = []
         self._constraints: list[Masked] = []
         self._before = 0
@@ -135,10 +138,14 @@ class Prune(keras.callbacks.Callback):
 
     def _check_together(self, scheduled: bool, given: tuple[Any, ...]) -> None:
         by_layer, grouped = isinstance(self.layers, Mapping), isinstance(self.pattern, Groups)
-        if self.keeps and given != ("unstructured", 0, None, 100, "polynomial"):
+        if self.keeps and (by_layer or given != ("unstructured", 0, None, 100, "polynomial", "layer", 0.0)):
             raise ValueError(
-                "kd.Prune('keep') keeps the zeros that there are: give `layers` and `skip` only."
+                "kd.Prune('keep') keeps the zeros that there are: give lists of `layers` and `skip` only."
             )
+        if given[-1] != 0 and not self.schedule.ramps:
+            raise ValueError("`initial_sparsity` belongs to the polynomial schedule. Leave it out.")
+        if grouped and isinstance(self.schedule, Schedule) and self.schedule.function is not None:
+            raise ValueError("'n:m' has no schedule: it is pruned at once, at `begin`. Leave out `schedule`.")
         if self.sparsity is None and not (self.keeps or scheduled or by_layer or grouped):
             raise ValueError("Say how much to prune: kd.Prune(0.8) for 80 % zeros.")
         if isinstance(self.pattern, Groups) and self.sparsity not in (None, self.pattern.sparsity):
@@ -172,12 +179,12 @@ class Prune(keras.callbacks.Callback):
         student = getattr(self.model, "student", None)
         student = student if isinstance(student, keras.Model) else self.model
         self._forget()
-        self._kernels = chosen(student, self._names(), self.skip, self.pattern.structured)
+        self._kernels = chosen(student, self._wanted(), self.skip, self.pattern.structured)
         self._check_fit()
         self.model.train_function = None  # one that was traced before has the constraints of then in it
         self.model.make_train_function()
 
-    def _names(self) -> Any:
+    def _wanted(self) -> Any:
         """The layers to choose from; with a sparsity for the others, a mapping takes all of them."""
         if isinstance(self.layers, Mapping) and self.sparsity is not None:
             return {"*": self.sparsity, **self.layers}
@@ -255,7 +262,10 @@ class Prune(keras.callbacks.Callback):
         return self.schedule if self._end is None else replace(self.schedule, end=self._end)
 
     def _select(self, step: int) -> list[np.ndarray]:
-        matrices = [kernel.matrix(np.abs(kernel.value())) for kernel, _ in self._kernels]
+        matrices = [
+            kernel.matrix(np.where(mask, np.abs(kernel.value()), -1))  # what is pruned goes first
+            for (kernel, _), mask in zip(self._kernels, self._masks or (), strict=True)
+        ]
         if isinstance(self.pattern, Groups):
             kept = [self.pattern.mask(matrix) for matrix in matrices]
         else:
@@ -291,3 +301,12 @@ class Prune(keras.callbacks.Callback):
             constraint.detach()
         self._constraints = []
         self.model.train_function = None
+
+
+def _names(given: Any) -> Any:
+    """Layers as a list of names, or a mapping from them."""
+    listed = [given] if isinstance(given, str) else given
+    known = isinstance(listed, (Mapping, list, tuple, set, frozenset))
+    if not known or not all(isinstance(name, str) for name in listed):
+        raise TypeError(f"Layers are given by name, path or glob, or a list of these. Received: {given!r}.")
+    return listed if isinstance(listed, Mapping) else list(listed)

@@ -315,3 +315,16 @@ def test_resumed_by_backup_and_restore_keeps_masks_and_steps(tmp_path):
     fit(model, *callbacks(Watch()), epochs=4)
     for a, b in zip(whole.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_what_is_pruned_does_not_come_back_when_others_become_zero():
+    model = network(constraint="non_neg")  # which makes zeros of its own
+    compiled(model)
+    held = []
+    prune = kd.Prune(0.4, schedule="constant", frequency=2)
+    note = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: held.append([m.copy() for m in prune._masks])
+    )
+    fit(model, prune, note, epochs=2)
+    first = held[0]
+    assert all(not (now & ~then).any() for masks in held for now, then in zip(masks, first, strict=True))

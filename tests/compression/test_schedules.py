@@ -161,7 +161,10 @@ def test_schedules_derived_from_those_of_tfmot_work(tfmot):
     assert schedule.begin == 0
 
 
-@pytest.mark.parametrize("kind", [float, np.float32, np.float64, np.asarray, tf.constant], ids=str)
+KINDS = [float, np.float32, np.float64, np.asarray, tf.constant]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_functions_of_the_step_are_schedules(kind):
     schedule = made(schedule=lambda step: kind(0.01 * step), begin=10, end=50, frequency=20)
     assert isinstance(schedule, Schedule)
