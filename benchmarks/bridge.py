@@ -44,6 +44,7 @@ def made(name):
         "classifier_activation": None,
     }
     taken = inspect.signature(make).parameters
+    keras.utils.set_random_seed(0)
     model = make(**{key: value for key, value in arguments.items() if key in taken})
     random = np.random.default_rng(0)
     for layer in model._flatten_layers():

@@ -41,6 +41,8 @@ def test_runs(path, tmp_path):
 RATIOS = {
     "bridge": "difference / spread",
     "losses": "loss / MSE",
+    "pruning": "pruned / not pruned",
+    "quantization_aware": "minus post-training",
     "scaling": "/ one device",
     "sparse_files": "ms / dense",
     "step": "keras_kd, logits / floor",

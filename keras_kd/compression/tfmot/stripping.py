@@ -33,6 +33,8 @@ def strip_pruning(model: Any) -> Any:
         raise ValueError(f"No layer of {model.name!r} is wrapped by tfmot's pruning, so nothing is to strip.")
     for layer in wrapped:  # the last step may have moved them; the callback masks at the end of epochs only
         layer.pruning_obj.weight_mask_op()
+        for weight, _, _ in layer.pruning_vars:
+            weight.assign(weight + 0.0)  # tfmot's products leave -0.0, which gzip takes for other bytes
     return import_tfmot().sparsity.keras.strip_pruning(model)
 
 
