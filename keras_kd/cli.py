@@ -241,6 +241,7 @@ def export(
     data: Annotated[Path | None, typer.Option(help=f"For calibration. {DATA}")] = None,
     io: Annotated[FileIO, typer.Option(help="Type of the inputs and outputs.")] = FileIO.float32,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Fix the batch.")] = None,
+    sparse: Annotated[bool, typer.Option("--sparse", help="Store pruned weights without zeros.")] = False,
     allow_flex: Annotated[bool, typer.Option("--allow-flex", help="Accept TensorFlow operators.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that exists.")] = False,
     as_json: AsJson = False,
@@ -257,6 +258,7 @@ def export(
             calibration=None if data is None else datasets.load(data).calibration,
             io=io.value,
             batch_size=batch_size,
+            sparse=sparse,
             allow_flex=allow_flex,
             overwrite=overwrite,
         )

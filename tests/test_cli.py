@@ -78,6 +78,10 @@ def test_export_verify_benchmark(files, said):
     assert run(*words, "--data", files / "data.npz") == 1
     assert said()[1].startswith("Error: ")
     assert run(*words, "--data", files / "data.npz", "--overwrite") == 0
+    assert run("export", files / "student.keras", "--out", files / "sparse.tflite", "--sparse") == 0
+    assert "sparse" in said()[0]
+    assert run(*words, "--data", files / "data.npz", "--overwrite", "--sparse") == 1
+    assert "sparse" in said()[1]
 
 
 def test_compare(files, said):
