@@ -398,6 +398,23 @@ def test_a_model_that_computes_something_else_is_never_returned():
     assert kd.tfmot.to_tf_keras(model, custom_layers={Scale: Wrong}, check=False) is not None
 
 
+def chaotic(limit):
+    """A model that turns its roundings into noise while its inputs stay below a limit."""
+    inputs = keras.Input((6, 6, 4))
+    x = L.BatchNormalization()(L.Conv2D(4, 3)(inputs))
+    noise = keras.ops.sin(1e8 * x)
+    return randomized(keras.Model(inputs, keras.ops.where(keras.ops.max(inputs) < limit, noise, x)))
+
+
+def test_a_model_that_amplifies_roundings_is_checked_where_it_does_not():
+    both_ways(chaotic(limit=10.0), 20.0 + normal(6, 6, 4), atol=1e-3)
+    with pytest.raises(
+        ValueError, match="could not be checked, since inputs that are one rounding off change"
+    ):
+        kd.tfmot.to_tf_keras(chaotic(limit=1e9))
+    assert kd.tfmot.to_tf_keras(chaotic(limit=1e9), check=False) is not None
+
+
 @pytest.mark.parametrize("mapping", [{"Scale": TfScale}, {Scale: "TfScale"}], ids=["key", "value"])
 def test_a_mapping_of_other_things_is_told(mapping):
     model = keras.Sequential([keras.Input((4,)), Scale()])
