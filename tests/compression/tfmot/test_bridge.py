@@ -12,6 +12,7 @@ import tensorflow as tf
 import tf_keras
 
 import keras_kd as kd
+from keras_kd.compression.tfmot import checking
 
 L = keras.layers
 RANDOM = np.random.default_rng(0)
@@ -396,6 +397,25 @@ def test_a_model_that_computes_something_else_is_never_returned():
     ):
         kd.tfmot.to_tf_keras(model, custom_layers={Scale: Wrong})
     assert kd.tfmot.to_tf_keras(model, custom_layers={Scale: Wrong}, check=False) is not None
+
+
+@pytest.mark.parametrize(
+    ("expected", "received", "difference"),
+    [
+        ([2.0, -4.0], [2.0, -3.0], 0.25),
+        ([0.0, 0.0], [0.0, 0.0], 0.0),
+        ([0.0, 0.0], [0.0, 1e-9], np.inf),
+        ([np.nan, np.inf, 1.0], [np.nan, np.inf, 1.0], 0.0),
+        ([np.nan, 1.0], [1.0, 1.0], np.inf),
+        ([np.inf, 1.0], [-np.inf, 1.0], np.inf),
+        ([3, 4], [3, 4], 0.0),
+        ([3, 4], [3, 5], np.inf),
+        ([b"cat"], [b"dog"], np.inf),
+        ([True], [False], np.inf),
+    ],
+)
+def test_differences_are_relative_to_the_largest_value(expected, received, difference):
+    assert checking.difference(np.array(expected), np.array(received)) == difference
 
 
 def chaotic(limit):
