@@ -148,7 +148,7 @@ def difference(expected: np.ndarray, received: np.ndarray) -> float:
     finite = np.isfinite(expected)
     if not np.array_equal(expected[~finite], received[~finite], equal_nan=True):
         return float("inf")
-    apart = np.abs(expected - received)[finite].max(initial=0.0)
+    apart = np.abs(expected[finite] - received[finite]).max(initial=0.0)
     most = np.abs(expected[finite]).max(initial=0.0)
     return float(apart / most) if most else float("inf") if apart else 0.0
 
