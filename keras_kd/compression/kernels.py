@@ -79,10 +79,7 @@ def kernels_of(model: keras.Model) -> list[Kernel]:
         )
     found: dict[int, Kernel] = {}
     for path, layer in layers_by_path(model).items():
-        for name, inputs in _named(layer):
-            variable = _variable(layer, name)
-            if variable is None:
-                continue
+        for name, variable, inputs in _held(layer):
             shape = variable.shape
             if inputs is None:
                 run = 1
@@ -94,13 +91,20 @@ def kernels_of(model: keras.Model) -> list[Kernel]:
     return sorted(found.values(), key=lambda kernel: kernel.name == "embeddings")
 
 
-def _variable(layer: keras.layers.Layer, name: str) -> keras.Variable | None:
-    """A float weight of a layer; Keras shows LoRA's sum, or what it has quantized, under the same name."""
+def _held(layer: keras.layers.Layer) -> Iterator[tuple[str, keras.Variable, tuple[int, ...] | None]]:
+    """The kernels of a layer: name, weight, and the axes that are summed over."""
+    if hasattr(layer, "get_prunable_weights"):  # as layers for tensorflow-model-optimization have
+        attributes = {id(value): name for name, value in vars(layer).items() if not name.startswith("_")}
+        for variable in layer.get_prunable_weights():
+            name = attributes.get(id(variable), variable.name)
+            yield name, variable, tuple(range(max(len(variable.shape) - 1, 1)))
+        return
     if getattr(layer, "quantization_mode", None) or getattr(layer, "lora_enabled", False):
-        return None
-    variable = getattr(layer, name, None)
-    floats = isinstance(variable, keras.Variable) and "float" in str(variable.dtype)
-    return variable if floats else None
+        return  # Keras shows LoRA's sum, or what it has quantized, under the same name
+    for name, inputs in _named(layer):
+        variable = getattr(layer, name, None)
+        if isinstance(variable, keras.Variable) and "float" in str(variable.dtype):
+            yield name, variable, inputs
 
 
 def _named(layer: keras.layers.Layer) -> Iterator[tuple[str, tuple[int, ...] | None]]:
@@ -126,19 +130,6 @@ def _named(layer: keras.layers.Layer) -> Iterator[tuple[str, tuple[int, ...] | N
     elif type(layer).__name__ == "ConvLSTMCell":  # which Keras does not export
         axes = tuple(range(layer.rank + 1))
         yield from (("kernel", axes), ("recurrent_kernel", axes))
-    elif hasattr(layer, "get_prunable_weights"):
-        yield from _declared(layer)
-
-
-def _declared(layer: keras.layers.Layer) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """What a custom layer names, as layers for tensorflow-model-optimization do."""
-    names = {id(value): name for name, value in vars(layer).items()}
-    for variable in layer.get_prunable_weights():
-        if id(variable) not in names:
-            raise ValueError(
-                f"{layer.name!r}.get_prunable_weights() must return weights that are attributes of the layer."
-            )
-        yield names[id(variable)], tuple(range(max(len(variable.shape) - 1, 1)))
 
 
 def _summed(equation: str) -> tuple[int, ...]:
@@ -160,6 +151,7 @@ def chosen(
     layers: Sequence[str] | Mapping[str, float] | None,
     skip: Sequence[str],
     structured: bool = False,
+    others: float | None = None,
 ) -> list[tuple[Kernel, float | None]]:
     """The kernels that a user's choice of layers names, with the sparsity given for each, if one is.
 
@@ -169,24 +161,25 @@ def chosen(
             `None`: all but embeddings.
         skip: Names, paths or globs of layers to leave alone.
         structured: Whether only kernels with inputs to sum over can be taken.
+        others: The sparsity of kernels that no key of a mapping names; without it they are left alone.
 
     Raises:
         ValueError: A name that is no layer with a kernel, nothing left to prune, frozen layers by name.
     """
     kernels = kernels_of(model)
-    for name in [*(layers or ()), *skip]:
+    for name in [*(layers or ()), *(name for name in skip if not any(c in name for c in "*?["))]:
         _check_known(model, name, kernels)
     trainable = {id(variable) for variable in model.trainable_variables}
     for name in layers or ():
-        _check_asked_for(name, [k for k in kernels if _matches(name, k.layer)], trainable, structured)
+        _check_asked_for(name, [k for k in kernels if _matches(name, k)], trainable, structured)
     found = []
     for kernel in kernels:
-        matching = [name for name in (layers or ()) if _matches(name, kernel.layer)]
-        if not _asked_for(kernel, matching, layers is None, structured):
+        matching = [name for name in (layers or ()) if _matches(name, kernel)]
+        if not _asked_for(kernel, matching, layers is None or others is not None, structured):
             continue
-        if any(_matches(name, kernel.layer) for name in skip) or id(kernel.variable) not in trainable:
+        if any(_matches(name, kernel) for name in skip) or id(kernel.variable) not in trainable:
             continue
-        given = layers[matching[-1]] if matching and isinstance(layers, Mapping) else None
+        given = layers[matching[-1]] if matching and isinstance(layers, Mapping) else others
         found.append((kernel, given))
     if not found:
         frozen = bool(kernels) and not any(id(kernel.variable) in trainable for kernel in kernels)
@@ -210,15 +203,15 @@ def _check_asked_for(name: str, kernels: Sequence[Kernel], trainable: set[int], 
 
 def _asked_for(kernel: Kernel, matching: Sequence[str], all_of_them: bool, structured: bool) -> bool:
     if kernel.name == "embeddings":
-        return any(name in (kernel.layer, kernel.layer.rsplit("/", 1)[-1]) for name in matching)
+        return any(name in (kernel.path, kernel.layer, kernel.layer.split("/")[-1]) for name in matching)
     if structured and kernel.inputs is None:
         return False
     return all_of_them or bool(matching)
 
 
-def _matches(name: str, layer: str) -> bool:
-    """Whether a name, path or glob means a layer, or something that the layer is in."""
-    return any(fnmatch.fnmatchcase(alias, name) for alias in _aliases(layer))
+def _matches(name: str, kernel: Kernel) -> bool:
+    """Whether a name, path or glob means a kernel, its layer, or something that this layer is in."""
+    return any(fnmatch.fnmatchcase(alias, name) for alias in [kernel.path, *_aliases(kernel.layer)])
 
 
 def _aliases(layer: str) -> list[str]:
@@ -227,10 +220,10 @@ def _aliases(layer: str) -> list[str]:
 
 
 def _check_known(model: keras.Model, name: str, kernels: Sequence[Kernel]) -> None:
-    if any(_matches(name, kernel.layer) for kernel in kernels):
+    if any(_matches(name, kernel) for kernel in kernels):
         return
     paths = layers_by_path(model)
-    there = [layer for path, layer in paths.items() if _matches(name, path)]
+    there = [layer for path, layer in paths.items() if name in _aliases(path)]
     shared = [k.path for k in kernels if any(paths[k.layer] is layer for layer in there)]
     if shared:
         raise ValueError(f"{name!r} is shared, and has one name: {', '.join(map(repr, shared))}.")

@@ -17,10 +17,7 @@ class Masked(keras.constraints.Constraint):
     """
 
     def __init__(self, variable: keras.Variable, model: keras.Model) -> None:
-        other: Any = variable.constraint
-        self.own: Any = (
-            other.own if isinstance(other, Masked) else other
-        )  # of a training that was interrupted
+        self.own: Any = variable.constraint
         self.variable, self.model = variable, model
         self.training: Any = getattr(model, "history", None)  # Keras makes one for each `fit`
         self.held: np.ndarray | None = None
@@ -58,6 +55,9 @@ def attached(variables: Sequence[keras.Variable], model: keras.Model) -> list[Ma
     history = getattr(model, "history", None)
     all_of_them = [v.constraint for v in model.trainable_variables if isinstance(v.constraint, Masked)]
     now = [other for other in all_of_them if other.training is history is not None]
+    for other in all_of_them:
+        if other not in now:
+            other.detach()  # of a training that was interrupted
     twice = [variable.path for variable in variables if variable.constraint in now]
     if twice:
         for other in now:
@@ -74,7 +74,10 @@ def average_of(optimizer: Any, variable: keras.Variable) -> Any:
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     if not (getattr(optimizer, "use_ema", False) and optimizer.built):
         return None
-    return optimizer._model_variables_moving_average[optimizer._get_variable_index(variable)]
+    known = optimizer._var_key(variable) in optimizer._trainable_variables_indices
+    return (
+        optimizer._model_variables_moving_average[optimizer._get_variable_index(variable)] if known else None
+    )
 
 
 def iterations(model: keras.Model) -> int:

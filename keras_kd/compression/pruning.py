@@ -9,10 +9,11 @@ import keras
 import numpy as np
 
 from keras_kd.compression import schedules
+from keras_kd.compression.arguments import check_together, names
 from keras_kd.compression.kernels import Kernel, chosen
 from keras_kd.compression.masked import Masked, attached, iterations
 from keras_kd.compression.patterns import Groups, Pattern, keep_largest, parse
-from keras_kd.compression.schedules import Schedule, check_share
+from keras_kd.compression.schedules import check_share
 from keras_kd.messages import near
 
 _SCOPES = ["layer", "global"]
@@ -81,8 +82,6 @@ class Prune(keras.callbacks.Callback):
         0.75
     """
 
-    async_safe = True  # Keras need not wait for the end of a batch; see `on_train_batch_end`
-
     def __init__(
         self,
         sparsity: Any = None,
@@ -100,8 +99,8 @@ class Prune(keras.callbacks.Callback):
         block_pooling: str = "mean",
     ) -> None:
         super().__init__()
-        self.layers = None if layers is None else _names(layers)
-        self.skip = _names(skip)
+        self.layers = None if layers is None else names(layers)
+        self.skip = names(skip)
         self.pattern: Pattern = parse(pattern, block_pooling)
         self.keeps = isinstance(sparsity, str) and sparsity == "keep"
         if callable(sparsity):
@@ -121,8 +120,8 @@ class Prune(keras.callbacks.Callback):
         if isinstance(layers, Mapping):
             for name, value in layers.items():
                 check_share(value, f"layers[{name!r}]")
-        given_all = (pattern, begin, end, frequency, schedule, scope, initial_sparsity)
-        self._check_together(callable(schedule), given_all)
+        given_all = (pattern, begin, end, frequency, schedule, scope, initial_sparsity, power)
+        check_together(self, callable(schedule), given_all)
         self._kernels: list[tuple[Kernel, float | None]] = []
         self._constraints: list[Masked] = []
         self._before = 0
@@ -135,33 +134,6 @@ class Prune(keras.callbacks.Callback):
         self._epochs_steps = 0  # of the epochs that have ended
         self._batches = 0  # of this epoch
         self._end: int | None = None
-
-    def _check_together(self, scheduled: bool, given: tuple[Any, ...]) -> None:
-        by_layer, grouped = isinstance(self.layers, Mapping), isinstance(self.pattern, Groups)
-        if self.keeps and (by_layer or given != ("unstructured", 0, None, 100, "polynomial", "layer", 0.0)):
-            raise ValueError(
-                "kd.Prune('keep') keeps the zeros that there are: give lists of `layers` and `skip` only."
-            )
-        if given[-1] != 0 and not self.schedule.ramps:
-            raise ValueError("`initial_sparsity` belongs to the polynomial schedule. Leave it out.")
-        if grouped and isinstance(self.schedule, Schedule) and self.schedule.function is not None:
-            raise ValueError("'n:m' has no schedule: it is pruned at once, at `begin`. Leave out `schedule`.")
-        if self.sparsity is None and not (self.keeps or scheduled or by_layer or grouped):
-            raise ValueError("Say how much to prune: kd.Prune(0.8) for 80 % zeros.")
-        if isinstance(self.pattern, Groups) and self.sparsity not in (None, self.pattern.sparsity):
-            raise ValueError(
-                f"{given[0]!r} means {self.pattern.sparsity:.0%} zeros. Received: sparsity={self.sparsity}. "
-                "Leave `sparsity` out."
-            )
-        if by_layer and (grouped or scheduled or self.scope == "global"):
-            raise ValueError(
-                "Sparsities by layer need a schedule of kd.Prune and scope='layer', and 'n:m' has none. Give "
-                "`layers` as a list of names."
-            )
-        if grouped and self.scope == "global":
-            raise ValueError("'n:m' patterns are the same in every layer. Leave out `scope`.")
-        if scheduled and self.sparsity is not None:
-            raise ValueError("The schedule says how much to prune. Leave out `sparsity`.")
 
     def set_model(self, model: keras.Model) -> None:
         """Keras calls this before any callback restores anything."""
@@ -179,16 +151,11 @@ class Prune(keras.callbacks.Callback):
         student = getattr(self.model, "student", None)
         student = student if isinstance(student, keras.Model) else self.model
         self._forget()
-        self._kernels = chosen(student, self._wanted(), self.skip, self.pattern.structured)
+        others = self.sparsity if isinstance(self.layers, Mapping) else None
+        self._kernels = chosen(student, self.layers, self.skip, self.pattern.structured, others)
         self._check_fit()
         self.model.train_function = None  # one that was traced before has the constraints of then in it
         self.model.make_train_function()
-
-    def _wanted(self) -> Any:
-        """The layers to choose from; with a sparsity for the others, a mapping takes all of them."""
-        if isinstance(self.layers, Mapping) and self.sparsity is not None:
-            return {"*": self.sparsity, **self.layers}
-        return self.layers
 
     def _check_fit(self) -> None:
         faults = [(kernel, self.pattern.fault(kernel.run, kernel.outputs)) for kernel, _ in self._kernels]
@@ -224,8 +191,8 @@ class Prune(keras.callbacks.Callback):
 
     def _plan(self, epoch: int) -> None:
         """Find the end of a ramp that was not given one."""
-        steps = self.params.get("steps")
-        planned = steps and self._epochs_steps + steps * (self.params["epochs"] - epoch)
+        steps, epochs = self._steps(), (self.params or {}).get("epochs")
+        planned = steps and epochs and self._epochs_steps + steps * (epochs - epoch)
         schedule = self.schedule
         last = (schedule.end if schedule.ramps else None) or schedule.begin
         if planned and planned < last:
@@ -242,10 +209,19 @@ class Prune(keras.callbacks.Callback):
                 )
             self._end = schedule.ending(planned).end
 
+    def _steps(self) -> int | None:
+        """Batches in an epoch, if that is known."""
+        return (self.params or {}).get("steps")
+
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        if not self._constraints:
+            self.on_epoch_begin(0)  # in a loop of the user's own
         if self._masks is not None and self._constraints[0].held is not self._masks[0]:
+            self._check_shapes(self._masks)
             self._hold(self._masks)  # they are new, or were restored
-        until = self._epochs_steps + batch + self.model.steps_per_execution
+        ended = batch + self.model.steps_per_execution
+        self._batches = min(ended, self._steps() or ended)
+        until = self._epochs_steps + self._batches
         if until <= self._asked:
             return
         step = None if self.keeps else self._due(until)
@@ -279,15 +255,20 @@ class Prune(keras.callbacks.Callback):
             kept = [self.pattern.spread(mask) for mask in large]
         return [kernel.unmatrix(mask) for (kernel, _), mask in zip(self._kernels, kept, strict=True)]
 
+    def _check_shapes(self, masks: list[np.ndarray]) -> None:
+        wanted = [tuple(kernel.variable.shape) for kernel, _ in self._kernels]
+        if [mask.shape for mask in masks] != wanted:
+            raise ValueError(
+                "The masks that were restored are of other weights. Give kd.Prune the layers of the training "
+                "that was interrupted, or delete its state."
+            )
+
     def _hold(self, masks: list[np.ndarray]) -> None:
         """Make these the masks that training keeps, and the weights fit them."""
         self._masks = masks
         with self.model.distribute_strategy.scope():
             for constraint, mask in zip(self._constraints, masks, strict=True):
                 constraint.hold(mask)
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self._batches = max(self._batches, batch + 1)  # in whatever order the threads of Keras come
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self._epochs_steps += self._batches
@@ -300,13 +281,5 @@ class Prune(keras.callbacks.Callback):
         for constraint in self._constraints:
             constraint.detach()
         self._constraints = []
+        self._before = iterations(self.model)
         self.model.train_function = None
-
-
-def _names(given: Any) -> Any:
-    """Layers as a list of names, or a mapping from them."""
-    listed = [given] if isinstance(given, str) else given
-    known = isinstance(listed, (Mapping, list, tuple, set, frozenset))
-    if not known or not all(isinstance(name, str) for name in listed):
-        raise TypeError(f"Layers are given by name, path or glob, or a list of these. Received: {given!r}.")
-    return listed if isinstance(listed, Mapping) else list(listed)

@@ -153,6 +153,7 @@ def check_share(value: Any, name: str) -> float:
     real = _is_number(value)
     if not real or not 0 <= value < 1:
         hint = f" Did you mean {value / 100:g}?" if real and 1 < value < 100 else ""
+        hint = near(value.lower(), ["keep"]) if isinstance(value, str) else hint
         raise ValueError(f"`{name}` is the share of zeros, from 0 to less than 1. Received: {value!r}.{hint}")
     return float(value)
 

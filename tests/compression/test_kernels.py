@@ -36,11 +36,6 @@ class Declared(Undeclared):
         return [self.mix, self.scale]
 
 
-class Hidden(Undeclared):
-    def get_prunable_weights(self):
-        return self.spare
-
-
 class Branches(keras.Model):
     """Layers as attributes, in lists and in other layers."""
 
@@ -348,12 +343,6 @@ def test_quantized_layers_are_left_alone():
         chosen(model, ["small"], [])
 
 
-def test_weights_of_a_layer_of_ones_own_are_its_attributes():
-    model = sequential((4,), Hidden(name="odd"))
-    with pytest.raises(ValueError, match=re.escape("'odd'.get_prunable_weights() must return weights")):
-        kernels_of(model)
-
-
 @pytest.mark.parametrize(
     "make", [Branches, lambda: keras.Sequential([layers.Dense(3)])], ids=["own", "stock"]
 )
@@ -510,3 +499,41 @@ def test_a_depthwise_layer_alone_is_refused_for_groups_and_blocks(model, name):
 def test_a_model_without_kernels_has_nothing_to_prune():
     with pytest.raises(ValueError, match=r"nothing to prune in 'model': .* it has none"):
         chosen(FOUND["no kernels"][0](), None, [])
+
+
+class Chooses(keras.layers.Dense):
+    """Says itself what of it can be pruned."""
+
+    def __init__(self, names, **options):
+        super().__init__(4, **options)
+        self.names, self.inner = names, keras.layers.Dense(4)
+
+    def build(self, shape):
+        super().build(shape)
+        self.inner.build(shape)
+        self.extra = self.add_weight(shape=(4, 4), name="extra")
+
+    def get_prunable_weights(self):
+        every = {"kernel": self.kernel, "extra": self.extra, "inner": self.inner.kernel}
+        return [every[name] for name in self.names]
+
+
+@pytest.mark.parametrize("names", [[], ["extra"], ["kernel", "extra"], ["inner"]], ids=str)
+def test_what_a_layer_says_goes_before_what_is_known_of_its_class(names):
+    model = keras.Sequential(
+        [keras.Input((4,)), Chooses(names, name="own"), keras.layers.Dense(2, name="head")]
+    )
+    found = {kernel.path for kernel in kernels_of(model)}
+    paths = {"inner": "own/kernel"} | {name: f"own/{name}" for name in ("kernel", "extra")}
+    assert found - {"own/inner/kernel"} == {"head/kernel", *(paths[name] for name in names)}
+
+
+def test_a_kernel_is_named_by_the_path_that_the_table_prints():
+    model = keras.Sequential([keras.Input((5, 4)), keras.layers.LSTM(3, name="lstm")])
+    [(kernel, share)] = chosen(model, {"lstm/cell/recurrent_kernel": 0.5}, [])
+    assert (kernel.name, share) == ("recurrent_kernel", 0.5)
+
+
+def test_a_glob_to_skip_may_match_nothing():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, name="head")])
+    assert len(chosen(model, None, ["depthwise*"])) == 1

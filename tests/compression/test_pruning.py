@@ -36,7 +36,8 @@ def cross_entropy():
 
 def fit(model, *callbacks, epochs=3, x=X, y=Y, **options):
     data = {"x": x} if y is None else {"x": x, "y": y, "batch_size": 8}
-    return model.fit(**data, epochs=epochs, callbacks=list(callbacks), verbose=0, shuffle=False, **options)
+    options = {"callbacks": list(callbacks), "verbose": 0, "shuffle": False} | options
+    return model.fit(**data, epochs=epochs, **options)
 
 
 def compiled(model, optimizer=None, **options):
@@ -328,3 +329,68 @@ def test_what_is_pruned_does_not_come_back_when_others_become_zero():
     fit(model, prune, note, epochs=2)
     first = held[0]
     assert all(not (now & ~then).any() for masks in held for now, then in zip(masks, first, strict=True))
+
+
+# ---- loops and odd trainings
+
+
+def test_an_interrupted_training_leaves_nothing_behind_once_another_has_pruned():
+    class Bomb(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            raise Interrupted
+
+    model = compiled(network())
+    with pytest.raises(Interrupted):
+        fit(model, kd.Prune(0.5, schedule="constant"), Bomb())
+    fit(model, kd.Prune(0.5, layers=["head"], end=8), epochs=2)
+    assert not any(isinstance(v.constraint, Masked) for v in model.trainable_variables)
+
+
+def test_an_execution_longer_than_an_epoch_does_not_hurry():
+    model = compiled(network(), steps_per_execution=100)
+    history = fit(model, kd.Prune(0.5, end=20, frequency=1), epochs=4).history["sparsity"]
+    assert history[0] < history[1] < history[-1] == pytest.approx(0.5, abs=0.01)
+
+
+def test_the_same_list_of_callbacks_prunes_again():
+    model = compiled(network())
+    prune = kd.Prune(0.5, end=8, frequency=2)
+    listed = keras.callbacks.CallbackList([prune], model=model, add_history=True, epochs=2, steps=STEPS)
+    for _ in range(2):
+        model.set_weights(network().get_weights())
+        history = fit(model, epochs=1, callbacks=listed).history
+        assert history["sparsity"][-1] == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_loop_of_ones_own():
+    model = compiled(network())
+    listed = keras.callbacks.CallbackList([kd.Prune(0.5, end=6, frequency=2)], model=model)
+    listed.on_train_begin()
+    for step in range(8):
+        listed.on_train_batch_begin(step)
+        model.train_on_batch(X[:8], Y[:8])
+        listed.on_train_batch_end(step)
+    listed.on_train_end()
+    assert kd.sparsity(model).fraction == pytest.approx(0.5, abs=0.01)
+
+
+def test_two_optimizers_of_which_one_averages():
+    """A weight that the model's own optimizer does not know has no average there."""
+    model = network()
+    compiled(model, keras.optimizers.SGD(0.1, use_ema=True))
+    model.get_layer("conv").trainable = False
+    model.optimizer.build(model.trainable_variables)
+    model.get_layer("conv").trainable = True
+    masked = Masked(model.get_layer("conv").kernel, model)
+    masked.hold(np.zeros(masked.mask.shape, bool))
+    assert not np.array(model.get_layer("conv").kernel).any()
+
+
+def test_a_state_of_other_layers_is_told(tmp_path):
+    for layers in (["conv"], ["hidden"]):
+        model = compiled(network())
+        full, prune = kd.FullState(tmp_path / "state.npz", save_freq=1), kd.Prune(0.5, layers=layers)
+        full.watch([full, prune], None)
+        told = pytest.raises(Interrupted) if layers == ["conv"] else pytest.raises(ValueError, match="other")
+        with told:
+            fit(model, full, prune, Bomb(1, 3))
