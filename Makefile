@@ -22,8 +22,10 @@ help: ## list the targets
 demo: $(INSTALLED) ## train, distil, export, measure; leaves a report in runs/
 	$(BIN)/keras-kd demo
 
+# Python counts lines a third slower than it runs them, and the slow tests reach few lines that the others do not.
 test: lint ## everything: lint, types, tests, doctests, examples, docs, coverage
-	$(BIN)/python -m pytest -n 2 --cov
+	$(BIN)/python -m pytest -n 2 -m "not slow" --cov
+	$(BIN)/python -m pytest -n 2 -m slow
 
 test-fast: lint ## the same without slow tests and coverage
 	$(BIN)/python -m pytest -n 2 -m "not slow"
