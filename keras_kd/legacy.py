@@ -5,6 +5,7 @@ Models of tensorflow-model-optimization are tf_keras models. Who has one has loa
 
 import contextlib
 import sys
+import types
 from typing import Any
 
 import keras
@@ -22,6 +23,26 @@ def is_tf_keras(value: Any) -> bool:
     """
     tf_keras = sys.modules.get("tf_keras")
     return tf_keras is not None and isinstance(value, tf_keras.layers.Layer)
+
+
+def comes_from(value: Any, library: str) -> bool:
+    """Whether a function, a class or an object is of a library, or is made from what is.
+
+    Args:
+        value: Anything.
+        library: The first part of the name of the modules, such as `"tf_keras"`.
+
+    Examples:
+        >>> comes_from(keras.losses.MeanSquaredError(), "keras")
+        True
+        >>> comes_from(keras.losses.MeanSquaredError(), "tf_keras")
+        False
+    """
+    if isinstance(value, types.FunctionType):
+        kinds: tuple[Any, ...] = (value,)
+    else:
+        kinds = (value if isinstance(value, type) else type(value)).__mro__
+    return any((getattr(kind, "__module__", None) or "").split(".")[0] == library for kind in kinds)
 
 
 def is_layer(value: Any) -> bool:

@@ -23,7 +23,7 @@ ALLOWED = {
     "distillation": [],
     "distillation.objectives": ["losses", "projections"],
     "distillation.blend": ["losses"],
-    "distillation.checks": ["losses"],
+    "distillation.data_checks": ["losses"],
     "distillation.matching": ["losses"],
     "distillation.wiring": ["losses"],
     "compression": [],

@@ -16,6 +16,9 @@ def about_float_weights(contents: Contents) -> list[str]:
 
 def about_sparse_weights(contents: Contents) -> list[str]:
     """Say which weights were stored without their zeros, and which with them."""
+    if not contents.sparse_weights and contents.empty_weights:
+        names = ", ".join(contents.empty_weights)
+        return [f"none is stored sparse: the converter has no sparse form for these, full of zeros: {names}"]
     if not contents.sparse_weights:
         return ["nothing is sparse enough: no weight is zero in 30 % of its places, so none is stored sparse"]
     notes = [f"{len(contents.sparse_weights)} weights stored sparse: {', '.join(contents.sparse_weights)}"]

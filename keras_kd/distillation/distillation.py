@@ -9,12 +9,12 @@ import tensorflow as tf
 from keras.src.losses.loss import unscale_loss_for_distribution
 
 from keras_kd.distillation import batch
-from keras_kd.distillation.checks import (
+from keras_kd.distillation.checks import check_teacher
+from keras_kd.distillation.data_checks import (
     check_arrays,
     check_inputs,
     check_labels,
     check_loss,
-    check_teacher,
     sample_weights,
 )
 from keras_kd.distillation.first_batch import check_numbers

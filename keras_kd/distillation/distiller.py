@@ -11,10 +11,17 @@ from keras.src.losses.loss import unscale_loss_for_distribution
 
 from keras_kd.distillation import batch
 from keras_kd.distillation.blend import ALPHA, TEMPERATURE, objectives_of
-from keras_kd.distillation.checks import check_callbacks, check_model, check_own_training, unmoved
+from keras_kd.distillation.checks import (
+    check_callbacks,
+    check_compiled,
+    check_model,
+    check_own_training,
+    compiled_with,
+)
 from keras_kd.distillation.distillation import Distillation, require_labels
 from keras_kd.distillation.full_state import put_first
 from keras_kd.distillation.replicas import ReplicatedModel, check_options, check_scope
+from keras_kd.distillation.untouched import unmoved
 
 
 @keras.saving.register_keras_serializable("keras_kd")
@@ -203,9 +210,11 @@ class Distiller(Distillation, ReplicatedModel):
         """Train as `keras.Model.fit` does; see there for the arguments.
 
         Raises:
+            TypeError: A loss, metric or callback of tf_keras.
             ValueError: No data, NaN in arrays, or labels that are no class, before the first step.
         """
         given = inspect.signature(keras.Model.fit).bind(self, x, y, *args, **kwargs).arguments
+        self._assert_compile_called("fit")
         check_callbacks(given.get("callbacks"), keras.callbacks.Callback)
         check_options(self)
         self._look_at_arguments(given)
@@ -215,6 +224,11 @@ class Distiller(Distillation, ReplicatedModel):
         if history.epoch and not history.history:
             raise ValueError("The data set gave no batch, so nothing was trained.")
         return history
+
+    def _assert_compile_called(self, method_name: Any = None) -> None:
+        super()._assert_compile_called(method_name)
+        # Not in `compile`: to override it breaks loading.
+        check_compiled(compiled_with(self), keras.Model, "kd.Distiller")
 
     def export(self, filepath: Any, *args: Any, **kwargs: Any) -> Any:
         """Export the student as `keras.Model.export` does; see `kd.export` for a checked `.tflite` file."""
@@ -239,7 +253,5 @@ class Distiller(Distillation, ReplicatedModel):
         if isinstance(config.get("temperature"), dict):
             config["temperature"] = deserialize(config["temperature"], custom_objects=custom_objects)
         if "objectives" in config:
-            config["objectives"] = [
-                deserialize(o, custom_objects=custom_objects) for o in config["objectives"]
-            ]
+            config["objectives"] = [deserialize(o, custom_objects) for o in config["objectives"]]
         return cls(**config)

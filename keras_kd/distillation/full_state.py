@@ -8,8 +8,8 @@ import keras
 import numpy as np
 
 from keras_kd.distillation import callback_state, state_file
-from keras_kd.distillation.checks import recurrent_states
 from keras_kd.distillation.data_order import advance, place
+from keras_kd.distillation.untouched import recurrent_states
 
 _KEYS = (
     "epoch",

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from keras_kd.legacy import comes_from
 from keras_kd.losses.features import Elementwise
 from keras_kd.losses.loss import SignalLoss, snake_case
 
@@ -35,7 +36,7 @@ def get(
 
     Raises:
         ValueError: An unknown name; near misses are suggested.
-        TypeError: Anything else.
+        TypeError: A loss of tf_keras; anything else.
 
     Examples:
         >>> import keras_kd as kd
@@ -51,6 +52,12 @@ def get(
         return _made(ours[identifier]) if identifier in ours else _named(identifier)
     if isinstance(identifier, keras.losses.Loss):
         return identifier if isinstance(identifier, SignalLoss) else Elementwise(identifier)
+    if comes_from(identifier, "tf_keras"):
+        called = getattr(identifier, "__name__", type(identifier).__name__)
+        raise TypeError(
+            f"Expected a loss of kd.losses or of Keras 3, and this {called} is of tf_keras. Give its name, "
+            "or the one of keras.losses."
+        )
     if isinstance(identifier, type):
         raise TypeError(
             f"Expected a loss, received the class {identifier.__name__}. Call it: {identifier.__name__}()."

@@ -83,6 +83,16 @@ def test_from_30_percent_of_zeros_on(share, stored, tmp_path):
         assert "note          nothing is sparse enough" in str(exported)
 
 
+def test_zeros_for_which_the_converter_has_no_sparse_form_are_told(tmp_path):
+    volume = keras.Input((6, 6, 6, 4))
+    model = emptied(keras.Model(volume, layers.Conv3D(8, 3, name="volume")(volume)), 0.8)
+    exported = kd.export(model, tmp_path / "m.tflite", sparse=True)
+    assert Contents.read(exported.path).sparse_weights == ()
+    (note,) = exported.notes
+    assert note.startswith("none is stored sparse: the converter has no sparse form for these")
+    assert note.endswith("(3, 3, 3, 4, 8)")
+
+
 def test_dense_kernels_empty_in_blocks_of_four_inputs_run_sparse(tmp_path):
     model = emptied(dense_layers(), 0.75, block=4)
     exported = kd.export(model, tmp_path / "m.tflite", sparse=True)

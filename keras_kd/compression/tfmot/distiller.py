@@ -9,16 +9,16 @@ import tensorflow as tf
 import tf_keras
 
 from keras_kd.compression.tfmot.refusals import (
-    check_compiled,
     check_student,
     check_updates,
     check_updates_run,
 )
 from keras_kd.distillation import batch
 from keras_kd.distillation.blend import ALPHA, TEMPERATURE, objectives_of
-from keras_kd.distillation.checks import check_callbacks, check_own_training, unmoved
+from keras_kd.distillation.checks import check_callbacks, check_compiled, check_own_training
 from keras_kd.distillation.distillation import Distillation, require_labels
 from keras_kd.distillation.first_batch import Cautious
+from keras_kd.distillation.untouched import unmoved
 
 
 class Distiller(Distillation, Cautious, tf_keras.Model):
@@ -121,7 +121,7 @@ class Distiller(Distillation, Cautious, tf_keras.Model):
             TypeError: A loss, metric or optimizer of Keras 3.
         """
         given = inspect.signature(tf_keras.Model.compile).bind(self, *args, **kwargs).arguments
-        check_compiled(given)
+        check_compiled(given, tf_keras.Model, "kd.tfmot.Distiller")
         super().compile(*args, **kwargs)
         self.compiled_loss._total_loss_mean = self._hard_tracker  # "loss" is the total here
         self._looked = False

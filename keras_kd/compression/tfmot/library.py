@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from types import ModuleType
@@ -11,6 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 _VARIABLE = "TF_USE_LEGACY_KERAS"
+_LOCK = threading.RLock()  # two threads would each put back what they found, the other's tf_keras
 
 
 def import_tfmot() -> ModuleType:
@@ -36,10 +38,11 @@ def import_tfmot() -> ModuleType:
         True
     """
     name = "tensorflow_model_optimization"
-    if name not in sys.modules:
-        with warnings.catch_warnings(action="ignore"), _variable_put_back(), _tf_keras_as_keras():
-            # It imports distutils, which warns.
-            import tensorflow_model_optimization as tensorflow_model_optimization
+    with _LOCK:  # also to look: a module that is still being imported is there already
+        if name not in sys.modules:
+            with warnings.catch_warnings(action="ignore"), _variable_put_back(), _tf_keras_as_keras():
+                # It imports distutils, which warns.
+                import tensorflow_model_optimization as tensorflow_model_optimization
     return sys.modules[name]
 
 

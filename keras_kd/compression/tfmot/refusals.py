@@ -1,6 +1,5 @@
 """What tensorflow-model-optimization passes over in silence, or says in the middle of a graph."""
 
-import types
 from collections.abc import Iterator
 from typing import Any
 
@@ -81,10 +80,8 @@ def refuse(refused: dict[str, str], layers: dict[str, Any], what: str) -> None:
     if refused:
         named = ", ".join(f"{path!r} ({reason})" for path, reason in refused.items())
         rest = [path for path in layers if path not in refused]
-        raise ValueError(
-            f"{what}: tfmot cannot take {len(refused)} of these layers: {named}. Leave them out: "
-            f"layers={rest}."
-        )
+        advice = f"Leave them out: layers={rest}." if rest else "No other is left."
+        raise ValueError(f"{what}: tfmot cannot take {len(refused)} of these layers: {named}. {advice}")
 
 
 def check_student(student: Any) -> None:
@@ -102,21 +99,6 @@ def check_student(student: Any) -> None:
         )
 
 
-def check_compiled(given: dict[str, Any]) -> None:
-    """Raise a `TypeError` for arguments of `compile` that are of Keras 3."""
-    for name in ("optimizer", "loss", "metrics", "weighted_metrics"):
-        for value in keras.tree.flatten(given.get(name)):
-            plain = isinstance(value, (types.FunctionType, type))
-            kinds = [value] if plain else type(value).__mro__
-            if any(getattr(kind, "__module__", "").split(".")[0] == "keras" for kind in kinds):
-                called = getattr(value, "__name__", type(value).__name__)
-                raise TypeError(
-                    f"compile({name}=...) of kd.tfmot.Distiller takes what tf_keras.Model.compile takes, and "
-                    f"this {called} is of Keras 3. Give its name, or the one of tf_keras.{_HOMES[name]}."
-                )
-
-
-_HOMES = {"optimizer": "optimizers", "loss": "losses", "metrics": "metrics", "weighted_metrics": "metrics"}
 _ADVICE = (
     "a student that prune_low_magnitude has wrapped needs the callback "
     "tfmot.sparsity.keras.UpdatePruningStep(), which counts the steps of its schedule and keeps its zeros"

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from keras_kd.compression.tfmot.library import import_tfmot
+from keras_kd.compression.tfmot.prunable import check_pattern, fault
 from keras_kd.compression.tfmot.refusals import chosen, refuse, require_bare, require_layers
 from keras_kd.legacy import is_model
 from keras_kd.messages import near, one_line
@@ -28,9 +29,11 @@ def prune_low_magnitude(
     Args:
         model: A functional or sequential tf_keras model. It stays as it is.
         pruning_schedule: A schedule of `tfmot.sparsity.keras`. Default: tfmot's, 50 % from step 0.
-        block_size: Height and width of blocks that are pruned together, for layers with a matrix only.
+        block_size: Height and width of blocks that are pruned together, for layers with a matrix only, of
+            two blocks and more in each direction.
         block_pooling_type: `"AVG"` or `"MAX"`: what stands for a block.
-        sparsity_m_by_n: `(2, 4)` for two zeros in each four weights.
+        sparsity_m_by_n: `(2, 4)` for two zeros in each four consecutive inputs, whose number it has to
+            divide. A kernel with so few inputs that none of them would be zero stays as it is.
         layers: The layers to prune, by name; `"backbone/conv"` in a nested model. Default: all.
 
     Returns:
@@ -38,7 +41,7 @@ def prune_low_magnitude(
 
     Raises:
         TypeError: A model of Keras 3, or what is no schedule.
-        ValueError: Layers that tfmot cannot prune so, all of them named.
+        ValueError: Layers that tfmot cannot prune so, all of them named; blocks or groups of no such size.
 
     Examples:
         >>> import tf_keras
@@ -49,6 +52,7 @@ def prune_low_magnitude(
         ['prune_low_magnitude_head']
     """
     what = "kd.tfmot.prune_low_magnitude"
+    check_pattern(block_size, block_pooling_type, sparsity_m_by_n)
     taken = taken_from(model, layers, what)
     sparsity = import_tfmot().sparsity.keras
     if pruning_schedule is not None and not isinstance(pruning_schedule, sparsity.PruningSchedule):
@@ -64,12 +68,8 @@ def prune_low_magnitude(
         for path, layer in taken.items()
         if path not in own and not PruneRegistry.supports(layer)
     }
-    if tuple(block_size) != (1, 1):
-        for path in taken.keys() - refused.keys() - own:
-            names = PruneRegistry._weight_names(taken[path])
-            shapes = [tuple(getattr(taken[path], name).shape) for name in names if "." not in name]
-            if any(len(shape) != 2 for shape in shapes):
-                refused[path] = f"blocks need matrices, and it has {shapes[0]}"
+    faults = {p: fault(taken[p], block_size, sparsity_m_by_n) for p in taken if p not in refused}
+    refused |= {path: found for path, found in faults.items() if found}
     refuse(refused, taken, what)
     options = {"pruning_schedule": pruning_schedule} if pruning_schedule is not None else {}
     options |= {"block_size": tuple(block_size), "block_pooling_type": block_pooling_type}

@@ -362,6 +362,21 @@ REFUSED = {
         TypeError,
         r"compile\(metrics",
     ),
+    "a loss of kd.losses for the labels": (
+        lambda: distiller().compile(loss=kd.losses.SoftTargets()),
+        TypeError,
+        r"objectives`: \[kd\.Objective\(kd\.losses\.SoftTargets\(",
+    ),
+    "an objective with a loss of tf_keras": (
+        lambda: kd.Objective(tf_keras.losses.MeanSquaredError()),
+        TypeError,
+        r"MeanSquaredError is of tf_keras.*keras\.losses",
+    ),
+    "an objective with a loss function of tf_keras": (
+        lambda: kd.Objective(tf_keras.losses.mean_squared_error),
+        TypeError,
+        "mean_squared_error is of tf_keras",
+    ),
     "a callback of Keras 3": (
         lambda: fitted(compiled(distiller()), callbacks=[keras.callbacks.EarlyStopping()]),
         TypeError,
@@ -405,6 +420,24 @@ def test_callbacks_of_tf_keras_are_refused_by_the_distiller_of_keras_3():
     made.compile("sgd", loss=sparse(keras))
     with pytest.raises(TypeError, match="UpdatePruningStep is one of tf_keras"):
         made.fit(X, Y, callbacks=callbacks("pruned"), verbose=0)
+
+
+@pytest.mark.parametrize("run", ["fit", "train_on_batch", "evaluate"])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"loss": sparse(tf_keras)}, r"compile\(loss=.*SparseCategoricalCrossentropy is of tf_keras"),
+        ({"loss": [tf_keras.losses.mean_squared_error]}, r"mean_squared_error is of tf_keras.*keras\.losses"),
+        ({"loss": "mse", "metrics": [tf_keras.metrics.Accuracy()]}, r"compile\(metrics=.*of tf_keras"),
+        ({"weighted_metrics": [tf_keras.metrics.Accuracy()]}, r"compile\(weighted_metrics=.*of tf_keras"),
+    ],
+    ids=["loss", "function", "metrics", "weighted_metrics"],
+)
+def test_what_is_of_tf_keras_is_refused_by_the_distiller_of_keras_3(options, message, run):
+    made = kd.Distiller(mlp("student"), mlp("teacher"))
+    made.compile("sgd", **options)
+    with pytest.raises(TypeError, match=message):
+        getattr(made, run)(X, Y)
 
 
 def test_a_strategy_is_refused():

@@ -10,11 +10,14 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 CODE = """
-import json, os, sys
+import json, os, sys, threading
 import tensorflow as tf
 if sys.argv[1] == "touched":
     tf.keras.layers
 import keras_kd as kd
+if sys.argv[1] == "threads":
+    threads = [threading.Thread(target=kd.tfmot.import_tfmot) for _ in range(4)]
+    [thread.start() for thread in threads], [thread.join() for thread in threads]
 tfmot = kd.tfmot.import_tfmot()
 from tf_keras import layers, Sequential
 model = Sequential([layers.Input((4, 2)), layers.LSTM(2), layers.Dense(2)])
@@ -27,18 +30,19 @@ print(json.dumps([os.environ.get("TF_USE_LEGACY_KERAS"), *homes]))
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("value", "touched", "home"),
+    ("value", "how", "home"),
     [
-        (None, False, "keras.src"),
-        (None, True, "keras.src"),
-        ("0", False, "keras.src"),
-        ("1", False, "tf_keras.src"),
+        (None, "", "keras.src"),
+        (None, "touched", "keras.src"),
+        (None, "threads", "keras.src"),
+        ("0", "", "keras.src"),
+        ("1", "", "tf_keras.src"),
     ],
 )
-def test_the_variable_and_tf_keras_are_as_before(value, touched, home):
+def test_the_variable_and_tf_keras_are_as_before(value, how, home):
     environment = {name: text for name, text in os.environ.items() if name != "TF_USE_LEGACY_KERAS"}
     environment |= {"PYTHONPATH": str(ROOT)} | ({} if value is None else {"TF_USE_LEGACY_KERAS": value})
-    command = [sys.executable, "-W", "error", "-c", CODE, "touched" if touched else ""]
+    command = [sys.executable, "-W", "error", "-c", CODE, how]
     result = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     variable, *homes = json.loads(result.stdout)

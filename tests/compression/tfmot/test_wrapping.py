@@ -71,9 +71,27 @@ def test_blocks_and_patterns_reach_tfmot():
     made = kd.tfmot.prune_low_magnitude(student(), None, (1, 2), "MAX", layers=["hidden"])
     wrapper = made.get_layer("prune_low_magnitude_hidden")
     assert (wrapper.block_size, wrapper.block_pooling_type) == ((1, 2), "MAX")
-    made = kd.tfmot.prune_low_magnitude(student(), sparsity_m_by_n=(2, 4))
-    assert made.layers[1].sparsity_m_by_n == (2, 4)
-    assert made.layers[1].pruning_schedule.get_config()["config"]["target_sparsity"] == 0.5
+    made = kd.tfmot.prune_low_magnitude(student(), sparsity_m_by_n=(2, 4), layers=["head"])
+    assert made.layers[2].sparsity_m_by_n == (2, 4)
+    assert made.layers[2].pruning_schedule.get_config()["config"]["target_sparsity"] == 0.5
+
+
+def test_groups_leave_kernels_with_few_inputs_as_they_are():
+    layers = [L.Input((6, 6, 1)), L.Conv2D(4, 3, name="one"), L.Conv2D(3, 3, name="four")]
+    model = kd.tfmot.prune_low_magnitude(tf_keras.Sequential(layers), sparsity_m_by_n=(2, 4))
+    for layer in model.layers:
+        layer.pruning_step.assign(1)
+        layer.pruning_obj.conditional_mask_update()
+        layer.pruning_obj.weight_mask_op()
+    kernels = [w for w in kd.tfmot.strip_pruning(model).get_weights() if w.ndim == 4]
+    assert [np.mean(kernel == 0) for kernel in kernels] == [0, 0.5]
+
+
+def test_the_layers_that_are_checked_stay_as_they_are():
+    model = tf_keras.Sequential([L.Input((4, 4)), L.LSTM(8, name="lstm"), L.Dense(4, name="head")])
+    wrapped = kd.tfmot.prune_low_magnitude(model, block_size=(1, 2))
+    assert [len(layer.prunable_weights) for layer in wrapped.layers] == [2, 1]
+    assert not any(hasattr(layer, "get_prunable_weights") for layer in model.layers)
 
 
 def test_recurrent_cells_are_known_to_tfmot_whatever_tf_keras_is():
@@ -142,6 +160,30 @@ def convolutional():
     return tf_keras.Sequential(layers, name="student")
 
 
+def one_axis_of_blocks():
+    """`hidden` has a kernel (6, 8), `narrow` (8, 2), `head` (2, 3)."""
+    return with_layer(L.Dense(2, name="narrow"), units=8)
+
+
+def with_conv1d():
+    layers = [L.Input((8, 4)), L.Conv1D(4, 3, name="conv"), L.Dense(3, name="head")]
+    return tf_keras.Sequential(layers, name="student")
+
+
+PATTERNS = {
+    **{
+        f"{groups!r} weights": ({"sparsity_m_by_n": groups}, "0 < m < n.*Received")
+        for groups in [(5, 4), (4, 4), (0, 4), (2,), "2:4", (2.0, 4)]
+    },
+    **{
+        f"blocks of {block!r}": ({"block_size": block}, "`block_size` must be a height and a width")
+        for block in [(0, 1), (1, -4), 4, (1, 2, 3)]
+    },
+    "blocks and groups": ({"sparsity_m_by_n": (2, 4), "block_size": (1, 4)}, "either in blocks or m by n"),
+    "an unknown pooling": ({"block_pooling_type": "avg"}, "Did you mean 'AVG'"),
+}
+
+
 class Subclassed(tf_keras.Model):
     pass
 
@@ -180,10 +222,33 @@ REFUSED = {
     "no layer": (lambda: kd.tfmot.prune_low_magnitude(student(), layers=[]), ValueError, "is empty"),
     "no schedule": (lambda: kd.tfmot.prune_low_magnitude(student(), 0.5), TypeError, "PolynomialDecay"),
     "blocks of a convolution": (
-        lambda: kd.tfmot.prune_low_magnitude(convolutional(), block_size=(1, 4)),
+        lambda: kd.tfmot.prune_low_magnitude(convolutional(), block_size=(1, 2)),
         ValueError,
         r"'conv' \(blocks need matrices, and it has \(3, 3, 1, 4\)\).*layers=\['flat', 'head'\]",
     ),
+    "blocks of which tfmot drops an axis": (
+        lambda: kd.tfmot.prune_low_magnitude(one_axis_of_blocks(), block_size=(2, 2)),
+        ValueError,
+        r"take 2 of these layers: 'narrow' \(needs two blocks.* \(8, 2\)\), 'head' .*layers=\['hidden'\]",
+    ),
+    "groups that do not divide the inputs": (
+        lambda: kd.tfmot.prune_low_magnitude(student(), sparsity_m_by_n=(2, 5)),
+        ValueError,
+        r"'hidden' \(its 6 inputs are no multiple of 5\), 'head' \(its 8 .* of 5\)\. No other is left",
+    ),
+    "groups in a kernel of three axes": (
+        lambda: kd.tfmot.prune_low_magnitude(with_conv1d(), sparsity_m_by_n=(2, 4)),
+        ValueError,
+        r"'conv' \(m by n needs kernels of 2 or 4 axes.* \(3, 4, 4\)\).*layers=\['head'\]",
+    ),
+    **{
+        name: (
+            lambda options=options: kd.tfmot.prune_low_magnitude(student(), **options),
+            ValueError,
+            message,
+        )
+        for name, (options, message) in PATTERNS.items()
+    },
     "more clusters than weights": (
         lambda: kd.tfmot.cluster_weights(student(), 24),
         ValueError,
