@@ -112,11 +112,13 @@ def rebuilt(model: Any, custom_layers: Mapping, check: bool, direction: Directio
     if plan.problems:
         raise ValueError(refusal(model, plan.problems, direction))
     result = recipe.build()
+    trained = {id(weight) for weight in model.trainable_weights}
     for called in [recipe, *reversed(plan.called)]:  # models before the layers they hold
-        called.result.trainable = getattr(called.source, "trainable", True)
+        called.result.trainable = weights.trainable(called.source, trained)
     for called in plan.called:
         if not called.copies:
-            weights.transfer(called.source, called.result, called.path, direction)
+            weights.transfer(called.source, called.result, called.path, direction, trained)
+    weights.check_trainable(model, result, direction)
     graph = graph_of(model, direction)
     states = [weights.states(each) for each in (model, result)]
     remembered = [state.numpy() for state in states[0]]
@@ -132,7 +134,12 @@ def rebuilt(model: Any, custom_layers: Mapping, check: bool, direction: Directio
 
 def check_custom(custom_layers: Any) -> None:
     """Raises a TypeError where `custom_layers` does not map layer classes to what stands for them."""
-    for cls, stand_in in dict(custom_layers).items():
+    if not isinstance(custom_layers, Mapping):
+        raise TypeError(
+            "custom_layers is a dict from your layer classes to what stands for them, such as "
+            f"{{MyLayer: MyOtherLayer}}: received {custom_layers!r}"
+        )
+    for cls, stand_in in custom_layers.items():
         if not isinstance(cls, type) or not callable(stand_in):
             raise TypeError(
                 "custom_layers maps layer classes to a layer class of the other library, or to a function "

@@ -9,6 +9,7 @@ from tensorflow.python.util.tf_export import get_canonical_name_for_symbol
 from . import wrapped
 from .directions import Direction, Unbridgeable
 from .graphs import Call, Slot
+from .layer_table import MASKS_APART, MASKS_MERGED
 from .operations import as_layer, dtype
 from .recipes import Recipe
 
@@ -83,6 +84,16 @@ def original(call: Call, path: str) -> Found:
 def listed(slots: list[Slot]) -> tuple:
     """The tensors as the one argument of a layer."""
     return (slots[0] if len(slots) == 1 else slots,)
+
+
+def masks_differ(call: Call) -> bool:
+    """Whether a mask arrives that the layer of the same name in tf_keras treats in another way."""
+    layer, name = call.operation, type(call.operation).__name__
+    if name in MASKS_MERGED:
+        return call.masked and (call.nested_masks or len({id(mask) for mask in call.masks}) > 1)
+    if name == "MultiHeadAttention":  # these two take another path in Keras 3, which zeroes padded queries
+        return call.masked and (layer._dropout > 0 or bool(call.kwargs.get("return_attention_scores")))
+    return call.masked and name in MASKS_APART
 
 
 def without_training(kwargs: dict[str, Any]) -> dict[str, Any]:

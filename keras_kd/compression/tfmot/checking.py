@@ -1,6 +1,6 @@
 """Whether a rebuilt model computes what its original does, on made-up inputs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -9,25 +9,32 @@ import tensorflow as tf
 
 from .directions import Direction, plain
 from .graphs import Entry
+from .samples import made_up, one_rounding_off, paddings
 
 # float32 carries 7 digits, of which sums in another order cost the last one or two.
 TOLERANCE = 1e-5
 # What one rounding in a half-precision type costs, relative to the value.
 ROUNDING = {"float16": 2.0**-11, "bfloat16": 2.0**-8}
-# The last bit of a number next to 1.
-EPSILON = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
 # Every layer rounds, where moving the inputs by one rounding shows the effect of a single one.
 ROUNDINGS = 16
 
 
 def check(source: Any, target: Any, entries: list[Entry], structure: Any, direction: Direction) -> None:
-    """Raises a ValueError where the outputs of both models differ.
+    """Raises a ValueError where the outputs of both models differ, on full or on padded sequences."""
+    for padding in [None, *paddings(source)]:
+        compare(source, target, made_up(source, entries, padding), structure, direction, padding)
+
+
+def compare(
+    source: Any, target: Any, made: Iterable[list], structure: Any, direction: Direction, padding: Any
+) -> None:
+    """Raises a ValueError where the outputs of both models differ on made-up inputs.
 
     Where they do, but the original itself answers about as differently to inputs that are one rounding off,
     other inputs are tried: deep networks that are not trained may amplify roundings a millionfold.
     """
     most, failure, amplified = tolerance(source), None, None
-    for inputs in made_up(source, entries):
+    for inputs in made:
         given = keras.tree.pack_sequence_as(structure, inputs)
         try:
             expected = arrays(source(given, training=False))
@@ -42,8 +49,9 @@ def check(source: Any, target: Any, entries: list[Entry], structure: Any, direct
         if apart > ROUNDINGS * amplified:
             raise ValueError(
                 f"the model rebuilt in {direction.name} does not compute what the original does: on made-up "
-                f"inputs the largest difference is {apart:.2g} of the largest output, where {most:.2g} is "
-                "accepted. Please report the layers it has; pass check=False to get it all the same"
+                f"inputs{'' if padding is None else ' with padded steps'} the largest difference is "
+                f"{apart:.2g} of the largest output, where {most:.2g} is accepted. {cause(source, target)}; "
+                "pass check=False to get it all the same"
             )
     why = "the original accepts none of the inputs that were made up"
     if amplified is not None:
@@ -54,77 +62,52 @@ def check(source: Any, target: Any, entries: list[Entry], structure: Any, direct
     ) from failure
 
 
-def made_up(model: Any, entries: list[Entry]) -> Iterator[list]:
-    """Inputs of growing size and several ranges; whole numbers are for models that count in floats."""
-    random = np.random.default_rng(0)
-    layers = [getattr(layer, "operation", layer) for layer in model._flatten_layers()]
-    sizes = (8, 32, 128, 256) if any(None in entry.shape[1:] for entry in entries) else (0,)
-    for size in sizes:
-        for kind in ("normal", "whole", "image", "unit"):
-            yield [value(entry, layers, size, kind, random) for entry in entries]
+def cause(source: Any, target: Any) -> str:
+    """What to do about a difference; where there are masks, they are the likely cause."""
+    if not paddings(source):
+        return "Please report the layers it has"
+    left, right = masked_results(source), masked_results(target)
+    apart = [name for name in left if name in right and left[name] != right[name]]
+    after = f"after {', '.join(apart)} only one of the models has a mask" if apart else "see docs/bridge.md"
+    return f"Masks are the likely cause, which the libraries pass on in different ways ({after})"
 
 
-def one_rounding_off(value: Any) -> Any:
-    """A made-up value with each number moved by its last bit, up or down; what does not round stays."""
-    if not isinstance(value, tf.Tensor) or not value.dtype.is_floating:
-        return value
-    up = np.random.default_rng(1).random(value.shape) < 0.5
-    return value * tf.cast(1 + np.where(up, 1, -1) * EPSILON[value.dtype.name], value.dtype)
-
-
-def value(entry: Entry, layers: list, size: int, kind: str, random: np.random.Generator) -> Any:
-    """A made-up value of an input."""
-    first, *rest = entry.shape
-    shape = [first or 2, *(size if dimension is None else dimension for dimension in rest)]
-    dtype = tf.as_dtype(entry.dtype)
-    if dtype == tf.string:
-        array = random.choice(words(layers), shape)
-    elif dtype == tf.bool:
-        array = random.random(shape) < 0.5
-    elif dtype.is_floating and kind != "whole":
-        array = random.uniform(0, 255 if kind == "image" else 1, shape)
-        array = random.standard_normal(shape) if kind == "normal" else array
-    else:
-        array = random.integers(0, most(layers), shape)
-    tensor = tf.cast(tf.constant(array), dtype) if dtype != tf.string else tf.constant(array)
-    if entry.sparse:
-        return tf.sparse.from_dense(tensor)
-    return tf.RaggedTensor.from_tensor(tensor) if entry.ragged else tensor
-
-
-def most(layers: list) -> int:
-    """Below which whole numbers every layer that counts accepts them."""
-    names = ("input_dim", "num_tokens")
-    limits = [
-        getattr(layer, name)
-        for layer in layers
-        for name in names
-        if isinstance(getattr(layer, name, None), int)
-    ]
-    return min(limits, default=256)
-
-
-def words(layers: list) -> list[str]:
-    """Words which the model knows, and two that it does not."""
-    known = [
-        str(word)
-        for layer in layers
-        if hasattr(layer, "get_vocabulary")
-        for word in layer.get_vocabulary()[:20]
-    ]
-    return [*known, "Made up", "words!"]
+def masked_results(model: Any) -> dict[str, bool]:
+    """Whether masks leave the layers of a model, by name."""
+    return {
+        layer.name: any(
+            getattr(tensor, "_keras_mask", None) is not None
+            for node in layer._inbound_nodes
+            for tensor in keras.tree.flatten(plain(node.outputs))
+        )
+        for layer in model._flatten_layers(include_self=False)
+        if not isinstance(layer, type(model))
+    }
 
 
 def arrays(outputs: Any) -> list[np.ndarray]:
-    """The outputs as dense arrays."""
+    """The outputs as dense arrays, and after each one which of its values a mask lets through.
+
+    What a mask hides is set to zero: losses and metrics of both libraries leave it out, and they fill it with
+    other values (attention of a padded query has nothing to attend to). The masks themselves must agree.
+    """
     dense = []
     for output in keras.tree.flatten(plain(outputs)):
+        mask = getattr(output, "_keras_mask", None)
         if isinstance(output, tf.SparseTensor):
             output = tf.sparse.to_dense(output)
-        dense.append(
-            output.to_tensor().numpy() if isinstance(output, tf.RaggedTensor) else np.asarray(output)
-        )
+        array = output.to_tensor().numpy() if isinstance(output, tf.RaggedTensor) else np.asarray(output)
+        seen = visible(array, mask)
+        dense += [array if seen.all() else np.where(seen, array, np.zeros_like(array)), seen]
     return dense
+
+
+def visible(array: np.ndarray, mask: Any) -> np.ndarray:
+    """Which values of an output its mask lets through; all where it has none that fits."""
+    mask = None if mask is None else np.asarray(mask)
+    if mask is None or mask.shape != array.shape[: mask.ndim]:
+        return np.ones(array.shape, bool)
+    return np.broadcast_to(mask.reshape(mask.shape + (1,) * (array.ndim - mask.ndim)), array.shape)
 
 
 def tolerance(model: Any) -> float:

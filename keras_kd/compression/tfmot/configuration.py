@@ -93,6 +93,12 @@ def converted(name: str, value: Any, layer: Any, direction: Direction, recipe: C
     if name in ("activation", "recurrent_activation"):
         function = getattr(layer, name)
         is_layer = isinstance(function, direction.source.layers.Layer)
+        if is_layer and not direction.forward and function.weights:
+            raise Unbridgeable(f"its {name} {function.name!r} has weights: make it a layer of its own")
+        if is_layer and not function.built:
+            raise Unbridgeable(
+                f"its {name} {function.name!r} has no weights yet: call the model on data first"
+            )
         return recipe(function, name) if is_layer else activation(function, direction)
     for kind in ("regularizer", "constraint"):
         if name.endswith(f"_{kind}"):

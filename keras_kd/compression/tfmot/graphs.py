@@ -47,11 +47,22 @@ class Call:
     kwargs: dict
     results: list[int]
     tensors: dict[int, Any]  # the symbolic tensors behind the slots: shapes, dtypes, masks
+    nested_masks: bool = False  # whether masks reach the model around it, which no symbolic tensor tells
 
     @property
     def slots(self) -> list[Slot]:
         """The tensors that the call reads."""
         return [leaf for leaf in keras.tree.flatten((self.args, self.kwargs)) if isinstance(leaf, Slot)]
+
+    @property
+    def masked(self) -> bool:
+        """Whether a mask may arrive."""
+        return self.nested_masks or any(mask is not None for mask in self.masks)
+
+    @property
+    def masks(self) -> list:
+        """The symbolic masks of the tensors that the call reads."""
+        return [backend.get_keras_mask(self.tensors[slot.index]) for slot in self.slots]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,8 +76,8 @@ class Graph:
     sequential: bool
 
 
-def graph_of(model: Any, direction: Direction) -> Graph:
-    """The graph of a built Functional or Sequential model of either library."""
+def graph_of(model: Any, direction: Direction, masked: bool = False) -> Graph:
+    """The graph of a built Functional or Sequential model of either library, called on masked data or not."""
     sequential = isinstance(model, direction.source.Sequential)
     network = getattr(model, "_functional", None) if sequential and direction.forward else model
     if network is None or not getattr(network, "_nodes_by_depth", None):
@@ -85,6 +96,7 @@ def graph_of(model: Any, direction: Direction) -> Graph:
     entries = {slot(tensor).index: entry(tensor, direction) for tensor in direction.flat(inputs)}
     inputs, outputs = (keras.tree.map_structure(slot, plain(structure)) for structure in (inputs, outputs))
     calls = (keras_calls if direction.forward else tf_keras_calls)(network, slot, tensors)
+    calls = [dataclasses.replace(call, nested_masks=masked) for call in calls]
     return Graph(entries, inputs, outputs, needed(calls, outputs), sequential)
 
 

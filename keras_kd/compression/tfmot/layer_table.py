@@ -129,3 +129,9 @@ FOREIGN = {
     "TorchModuleWrapper": "it calls PyTorch",
     "TFSMLayer": "it calls a SavedModel: load that into tf_keras yourself",
 }
+
+# Layers that pass masks on in another way, or read them in another way: where a mask arrives, the original is
+# called. Of several masks tf_keras keeps what all of them let through, Keras 3 what any of them does, or none
+# where an input has none.
+MASKS_MERGED = ("Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract")
+MASKS_APART = ("GroupNormalization", "Identity", "Rescaling", "Softmax")

@@ -3,7 +3,6 @@
 from typing import Any
 
 import keras
-from keras.src import backend
 
 from .graphs import Call
 
@@ -33,6 +32,8 @@ def as_layer(call: Call, symbol: str | None) -> tuple[str, dict[str, Any]] | Non
         call: The operation and what it is applied to.
         symbol: TensorFlow's name of it, or None for an operation of Keras 3.
     """
+    if call.masked:
+        return None  # a layer would pass the mask on, where the operation ends it
     name = type(call.operation).__name__
     for layer, symbols in MERGES.items():
         if (name == layer if symbol is None else symbol in symbols) and alike(call):
@@ -53,7 +54,7 @@ def only_tensors(call: Call, count: int) -> bool:
     given = [leaf for leaf in keras.tree.flatten((call.args, call.kwargs)) if leaf is not None]
     dtypes = {dtype(call.tensors[slot.index]) for slot in call.slots}
     tensors = len(call.slots) == len(given) == count
-    return tensors and len(dtypes) == 1 and "float" in dtypes.pop() and not masked(call)
+    return tensors and len(dtypes) == 1 and "float" in dtypes.pop()
 
 
 def alike(call: Call) -> bool:
@@ -61,11 +62,6 @@ def alike(call: Call) -> bool:
     shapes = [tuple(call.tensors[slot.index].shape) for slot in call.slots]
     same = len({len(shape) for shape in shapes}) == 1 and len({shape[:1] for shape in shapes}) == 1
     return only_tensors(call, 2) and same
-
-
-def masked(call: Call) -> bool:
-    """Whether a mask arrives: a layer would pass it on, where the operation ends it."""
-    return any(backend.get_keras_mask(call.tensors[slot.index]) is not None for slot in call.slots)
 
 
 def dtype(tensor: Any) -> str:

@@ -1,15 +1,20 @@
 """A model rebuilt layer by layer in the other library."""
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import keras
 
 from . import calls, wrapped
+from .configuration import policy
 from .directions import Direction, Unbridgeable, plain
 from .graphs import Call, Entry, Graph, Slot, graph_of
 from .recipes import Recipe, layer_recipe
+
+# What TensorFlow takes as the name of a scope, which each layer of tf_keras opens.
+NAMES = r"[A-Za-z0-9.][A-Za-z0-9_.\/>-]*"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,40 +36,47 @@ class Rebuilding:
         self.recipes: dict[int, Recipe] = {}
         self.called: list[Recipe] = []  # inner ones before the models that hold them
 
-    def recipe(self, layer: Any, path: str) -> Recipe:
+    def recipe(self, layer: Any, path: str, call: Call | None = None) -> Recipe:
         """How to rebuild a layer or a model; what is wrong with it is added to the problems."""
         if id(layer) not in self.recipes:
-            self.recipes[id(layer)] = self.attempt(layer, path)
+            self.recipes[id(layer)] = self.attempt(layer, path, call)
         return self.recipes[id(layer)]
 
-    def attempt(self, layer: Any, path: str) -> Recipe:
+    def attempt(self, layer: Any, path: str, call: Call | None) -> Recipe:
         try:
             if type(layer) not in self.custom and is_graph(layer, self.direction):
-                return self.model(layer, path)
+                return self.model(layer, path, call is not None and call.masked)
             return layer_recipe(
                 layer,
                 path,
                 self.direction,
                 self.custom,
                 lambda part, name: self.recipe(part, f"{path}/{name}"),
+                call is not None and calls.masks_differ(call),
             )
         except Unbridgeable as reason:
             self.problems.append(f"{path} ({type(layer).__name__}): {reason}")
             return Recipe(layer, nothing, {"name": layer.name}, path)
 
-    def model(self, model: Any, path: str) -> Recipe:
-        """How to rebuild a model."""
-        graph = graph_of(model, self.direction)
+    def model(self, model: Any, path: str, masked: bool) -> Recipe:
+        """How to rebuild a model, called on masked data or not."""
+        graph = graph_of(model, self.direction, masked)
         steps = [
             self.step(call, f"{path}/{call.operation.name}" if path else call.operation.name)
             for call in graph.calls
         ]
-        return Recipe(
-            model, lambda: built_model(graph, steps, model.name, self.direction), {}, path, copies=True
-        )
+        kind = policy(model, self.direction)
+
+        def make() -> Any:
+            return with_policy(built_model(graph, steps, model.name, self.direction), kind)
+
+        return Recipe(model, make, {}, path, copies=True)
 
     def step(self, call: Call, path: str) -> Step:
         """How to repeat a call with the counterpart."""
+        if self.direction.forward and not re.fullmatch(NAMES, call.operation.name):
+            reason = f"tf_keras does not take this name, only letters, digits and _ . / > - ({NAMES})"
+            self.problems.append(f"{path} ({type(call.operation).__name__}): {reason}: rename it")
         try:
             found = calls.operation(call, path, self.direction)
             recipe, args, kwargs = found or self.layer_call(call, path)
@@ -77,7 +89,7 @@ class Rebuilding:
 
     def layer_call(self, call: Call, path: str) -> tuple[Recipe, tuple, dict]:
         """How to repeat the call of a layer or a model."""
-        recipe = self.recipe(call.operation, path)
+        recipe = self.recipe(call.operation, path, call)
         if recipe.template is None:
             return recipe, *calls.arguments(call, recipe, self.direction)
         slots, template = wrapped.numbered((call.args, calls.without_training(call.kwargs)))
@@ -85,6 +97,15 @@ class Rebuilding:
             raise Unbridgeable("it is called in two ways")
         recipe.arguments["arguments"] = template
         return recipe, calls.listed(slots), {}
+
+
+def with_policy(model: Any, kind: str) -> Any:
+    """The model with a dtype policy of its own, whatever the global one is: it decides on loss scaling."""
+    if hasattr(model, "_set_dtype_policy"):
+        model._set_dtype_policy(kind)
+    else:
+        model.dtype_policy = kind
+    return model
 
 
 def nothing(**arguments: Any) -> None:

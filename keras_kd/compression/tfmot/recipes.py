@@ -60,9 +60,14 @@ def built(value: Any) -> Any:
 
 
 def layer_recipe(
-    layer: Any, path: str, direction: Direction, custom: Mapping[type, Any], inner: Callable
+    layer: Any,
+    path: str,
+    direction: Direction,
+    custom: Mapping[type, Any],
+    inner: Callable,
+    masks_differ: bool,
 ) -> Recipe:
-    """How to rebuild a layer that is not itself a model.
+    """How to rebuild a layer that is not itself a model; `masks_differ`: it must treat masks as Keras 3 does.
 
     Raises:
         Unbridgeable: If it cannot be.
@@ -82,6 +87,8 @@ def layer_recipe(
         raise Unbridgeable(FOREIGN[name])
     target = getattr(direction.target.layers, name, None) or application(cls, direction.target)
     try:
+        if direction.forward and masks_differ:
+            raise NoCounterpart(f"tf_keras's {name} treats the mask that arrives in another way")
         if target is None or name in UNEQUAL:
             raise NoCounterpart(f"{direction.name} has no layer {name} that does the same")
         given = arguments(layer, target, direction, inner)

@@ -8,11 +8,33 @@ import tensorflow as tf
 from .directions import Direction, plain
 
 
-def transfer(source: Any, target: Any, path: str, direction: Direction) -> None:
+def trainable(source: Any, trained: set[int]) -> bool:
+    """The flag of a layer's counterpart, with which the model trains the same weights.
+
+    In tf_keras a frozen model trains nothing that it holds; in Keras 3 it does, where a layer in it is
+    unfrozen again. So what holds trained weights is not frozen, and what holds none of them is.
+    """
+    if any(id(weight) in trained for weight in getattr(source, "weights", [])):
+        return True
+    return getattr(source, "trainable", True) and not getattr(source, "trainable_weights", [])
+
+
+def check_trainable(source: Any, target: Any, direction: Direction) -> None:
+    """Raises a ValueError where the rebuilt model does not train as many weights as its original."""
+    counts = [len(model.trainable_weights) for model in (source, target)]
+    if counts[0] != counts[1]:
+        raise ValueError(
+            f"{counts[0]} weights of {source.name!r} are trainable, but {counts[1]} would be in "
+            f"{direction.name}: a layer of custom_layers has other trainable weights, or only some weights "
+            "of a layer are frozen. Freeze whole layers (layer.trainable = False)"
+        )
+
+
+def transfer(source: Any, target: Any, path: str, direction: Direction, trained: set[int]) -> None:
     """Gives a rebuilt layer the weights and flags of its original, and so for the layers inside both."""
     if direction.is_model(source):
         return  # its layers have counterparts of their own
-    target.trainable = source.trainable
+    target.trainable = trainable(source, trained)
     for left, right in zip(own(source), own(target), strict=False):
         assign(left, right, path)
     inside, copies = ([layer for layer in children(each) if layer.weights] for each in (source, target))
@@ -24,7 +46,7 @@ def transfer(source: Any, target: Any, path: str, direction: Direction) -> None:
     if own(target) and hasattr(target, "finalize_state"):
         target.finalize_state()  # Normalization computes with values taken from its weights
     for layer, copy in zip(inside, copies, strict=True):
-        transfer(layer, copy, f"{path}/{layer.name}", direction)
+        transfer(layer, copy, f"{path}/{layer.name}", direction, trained)
 
 
 def own(layer: Any) -> list:

@@ -88,7 +88,13 @@ def keras_operation() -> type:
             return self.operation(*args, **kwargs)
 
         def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-            return self.operation.compute_mask(inputs, mask) if self.supports_masking else None
+            if not self.supports_masking:
+                return None
+            # Keras 3 passes on the masks of the first argument alone.
+            args, kwargs = self.arguments
+            first = [*args, *kwargs.values()][0]
+            masks = None if mask is None else filled(first, mask)
+            return self.operation.compute_mask(filled(first, inputs), masks)
 
         def get_prunable_weights(self) -> list:
             """Nothing: tensorflow-model-optimization asks for this before it wraps the layers of a model."""

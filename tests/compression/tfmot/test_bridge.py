@@ -230,6 +230,79 @@ def test_dtype_policies_are_kept_per_layer(policy):
     assert tf_keras.mixed_precision.global_policy().name == "float32"
 
 
+@pytest.mark.parametrize("own", ["float32", "mixed_float16"])
+@pytest.mark.parametrize("around", ["float32", "mixed_float16"])
+def test_a_model_keeps_its_own_policy_whatever_the_global_ones_are(own, around):
+    before = keras.config.dtype_policy(), tf_keras.mixed_precision.global_policy()
+    try:
+        keras.config.set_dtype_policy(own)
+        inputs = keras.Input((4,))
+        inner = keras.Sequential([inputs, L.Dense(2, dtype="float32")], name="inner")
+        model = keras.Model(inputs, inner(inputs))
+        keras.config.set_dtype_policy(around)
+        tf_keras.mixed_precision.set_global_policy(around)
+        over = kd.tfmot.to_tf_keras(model)
+        back = kd.tfmot.from_tf_keras(over)
+    finally:
+        keras.config.set_dtype_policy(before[0])
+        tf_keras.mixed_precision.set_global_policy(before[1])
+    for each in (over, back):
+        assert [each.dtype_policy.name, each.get_layer("inner").dtype_policy.name] == [own, own]
+
+
+def partly_frozen(library):
+    base = library.Sequential(
+        [library.Input((4,)), library.layers.Dense(4, name="first"), library.layers.Dense(4, name="last")],
+        name="base",
+    )
+    base.trainable = False
+    base.layers[-1].trainable = True
+    inputs = library.Input((4,))
+    return library.Model(inputs, library.layers.Dense(2, name="head")(base(inputs)))
+
+
+@pytest.mark.parametrize(("library", "trained"), [(keras, ["last", "head"]), (tf_keras, ["head"])])
+def test_the_same_weights_are_trained_where_only_a_part_of_a_model_is_unfrozen(library, trained):
+    model = partly_frozen(library)
+    forth = [kd.tfmot.to_tf_keras, kd.tfmot.from_tf_keras][:: 1 if library is keras else -1]
+    over = forth[0](model)
+    for each in (over, forth[1](over)):
+        layers = [*each.get_layer("base").layers, each.get_layer("head")]
+        ids = {id(weight) for weight in each.trainable_weights}
+        assert [layer.name for layer in layers if id(layer.kernel) in ids] == trained
+        assert len(ids) == len(model.trainable_weights)
+
+
+def test_a_layer_that_is_frozen_in_part_is_told():
+    model = keras.Sequential([keras.Input((4,)), L.Dense(2)], name="student")
+    model.layers[0].kernel.trainable = False
+    with pytest.raises(ValueError, match="1 weights of 'student' are trainable, but 2 would be in tf_keras"):
+        kd.tfmot.to_tf_keras(model)
+
+
+@pytest.mark.parametrize("name", ["_a", "a:0", "a b", "ü", "-x"])
+def test_names_that_tf_keras_does_not_take_are_refused(name, monkeypatch):
+    monkeypatch.setattr(tf_keras, "Input", None)  # so that building would fail
+    inner = keras.Sequential([keras.Input((4,)), L.Dense(2, name=name)], name="inner")
+    with pytest.raises(
+        ValueError, match=re.escape(f"inner/{name} (Dense): tf_keras does not take this name")
+    ):
+        kd.tfmot.to_tf_keras(keras.Sequential([keras.Input((4,)), inner]))
+
+
+def test_an_activation_without_weights_is_refused_until_the_model_was_called():
+    model = keras.Sequential([keras.Input((4,)), L.Dense(2, activation=L.PReLU(name="slope"), name="head")])
+    with pytest.raises(ValueError, match=r"head .Dense.: its activation 'slope' has no weights yet: call"):
+        kd.tfmot.to_tf_keras(model)
+    model(normal(4))
+    over = kd.tfmot.to_tf_keras(randomized(model))
+    assert_same(model, over, normal(4))
+    with pytest.raises(
+        ValueError, match=r"head .Dense.: its activation 'slope' has weights: make it a layer"
+    ):
+        kd.tfmot.from_tf_keras(over)  # Keras 3 would make them at the first call alone
+
+
 def test_a_model_may_return_its_input():
     inputs = keras.Input((4,), name="same")
     both_ways(keras.Model(inputs, {"in": inputs, "out": L.Dense(2)(inputs)}), normal(4))
@@ -440,6 +513,8 @@ def test_a_mapping_of_other_things_is_told(mapping):
     model = keras.Sequential([keras.Input((4,)), Scale()])
     with pytest.raises(TypeError, match="custom_layers maps layer classes"):
         kd.tfmot.to_tf_keras(model, custom_layers=mapping)
+    with pytest.raises(TypeError, match=r"custom_layers is a dict .* received \[<class .*Scale"):
+        kd.tfmot.to_tf_keras(model, custom_layers=[Scale])
 
 
 def test_a_stand_in_that_cannot_be_made_is_told_by_its_place():
