@@ -19,18 +19,19 @@ def to_tf_keras(
 ) -> Any:
     """Rebuilds a Keras 3 model in tf_keras, where tensorflow-model-optimization takes it.
 
-    Weights are copied; names of layers, inputs and models, `trainable` flags and dtype policies stay. What is
-    written as `x + y` becomes a layer, so that tensorflow-model-optimization sees it. Operations and layers
-    that tf_keras does not have are called as they are, from a layer in which it finds nothing to prune.
+    Weights are copied, and the same ones are trainable; names of layers, inputs and models stay, and dtype
+    policies. What is written as `x + y` becomes a layer, so that tensorflow-model-optimization sees it.
+    Operations and layers that tf_keras does not have, or that treat masks in another way there, are called as
+    they are, from a layer in which it finds nothing to prune.
     The model comes without optimizer and losses: compile it.
 
     Args:
         model: A Functional or Sequential model that is built. It is not changed.
         custom_layers: What stands for layers of your own, by class: a tf_keras layer class that takes the
             same arguments, or a function from the layer to a tf_keras layer. Weights are copied in order.
-        check: Whether to compare both models on made-up inputs, in inference mode: outputs may differ by
-            1e-5 of the largest one (in half precision by four roundings times the square root of the number
-            of layers).
+        check: Whether to compare both models on made-up inputs, with padding where the model has masks, in
+            inference mode: outputs may differ by 1e-5 of the largest one (in half precision by four roundings
+            times the square root of the number of layers).
 
     Returns:
         A `tf_keras.Model`: Sequential if `model` is, else Functional.
@@ -38,7 +39,7 @@ def to_tf_keras(
     Raises:
         TypeError: If the model is no Keras 3 model.
         ValueError: If layers cannot be bridged (all of them are named, before anything is built), if the
-            model is not built, or if the rebuilt model computes something else.
+            model is not built, or if the rebuilt model computes something else or trains other weights.
         ImportError: If tf_keras is not installed.
 
     Examples:
