@@ -47,6 +47,19 @@ def import_tfmot() -> ModuleType:
 
 
 @contextlib.contextmanager
+def computing_as(layer: Any) -> Iterator[None]:
+    """While open, what tfmot makes computes in the precision of a layer: it asks for the global policy."""
+    from tf_keras import mixed_precision
+
+    before = mixed_precision.global_policy()
+    mixed_precision.set_global_policy(layer.dtype_policy)
+    try:
+        yield
+    finally:
+        mixed_precision.set_global_policy(before)
+
+
+@contextlib.contextmanager
 def _variable_put_back() -> Iterator[None]:
     before = os.environ.get(_VARIABLE)
     try:

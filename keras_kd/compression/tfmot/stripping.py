@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from keras_kd.compression.tfmot.library import import_tfmot
+from keras_kd.compression.tfmot.library import computing_as, import_tfmot
 from keras_kd.compression.tfmot.refusals import pruned_layers, require_layers
 
 
@@ -35,7 +35,8 @@ def strip_pruning(model: Any) -> Any:
         layer.pruning_obj.weight_mask_op()
         for weight, _, _ in layer.pruning_vars:
             weight.assign(weight + 0.0)  # tfmot's products leave -0.0, which gzip takes for other bytes
-    return import_tfmot().sparsity.keras.strip_pruning(model)
+    with computing_as(model):
+        return import_tfmot().sparsity.keras.strip_pruning(model)
 
 
 def strip_clustering(model: Any) -> Any:
@@ -63,7 +64,8 @@ def strip_clustering(model: Any) -> Any:
     layers = require_layers(model, "kd.tfmot.strip_clustering")
     tfmot = import_tfmot()
     if any(kind.__name__ == "ClusterWeights" for layer in layers.values() for kind in type(layer).__mro__):
-        return tfmot.clustering.keras.strip_clustering(model)
+        with computing_as(model):
+            return tfmot.clustering.keras.strip_clustering(model)
     if any("cluster_centroids_tf" in weight.name for weight in model.weights):
         return tfmot.experimental.combine.strip_clustering_cqat(model)
     raise ValueError(f"No layer of {model.name!r} is clustered by tfmot, so nothing is to strip.")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_kd.compression.tfmot.library import import_tfmot
+from keras_kd.compression.tfmot.library import computing_as, import_tfmot
 from keras_kd.compression.tfmot.prunable import check_pattern, fault
 from keras_kd.compression.tfmot.refusals import chosen, refuse, require_bare, require_layers
 from keras_kd.legacy import is_model
@@ -138,6 +138,8 @@ def cluster_weights(
         if path not in own and not ClusteringRegistry.supports(layer)
     }
     for path, layer in taken.items():
+        if layer.compute_dtype in ("float16", "bfloat16") and getattr(layer, "kernel", None) is not None:
+            refused[path] = f"it computes in {layer.compute_dtype}, and tfmot clusters float32"
         size = math.prod(getattr(layer, "kernel", np.zeros(0)).shape)
         if 0 < size <= number_of_clusters:
             refused[path] = f"its kernel has {size} weights"
@@ -164,7 +166,8 @@ def wrapped_copy(model: Any, taken: dict[str, Any], wrap: Any) -> Any:
     from tf_keras.models import clone_model
 
     try:
-        copy = clone_model(model)
+        with computing_as(model):
+            copy = clone_model(model)
     except (NotImplementedError, TypeError, ValueError) as error:
         raise ValueError(
             f"{model.name!r} cannot be copied: {one_line(error)} Give its own layers a `get_config`."
@@ -174,8 +177,10 @@ def wrapped_copy(model: Any, taken: dict[str, Any], wrap: Any) -> Any:
     inside = {id(copies[path]) for path in taken}
 
     def each(layer: Any) -> Any:
-        if is_model(layer):
-            return clone_model(layer, clone_function=each)
-        return wrap(layer) if id(layer) in inside else layer
+        with computing_as(layer):
+            if is_model(layer):
+                return clone_model(layer, clone_function=each)
+            return wrap(layer) if id(layer) in inside else layer
 
-    return clone_model(copy, clone_function=each)
+    with computing_as(model):
+        return clone_model(copy, clone_function=each)

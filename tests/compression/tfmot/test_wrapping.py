@@ -315,3 +315,40 @@ def test_is_refused_with_what_to_do(case):
     make, error, message = REFUSED[case]
     with pytest.raises(error, match=message):
         make()
+
+
+@pytest.fixture(scope="module")
+def half():
+    """A model of mixed precision with a head in float32, made while the global policy is another."""
+    layers = [L.Input((4,)), L.Dense(8, dtype="mixed_float16", name="hidden"), L.Dense(2, name="head")]
+    model = tf_keras.Sequential(layers)
+    model._set_dtype_policy("mixed_float16")
+    return model
+
+
+@pytest.mark.filterwarnings("ignore:The dtype policy")
+def test_a_pruned_model_computes_in_the_precision_that_it_had(half):
+    wrapped = kd.tfmot.prune_low_magnitude(half)
+    policies = ["mixed_float16", "float32"]
+    assert [layer.dtype_policy.name for layer in wrapped.layers] == policies
+    assert wrapped.dtype_policy.name == "mixed_float16"
+    bare = kd.tfmot.strip_pruning(wrapped)
+    assert [layer.dtype_policy.name for layer in bare.layers] == policies
+    assert bare.dtype_policy.name == "mixed_float16"
+    assert tf_keras.mixed_precision.global_policy().name == "float32"
+
+
+def test_clusters_are_of_float32_only(half):
+    with pytest.raises(ValueError, match=r"'hidden' .*computes in float16, and tfmot clusters float32"):
+        kd.tfmot.cluster_weights(half, 2)
+
+
+def test_the_zeros_of_a_stripped_model_have_no_sign():
+    wrapped = pruned()
+    for layer in wrapped.layers:
+        for weight, mask, _ in getattr(layer, "pruning_vars", ()):
+            mask.assign((weight.numpy() > 0).astype("float32"))
+    kernels = [np.asarray(weight) for weight in kd.tfmot.strip_pruning(wrapped).weights]
+    zeros = np.concatenate([kernel[kernel == 0] for kernel in kernels if kernel.ndim > 1])
+    assert len(zeros) > 0
+    assert not np.signbit(zeros).any()
