@@ -1,4 +1,6 @@
-"""Prune a student to 80 % zeros while its teacher helps, and look at the file.
+"""Prune a student to 80 % zeros, with its teacher and from labels alone, and look at the file.
+
+With all labels at hand the teacher need not help: compare the two figures.
 
 Run: python examples/pruning.py [--short]
 """
