@@ -65,9 +65,9 @@ def test_a_child_killed_in_the_middle_is_an_error(dense, tmp_path):
 
 def test_an_interrupt_ends_the_child(dense, tmp_path):
     mine = Converter()
+    asked = request(dense, tmp_path)  # first, because it may take as long as the child takes to start
     mine.start()
     child = mine.pid
-    asked = request(dense, tmp_path)
     # By then the child still loads TensorFlow.
     interrupt = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     interrupt.start()
