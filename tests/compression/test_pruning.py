@@ -123,7 +123,9 @@ PATTERNS = {
 }
 
 
-@pytest.mark.parametrize("name", PATTERNS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(p, marks=[pytest.mark.slow] if p != "2:4" else []) for p in PATTERNS]
+)
 def test_structure(name):
     options, structure = PATTERNS[name]
     model = compiled(network())
@@ -143,6 +145,7 @@ def test_global_scope_prunes_small_weights_wherever_they_are():
     assert {k.layer for k in found.kernels if k.zeros} == {"hidden"}
 
 
+@pytest.mark.slow
 def test_sparsity_by_layer():
     model = compiled(network())
     fit(model, kd.Prune(0.5, end=8, layers={"h*": 0.25, "head": 0.75}), epochs=2)
@@ -167,6 +170,7 @@ def test_nothing_remains_but_zeros(tmp_path):
     np.testing.assert_array_equal(loaded.predict(X, verbose=0), model.predict(X, verbose=0))
 
 
+@pytest.mark.slow
 def test_training_on_without_it_is_plain_training():
     pruned = compiled(network(), keras.optimizers.SGD(0.1))
     fit(pruned, kd.Prune(0.5, end=8), epochs=2)
@@ -212,6 +216,7 @@ class Interrupted(Exception):
     pass
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_leaves_a_model_that_can_be_pruned_again():
     class Bomb(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
@@ -226,6 +231,7 @@ def test_an_interrupted_training_leaves_a_model_that_can_be_pruned_again():
     assert not any(isinstance(v.constraint, Masked) for v in model.trainable_variables)
 
 
+@pytest.mark.slow
 def test_two_of_them_prune_what_each_names():
     model = compiled(network())
     conv = kd.Prune(0.9, layers=["conv"], end=8)
@@ -235,6 +241,7 @@ def test_two_of_them_prune_what_each_names():
     assert found == {"conv": (0.9, ()), "hidden": (0.5, ("2:4",)), "head": (0.0, ())}
 
 
+@pytest.mark.slow
 def test_weights_that_are_restored_at_the_end_are_pruned():
     model = compiled(network())
     best = keras.callbacks.EarlyStopping("loss", mode="max", patience=9, restore_best_weights=True)
@@ -242,6 +249,7 @@ def test_weights_that_are_restored_at_the_end_are_pruned():
     assert kd.sparsity(model).fraction == pytest.approx(0.5, abs=0.01)
 
 
+@pytest.mark.slow
 def test_swapped_averages_are_sparse_too():
     seen = []
     model = network()
@@ -318,6 +326,7 @@ def test_resumed_by_backup_and_restore_keeps_masks_and_steps(tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_what_is_pruned_does_not_come_back_when_others_become_zero():
     model = network(constraint="non_neg")  # which makes zeros of its own
     compiled(model)
@@ -334,6 +343,7 @@ def test_what_is_pruned_does_not_come_back_when_others_become_zero():
 # ---- loops and odd trainings
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_leaves_nothing_behind_once_another_has_pruned():
     class Bomb(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
@@ -346,12 +356,14 @@ def test_an_interrupted_training_leaves_nothing_behind_once_another_has_pruned()
     assert not any(isinstance(v.constraint, Masked) for v in model.trainable_variables)
 
 
+@pytest.mark.slow
 def test_an_execution_longer_than_an_epoch_does_not_hurry():
     model = compiled(network(), steps_per_execution=100)
     history = fit(model, kd.Prune(0.5, end=20, frequency=1), epochs=4).history["sparsity"]
     assert history[0] < history[1] < history[-1] == pytest.approx(0.5, abs=0.01)
 
 
+@pytest.mark.slow
 def test_the_same_list_of_callbacks_prunes_again():
     model = compiled(network())
     prune = kd.Prune(0.5, end=8, frequency=2)
@@ -386,6 +398,7 @@ def test_two_optimizers_of_which_one_averages():
     assert not np.array(model.get_layer("conv").kernel).any()
 
 
+@pytest.mark.slow
 def test_a_state_of_other_layers_is_told(tmp_path):
     for layers in (["conv"], ["hidden"]):
         model = compiled(network())

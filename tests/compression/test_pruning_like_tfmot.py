@@ -88,6 +88,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [0.0, 1e-3])
 @pytest.mark.parametrize(
     "case", [pytest.param(c, marks=[] if c == "2:4" else pytest.mark.slow) for c in CASES]

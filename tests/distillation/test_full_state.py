@@ -325,6 +325,7 @@ def test_a_place_that_cannot_be_written_is_told_at_once(tmp_path):
         made(plain=True).fit(X, Y, verbose=0, callbacks=[kd.FullState(tmp_path / "file" / "state.npz")])
 
 
+@pytest.mark.slow
 def test_a_fit_after_one_that_was_interrupted_while_it_skipped(tmp_path):
     path = tmp_path / "state.npz"
     assert train(path, Bomb(1, 6), data="arrays", save_freq=3, plain=True) is None

@@ -53,6 +53,7 @@ def assert_equal(found, expected):
 
 
 @pytest.mark.filterwarnings("ignore:You passed `rms_scaling=True`, which is deprecated:UserWarning")
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_a_layer_goes_over_and_comes_back(name):
     model, inputs = model_of(name)
