@@ -104,6 +104,7 @@ def test_compare(files, said):
     assert "a name of its own" in said()[1]
 
 
+@pytest.mark.slow
 def test_distill(files, said, tmp_path):
     words = ["distill", "--teacher", files / "teacher.keras", "--student", files / "student.keras"]
     words += ["--data", files / "data.npz", "--epochs", 1, "--out", tmp_path / "run"]

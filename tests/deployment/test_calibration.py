@@ -105,6 +105,7 @@ def test_few_samples_are_a_warning(dense, tmp_path):
     assert caught[0].filename == __file__
 
 
+@pytest.mark.slow
 def test_a_fixed_batch_is_calibrated_in_full_batches(dense, tmp_path):
     exported = export(dense, tmp_path / "m.tflite", quantization="int8", calibration=X, batch_size=7)
     assert exported.inputs[0].shape[0] == 7

@@ -167,6 +167,7 @@ def test_answer(build, options, tmp_path):
         assert len(outputs["output_0"]) == 9
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_answers_that_are_failures(tmp_path):
     import tensorflow as tf

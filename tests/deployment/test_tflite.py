@@ -121,6 +121,7 @@ def test_dynamic_names_large_weights_left_in_float(tmp_path):
     assert re.match("weights left in float: .*scale", exported.notes[0])
 
 
+@pytest.mark.slow
 def test_recurrent_models_get_a_batch_of_one_and_say_so(tmp_path):
     model = small.nested_gru()
     exported = export(model, tmp_path / "m.tflite")
@@ -382,6 +383,7 @@ def test_flex_that_is_not_needed_changes_nothing(dense, tmp_path):
     assert exported.max_error < 1e-6
 
 
+@pytest.mark.slow
 def test_files_that_convert_and_cannot_run(tmp_path):
     model = small.attention()
     with pytest.raises(
@@ -409,6 +411,7 @@ def test_conversions_that_fail_say_why_and_what_to_try(tmp_path):
         export(wrong, tmp_path / "m.tflite", quantization="float16")
 
 
+@pytest.mark.slow
 def test_crash_of_the_converter_is_an_error_with_advice(dense, tmp_path):
     model = small.lstm()
     message = (

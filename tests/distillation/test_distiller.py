@@ -285,6 +285,7 @@ def test_a_term_may_ignore_sample_weights(batch):
     assert logs["loss"][0] > 0
 
 
+@pytest.mark.slow
 def test_round_trip_without_the_teacher(batch, tmp_path):
     x, y = batch
     objectives = [

@@ -42,6 +42,7 @@ def run_on_jax(selected, report, *files):
     return names
 
 
+@pytest.mark.slow
 def test_taps_and_objectives_run_on_jax(tmp_path):
     assert "test_keras_runs_on_jax" in run_on_jax("test", tmp_path / "report.xml", "on_jax.py")
 
