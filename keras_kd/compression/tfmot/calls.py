@@ -51,6 +51,8 @@ def tensorflow_operation(call: Call, path: str) -> Found:
         return layer(call, path, stand_in, keras)
     if not symbol:
         raise Unbridgeable(f"{function} is no public function of TensorFlow")
+    if not wrapped.only_computes(function):
+        raise Unbridgeable(f"tf.{symbol} is not among the functions that only compute, which a file may call")
     slots, template = wrapped.numbered((call.args, kwargs))
 
     def make() -> Any:

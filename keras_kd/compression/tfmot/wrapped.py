@@ -1,6 +1,7 @@
 """Operations of one library, called from a layer of the other where that has no such layer."""
 
 import functools
+import inspect
 from typing import Any
 
 import keras
@@ -121,11 +122,33 @@ def keras_operation() -> type:
     return KerasOperation
 
 
+# Modules of TensorFlow's functions that compute and do nothing else: no files, no Python, no libraries. A
+# model file says which function to call, and it must not be able to say more than that.
+_COMPUTE = (
+    *("array_ops", "array_ops_stack", "gen_array_ops", "tensor_getitem_override", "tensor_conversion"),
+    *("math_ops", "gen_math_ops", "special_math_ops", "clip_ops", "sort_ops", "manip_ops", "gen_manip_ops"),
+    *("nn_ops", "gen_nn_ops", "nn_impl", "linalg_ops", "gen_linalg_ops", "linalg_impl", "fft_ops", "dct_ops"),
+    *("image_ops_impl", "gen_image_ops", "string_ops", "gen_string_ops", "bitwise_ops", "gen_bitwise_ops"),
+    *("sparse_ops", "gen_sparse_ops", "random_ops", "stateless_random_ops", "spectral_ops", "shape_ops"),
+)
+
+
+def only_computes(function: Any) -> bool:
+    """Whether a function of TensorFlow is known to compute and to do nothing else."""
+    module = getattr(inspect.unwrap(function), "__module__", "")
+    return module.startswith("tensorflow.python.") and module.rsplit(".", 1)[-1] in _COMPUTE
+
+
 @keras.saving.register_keras_serializable("keras_kd")
 class TensorFlowOperation(keras.layers.Layer):
     """The Keras 3 layer that calls a function of TensorFlow, which a tf_keras model was written with."""
 
     def __init__(self, function: Any, arguments: Any, **kwargs: Any) -> None:
+        if not only_computes(function):
+            raise ValueError(
+                f"{function} is not among the functions of TensorFlow that only compute, so that no model "
+                "file may call it. Put it into a layer of your own."
+            )
         super().__init__(autocast=False, **kwargs)
         self.function, self.arguments = function, arguments
 

@@ -643,3 +643,22 @@ def test_what_tf_keras_alone_has_is_named():
     named = re.findall(r"^  (\S+) .*: (.*)$", str(error.value), re.MULTILINE)
     assert [path for path, _ in named] == ["local", "cut", "always", "rnn"]
     assert "time_major" in named[-1][1]
+
+
+@pytest.mark.parametrize("name", ["io.write_file", "print", "py_function", "load_library", "io.gfile.rmtree"])
+def test_a_file_cannot_have_tensorflow_do_more_than_compute(name, tmp_path):
+    from keras_kd.compression.tfmot.wrapped import TensorFlowOperation
+
+    arguments = keras.saving.serialize_keras_object(((str(tmp_path / "made"), "by a file"), {}))
+    with pytest.raises(ValueError, match="only compute"):
+        TensorFlowOperation.from_config({"function": name, "arguments": arguments})
+
+
+def test_a_function_that_does_more_than_compute_is_refused():
+    import tensorflow as tf
+    import tf_keras
+
+    inputs = tf_keras.Input((4,))
+    model = tf_keras.Model(inputs, tf.numpy_function(lambda x: x, [inputs], tf.float32))
+    with pytest.raises(ValueError, match="only compute"):
+        kd.tfmot.from_tf_keras(model)
