@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 import keras_kd as kd
-from keras_kd.compression.patterns import Groups, keep_largest, parse
+from keras_kd.compression.pruning.patterns import Groups, keep_largest, parse
 from keras_kd.deployment.benchmark import processor
 from keras_kd.deployment.flatbuffer import Contents
 

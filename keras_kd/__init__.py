@@ -5,10 +5,10 @@ from keras_kd import datasets as datasets
 from keras_kd import losses as losses
 from keras_kd import models as models
 from keras_kd import projections as projections
-from keras_kd.compression import tfmot as tfmot
-from keras_kd.compression.pruning import Prune as Prune
-from keras_kd.compression.sparsity import Sparsity as Sparsity
-from keras_kd.compression.sparsity import sparsity as sparsity
+from keras_kd import tfmot as tfmot
+from keras_kd.compression.pruning.prune import Prune as Prune
+from keras_kd.compression.pruning.sparsity import Sparsity as Sparsity
+from keras_kd.compression.pruning.sparsity import sparsity as sparsity
 from keras_kd.deployment.benchmark import Benchmark as Benchmark
 from keras_kd.deployment.benchmark import benchmark as benchmark
 from keras_kd.deployment.litemodel import LiteModel as LiteModel
@@ -16,15 +16,15 @@ from keras_kd.deployment.tflite import Exported as Exported
 from keras_kd.deployment.tflite import export as export
 from keras_kd.deployment.verification import Verification as Verification
 from keras_kd.deployment.verification import verify as verify
-from keras_kd.distillation.batch import Taught as Taught
 from keras_kd.distillation.distiller import Distiller as Distiller
-from keras_kd.distillation.full_state import FullState as FullState
 from keras_kd.distillation.objectives import Objective as Objective
-from keras_kd.distillation.pairing import pair_taps as pair_taps
 from keras_kd.distillation.student_checkpoint import StudentCheckpoint as StudentCheckpoint
-from keras_kd.distillation.tracing import tap_names as tap_names
 from keras_kd.reports.comparison import compare as compare
 from keras_kd.reports.report import Report as Report
+from keras_kd.signals.batches import Taught as Taught
+from keras_kd.signals.pairing.tap_pairs import pair_taps as pair_taps
+from keras_kd.signals.tracing import tap_names as tap_names
+from keras_kd.training.full_state import FullState as FullState
 
 __version__ = "0.1.0"
 

@@ -1,5 +1,5 @@
 """`python -m keras_kd` is `keras-kd`."""
 
-from keras_kd.cli import main
+from keras_kd.cli.app import main
 
 main()

@@ -8,12 +8,12 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def write_atomically(path: Path) -> Iterator[Path]:
     """Give a place beside `path` to write to; what was written moves to `path` if the block ends well.
 
     Examples:
         >>> from pathlib import Path
-        >>> with whole(Path("notes.txt")) as part:
+        >>> with write_atomically(Path("notes.txt")) as part:
         ...     _ = part.write_text("all of it")
         >>> Path("notes.txt").read_text()
         'all of it'

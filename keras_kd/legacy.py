@@ -82,3 +82,16 @@ def as_tf_keras_runs(model: Any) -> contextlib.AbstractContextManager[Any]:
     if not is_tf_keras(model):
         return contextlib.nullcontext()
     return ControlStatusCtx(status=Status.UNSPECIFIED)
+
+
+def require_keras_model(model: Any, role: str) -> None:
+    """Raise a `TypeError` unless `model` is a Keras 3 model; `role` names it."""
+    if not isinstance(model, keras.Model):
+        kind = f"{type(model).__module__}.{type(model).__name__}"
+        advice = (
+            " kd.tfmot.Distiller trains tf_keras students, and kd.tfmot.from_tf_keras(model) rebuilds one in "
+            "Keras 3."
+            if is_tf_keras(model)
+            else ""
+        )
+        raise TypeError(f"The {role} must be a keras.Model. Received: {kind}.{advice}")

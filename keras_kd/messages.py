@@ -18,11 +18,11 @@ def one_line(error: BaseException) -> str:
     return (lines[1] if framed else lines[0])[:400] if lines else type(error).__name__
 
 
-def near(name: str, names: Iterable[str], most: int = 1) -> str:
+def did_you_mean(name: str, names: Iterable[str], most: int = 1) -> str:
     """`" Did you mean ...?"` where some of the names are close, else nothing.
 
     Examples:
-        >>> near("soft_target", ["soft_targets", "mse"])
+        >>> did_you_mean("soft_target", ["soft_targets", "mse"])
         " Did you mean 'soft_targets'?"
     """
     matches = difflib.get_close_matches(name, list(names), n=most, cutoff=0.5)

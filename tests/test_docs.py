@@ -76,7 +76,7 @@ def unknown(words):
         return next((word for word in words[1:] if word not in targets), None)
     import typer
 
-    from keras_kd import cli
+    from keras_kd.cli import app as cli
 
     group = typer.main.get_command(cli.app)
     command = group.commands.get(words[1]) if words[1:] and not words[1].startswith("-") else group

@@ -46,6 +46,6 @@ def test_ships_the_package_and_nothing_else(wheel):
 
 def test_metadata(wheel):
     info = next(name.split("/")[0] for name in wheel if name.endswith(".dist-info/METADATA"))
-    assert "keras-kd = keras_kd.cli:main" in wheel[f"{info}/entry_points.txt"]
+    assert "keras-kd = keras_kd.cli.app:main" in wheel[f"{info}/entry_points.txt"]
     assert "License-Expression: Apache-2.0" in wheel[f"{info}/METADATA"]
     assert "Apache License" in wheel[f"{info}/licenses/LICENSE"]

@@ -16,9 +16,9 @@ import numpy as np
 import tensorflow as tf
 
 from keras_kd.deployment.litemodel import LiteModel
-from keras_kd.deployment.record import Record
 from keras_kd.deployment.request import check_model
 from keras_kd.deployment.serving import serving
+from keras_kd.results import Result
 
 # A turn lasts about this long, so that caches are warm, and drift of the machine hits all alike.
 _TURN_SECONDS = 0.02
@@ -26,7 +26,7 @@ _FEWEST_RUNS = 5
 
 
 @dataclass(frozen=True)
-class Benchmark(Record):
+class Benchmark(Result):
     """Times of one call.
 
     Args:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from keras_kd.deployment.record import Record
 from keras_kd.deployment.tensors import Tensor
+from keras_kd.results import Result
 
 
 @dataclass(frozen=True)
-class Exported(Record):
+class Exported(Result):
     """A file that `export` wrote.
 
     Args:

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from keras_kd.deployment.record import Record
-from keras_kd.messages import near
+from keras_kd.messages import did_you_mean
+from keras_kd.results import Result
 
 
 @dataclass(frozen=True)
-class Tensor(Record):
+class Tensor(Result):
     """One input or output of a model or file.
 
     Args:
@@ -37,7 +37,7 @@ class Tensor(Record):
 
 def unknown_name(name: str, known: list[str]) -> str:
     """Say that a name is unknown, which names there are, and which one may have been meant."""
-    return f"Unknown name {name!r}; expected one of {known}.{near(name, known)}"
+    return f"Unknown name {name!r}; expected one of {known}.{did_you_mean(name, known)}"
 
 
 def arrays_by_name(data: Any, tensors: tuple[Tensor, ...]) -> dict[str, np.ndarray]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_kd.deployment.calibration import representative_samples
 from keras_kd.deployment.comparison import disagreement
-from keras_kd.deployment.converter import ConverterCrashed, converter
+from keras_kd.deployment.converter_process import ConverterCrashed, converter
 from keras_kd.deployment.exported import Exported as Exported
 from keras_kd.deployment.flatbuffer import Contents
 from keras_kd.deployment.litemodel import LiteModel
@@ -30,7 +30,7 @@ from keras_kd.deployment.request import (
 from keras_kd.deployment.saved_model import save
 from keras_kd.deployment.serving import Serving, computes_in_half, serving
 from keras_kd.deployment.tensors import Tensor
-from keras_kd.files import whole
+from keras_kd.files import write_atomically
 from keras_kd.messages import one_line
 
 COMPARED = 16
@@ -277,6 +277,6 @@ def _io_fault(served: Serving, lite: LiteModel, expected: dict[str, np.ndarray],
 
 
 def _put(content: bytes, target: Path, overwrite: bool) -> None:
-    with whole(target) as part:
+    with write_atomically(target) as part:
         part.write_bytes(content)
         check_path(target, overwrite)  # it may have appeared meanwhile

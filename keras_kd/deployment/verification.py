@@ -14,14 +14,14 @@ import tensorflow as tf
 from keras_kd.deployment.calibration import batches
 from keras_kd.deployment.classes import true_classes
 from keras_kd.deployment.litemodel import LiteModel
-from keras_kd.deployment.record import Record
 from keras_kd.deployment.request import check_model
 from keras_kd.deployment.serving import serving
 from keras_kd.deployment.tensors import unknown_name
+from keras_kd.results import Result
 
 
 @dataclass(frozen=True)
-class OutputVerification(Record):
+class OutputVerification(Result):
     """The figures of one output; see `Verification`."""
 
     name: str
@@ -33,7 +33,7 @@ class OutputVerification(Record):
 
 
 @dataclass(frozen=True)
-class Verification(Record):
+class Verification(Result):
     """What `verify` measured.
 
     Args:

@@ -6,10 +6,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_kd.distillation import batch
 from keras_kd.distillation.objectives import Objective
-from keras_kd.distillation.tracing import input_spec
 from keras_kd.losses.loss import snake_case
+from keras_kd.signals import batches
+from keras_kd.signals.tracing import input_spec
 
 
 def check_arrays(data: dict[str, Any]) -> None:
@@ -40,8 +40,8 @@ def check_arrays(data: dict[str, Any]) -> None:
 
 def check_inputs(student: keras.Model, inputs: Any) -> None:
     """Raise a `ValueError` if a batch has another shape than the student takes; Keras adapts ranks."""
-    wanted = batch.parts(input_spec(student))
-    received = batch.parts(inputs)
+    wanted = batches.parts(input_spec(student))
+    received = batches.parts(inputs)
     if wanted.keys() != received.keys():  # Keras goes by the names of inputs, or by their order
         wanted = {spec.name: spec for spec in wanted.values()}
     for name, tensor in received.items():
@@ -177,7 +177,7 @@ def sample_weights(objective: Objective, sample_weight: Any) -> tuple[Any, Any]:
     if sample_weight is None or not objective.use_sample_weight:
         return None, None
     if isinstance(sample_weight, (dict, list, tuple)):
-        named = batch.parts(sample_weight)
+        named = batches.parts(sample_weight)
         key = objective.student_taps[0].removeprefix("output/")
         key = next(iter(named)) if key == "output" and len(named) == 1 else key
         if key not in named:

@@ -9,19 +9,19 @@ import keras
 import tensorflow as tf
 from keras.src.losses.loss import unscale_loss_for_distribution
 
-from keras_kd.distillation import batch
-from keras_kd.distillation.blend import ALPHA, TEMPERATURE, objectives_of
-from keras_kd.distillation.checks import (
+from keras_kd.distillation.base import Distillation, require_labels
+from keras_kd.distillation.hinton import ALPHA, TEMPERATURE, default_objectives
+from keras_kd.distillation.model_checks import (
     check_callbacks,
     check_compiled,
-    check_model,
     check_own_training,
     compiled_with,
 )
-from keras_kd.distillation.distillation import Distillation, require_labels
-from keras_kd.distillation.full_state import put_first
-from keras_kd.distillation.replicas import ReplicatedModel, check_options, check_scope
-from keras_kd.distillation.untouched import unmoved
+from keras_kd.legacy import require_keras_model
+from keras_kd.signals import batches
+from keras_kd.training.full_state import put_first
+from keras_kd.training.preserved_state import preserve_state
+from keras_kd.training.replicas import ReplicatedModel, check_options, check_scope
 
 
 @keras.saving.register_keras_serializable("keras_kd")
@@ -89,13 +89,13 @@ class Distiller(Distillation, ReplicatedModel):
                 'KERAS_BACKEND="tensorflow" before Keras is imported. The losses, projections, taps and '
                 "objectives run here, in a train step of your own."
             )
-        check_model(student, "student")
+        require_keras_model(student, "student")
         super().__init__(name=name, dtype=student.dtype_policy)
         check_own_training(student)
         check_scope(student, self._distribute_strategy, "student")
         self._hold(student, teacher_preprocess)
         self.student = student
-        self.objectives = objectives_of(objectives, temperature, alpha)
+        self.objectives = default_objectives(objectives, temperature, alpha)
         self.temperature = temperature if callable(temperature) else float(temperature)
         self.alpha = float(alpha)
         self._blend = objectives is None
@@ -117,7 +117,7 @@ class Distiller(Distillation, ReplicatedModel):
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """One step: teacher forward, student forward, backward, update."""
-        x, y, sample_weight, said = batch.unpack(data)
+        x, y, sample_weight, said = batches.unpack(data)
         with tf.init_scope():  # projections are made outside of the graph of this step
             self._prepare(data)
         told = self._wiring.teach(x, said)
@@ -127,7 +127,7 @@ class Distiller(Distillation, ReplicatedModel):
             loss += self._distillation_loss(seen, told, (x, y), sample_weight)
             for added in self.losses:
                 loss += self._aggregate_additional_loss(added)
-            samples = batch.samples(x)
+            samples = batches.samples(x)
             self._loss_tracker.update_state(unscale_loss_for_distribution(loss), sample_weight=samples)
             scaled = self.optimizer.scale_loss(loss)
         weights = self.trainable_weights
@@ -148,7 +148,7 @@ class Distiller(Distillation, ReplicatedModel):
         return self.compiled and self._compile_loss is not None
 
     def look_at(self, data: Any) -> None:
-        y = batch.unpack(data)[1]
+        y = batches.unpack(data)[1]
         if y is None and self._compile_metrics is not None and not self._compile_metrics.built:
             raise ValueError("compile(metrics=...) needs labels, and the data has none.")
         super().look_at(data)
@@ -168,7 +168,7 @@ class Distiller(Distillation, ReplicatedModel):
             return 0.0
         require_labels(y)
         hard = self._compile_loss(y, y_pred, sample_weight)
-        samples = batch.samples(y_pred)
+        samples = batches.samples(y_pred)
         self._hard_tracker.update_state(unscale_loss_for_distribution(hard), sample_weight=samples)
         return self._share(hard)
 
@@ -189,7 +189,7 @@ class Distiller(Distillation, ReplicatedModel):
 
     def test_step(self, data: Any) -> dict[str, Any]:
         """Evaluate the student alone."""
-        logs = super().test_step(batch.untaught(data))
+        logs = super().test_step(batches.untaught(data))
         of_training = {self._hard_tracker.name, *(tracker.name for tracker in self._objective_trackers)}
         if self._compile_loss is None and not self.student.losses:
             of_training.add("loss")
@@ -201,10 +201,10 @@ class Distiller(Distillation, ReplicatedModel):
         return {key: value for key, value in logs.items() if key not in of_training}
 
     def predict_step(self, data: Any) -> Any:
-        return super().predict_step(batch.untaught(data))
+        return super().predict_step(batches.untaught(data))
 
     def _symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
-        super()._symbolic_build(iterator=iterator, data_batch=batch.untaught(data_batch))
+        super()._symbolic_build(iterator=iterator, data_batch=batches.untaught(data_batch))
 
     def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Train as `keras.Model.fit` does; see there for the arguments.
@@ -219,7 +219,7 @@ class Distiller(Distillation, ReplicatedModel):
         check_options(self)
         self._look_at_arguments(given)
         given["callbacks"] = put_first(given.get("callbacks"), x)
-        with unmoved(self.teacher):
+        with preserve_state(self.teacher):
             history = super().fit(**{name: value for name, value in given.items() if name != "self"})
         if history.epoch and not history.history:
             raise ValueError("The data set gave no batch, so nothing was trained.")

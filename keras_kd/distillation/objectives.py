@@ -7,9 +7,9 @@ import keras
 from keras import ops
 
 from keras_kd import losses, projections
-from keras_kd.distillation.batch import comes_with_data
-from keras_kd.distillation.tracing import Signal
 from keras_kd.losses.samples import fits
+from keras_kd.signals.batches import comes_with_data
+from keras_kd.signals.tracing import Signal
 
 Tap = str | tuple[str, ...]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from keras_kd.files import whole
+from keras_kd.files import write_atomically
 
 
 class StudentCheckpoint(keras.callbacks.ModelCheckpoint):
@@ -41,9 +41,9 @@ class _Written:
         self._model = model
 
     def save(self, path: str, overwrite: bool) -> None:
-        with whole(Path(path)) as part:
+        with write_atomically(Path(path)) as part:
             self._model.save(part)
 
     def save_weights(self, path: str, overwrite: bool) -> None:
-        with whole(Path(path)) as part:
+        with write_atomically(Path(path)) as part:
             self._model.save_weights(part)

@@ -6,15 +6,15 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from keras_kd.distillation import batch
-from keras_kd.distillation.matching import fit_together
 from keras_kd.distillation.objectives import Objective, logits_of
-from keras_kd.distillation.taps import Taps
-from keras_kd.distillation.tracing import Signal, activation_in, probed, trace, trace_signals
+from keras_kd.distillation.shape_inference import fit_together
 from keras_kd.legacy import as_tf_keras_runs
 from keras_kd.losses.loss import join_masks
 from keras_kd.losses.samples import fits
 from keras_kd.messages import one_line
+from keras_kd.signals import batches
+from keras_kd.signals.taps import Taps
+from keras_kd.signals.tracing import Signal, activation_in, probed, trace, trace_signals
 
 
 class Tapped(NamedTuple):
@@ -94,7 +94,7 @@ class Wiring:
         for objective in self._waiting:
             known = labels is not None or all(tap.startswith("input") for tap in objective.data_taps)
             read = objective.data_taps if known else ()
-            specs = {f"data:{tap}": batch.read(tap, inputs, labels) for tap in read}
+            specs = {f"data:{tap}": batches.read(tap, inputs, labels) for tap in read}
             signals = {key: Signal(tuple(spec.shape), spec.dtype.name, None) for key, spec in specs.items()}
             if not fit_together(objective, self._signals | signals):
                 waiting.append(objective)
@@ -103,10 +103,10 @@ class Wiring:
     def _resolve(self, inputs: Any, said: Any) -> None:
         wanted = list(dict.fromkeys(tap for o in self._objectives for tap in o.teacher_taps))
         if self.teacher is None and wanted:
-            batch.check_said(wanted, said)
+            batches.check_said(wanted, said)
         if not self.student.built:
             trace(self.student, inputs)  # its first call runs every layer twice, which would be recorded
-        of_masks = [o.mask for o in self._objectives if o.mask and not batch.comes_with_data(o.mask)]
+        of_masks = [o.mask for o in self._objectives if o.mask and not batches.comes_with_data(o.mask)]
         seen = [tap for o in self._objectives for tap in o.student_taps]
         student, teacher = Taps(self.student, [*seen, *of_masks]), None
         signals = self._traced("student", lambda x: self._run_student(x, student), student, inputs)
@@ -222,7 +222,7 @@ class Wiring:
             counted: Where the sample weights are not zero, `(batch, ...positions)`, or `None`.
             call: What else `Objective.compute` takes.
         """
-        of_data = {tap: batch.read(tap, *data) for tap in objective.data_taps}
+        of_data = {tap: batches.read(tap, *data) for tap in objective.data_taps}
         mask = _mask(objective, seen, told, data, counted)
         return objective.compute(seen.read(objective), told.read(objective) | of_data, mask=mask, **call)
 
@@ -242,8 +242,8 @@ def _mask(objective: Objective, seen: Tapped, told: Tapped, data: tuple[Any, Any
     masks = [seen.masks[tap] for tap in objective.student_taps if tap in seen.masks]
     masks += [told.masks[tap] for tap in objective.teacher_taps if tap in told.masks]
     if objective.mask is not None:
-        of_data = batch.comes_with_data(objective.mask)
-        masks.append(batch.read(objective.mask, *data) if of_data else seen.raw[objective.mask])
+        of_data = batches.comes_with_data(objective.mask)
+        masks.append(batches.read(objective.mask, *data) if of_data else seen.raw[objective.mask])
     takes = counted is not None and objective.loss.takes_mask
     if takes and fits(counted, seen.raw[objective.student_taps[0]]):
         masks.append(counted)

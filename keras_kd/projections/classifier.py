@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from keras_kd.messages import near, one_line
+from keras_kd.messages import did_you_mean, one_line
 from keras_kd.projections.projection import Projection, normalization, pool_to, whole
 
 _CONVOLUTIONS = {3: layers.Conv1D, 4: layers.Conv2D, 5: layers.Conv3D}
@@ -178,8 +178,9 @@ def _tensor_of(model: keras.Model, tap: str, side: str) -> Any:
     if not nodes:
         names = [layer.name for layer in model.layers]
         raise ValueError(
-            f"The {side} {model.name!r} has no layer {tap!r} of its own.{near(tap, names, 3)} A nested model "
-            f"cannot be cut inside. Its layers are: {', '.join(names)}."
+            f"The {side} {model.name!r} has no layer {tap!r} of its own."
+            f"{did_you_mean(tap, names, 3)} A nested model cannot be cut inside. "
+            f"Its layers are: {', '.join(names)}."
         )
     if len(nodes) > 1 or len(nodes[0].output_tensors) > 1:
         raise ValueError(

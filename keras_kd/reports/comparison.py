@@ -18,7 +18,7 @@ from keras_kd.deployment.benchmark import Benchmark, benchmark_many
 from keras_kd.deployment.calibration import batches
 from keras_kd.deployment.request import is_quantization_aware
 from keras_kd.deployment.tflite import export
-from keras_kd.messages import near, one_line
+from keras_kd.messages import did_you_mean, one_line
 from keras_kd.reports import gaps
 from keras_kd.reports.report import Report, plain_curves
 from keras_kd.reports.rows import Meta, NotMeasured, Row, against
@@ -130,7 +130,7 @@ def _check_names(
             if name not in subjects:
                 known = list(subjects)
                 raise ValueError(
-                    f"{argument} names {name!r}, but the models are {known}.{near(name, subjects)}"
+                    f"{argument} names {name!r}, but the models are {known}.{did_you_mean(name, subjects)}"
                 )
     for file, source in sources.items():
         if subjects[file].path is None or subjects[source].model is None:

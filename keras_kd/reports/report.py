@@ -5,18 +5,18 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from keras_kd.deployment.record import Record
-from keras_kd.files import whole
+from keras_kd.files import write_atomically
 from keras_kd.reports import table
 from keras_kd.reports.markdown import markdown
 from keras_kd.reports.page import page
 from keras_kd.reports.rows import Meta, NotMeasured, Row, finite
+from keras_kd.results import Result
 
 FORMAT = "keras_kd report 1"
 
 
 @dataclasses.dataclass(frozen=True)
-class Report(Record):
+class Report(Result):
     """Figures of several models side by side, and what was not measured.
 
     Args:
@@ -211,5 +211,5 @@ def plain_curves(
 
 
 def _write_whole(path: Path, text: str) -> None:
-    with whole(path) as part:
+    with write_atomically(path) as part:
         part.write_text(text, encoding="utf-8")

@@ -5,11 +5,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from keras_kd.deployment.record import Record
+from keras_kd.results import Result
 
 
 @dataclasses.dataclass(frozen=True)
-class Row(Record):
+class Row(Result):
     """The figures of one model or file. `None` is a figure that was not measured.
 
     Args:
@@ -63,7 +63,7 @@ class Row(Record):
 
 
 @dataclasses.dataclass(frozen=True)
-class NotMeasured(Record):
+class NotMeasured(Result):
     """A gap in a report.
 
     Args:
@@ -81,7 +81,7 @@ class NotMeasured(Record):
 
 
 @dataclasses.dataclass(frozen=True)
-class Meta(Record):
+class Meta(Result):
     """Where and how the figures of a report were taken.
 
     Args:

@@ -13,7 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.serving import serving
 from keras_kd.legacy import is_model
-from keras_kd.messages import near, one_line
+from keras_kd.messages import did_you_mean, one_line
 
 BASELINE = "baseline"
 
@@ -52,7 +52,7 @@ def subjects(models: Mapping[str, Any], baseline: Any) -> tuple[list[Subject], s
     ):
         raise ValueError(
             f"The baseline must be a model, a .tflite or .keras file or one of the names {list(models)}. "
-            f"Received: {baseline!r}{near(baseline, models)}"
+            f"Received: {baseline!r}{did_you_mean(baseline, models)}"
         )
     by_name = isinstance(baseline, str) and baseline in models
     if baseline is not None and not by_name and BASELINE in models:

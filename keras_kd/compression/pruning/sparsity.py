@@ -1,0 +1,204 @@
+"""How sparse a model is: its zeros, their structure, and what gzip makes of them."""
+
+import gzip
+import io
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_kd.compression.pruning.kernels import Kernel, kernels_of
+from keras_kd.results import Result
+
+_GROUPS = 2, 4, 8, 16
+_SIDES = 16, 8, 4, 2, 1
+_TIGHT = (
+    0.95  # of the weights that an n:m pattern lets be non-zero; less says that something else made the zeros
+)
+
+
+@dataclass(frozen=True)
+class KernelSparsity(Result):
+    """The zeros of one kernel.
+
+    Args:
+        layer: path of the layer.
+        weight: name of the weight there.
+        shape: its shape.
+        size: how many numbers it has.
+        zeros: how many of them are zero.
+        structure: what the zeros are made of: `"2:4"`, `"1x4"`; empty if nothing was found.
+        gzip_bytes: of its float32 values.
+    """
+
+    layer: str
+    weight: str
+    shape: tuple[int, ...]
+    size: int
+    zeros: int
+    structure: tuple[str, ...]
+    gzip_bytes: int
+
+    @property
+    def fraction(self) -> float:
+        """The share of zeros, in [0, 1]."""
+        return self.zeros / self.size
+
+
+@dataclass(frozen=True)
+class Sparsity(Result):
+    """The zeros of a model; made by `sparsity`, printed as a table.
+
+    Args:
+        kernels: those that `kd.Prune` can prune, in the order of the layers.
+        parameters: numbers in all weights of the model, biases and statistics included.
+        gzip_bytes: of all these numbers in float32: about what gzip makes of a float32 `.tflite` file.
+
+    Examples:
+        >>> import keras
+        >>> import keras_kd as kd
+        >>> found = kd.sparsity(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))
+        >>> found.zeros, found.size, found.parameters
+        (0, 8, 10)
+    """
+
+    kernels: tuple[KernelSparsity, ...]
+    parameters: int
+    gzip_bytes: int
+
+    @property
+    def size(self) -> int:
+        """Numbers in the kernels."""
+        return sum(kernel.size for kernel in self.kernels)
+
+    @property
+    def zeros(self) -> int:
+        """Zeros in the kernels."""
+        return sum(kernel.zeros for kernel in self.kernels)
+
+    @property
+    def fraction(self) -> float:
+        """The share of zeros in the kernels, in [0, 1]."""
+        return self.zeros / self.size
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all numbers in float32."""
+        return 4 * self.parameters
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures as plain dictionaries, lists, numbers and strings."""
+        kernels = [{**kernel.to_dict(), "fraction": kernel.fraction} for kernel in self.kernels]
+        totals = {"size": self.size, "zeros": self.zeros, "fraction": self.fraction, "bytes": self.bytes}
+        return {**super().to_dict(), **totals, "kernels": kernels}
+
+    def __str__(self) -> str:
+        from rich.box import SIMPLE_HEAD
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+        for i, title in enumerate(("kernel", "shape", "zeros", "of", "%", "structure", "gzip KiB")):
+            table.add_column(title, justify="left" if i in (0, 1, 5) else "right", no_wrap=True)
+        for kernel in self.kernels:
+            shape, structure = "x".join(map(str, kernel.shape)), ", ".join(kernel.structure)
+            name = f"{kernel.layer}/{kernel.weight}"
+            table.add_row(Text(name), shape, *_figures(kernel), structure, f"{kernel.gzip_bytes / 1024:,.1f}")
+        table.add_section()
+        table.add_row("all kernels", "", *_figures(self), "", "")
+        file = io.StringIO()
+        Console(file=file, width=1000, color_system=None, force_jupyter=False, legacy_windows=False).print(
+            table
+        )
+        lines = [line.rstrip() for line in file.getvalue().splitlines()]
+        size = f"{self.bytes / 1024:,.1f} KiB in float32, {self.gzip_bytes / 1024:,.1f} KiB after gzip"
+        return "\n".join([*lines, f"all {self.parameters:,} parameters: {size}"])
+
+
+def _figures(counted: Any) -> tuple[str, str, str]:
+    return f"{counted.zeros:,}", f"{counted.size:,}", f"{100 * counted.fraction:.2f}"
+
+
+def sparsity(model: keras.Model) -> Sparsity:
+    """Count the zeros of a model, per kernel and in all, and say what structure they have.
+
+    Args:
+        model: A built model. Of a `Distiller`, the student.
+
+    Returns:
+        The figures; `print` shows a table.
+
+    Raises:
+        TypeError: Something else than a Keras model.
+        ValueError: A model without weights, or without kernels that can be pruned.
+
+    Examples:
+        >>> import keras, numpy as np
+        >>> import keras_kd as kd
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, name="head")])
+        >>> model.layers[0].set_weights([np.array([[1, 2], [0, 0], [3, 4], [0, 0]]), np.zeros(2)])
+        >>> found = kd.sparsity(model)
+        >>> found.fraction, found.kernels[0].structure
+        (0.5, ('1:2', '1x2'))
+    """
+    student = getattr(model, "student", model)
+    model = student if isinstance(student, keras.Model) else model
+    if not isinstance(model, keras.Model):
+        raise TypeError(
+            f"Expected a keras.Model; received {type(model).__name__}. Files: keras.models.load_model. "
+            "Models of tf_keras: kd.tfmot.from_tf_keras."
+        )
+    kernels = kernels_of(model)
+    if not kernels:
+        raise ValueError(f"{model.name!r} has no kernels that can be pruned.")
+    weights = [weight.numpy() for weight in model.weights]
+    return Sparsity(
+        kernels=tuple(map(_counted, kernels)),
+        parameters=sum(weight.size for weight in weights),
+        gzip_bytes=sum(map(_gzip_bytes, weights)),
+    )
+
+
+def _counted(kernel: Kernel) -> KernelSparsity:
+    value = kernel.value()
+    return KernelSparsity(
+        layer=kernel.layer,
+        weight=kernel.name,
+        shape=tuple(value.shape),
+        size=value.size,
+        zeros=int((value == 0).sum()),
+        structure=() if kernel.inputs is None else structure_of(kernel.matrix(value != 0), kernel.run),
+        gzip_bytes=_gzip_bytes(value),
+    )
+
+
+def _gzip_bytes(value: np.ndarray) -> int:
+    return len(gzip.compress(np.ascontiguousarray(value, "float32").tobytes(), mtime=0))
+
+
+def structure_of(kept: np.ndarray, run: int) -> tuple[str, ...]:
+    """The n:m and block patterns that the zeros of a matrix have.
+
+    Args:
+        kept: Where it is not zero, `(inputs, outputs)`.
+        run: Inputs that follow each other; neither groups nor blocks reach beyond.
+    """
+    if kept.all() or not kept.any():
+        return ()
+    groups: list[tuple[int, int]] = []
+    for size in (size for size in _GROUPS if run % size == 0):
+        most = int(kept.T.reshape(-1, size).sum(1).max())
+        follows = any(size % m == 0 and n * size <= most * m for n, m in groups)
+        if most < size and kept.mean() >= _TIGHT * most / size and not follows:
+            groups.append((most, size))
+    found = [f"{n}:{m}" for n, m in groups]
+    sides = sorted(itertools.product(_SIDES, _SIDES), key=lambda side: -side[0] * side[1])
+    for rows, columns in sides[:-1]:
+        if run % rows == 0 and kept.shape[1] % columns == 0:
+            blocks = kept.reshape(kept.shape[0] // rows, rows, -1, columns).sum((1, 3))
+            if np.isin(blocks, (0, rows * columns)).all():
+                return (*found, f"{rows}x{columns}")
+    return tuple(found)

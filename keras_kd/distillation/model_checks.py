@@ -1,0 +1,105 @@
+"""What can be known about models, and about what trains them, before training starts."""
+
+import warnings
+from typing import Any
+
+import keras
+
+from keras_kd.legacy import comes_from, is_model, is_tf_keras, require_keras_model
+
+
+def check_teacher(student: Any, teacher: Any) -> None:
+    """Raise an error unless a model can teach; one of tf_keras can too."""
+    if not is_model(teacher):
+        require_keras_model(teacher, "teacher")
+    if teacher is student:
+        raise ValueError(
+            "The teacher is the student, so it would be trained. Distil from a copy: "
+            "copy = keras.models.clone_model(model); copy.set_weights(model.get_weights())."
+        )
+    if not teacher.built:
+        raise ValueError(
+            f"The teacher {teacher.name!r} has no weights yet, so it has nothing to teach. "
+            "Train it, load its weights, or call it once on data."
+        )
+    check_sharing(student, teacher)
+
+
+def check_callbacks(callbacks: Any, kind: type) -> None:
+    """Raise a `TypeError` for callbacks of the other Keras: they would do nothing, or fail in the middle."""
+    ours, theirs = _libraries(kind)
+    for callback in keras.tree.flatten(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]:
+        if isinstance(callback, kind) or not comes_from(callback, theirs):
+            continue
+        raise TypeError(
+            f"This Distiller trains a model of {_TITLES[ours]}, and the callback "
+            f"{type(callback).__module__}.{type(callback).__name__} is one of {_TITLES[theirs]}. Give one of "
+            f"{_TITLES[ours]}."
+        )
+
+
+def check_compiled(given: dict[str, Any], kind: type, what: str) -> None:
+    """Raise a `TypeError` for losses, metrics and optimizers of the other Keras.
+
+    Some would fail in the middle, and a loss would pass over the sample weights.
+
+    Args:
+        given: What `compile` was given, by argument.
+        kind: A class of the Keras that trains.
+        what: Who trains, for the message.
+    """
+    ours, theirs = _libraries(kind)
+    for name in _HOMES.keys() & given.keys():
+        for value in keras.tree.flatten(given[name]):
+            if not comes_from(value, theirs):
+                continue
+            called = getattr(value, "__name__", type(value).__name__)
+            advice = f"Give its name, or the one of {ours}.{_HOMES[name]}."
+            if comes_from(value, "keras_kd"):
+                advice = f"Give it to `objectives`: [kd.Objective(kd.losses.{called}(...))]."
+            raise TypeError(
+                f"compile({name}=...) of {what} takes what {ours}.Model.compile takes, and this {called} is "
+                f"of {_TITLES[theirs]}. {advice}"
+            )
+
+
+def compiled_with(model: keras.Model) -> dict[str, Any]:
+    """The loss and the metrics that `compile` was given, by argument."""
+    metrics = model._compile_metrics
+    given = {} if metrics is None else {"metrics": metrics._user_metrics}
+    given |= {} if metrics is None else {"weighted_metrics": metrics._user_weighted_metrics}
+    return {"loss": model.loss, **given}
+
+
+_HOMES = {"optimizer": "optimizers", "loss": "losses", "metrics": "metrics", "weighted_metrics": "metrics"}
+_TITLES = {"keras": "Keras 3", "tf_keras": "tf_keras"}
+
+
+def _libraries(kind: type) -> tuple[str, str]:
+    """The Keras that a class is of, and the other one."""
+    return ("tf_keras", "keras") if comes_from(kind, "tf_keras") else ("keras", "tf_keras")
+
+
+def check_sharing(student: keras.Model, teacher: keras.Model) -> None:
+    """Warn when the student trains weights of its teacher."""
+    taught = {id(weight) for weight in teacher.weights}
+    names = {id(w): w.name if is_tf_keras(student) else w.path for w in student.trainable_weights}
+    shared = [name for key, name in names.items() if key in taught]
+    if shared:
+        warnings.warn(
+            f"The student trains {len(shared)} weights that are the teacher's too ({shared[0]!r}, ...), so "
+            "the teacher changes while it teaches. If that is not meant, freeze these layers or copy them.",
+            stacklevel=4,
+        )
+
+
+def check_own_training(student: keras.Model) -> None:
+    """Warn when a student has a training of its own, which a Distiller does not run."""
+    for method in ("train_step", "compute_loss"):
+        own = getattr(type(student), method)
+        if not own.__module__.startswith(("keras.src", "tf_keras.src", "keras_kd")):
+            warnings.warn(
+                f"The student's own {method!r} is not used: a Distiller trains it with the compiled loss and "
+                "the objectives. What it adds can be an `add_loss`, or an objective.",
+                stacklevel=3,
+            )

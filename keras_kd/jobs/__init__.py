@@ -1,0 +1,1 @@
+"""What takes minutes, reports its progress and can be resumed."""

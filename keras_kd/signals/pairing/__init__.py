@@ -1,0 +1,1 @@
+"""Which signals of two models belong together."""

@@ -1,0 +1,187 @@
+"""Which layers of two models belong together: the same share of the input's size, then of the depth."""
+
+from typing import NamedTuple
+
+import keras
+
+from keras_kd.legacy import require_keras_model
+from keras_kd.signals.pairing.stages import KINDS, Place, Stage, stages_of
+
+
+class TapPair(NamedTuple):
+    """Two taps that could be compared.
+
+    Attributes:
+        student: The tap of the student.
+        teacher: The tap of the teacher.
+        why: What they have in common.
+        student_shape: The shape of the student's signal, the batch axis first.
+        teacher_shape: The shape of the teacher's.
+    """
+
+    student: str
+    teacher: str
+    why: str
+    student_shape: tuple[int | None, ...]
+    teacher_shape: tuple[int | None, ...]
+
+    @property
+    def objective(self) -> str:
+        """The line of code for it. Other losses than `"mse"` read such pairs too."""
+        project = ", project=True" if self.student_shape[-1] != self.teacher_shape[-1] else ""
+        return f'kd.Objective("mse", student="{self.student}", teacher="{self.teacher}"{project})'
+
+
+def pair_taps(teacher: keras.Model, student: keras.Model, n: int = 3, verbose: bool = True) -> list[TapPair]:
+    """Propose layers of a student and a teacher to compare, and print why.
+
+    Maps are paired with maps of the same share of the input's height and width, from the ends of
+    stages, the deepest first. Where there are fewer stages than `n`, and for tokens and vectors,
+    ends of blocks at the same share of the depth are paired too. A block ends where no shortcut
+    goes around: after an addition or concatenation and its activation, or else after an activation.
+    Where the connections do not tell that a stage ends there, `why` says "maps": a strided layer
+    after an activation could be the middle of a block, and an addition that is no layer has no tap.
+    Tokens are paired only with as many tokens. The models' own outputs are never among them: they
+    are tapped as `"output"`.
+
+    It is a proposal from shapes and connections. Nothing is run, and nothing is known of what the
+    layers have learned. Copy the lines that suit.
+
+    Args:
+        teacher: A model with known inputs.
+        student: The same.
+        n: How many pairs to propose at most.
+        verbose: Whether to print them.
+
+    Returns:
+        The pairs, shallow to deep: named tuples with `student`, `teacher`, `why`, both shapes, and
+        `objective`, a line of code. Fewer than `n` if no more layers match.
+
+    Raises:
+        ValueError: Layers none of which match; a model whose shapes are not known before it sees data.
+
+    Examples:
+        >>> import keras_kd as kd
+        >>> pairs = kd.pair_taps(kd.models.digits_teacher(), kd.models.digits_student(), n=2)
+        student            teacher            why
+        stage2 (4x4x16)    stage2 (4x4x48)    maps at 1/2 of the input, depths 55 % and 63 %
+        stage3 (2x2x24)    stage3 (2x2x96)    ends of stages at 1/4 of the input, depths 82 % and 93 %
+        <BLANKLINE>
+        kd.Objective("mse", student="stage2", teacher="stage2", project=True)
+        kd.Objective("mse", student="stage3", teacher="stage3", project=True)
+        >>> [(pair.student, pair.teacher) for pair in pairs]
+        [('stage2', 'stage2'), ('stage3', 'stage3')]
+    """
+    require_keras_model(teacher, "teacher")
+    require_keras_model(student, "student")
+    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+        raise ValueError(f"`n` must be a whole number of at least 1. Received: {n!r}.")
+    stages = {"teacher": stages_of(teacher), "student": stages_of(student)}
+    kind, matches = _best_kind(stages["student"], stages["teacher"])
+    if not matches:
+        raise ValueError(
+            f"No layers of the teacher {teacher.name!r} and the student {student.name!r} match: "
+            f"{_told(stages)}. Distil from the outputs alone, or choose taps yourself: kd.tap_names lists "
+            "them."
+        )
+    pairs = _pairs(kind, matches, n)
+    if verbose:
+        print(_table(pairs))
+        if len(pairs) < n:
+            told = _told(stages, KINDS[: KINDS.index(kind) + 1])
+            print(f"\n{len(pairs)} and not {n}, because no more match: {told}.")
+        print("\n" + "\n".join(pair.objective for pair in pairs))
+    return pairs
+
+
+Match = tuple[Stage, Stage]  # of the student and of the teacher
+
+
+def _best_kind(student: dict[str, list[Stage]], teacher: dict[str, list[Stage]]) -> tuple[str, list[Match]]:
+    """The kind of signal of which most could be paired, and which of its stages match."""
+    matches = {kind: _matches(student[kind], teacher[kind]) for kind in KINDS}
+    kind = max(KINDS, key=lambda kind: sum(_capacity(match) for match in matches[kind]))
+    return kind, matches[kind]
+
+
+def _capacity(match: Match) -> int:
+    return min(len(stage.ends) for stage in match)
+
+
+def _matches(student: list[Stage], teacher: list[Stage]) -> list[Match]:
+    """The longest sequence of stages that both models have in this order; of equals the deepest."""
+    best: dict[tuple[int, int], list[Match]] = {}
+    for i in range(len(student) + 1):
+        for j in range(len(teacher) + 1):
+            if i == 0 or j == 0:
+                best[i, j] = []
+            elif student[i - 1].key == teacher[j - 1].key:
+                best[i, j] = [*best[i - 1, j - 1], (student[i - 1], teacher[j - 1])]
+            else:
+                best[i, j] = max(best[i - 1, j], best[i, j - 1], key=len)
+    return best[len(student), len(teacher)]
+
+
+def _pairs(kind: str, matches: list[Match], n: int) -> list[TapPair]:
+    matches = matches[-n:]
+    counts = [1] * len(matches)
+    while sum(counts) < n and any(c < _capacity(m) for c, m in zip(counts, matches, strict=True)):
+        open_ones = [i for i, match in enumerate(matches) if counts[i] < _capacity(match)]
+        # the stage with the fewest so far, of equals the deepest
+        counts[min(reversed(open_ones), key=lambda i: counts[i])] += 1
+    pairs = []
+    for match, count in zip(matches, counts, strict=True):
+        both = zip(*(_spread(stage.ends, count) for stage in match), strict=True)
+        for number, (s, t) in enumerate(both, 1):
+            depths = f"depths {100 * s.depth:.0f} % and {100 * t.depth:.0f} %"
+            why = f"{_what(kind, match, number == count)}, {depths}"
+            pairs.append(TapPair(s.tap, t.tap, why, s.shape, t.shape))
+    return pairs
+
+
+def _spread(ends: list[Place], count: int) -> list[Place]:
+    """As many, evenly, the last one among them."""
+    return [ends[-(-number * len(ends) // count) - 1] for number in range(1, count + 1)]
+
+
+def _what(kind: str, match: Match, last: bool) -> str:
+    key = match[0].key
+    if kind == "maps":
+        ends = "ends of stages" if all(stage.closed for stage in match) else "maps"
+        return f"{ends if last else 'inside of stages'} at {_share(key)} of the input"
+    return f"{'?' if key is None else key} tokens" if kind == "tokens" else "vectors"
+
+
+def _share(key: float | None) -> str:
+    if key is None:
+        return "an unknown share"
+    return f"1/{2**key:.3g}" if key >= 0 else f"{2**-key:.3g}/1"
+
+
+def _told(stages: dict[str, dict[str, list[Stage]]], kinds: tuple[str, ...] = KINDS) -> str:
+    """What each of the models has, for a message."""
+    parts = []
+    for side, found in stages.items():
+        has = [_have(kind, found[kind]) for kind in kinds if found[kind]]
+        parts.append(f"the {side} has {' and '.join(has) or 'none of these before its output'}")
+    return ", ".join(parts)
+
+
+def _have(kind: str, stages: list[Stage]) -> str:
+    if kind == "maps":
+        return f"maps at {', '.join(dict.fromkeys(_share(stage.key) for stage in stages))} of its input"
+    count = sum(len(stage.ends) for stage in stages)
+    blocks = f"{count} block{'s' * (count > 1)}"
+    if kind == "tokens":
+        lengths = ", ".join(dict.fromkeys(str(stage.key or "?") for stage in stages))
+        return f"sequences of length {lengths} after {blocks}"
+    return f"vectors after {blocks}"
+
+
+def _table(pairs: list[TapPair]) -> str:
+    rows = [("student", "teacher", "why")]
+    for pair in pairs:
+        sizes = ["x".join("?" if d is None else str(d) for d in s[1:]) for s in pair[3:]]
+        rows.append((f"{pair.student} ({sizes[0]})", f"{pair.teacher} ({sizes[1]})", pair.why))
+    widths = [max(len(row[column]) for row in rows) + 4 for column in (0, 1)]
+    return "\n".join(f"{s:<{widths[0]}}{t:<{widths[1]}}{why}" for s, t, why in rows)

@@ -1,0 +1,232 @@
+"""Shapes of signals, known without running a model: the model is traced, never executed."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras.src.backend import compute_output_spec
+
+from keras_kd.paths import layers_by_path
+from keras_kd.signals.taps import Recording, Taps, record
+
+_LINEAR = ("BiasAdd", "MatMul", "BatchMatMulV2", "Conv2D", "Einsum")
+_PASSES_VALUES_ON = ("Identity", "Reshape", "Cast", "Squeeze", "ExpandDims", "StopGradient")
+
+
+class Signal(NamedTuple):
+    """What a trace tells of one signal."""
+
+    shape: tuple[int | None, ...]
+    dtype: str
+    activation: str | None  # "softmax" or "sigmoid" when the signal is what such an operation returned
+    mask: tuple[int | None, ...] | None = None  # the shape of the padding mask that it carries
+    linear: bool = False  # whether a dense layer or a convolution made it, so that it is no probability
+    gated: bool = False  # whether a sigmoid is behind it, with nothing linear between
+    given: bool = False  # whether it comes with the data, so that its values have to tell what it is
+
+
+def input_spec(model: keras.Model) -> Any:
+    """The structure of `tf.TensorSpec`s that a functional or sequential model takes, else `None`."""
+    if not getattr(model, "inputs", None):
+        return None
+    inputs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+    return keras.tree.map_structure(lambda t: tf.TensorSpec(t.shape, t.dtype), inputs)
+
+
+def is_linear(tensor: Any) -> bool:
+    """Whether a traced tensor is what a dense layer or a convolution without activation returned."""
+    op = _maker(tensor)
+    if op is None:
+        return False
+    adds_bias = op.type == "AddV2" and any("ReadVariableOp" in t.op.type for t in op.inputs)
+    return adds_bias or op.type in _LINEAR
+
+
+def _maker(tensor: Any) -> Any:
+    op = getattr(tensor, "op", None)
+    while op is not None and op.type in _PASSES_VALUES_ON:
+        op = op.inputs[0].op
+    return op
+
+
+def activation_of(tensor: Any) -> str | None:
+    """`"softmax"` or `"sigmoid"` when a traced tensor is the output of one, else `None`."""
+    op = _maker(tensor)
+    return {"Softmax": "softmax", "Sigmoid": "sigmoid"}.get(op.type) if op is not None else None
+
+
+def is_gated(tensor: Any) -> bool:
+    """Whether a sigmoid is behind a traced tensor, with no dense layer or convolution in between."""
+    waiting, seen = [tensor], set()
+    while waiting:
+        op = getattr(waiting.pop(), "op", None)
+        if op is None or op in seen or op.type in _LINEAR:
+            continue
+        if op.type == "Sigmoid":
+            return True
+        seen.add(op)
+        waiting.extend(op.inputs)
+    return False
+
+
+def trace(function: Callable[..., Any], *specs: Any) -> Any:
+    """Trace `function` on specs; the concrete function is returned and nothing is run."""
+    return tf.function(function, autograph=False).get_concrete_function(*specs)
+
+
+def trace_signals(
+    call: Callable[[Any], tuple[Any, Recording]], taps: Taps, spec: Any, side: str
+) -> dict[str, Signal]:
+    """The signals, keyed `"SIDE:TAP"`, when `call(inputs) -> (outputs, recording)` is traced on `spec`."""
+    found: dict[str, Signal] = {}
+
+    def run(inputs: Any) -> None:
+        for name, tensor in taps.signals(*call(inputs)).items():
+            mask = getattr(tensor, "_keras_mask", None)
+            found[f"{side}:{name}"] = Signal(
+                tuple(tensor.shape),
+                tensor.dtype.name,
+                activation_of(tensor),
+                None if mask is None else tuple(mask.shape),
+                is_linear(tensor),
+                is_gated(tensor),
+            )
+
+    trace(run, spec)
+    return found
+
+
+def probed(
+    call: Callable[[Any], tuple[Any, Recording]],
+    taps: Taps,
+    spec: Any,
+    signals: dict[str, Signal],
+    keys: dict[str, str],
+) -> dict[str, Signal]:
+    """The signals, with those marked that prove to be distributions, or what a sigmoid returned.
+
+    Not every softmax or sigmoid shows in the graph: an average of them, one inside `TimeDistributed`, one
+    that is clipped. What no known operation made is looked at on made-up inputs. `keys` names the taps to
+    look at, and their keys in `signals`.
+    """
+    unsure = {tap: key for tap, key in keys.items() if not (signals[key].activation or signals[key].linear)}
+    if not unsure or any(getattr(layer, "stateful", False) for layer in layers_by_path(taps.model).values()):
+        return signals
+    random = np.random.default_rng(0)
+    try:
+        inputs = keras.tree.map_structure(
+            lambda s: tf.cast(random.random((2, *(d or 32 for d in s.shape[1:]))), s.dtype), spec
+        )
+        values = taps.signals(*call(inputs))
+    except Exception:  # a model may take only real data; then the graph was all there is to see
+        return signals
+    found = dict(signals)
+    for tap, key in unsure.items():
+        said = np.asarray(values[tap], "float64")
+        if _is_distribution(said):
+            found[key] = found[key]._replace(activation="softmax")
+        elif found[key].gated and (said >= 0).all() and (said <= 1).all():
+            found[key] = found[key]._replace(activation="sigmoid")
+    return found
+
+
+def activation_in(values: Any) -> str | None:
+    """`"softmax"` or `"sigmoid"` when a batch of values looks as if one had made it, else `None`."""
+    values = np.asarray(values, "float64")
+    if _is_distribution(values):
+        return "softmax"
+    return "sigmoid" if (values >= 0).all() and (values <= 1).all() else None
+
+
+def _is_distribution(values: np.ndarray) -> bool:
+    if values.ndim < 2 or values.shape[-1] < 2 or (values < 0).any():
+        return False
+    return bool(np.allclose(values.sum(-1), 1, atol=1e-2))
+
+
+def output_activation(model: keras.Model) -> str | None:
+    """`"softmax"` or `"sigmoid"` when a model with one output and known inputs ends in one, else `None`."""
+    taps, spec = Taps(model, ["output"]), input_spec(model)
+
+    def call(inputs: Any) -> tuple[Any, Recording]:
+        with taps.record() as recording:
+            return model(inputs, training=False), recording
+
+    signals = trace_signals(call, taps, spec, "model")
+    return probed(call, taps, spec, signals, {"output": "model:output"})["model:output"].activation
+
+
+def tap_shapes(model: keras.Model) -> dict[str, tuple[int | None, ...] | None]:
+    """Every path of `model` that can be tapped, in call order, with the shape of its signal.
+
+    Args:
+        model: As for `tap_names`.
+
+    Returns:
+        `{path: shape}`. The batch axis is `None`. The shapes of a subclassed model are not known
+        before it sees data: `None` stands for them.
+
+    Examples:
+        >>> import keras
+        >>> from keras_kd.signals.tracing import tap_shapes
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="hidden")])
+        >>> tap_shapes(model)
+        {'hidden': (None, 3)}
+    """
+    layers = layers_by_path(model)
+    spec = input_spec(model)
+    if spec is None:
+        return dict.fromkeys(layers)
+    paths = {id(layer): path for path, layer in reversed(layers.items())}
+    calls: list[str] = []
+
+    def run(inputs: Any) -> list[Any]:
+        graph = tf.compat.v1.get_default_graph()
+        with record(layers.values()) as recording:
+            model(inputs, training=False)
+        # What a loop or a tf.function inside the model computes cannot be read outside of it.
+        found = [
+            call
+            for call in recording.calls
+            if keras.ops.is_tensor(call.outputs) and getattr(call.outputs, "graph", graph) is graph
+        ]
+        calls[:] = [paths[call.layer] for call in found]  # JAX traces twice, to tell which axes vary
+        return [call.outputs for call in found]
+
+    if keras.backend.backend() == "tensorflow":
+        outputs = trace(run, spec).structured_outputs
+    else:
+        symbols = keras.tree.map_structure(lambda s: keras.KerasTensor(s.shape, s.dtype.name), spec)
+        outputs = compute_output_spec(run, symbols)
+    total = {path: calls.count(path) for path in calls}
+    shapes: dict[str, tuple[int | None, ...] | None] = {}
+    for path, out in zip(calls, outputs, strict=True):
+        count = sum(name.split(":")[0] == path for name in shapes)
+        shapes[path if total[path] == 1 else f"{path}:{count}"] = tuple(out.shape)
+    return shapes
+
+
+def tap_names(model: keras.Model) -> list[str]:
+    """List every path of `model` that can be tapped, in call order.
+
+    Args:
+        model: A built model. Functional and sequential models are listed by layer name; the
+            layers of a subclassed model or layer by attribute name (`"block1/conv"`,
+            `"blocks/0"`). A layer that runs more than once is listed as `"name:0"`, `"name:1"`.
+            A subclassed model is listed in the order of its attributes, because its inputs, and
+            so its calls, are not known before it sees data.
+
+    Returns:
+        The paths, without `"output"` and `"labels"`, which are always there.
+
+    Examples:
+        >>> import keras
+        >>> import keras_kd as kd
+        >>> hidden, logits = keras.layers.Dense(3, name="hidden"), keras.layers.Dense(2, name="logits")
+        >>> model = keras.Sequential([keras.Input((4,)), hidden, logits])
+        >>> kd.tap_names(model)
+        ['hidden', 'logits']
+    """
+    return list(tap_shapes(model))

@@ -1,0 +1,1 @@
+"""Models rebuilt in the other Keras."""

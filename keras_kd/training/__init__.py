@@ -1,0 +1,1 @@
+"""What works for any Keras model in `fit`."""

@@ -1,0 +1,405 @@
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import keras_kd as kd
+from keras_kd.signals.pairing.stages import stages_of
+
+
+def resnet(blocks, width=4, size=16, name="resnet", preactivated=False, stem_stride=1):
+    """Three stages of as many blocks each, halved at the start of the second and third."""
+    inputs = keras.Input((size, size, 3))
+    x = layers.Conv2D(width, 3, strides=stem_stride, padding="same", name="stem")(inputs)
+    if not preactivated:
+        x = layers.ReLU(name="stem_relu")(layers.BatchNormalization()(x))
+    for stage in range(3):
+        for block in range(blocks):
+            stride = 2 if stage and not block else 1
+            x = residual(x, width * 2**stage, stride, f"s{stage + 1}b{block + 1}", preactivated)
+    x = layers.ReLU(name="top_relu")(x) if preactivated else x
+    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    return keras.Model(inputs, layers.Dense(10, name="logits")(x), name=name)
+
+
+def residual(x, width, stride, name, preactivated):
+    y = layers.ReLU(name=f"{name}_pre")(x) if preactivated else x
+    y = layers.Conv2D(width, 3, strides=stride, padding="same", name=f"{name}_conv1")(y)
+    y = layers.ReLU(name=f"{name}_relu1")(layers.BatchNormalization()(y))
+    y = layers.Conv2D(width, 3, padding="same", name=f"{name}_conv2")(y)
+    if stride != 1 or x.shape[-1] != width:
+        x = layers.Conv2D(width, 1, strides=stride, name=f"{name}_shortcut")(x)
+    x = layers.Add(name=f"{name}_add")([x, y])
+    return x if preactivated else layers.ReLU(name=f"{name}_out")(x)
+
+
+def mlp(widths, name="mlp", norm=False):
+    model = keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten()], name=name)
+    for number, width in enumerate(widths, 1):
+        model.add(layers.Dense(width, None if norm else "relu", name=f"dense{number}"))
+        if norm:
+            model.add(layers.BatchNormalization())
+            model.add(layers.ReLU(name=f"relu{number}"))
+        model.add(layers.Dropout(0.1))
+    model.add(layers.Dense(10, name="logits"))
+    model.add(layers.Softmax())
+    return model
+
+
+def transformer(depth, width=8, tokens=6, name="transformer", postnorm=False):
+    inputs = keras.Input((tokens,), dtype="int32")
+    x = layers.Embedding(20, width, name="embedding")(inputs)
+    for number in range(1, depth + 1):
+        y = x if postnorm else layers.LayerNormalization()(x)
+        y = layers.MultiHeadAttention(2, 4, name=f"attention{number}")(y, y)
+        x = layers.Add(name=f"attended{number}")([x, y])
+        x = layers.LayerNormalization(name=f"norm{number}")(x) if postnorm else x
+        y = x if postnorm else layers.LayerNormalization()(x)
+        y = layers.Dense(width, name=f"down{number}")(layers.Dense(16, "gelu", name=f"up{number}")(y))
+        x = layers.Add(name=f"block{number}")([x, y])
+        x = layers.LayerNormalization(name=f"out{number}")(x) if postnorm else x
+    return keras.Model(inputs, layers.Dense(3, name="logits")(x[:, 0]), name=name)
+
+
+@keras.saving.register_keras_serializable("tests")
+class Block(layers.Layer):
+    """A residual block as users write them: the addition is no layer."""
+
+    def __init__(self, width, stride=1, **kwargs):
+        super().__init__(**kwargs)
+        self.conv = layers.Conv2D(width, 3, strides=stride, padding="same")
+        self.relu = layers.ReLU()
+        self.conv2 = layers.Conv2D(width, 3, padding="same")
+        self.shortcut = keras.Sequential(
+            [layers.Conv2D(width, 1, strides=stride), layers.BatchNormalization()]
+        )
+
+    def call(self, x):
+        return keras.ops.relu(self.conv2(self.relu(self.conv(x))) + self.shortcut(x))
+
+
+class Stage(layers.Layer):
+    def __init__(self, width, stride, blocks, **kwargs):
+        super().__init__(**kwargs)
+        self.blocks = [Block(width, 1 if i else stride) for i in range(blocks)]
+
+    def call(self, x):
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+
+class Net(keras.Model):
+    """A subclassed model."""
+
+    def __init__(self, blocks, **kwargs):
+        super().__init__(**kwargs)
+        self.stem = layers.Conv2D(4, 3, padding="same")
+        self.stage1 = Stage(4, 1, blocks)
+        self.stage2 = Stage(8, 2, blocks)
+        self.pool = layers.GlobalAveragePooling2D()
+        self.head = layers.Dense(10)
+
+    def call(self, x):
+        return self.head(self.pool(self.stage2(self.stage1(self.stem(x)))))
+
+
+def taps(pairs):
+    return [(pair.student, pair.teacher) for pair in pairs]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [1, 2, 3])
+@pytest.mark.parametrize(("deep", "shallow"), [(3, 1), (1, 4)])
+def test_residual_nets_of_two_depths_pair_stage_by_stage(deep, shallow, n):
+    pairs = kd.pair_taps(resnet(deep, 8), resnet(shallow), n)
+    ends = [(f"s{s}b{shallow}_out", f"s{s}b{deep}_out") for s in (1, 2, 3)]
+    assert taps(pairs) == ends[-n:]
+    assert pairs[-1].student_shape == (None, 4, 4, 16)
+    assert pairs[-1].teacher_shape == (None, 4, 4, 32)
+    assert "ends of stages at 1/4 of the input" in pairs[-1].why
+
+
+def test_more_pairs_than_stages_come_from_inside_of_the_stages():
+    pairs = kd.pair_taps(resnet(4), resnet(2), 5, verbose=False)
+    assert taps(pairs) == [
+        ("s1b2_out", "s1b4_out"),
+        ("s2b1_out", "s2b2_out"),
+        ("s2b2_out", "s2b4_out"),
+        ("s3b1_out", "s3b2_out"),
+        ("s3b2_out", "s3b4_out"),
+    ]
+    assert [pair.why.split(" at ")[0] for pair in pairs[1:3]] == ["inside of stages", "ends of stages"]
+
+
+def test_blocks_without_an_activation_end_in_their_addition_and_the_net_in_its_last_activation():
+    pairs = kd.pair_taps(resnet(3, preactivated=True), resnet(2, preactivated=True))
+    assert taps(pairs) == [("s1b2_add", "s1b3_add"), ("s2b2_add", "s2b3_add"), ("top_relu", "top_relu")]
+
+
+def test_stages_are_matched_by_resolution_before_depth():
+    student = resnet(1, stem_stride=2)  # at 1/2, 1/4 and 1/8 of the input
+    pairs = kd.pair_taps(resnet(3), student)
+    assert taps(pairs) == [("s1b1_out", "s2b3_out"), ("s2b1_out", "s3b3_out")]
+    # the same shares of another input
+    assert taps(kd.pair_taps(resnet(3, size=32), resnet(1)))[-1] == ("s3b1_out", "s3b3_out")
+
+
+def test_what_is_printed(capsys):
+    pairs = kd.pair_taps(resnet(3, 8), resnet(1, 8, stem_stride=2, name="small"))
+    assert capsys.readouterr().out == (
+        "student              teacher              why\n"
+        f"s1b1_out (8x8x8)     s2b3_out (8x8x16)    {pairs[0].why}\n"
+        f"s2b1_out (4x4x16)    s3b3_out (4x4x32)    {pairs[1].why}\n"
+        "\n"
+        "2 and not 3, because no more match: the teacher has maps at 1/1, 1/2, 1/4 of its input, "
+        "the student has maps at 1/2, 1/4, 1/8 of its input.\n"
+        "\n"
+        'kd.Objective("mse", student="s1b1_out", teacher="s2b3_out", project=True)\n'
+        'kd.Objective("mse", student="s2b1_out", teacher="s3b3_out", project=True)\n'
+    )
+    kd.pair_taps(resnet(1), resnet(1), verbose=False)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.slow
+def test_the_lines_can_be_run_and_trained():
+    teacher, student = resnet(1, 8, size=8), resnet(1, size=8)
+    pairs = kd.pair_taps(teacher, student)
+    objectives = [eval(pair.objective, {"kd": kd}) for pair in pairs]
+    distiller = kd.Distiller(student, teacher, objectives)
+    hard = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    distiller.compile("adam", loss=hard, run_eagerly=True)  # one step: compiling takes longer
+    distiller.fit(np.random.default_rng(0).random((8, 8, 8, 3), "float32"), np.arange(8), verbose=0)
+    assert "project=True" not in kd.pair_taps(teacher, resnet(1, 8, size=8))[0].objective
+
+
+def test_hidden_layers_of_an_mlp_pair_by_depth():
+    pairs = kd.pair_taps(mlp([32] * 6), mlp([8] * 3))
+    assert taps(pairs) == [("dense1", "dense2"), ("dense2", "dense4"), ("dense3", "dense6")]
+    pairs = kd.pair_taps(mlp([32] * 4, norm=True), mlp([8] * 2), 3)
+    assert taps(pairs) == [("dense1", "relu2"), ("dense2", "relu4")]
+    assert pairs[0].why == "vectors, depths 29 % and 42 %"
+
+
+@pytest.mark.parametrize("postnorm", [False, True])
+def test_blocks_of_transformers_pair_by_depth(postnorm):
+    pairs = kd.pair_taps(transformer(4, 16, postnorm=postnorm), transformer(2, postnorm=postnorm), 2)
+    ends = "out" if postnorm else "block"
+    assert taps(pairs) == [(f"{ends}1", f"{ends}2"), (f"{ends}2", f"{ends}4")]
+    assert pairs[0].why.startswith("6 tokens, depths ")
+
+
+def test_tokens_pair_with_as_many_tokens_only():
+    with pytest.raises(
+        ValueError, match=r"the teacher has sequences of length 7.*student has sequences of length 6"
+    ):
+        kd.pair_taps(transformer(2, tokens=7), transformer(2))
+
+
+def test_sequences_that_shrink_have_stages():
+    def net(width, name):
+        inputs = keras.Input((32, 3))
+        x = inputs
+        for number in (1, 2, 3):
+            x = layers.Conv1D(width, 3, strides=2, padding="same", activation="relu", name=f"conv{number}")(x)
+        return keras.Model(inputs, layers.Dense(2)(layers.GlobalMaxPooling1D()(x)), name=name)
+
+    pairs = kd.pair_taps(net(8, "teacher"), net(4, "student"), 2)
+    assert taps(pairs) == [("conv2", "conv2"), ("conv3", "conv3")]
+    assert pairs[0].why.startswith("8 tokens")
+
+
+def test_users_blocks_are_tapped_whole_and_inside_of_groups():
+    def net(blocks):
+        model = Net(blocks, name="net")
+        inputs = keras.Input((8, 8, 3))
+        return keras.Model(inputs, model(inputs))
+
+    pairs = kd.pair_taps(net(3), net(1), 2)
+    assert taps(pairs) == [
+        ("net/stage1", "net/stage1/blocks/2"),
+        ("net/stage2", "net/stage2/blocks/2"),
+    ]  # with one block the stage is the block
+
+
+def test_a_nested_backbone_is_looked_into():
+    body = resnet(2, 8, name="body")
+    backbone = keras.Model(body.inputs[0], body.get_layer("s3b2_out").output, name="backbone")
+    teacher = keras.Sequential(
+        [keras.Input((16, 16, 3)), backbone, layers.GlobalMaxPooling2D(), layers.Dense(10)]
+    )
+    pairs = kd.pair_taps(teacher, resnet(1))
+    assert taps(pairs) == [(f"s{s}b1_out", f"backbone/s{s}b2_out") for s in (1, 2, 3)]
+
+
+def test_a_subclassed_model_has_to_be_wrapped():
+    model = Net(1, name="net")
+    model(np.zeros((1, 8, 8, 3), "float32"))
+    with pytest.raises(ValueError, match=r"'net' are not known.*keras\.Model\(inputs, model\(inputs\)\)"):
+        kd.pair_taps(resnet(1), model)
+    with pytest.raises(ValueError, match="not known"):
+        kd.pair_taps(keras.Sequential([layers.Dense(3)]), resnet(1))
+
+
+def test_what_is_inside_of_a_block_that_halves_is_no_stage():
+    """As in Xception: a branch computes on the old size, beside a strided shortcut, and pools at its end."""
+    inputs = keras.Input((16, 16, 3))
+    x = layers.Conv2D(4, 3, padding="same", activation="relu", name="stem")(inputs)
+    for number in (1, 2):
+        shortcut = layers.Conv2D(4, 1, strides=2, name=f"shortcut{number}")(x)
+        x = layers.BatchNormalization(name=f"inside{number}")(layers.Conv2D(4, 3, padding="same")(x))
+        x = layers.MaxPooling2D(padding="same")(x)
+        x = layers.Add(name=f"block{number}")([x, shortcut])
+    model = keras.Model(inputs, layers.Dense(2)(layers.GlobalAveragePooling2D()(x)))
+    pairs = kd.pair_taps(model, model, 5)
+    assert taps(pairs) == [(tap, tap) for tap in ("stem", "block1", "block2")]
+    assert all(pair.why.startswith("ends of stages at 1/") for pair in pairs)
+
+
+def test_the_start_of_a_stage_is_not_called_its_end():
+    """As in ConvNeXt: blocks end in an addition that is no layer, so that nothing but the start has a tap."""
+    x = inputs = keras.Input((16, 16, 3))
+    for number in (1, 2):
+        halve = [layers.LayerNormalization(), layers.Conv2D(4, 2, strides=2)]
+        x = keras.Sequential(halve, name=f"start{number}")(x)
+        x = x + layers.Conv2D(4, 3, padding="same")(x)
+    model = keras.Model(inputs, layers.Dense(2)(layers.GlobalAveragePooling2D()(x)))
+    pairs = kd.pair_taps(model, model)
+    assert [pair.student for pair in pairs] == ["start1", "start2"]
+    assert [pair.why.split(", ")[0] for pair in pairs] == [
+        "maps at 1/2 of the input",
+        "maps at 1/4 of the input",
+    ]
+    # one of the two that is not known to end is enough
+    assert kd.pair_taps(model, resnet(1))[-1].why.startswith("maps at 1/4")
+
+
+@pytest.mark.parametrize(
+    ("halve", "said"),
+    [
+        (lambda: layers.MaxPooling2D(), "ends of stages"),
+        (lambda: layers.Conv2D(4, 3, strides=2, padding="same"), "maps"),  # perhaps the middle of a block
+    ],
+)
+def test_a_plain_stage_is_known_to_end_at_a_pooling_and_at_the_head(halve, said):
+    inputs = keras.Input((8, 8, 3))
+    x = layers.Conv2D(4, 3, padding="same", activation="relu", name="first")(inputs)
+    x = layers.Conv2D(4, 3, padding="same", activation="relu", name="second")(halve()(x))
+    model = keras.Model(inputs, layers.Dense(2)(layers.GlobalAveragePooling2D()(x)))
+    pairs = kd.pair_taps(model, model)
+    assert taps(pairs) == [("first", "first"), ("second", "second")]
+    assert [pair.why.split(" at ")[0] for pair in pairs] == [said, "ends of stages"]
+
+
+def test_a_block_without_a_shortcut_after_the_last_addition_leaves_it_inside():
+    x = inputs = keras.Input((8, 8, 4))
+    x = layers.Add(name="added")([x, layers.Conv2D(4, 3, padding="same")(x)])
+    for number in (1, 2):
+        x = layers.Conv2D(4, 3, padding="same", activation="relu", name=f"plain{number}")(x)
+    x = layers.Conv2D(4, 3, strides=2, padding="same", activation="relu", name="half")(x)
+    model = keras.Model(inputs, layers.Dense(2)(layers.GlobalAveragePooling2D()(x)))
+    pairs = kd.pair_taps(model, model)
+    assert [pair.why.split(" at ")[0] for pair in pairs] == ["maps", "ends of stages"]
+
+
+REAL = {  # what is called the end of a stage, of up to five pairs, and what is not
+    "MobileNetV2": (["block_2_add", "block_5_add", "block_12_add", "out_relu"], ["block_1_expand_relu"]),
+    "Xception": (["block1_conv2_act", "add", "add_1", "add_10", "block14_sepconv2_act"], []),
+    "ConvNeXtTiny": (
+        [],
+        ["convnext_tiny_stem", *(f"convnext_tiny_downsampling_block_{i}" for i in range(3))],
+    ),
+    "VGG16": ([f"block{i}_conv{2 if i == 2 else 3}" for i in (2, 3, 4, 5)], ["block5_pool"]),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", REAL)
+def test_real_architectures_against_themselves(name):
+    keras.utils.clear_session()  # Xception's additions are numbered
+    model = getattr(keras.applications, name)(weights=None, input_shape=(96, 96, 3), classes=10)
+    pairs = kd.pair_taps(model, model, 5)
+    assert all(pair.student == pair.teacher for pair in pairs)
+    ends = [pair.student for pair in pairs if pair.why.startswith("ends of stages")]
+    assert (ends, [pair.student for pair in pairs if pair.student not in ends]) == REAL[name]
+    assert all(pair.why.startswith("maps at") for pair in pairs if pair.student not in ends)
+
+
+def test_gates_of_pooled_maps_and_copies_are_no_candidates():
+    inputs = keras.Input((8, 8, 3))
+    x = layers.Conv2D(4, 3, padding="same", activation="relu", name="conv")(inputs)
+    gate = layers.Conv2D(4, 1, activation="relu", name="gate")(
+        layers.GlobalAveragePooling2D(keepdims=True)(x)
+    )
+    x = layers.Multiply(name="gated")([x, gate])
+    x = layers.Dropout(0.5, name="drop")(layers.ZeroPadding2D(name="pad")(x))
+    model = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(x)))
+    (stage,) = stages_of(model)["maps"]
+    assert [place.tap for place in stage.ends] == ["conv"]
+
+
+def test_outputs_are_never_proposed():
+    def segmenter(name):
+        inputs = keras.Input((8, 8, 3))
+        x = layers.Conv2D(4, 3, padding="same", activation="relu", name="features")(inputs)
+        aux = layers.Conv2D(2, 1, activation="softmax", name="aux")(x)
+        x = layers.Conv2D(2, 1, name="logits")(x)
+        return keras.Model(inputs, [layers.Softmax(name="classes")(x), aux], name=name)
+
+    assert taps(kd.pair_taps(segmenter("a"), segmenter("b"), 5)) == [("features", "features")]
+
+
+def test_sizes_that_shrink_without_strides_are_one_stage():
+    def valid(name):
+        inputs = keras.Input((28, 28, 1))
+        x = layers.Conv2D(4, 5, activation="relu", name="conv1")(inputs)
+        x = layers.Conv2D(4, 5, activation="relu", name="conv2")(x)
+        x = layers.MaxPooling2D(name="half")(x)
+        x = layers.Conv2D(8, 3, activation="relu", name="conv3")(x)
+        return keras.Model(inputs, layers.Dense(10)(layers.Flatten()(x)), name=name)
+
+    same = resnet(1, size=28)
+    assert [stage.key for stage in stages_of(valid("valid"))["maps"]] == [0, 1]
+    assert taps(kd.pair_taps(same, valid("valid"))) == [("conv2", "s1b1_out"), ("conv3", "s2b1_out")]
+
+
+def test_unknown_sizes_pair_by_depth(capsys):
+    def net(depth):
+        x = inputs = keras.Input((None, None, 3))
+        for number in range(1, depth + 1):
+            x = layers.Conv2D(4, 3, activation="relu", name=f"conv{number}")(x)
+        return keras.Model(inputs, layers.Dense(2)(layers.GlobalMaxPooling2D(name="pool")(x)))
+
+    pairs = kd.pair_taps(net(4), net(2), 2)
+    assert taps(pairs) == [("conv1", "conv2"), ("conv2", "conv4")]
+    assert "an unknown share" in pairs[0].why
+    assert taps(kd.pair_taps(net(4), resnet(2))) == [("pool", "pool")]  # their maps do not match
+    out = capsys.readouterr().out
+    assert (
+        "the teacher has maps at an unknown share of its input and vectors after 1 block, the student" in out
+    )
+
+
+def test_a_layer_that_runs_twice_is_named_by_its_call():
+    inputs = keras.Input((8,))
+    shared = layers.Dense(8, "relu", name="shared")
+    model = keras.Model(inputs, layers.Dense(2)(shared(shared(inputs))))
+    assert taps(kd.pair_taps(model, model, 2)) == [("shared:0", "shared:0"), ("shared:1", "shared:1")]
+
+
+def test_maps_do_not_pair_with_vectors():
+    student = keras.Sequential([keras.Input((16, 16, 3)), layers.Flatten(), layers.Dense(2)], name="mlp")
+    with pytest.raises(ValueError, match=r"'resnet' and the student 'mlp' match.*maps at 1/1, 1/2, 1/4"):
+        kd.pair_taps(resnet(1), student)
+    # where both have vectors, those
+    pairs = kd.pair_taps(resnet(1), mlp([8, 8]))
+    assert taps(pairs) == [("dense2", "pool")]
+
+
+@pytest.mark.parametrize("n", [0, -1, 2.0, True])
+def test_how_many_must_be_a_number(n):
+    with pytest.raises(ValueError, match="`n` must be a whole number"):
+        kd.pair_taps(resnet(1), resnet(1), n)
+    with pytest.raises(TypeError, match=r"teacher must be a keras\.Model"):
+        kd.pair_taps("resnet", resnet(1))

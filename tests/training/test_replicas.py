@@ -1,0 +1,159 @@
+"""Two replicas on one machine train as one device does on the same batches: same weights, same figures.
+
+The replicas are two logical CPU devices, which must be made before TensorFlow starts. So all cases run in one
+process of their own, `python -m tests.training.test_replicas FILE`, which writes what it found.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_kd as kd
+from tests.distillation.cases import CASES, PARTS, Case, X, Y, gaps, layers, made, network, results
+from tests.distillation.conftest import distance, weights_of
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def message(function):
+    try:
+        function()
+    except (ValueError, tf.errors.InvalidArgumentError) as error:
+        return f"{type(error).__name__}: {error}"
+    return "no error"
+
+
+def fitted(strategy, case=CASES["blend"], samples=40, **options):
+    distiller = made(case, strategy, **options)
+    distiller.fit(case.x[:samples], case.y[:samples], batch_size=8, shuffle=False, verbose=0)
+    return distiller
+
+
+def own_parts(strategy):
+    """A relation loss of one step, and the same of each replica's half of the batch."""
+    loss = kd.losses.RelationalDistance()
+    case = Case(objectives=lambda: [kd.Objective(loss, student="hidden", teacher="hidden")])
+    distiller = made(case, strategy)
+    taps = [
+        keras.Model(model.input, model.get_layer("hidden").output)(X[:8])
+        for model in (distiller.teacher, distiller.student)
+    ]
+    halves = [float(loss(taps[0][half], taps[1][half])) for half in (slice(0, 4), slice(4, 8))]
+    logged = distiller.fit(X[:8], Y[:8], batch_size=8, shuffle=False, verbose=0).history
+    return [logged[distiller.objectives[0].name][0], float(np.mean(halves)), float(loss(*taps))]
+
+
+def uneven(strategy, samples, weights):
+    """One step on fewer samples than fill the replicas, and the same on one device with these weights."""
+    trained = []
+    for where, given in ((strategy, None), (None, np.array(weights, "float32"))):
+        distiller = made(Case(), where)
+        distiller.fit(X[:samples], Y[:samples], sample_weight=given, verbose=0)
+        trained.append(distiller)
+    scores = [d.evaluate(X[: 32 + samples], Y[: 32 + samples], batch_size=8, verbose=0) for d in trained]
+    return {"weights": distance(*map(weights_of, trained)), "scores": distance(*scores)}
+
+
+# Keras takes the mean of the replicas' means. Samples, and what each weighs in that.
+UNEVEN = {"two and one": (3, [0.75, 0.75, 1.5]), "one and none": (1, [0.5])}
+NORMED = Case(student=lambda: network(4, "student", norm=layers.BatchNormalization()))
+
+
+def broken():
+    teacher = network(9, "teacher")
+    teacher.set_weights([w * np.nan for w in teacher.get_weights()])
+    return teacher
+
+
+def student_outside(strategy):
+    student = network(4, "student")
+    with strategy.scope():
+        kd.Distiller(student, network(9, "teacher"))
+
+
+def distiller_outside(strategy):
+    with strategy.scope():
+        student = network(4, "student")
+    kd.Distiller(student, network(9, "teacher"))
+
+
+def no_batch(strategy):
+    nothing = tf.data.Dataset.from_tensor_slices((X, Y)).filter(lambda x, y: False).batch(8)
+    made(Case(), strategy).fit(nothing, verbose=0)
+
+
+OTHER_SCOPE = "must be made under the same strategy"
+# What is refused: how it comes about, and what the error says.
+REFUSED = {
+    "student outside": (student_outside, OTHER_SCOPE),
+    "distiller outside": (distiller_outside, OTHER_SCOPE),
+    "steps_per_execution": (lambda s: fitted(s, steps_per_execution=2), "steps_per_execution=...) under a"),
+    "jit_compile": (lambda s: fitted(s, jit_compile=True), "jit_compile=True) under a"),
+    "accumulation": (
+        lambda s: fitted(s, optimizer=keras.optimizers.SGD(gradient_accumulation_steps=2)),
+        "gradient_accumulation_steps under a",
+    ),
+    "NaN teacher": (lambda s: fitted(s, Case(teacher=broken)), "The teacher 'teacher': 'output' holds NaN"),
+    "no batch": (no_batch, "gave no batch"),
+    "BatchNorm of nothing": (lambda s: fitted(s, NORMED, samples=33), "got no sample"),
+}
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    file = tmp_path_factory.mktemp("replicas") / "found.json"
+    command = [sys.executable, "-m", "tests.training.test_replicas", str(file)]
+    result = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    found = json.loads(file.read_text())
+    assert found["replicas"] == 2
+    return found
+
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_two_replicas_are_one_device(found, name):
+    assert found["cases"][name] == pytest.approx(dict.fromkeys(PARTS, 0), abs=1e-6)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused_before_anything_is_spoiled(found, name):
+    assert REFUSED[name][1] in found["refused"][name]
+
+
+@pytest.mark.parametrize("name", UNEVEN)
+def test_an_uneven_batch_trains_on_the_mean_of_means(found, name):
+    assert found["uneven"][name] == pytest.approx({"weights": 0, "scores": 0}, abs=1e-6)
+
+
+def test_a_relation_loss_sees_its_own_part_of_the_batch(found):
+    logged, of_halves, of_batch = found["own parts"]
+    assert logged == pytest.approx(of_halves, abs=1e-6)
+    assert abs(logged - of_batch) > 1e-3
+
+
+def main(file):
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    found = {"replicas": strategy.num_replicas_in_sync}
+    found["cases"] = {
+        name: gaps(results(case, None), results(case, strategy)) for name, case in CASES.items()
+    }
+    found["refused"] = {name: message(lambda f=f: f(strategy)) for name, (f, _) in REFUSED.items()}
+    found["own parts"] = own_parts(strategy)
+    found["uneven"] = {name: uneven(strategy, *step) for name, step in UNEVEN.items()}
+    Path(file).write_text(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
