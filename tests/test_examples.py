@@ -40,6 +40,7 @@ def test_runs(path, tmp_path):
 # What each benchmark prints ratios of.
 RATIOS = {
     "bridge": "difference / spread",
+    "house": "% of arguments",
     "losses": "loss / MSE",
     "pruning": "pruned / not pruned",
     "quantization_aware": "minus post-training",
