@@ -20,6 +20,7 @@ from keras_kd.distillation.objectives import Objective
 from keras_kd.distillation.wiring import Wiring
 from keras_kd.signals import batches
 from keras_kd.signals.tracing import input_spec
+from keras_kd.training import train_function
 from keras_kd.training.first_batch import check_numbers
 
 _FIXED = "student", "temperature", "alpha", "objectives"
@@ -77,7 +78,8 @@ class Distillation:
             check_teacher(self.student, teacher)
         preprocess = self._wiring.preprocess
         self.__dict__["_wiring"] = Wiring(self.student, self, teacher, preprocess, self.objectives)  # type: ignore[arg-type]
-        self.train_function, self._looked = None, False  # it was traced with the old teacher
+        train_function.discard(self)  # it was traced with the old teacher
+        self._looked = False
         spec = input_spec(self.student)
         if spec is None and teacher is not None and self.student.built and preprocess is None:
             spec = input_spec(teacher)  # a subclassed student does not tell; they see the same inputs

@@ -1,12 +1,14 @@
 """The first batch is looked at, and then trained on like the others."""
 
-import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+from keras_kd.training import train_function
+from keras_kd.training.train_function import TrainFunction
 
 _KNOWN_SPECS = tf.TensorSpec, tf.RaggedTensorSpec, tf.SparseTensorSpec, tf.OptionalSpec
 
@@ -44,15 +46,20 @@ class Cautious:
         if not self._fits:
             self._forget()
         super().make_train_function(force)  # type: ignore[misc]
-        trained = getattr(self.train_function, "trains", self.train_function)
-
-        def look(data: Any) -> None:
-            self._look(data)
-            self.train_function = trained
-
-        steps = int(self.steps_per_execution)
-        self.train_function = trained if self._looked else looking_first(trained, look, steps)
+        waiting = any(each.run == self._train_cautiously for each in train_function.interceptions(self))
+        if not (self._looked or waiting):
+            train_function.intercept(self, self._train_cautiously)
         return self.train_function
+
+    def _train_cautiously(self, iterator: Any, train: TrainFunction) -> Any:
+        """Train on the first batch after it was looked at, without taking it from the order of the data."""
+        return look_first(iterator, train, self._look_once, int(self.steps_per_execution))
+
+    def _look_once(self, data: Any) -> None:
+        self._look(data)
+        for each in list(train_function.interceptions(self)):
+            if each.run == self._train_cautiously:
+                train_function.remove(self, each)
 
     def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, **options: Any) -> Any:
         self._assert_compile_called("train_on_batch")
@@ -62,37 +69,30 @@ class Cautious:
         return super().train_on_batch(x, y, sample_weight, **options)  # type: ignore[misc]
 
 
-def looking_first(
-    function: Callable[[Any], Any], look: Callable[[Any], None], batches: int
-) -> Callable[[Any], Any]:
-    """A train function that gives its first batch to `look` before it trains on it.
+def look_first(iterator: Any, train: TrainFunction, look: Callable[[Any], None], batches: int) -> Any:
+    """Give the first batch to `look` before it is trained on.
 
-    What was taken from the iterator is given to `function` in an iterator of the same type, so that nothing
+    What was taken from the iterator is given to `train` in an iterator of the same type, so that nothing
     is traced twice and the order of the data stays as it is.
 
     Args:
-        function: Trains on the next batches of an iterator.
+        iterator: Over the batches of an epoch.
+        train: Trains on the next batches of an iterator.
         look: Takes a batch of tensors.
-        batches: How many batches `function` takes in one call.
+        batches: How many batches `train` takes in one call.
     """
-
-    @functools.wraps(function)
-    def first(iterator: Any) -> Any:
-        specs = keras.tree.flatten(getattr(iterator, "element_spec", None))
-        if not isinstance(iterator, tf.data.Iterator) or not all(isinstance(s, _KNOWN_SPECS) for s in specs):
-            return function(iterator)
-        taken = [batch for _, batch in zip(range(batches), iterator, strict=False)]
-        if not taken:
-            return function(iterator)  # which ends the epoch
-        look(keras.tree.map_structure(_none_for_nothing, taken[0]))
-        again = tf.data.Dataset.from_generator(lambda: taken, output_signature=iterator.element_spec)
-        try:
-            return function(iter(again))
-        finally:
-            taken.clear()  # TensorFlow keeps the generator, and what it holds, for as long as it runs
-
-    first.trains = function  # type: ignore[attr-defined]
-    return first
+    specs = keras.tree.flatten(getattr(iterator, "element_spec", None))
+    if not isinstance(iterator, tf.data.Iterator) or not all(isinstance(s, _KNOWN_SPECS) for s in specs):
+        return train(iterator)
+    taken = [batch for _, batch in zip(range(batches), iterator, strict=False)]
+    if not taken:
+        return train(iterator)  # which ends the epoch
+    look(keras.tree.map_structure(_none_for_nothing, taken[0]))
+    again = tf.data.Dataset.from_generator(lambda: taken, output_signature=iterator.element_spec)
+    try:
+        return train(iter(again))
+    finally:
+        taken.clear()  # TensorFlow keeps the generator, and what it holds, for as long as it runs
 
 
 def _none_for_nothing(value: Any) -> Any:

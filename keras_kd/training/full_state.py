@@ -1,15 +1,17 @@
 """A callback that saves all that training depends on, so that an interrupted `fit` can go on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
+from keras_kd.keras_internals import begin_at, build_on_batch, strategy_of
 from keras_kd.training import callback_state, state_file
 from keras_kd.training.data_order import advance, place
 from keras_kd.training.preserved_state import recurrent_states
+from keras_kd.training.train_function import TrainFunction, intercept, remove
 
 _KEYS = (
     "epoch",
@@ -106,7 +108,7 @@ class FullState(keras.callbacks.Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         self._epoch, self._batch, self._since = 0, 0, 0
         self._before: list[dict[str, Any]] = []  # of each callback
-        self.model._initial_epoch = None  # Keras keeps that of an earlier fit
+        begin_at(self.model, None)  # Keras keeps that of an earlier fit
         self._first: int | None = None  # the epoch in which training began, in whatever process
         _check_ready(self.model)
         if _writes(self.model):
@@ -117,7 +119,7 @@ class FullState(keras.callbacks.Callback):
             return
         self._restore_weights()
         self._epoch = self._saved["epoch"]
-        self.model._initial_epoch = self.params["epochs"] if self._saved["stopped"] else self._epoch
+        begin_at(self.model, self.params["epochs"] if self._saved["stopped"] else self._epoch)
         self._first = self._saved["first"]
         trained, at_once = self._epoch - self._first, self.model.steps_per_execution
         self._place = place(self._data, trained, self.params["steps"], at_once)
@@ -131,7 +133,7 @@ class FullState(keras.callbacks.Callback):
         first = not self._before
         self._epoch, self._batch = epoch, 0
         if first:
-            self.model._initial_epoch = None  # it was read, and would hold for other fits
+            begin_at(self.model, None)  # it was read, and would hold for other fits
             self._before = callback_state.note(self._watched())
             self._first = epoch if self._first is None else self._first
             if self._saved is not None:
@@ -151,7 +153,7 @@ class FullState(keras.callbacks.Callback):
             self._save()
 
     def on_train_end(self, logs: Any = None) -> None:
-        self.model._initial_epoch = None
+        begin_at(self.model, None)
         nothing_was_left = not self._before
         if nothing_was_left:
             self._restore_all()
@@ -210,38 +212,40 @@ class FullState(keras.callbacks.Callback):
 
     def _go_to(self, owed: int, batches: int) -> None:
         """Take what was trained on from the data, before the next call of the train function trains."""
-        model, train, history = self.model, self.model.train_function, self.model.history
+        model, history = self.model, self.model.history
         self._skips, self._skipped = batches > 0, 0
+        waiting = owed
 
-        def skip(iterator: Any) -> Any:
-            nonlocal owed
-            if model.history is not history:  # of a fit that was interrupted while it skipped
-                model.train_function = train
-                return train(iterator)
-            while owed:
+        def run(iterator: Any, train: TrainFunction) -> Any:
+            nonlocal waiting
+            interrupted = model.history is not history  # this was of a fit that ended while it skipped
+            while waiting and not interrupted:
                 next(iterator)
-                owed -= 1
-            if not self._skips:
-                model.train_function = train
+                waiting -= 1
+            if interrupted or not self._skips:
+                remove(model, skipping)
                 return train(iterator)
-            return self._skip(iterator, train, batches)
+            logs = self._skip(iterator, batches)
+            if not self._skips:
+                remove(model, skipping)
+            return logs
 
         if owed or batches:
-            model.train_function = skip
+            skipping = intercept(model, run)
 
-    def _skip(self, iterator: Any, train: Callable[[Any], Any], batches: int) -> Any:
+    def _skip(self, iterator: Any, batches: int) -> Any:
         model = self.model
         taken = [data for _, data in zip(range(model.steps_per_execution), iterator, strict=False)]
         if not taken:
             raise StopIteration
         if self._skipped == 0:
-            if model._distribute_strategy is None:  # metrics are made by the first step, which is not run
-                model._symbolic_build(data_batch=taken[0])
+            if strategy_of(model) is None:  # metrics are made by the first step, which is not run
+                build_on_batch(model, taken[0])
             self._restore(model.metrics_variables, "metrics")
         self._skipped += len(taken)
         if self._skipped >= batches or len(taken) < model.steps_per_execution:
             self._restore_all()  # the others have seen the epoch and these batches begin
-            self._skips, self._saved, model.train_function = False, None, train
+            self._skips, self._saved = False, None
         return model.get_metrics_result()
 
 

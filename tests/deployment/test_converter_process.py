@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keras_kd.deployment import conversion
+from keras_kd.deployment import tflite_converter
 from keras_kd.deployment.converter_process import Converter, ConverterCrashed, converter
 from keras_kd.deployment.saved_model import save
 from keras_kd.deployment.serving import serving
@@ -162,7 +162,7 @@ def alive(pid):
 )
 def test_answer(build, options, tmp_path):
     asked = request(build(), tmp_path, **options)
-    assert conversion.answer(asked) == {"ran": True}
+    assert tflite_converter.answer(asked) == {"ran": True}
     with np.load(asked["outputs"]) as outputs:
         assert len(outputs["output_0"]) == 9
 
@@ -175,11 +175,11 @@ def test_answers_that_are_failures(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     inverse = small.applied(lambda x: tf.linalg.inv(x + tf.eye(3)), (3, 3))
-    answer = conversion.answer(request(inverse, tmp_path / "a"))
+    answer = tflite_converter.answer(request(inverse, tmp_path / "a"))
     assert answer["failed"] == "convert"
     assert answer["reason"] == "TensorFlow Lite does not have these operators: MatrixInverse"
-    assert conversion.answer(request(inverse, tmp_path / "a", allow_flex=True)) == {"ran": False}
-    answer = conversion.answer(request(small.attention(), tmp_path / "b", quantization="int16x8"))
+    assert tflite_converter.answer(request(inverse, tmp_path / "a", allow_flex=True)) == {"ran": False}
+    answer = tflite_converter.answer(request(small.attention(), tmp_path / "b", quantization="int16x8"))
     assert answer["failed"] == "run"
     assert "; node number" in answer["reason"]
 
@@ -203,4 +203,4 @@ def test_answers_that_are_failures(tmp_path):
     ],
 )
 def test_reasons_are_one_line(text, expected):
-    assert conversion.reason(text) == expected
+    assert tflite_converter.reason(text) == expected

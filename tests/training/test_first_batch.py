@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import keras_kd as kd
-from keras_kd.training.first_batch import looking_first
+from keras_kd.training.first_batch import look_first
 from tests.distillation.conftest import convnet, cross_entropy, distance, weights_of
 
 
@@ -191,14 +191,14 @@ def test_no_batch_is_lost_or_seen_twice(steps):
         return tf.data.Dataset.range(7).shuffle(7, seed=1)
 
     looked = []
-    iterator, first = iter(data()), looking_first(rows, looked.append, steps)
-    first(iterator)
+    iterator = iter(data())
+    look_first(iterator, rows, looked.append, steps)
     while len(seen) < 7:
         rows(iterator)
     assert seen == [int(row) for row in data()]
     assert [int(row) for row in looked] == seen[:1]
     with pytest.raises(StopIteration):
-        looking_first(rows, looked.append, steps)(iterator)
+        look_first(iterator, rows, looked.append, steps)
 
 
 def test_looking_is_done_once_and_traces_nothing():

@@ -15,6 +15,7 @@ from keras_kd.compression.pruning.mask_constraint import Masked, attached, itera
 from keras_kd.compression.pruning.patterns import Groups, Pattern, keep_largest, parse
 from keras_kd.compression.pruning.schedules import check_share
 from keras_kd.messages import did_you_mean
+from keras_kd.training import train_function
 
 _SCOPES = ["layer", "global"]
 
@@ -154,8 +155,7 @@ class Prune(keras.callbacks.Callback):
         others = self.sparsity if isinstance(self.layers, Mapping) else None
         self._kernels = chosen(student, self.layers, self.skip, self.pattern.structured, others)
         self._check_fit()
-        self.model.train_function = None  # one that was traced before has the constraints of then in it
-        self.model.make_train_function()
+        train_function.remake(self.model)  # one that was traced before has the constraints of then in it
 
     def _check_fit(self) -> None:
         faults = [(kernel, self.pattern.fault(kernel.run, kernel.outputs)) for kernel, _ in self._kernels]
@@ -282,4 +282,4 @@ class Prune(keras.callbacks.Callback):
             constraint.detach()
         self._constraints = []
         self._before = iterations(self.model)
-        self.model.train_function = None
+        train_function.discard(self.model)
