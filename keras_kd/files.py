@@ -1,9 +1,9 @@
-"""Files are written whole or not at all."""
+"""Files are written whole or not at all, and whether that is possible is known before the work begins."""
 
 import contextlib
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 
@@ -24,3 +24,33 @@ def write_atomically(path: Path) -> Iterator[Path]:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def check_writable(path: Path, *, overwrite: bool = True, suffixes: Sequence[str] = ()) -> None:
+    """Raise an error now if a file could not be written at `path` later.
+
+    Args:
+        path: The file to write.
+        overwrite: Whether a file that is there may be replaced.
+        suffixes: The endings that are allowed, such as `(".html", ".md")`; none: all.
+
+    Raises:
+        ValueError: Another ending.
+        FileNotFoundError: The folder does not exist.
+        IsADirectoryError: There is a folder in its place.
+        FileExistsError: The file exists, and may not be replaced.
+        OSError: The folder cannot be written.
+    """
+    if suffixes and path.suffix not in suffixes:
+        allowed = " or ".join(filter(None, (", ".join(suffixes[:-1]), suffixes[-1])))
+        raise ValueError(f"The path must end in {allowed}. Received: {str(path)!r}.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"The folder {str(path.parent)!r} does not exist; create it first.")
+    if path.is_dir():
+        raise IsADirectoryError(f"{str(path)!r} is a folder; name a file.")
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{str(path)!r} exists; pass overwrite=True to replace it.")
+    # Permission bits do not tell whether a folder can be written to; writing does.
+    trial = path.with_name(f".part-{uuid.uuid4().hex[:12]}-{path.name}")
+    trial.touch()
+    trial.unlink()

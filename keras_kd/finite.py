@@ -1,0 +1,37 @@
+"""NaN and infinity in numbers: the one place that looks for them."""
+
+import numpy as np
+
+from keras_kd.tensors import Tensor
+
+
+def nonfinite(values: Tensor) -> np.ndarray:
+    """Where values are NaN or infinite, true or false in their shape; nowhere for those that are no floats.
+
+    Examples:
+        >>> nonfinite(np.array([1.0, np.nan])).tolist()
+        [False, True]
+    """
+    array = np.asarray(values)
+    # "V": bfloat16 and the like, which NumPy itself does not know.
+    floats = array.dtype.kind in "fcV"
+    return (
+        ~np.isfinite(array.astype("float64") if array.dtype.kind == "V" else array)
+        if floats
+        else _nowhere(array)
+    )
+
+
+def _nowhere(array: np.ndarray) -> np.ndarray:
+    return np.zeros(array.shape, bool)
+
+
+def first_bad_row(values: Tensor) -> int | None:
+    """The first row (along the first axis) that holds NaN or infinity, or `None`.
+
+    Examples:
+        >>> first_bad_row(np.array([[1.0, 2.0], [3.0, np.inf]]))
+        1
+    """
+    rows = np.argwhere(nonfinite(values))
+    return int(rows[0][0]) if len(rows) else None
