@@ -13,17 +13,10 @@ def nonfinite(values: Tensor) -> np.ndarray:
         [False, True]
     """
     array = np.asarray(values)
+    if array.dtype.kind not in "fcV":
+        return np.zeros(array.shape, bool)
     # "V": bfloat16 and the like, which NumPy itself does not know.
-    floats = array.dtype.kind in "fcV"
-    return (
-        ~np.isfinite(array.astype("float64") if array.dtype.kind == "V" else array)
-        if floats
-        else _nowhere(array)
-    )
-
-
-def _nowhere(array: np.ndarray) -> np.ndarray:
-    return np.zeros(array.shape, bool)
+    return ~np.isfinite(array.astype("float64") if array.dtype.kind == "V" else array)
 
 
 def first_bad_row(values: Tensor) -> int | None:

@@ -8,9 +8,13 @@ from keras_kd.files import check_writable, write_atomically
 def test_a_failure_leaves_the_old_file_and_no_litter(tmp_path):
     path = tmp_path / "notes.txt"
     path.write_text("old")
-    with pytest.raises(RuntimeError), write_atomically(path) as part:
-        part.write_text("half")
-        raise RuntimeError
+
+    def fail():
+        with write_atomically(path) as part:
+            part.write_text("half")
+            raise RuntimeError
+
+    pytest.raises(RuntimeError, fail)
     assert [file.read_text() for file in tmp_path.iterdir()] == ["old"]
     with write_atomically(path) as part:
         part.write_text("new")

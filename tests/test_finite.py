@@ -16,7 +16,7 @@ def test_found_in_every_float(dtype, bad):
 
 
 @pytest.mark.parametrize(
-    "values", [np.arange(3), np.array(["a", "b"]), np.array([True]), np.array(1.5), np.zeros(0)]
+    "values", [np.arange(3), np.array(["a"]), np.array([True]), np.array(1.5), np.zeros(0)]
 )
 def test_nothing_to_find(values):
     assert nonfinite(values).shape == values.shape
