@@ -14,7 +14,8 @@ def test_a_failure_leaves_the_old_file_and_no_litter(tmp_path):
             part.write_text("half")
             raise RuntimeError
 
-    pytest.raises(RuntimeError, fail)
+    with pytest.raises(RuntimeError):
+        fail()
     assert [file.read_text() for file in tmp_path.iterdir()] == ["old"]
     with write_atomically(path) as part:
         part.write_text("new")
