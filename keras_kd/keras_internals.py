@@ -114,6 +114,12 @@ def functional_of(model: Any) -> Functional | None:
     return model if getattr(model, "_nodes_by_depth", None) else None
 
 
+def runs_as_wired(model: object) -> bool:
+    """Whether a model is a Functional or Sequential one with a `call` of Keras's own."""
+    kinds = Functional, keras.Sequential
+    return isinstance(model, kinds) and type(model).call in [kind.call for kind in kinds]
+
+
 def nodes_of(function: keras.Function) -> list[Node]:
     """The calls of a functional model, each after those whose results it reads, inputs left out."""
     depths = sorted(function._nodes_by_depth, reverse=True)
@@ -145,11 +151,6 @@ def calls_of(operation: Any) -> list[Node]:
 def run_graph(function: keras.Function, inputs: Tensors, replaced: Callable[[Any], Any]) -> Tensors:
     """Run a functional model with other operations in place of its own."""
     return function._run_through_graph(inputs, operation_fn=replaced)
-
-
-def has_explicit_inputs(model: keras.Sequential) -> bool:
-    """Whether a Sequential model was given its `Input`, with a batch size, and did not take it from data."""
-    return bool(model._has_explicit_input_shape)
 
 
 # Training

@@ -1,0 +1,39 @@
+"""Copies of layers: same configuration, same weights, same flags, nothing shared with the original."""
+
+import keras
+
+from keras_kd.keras_internals import all_layers
+from keras_kd.messages import one_line
+
+
+def copied(operation: keras.Operation, owner: str) -> keras.Operation:
+    """A layer's copy without its weights yet; any other operation holds nothing and is used as it is.
+
+    Args:
+        operation: What to copy.
+        owner: The name of the model that it is of, for messages.
+
+    Raises:
+        ValueError: A layer that cannot be made from its configuration.
+    """
+    if not isinstance(operation, keras.layers.Layer):
+        return operation
+    if isinstance(operation, keras.layers.Lambda):  # Keras makes none from a configuration in safe mode
+        return operation
+    try:
+        return type(operation).from_config(operation.get_config())
+    except (ValueError, TypeError, NotImplementedError) as error:
+        raise ValueError(
+            f"The layer {operation.name!r} ({type(operation).__name__}) of {owner!r} cannot be copied: "
+            f"{one_line(error)} Write it as a layer whose `get_config` returns what its `__init__` takes."
+        ) from error
+
+
+def copy_state(original: keras.layers.Layer, copy: keras.layers.Layer) -> None:
+    """Give a built copy the weights, the seeds and the `trainable` flags of its original."""
+    for variable, value in zip(copy.variables, original.variables, strict=True):
+        variable.assign(value)
+    # The outer ones first: to set a flag sets those of all layers inside.
+    for before, after in zip(all_layers(original), all_layers(copy), strict=True):
+        if after.trainable != before.trainable:
+            after.trainable = before.trainable

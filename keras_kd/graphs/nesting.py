@@ -1,0 +1,58 @@
+"""A graph with its nested models opened."""
+
+from typing import Any
+
+import keras
+
+from keras_kd.graphs.graph import Call, Graph, Slot, slots_in
+
+
+def opened(graph: Graph) -> Graph:
+    """The same graph with the calls of nested models in place of the calls of these models.
+
+    A nested model that is called twice gives each of its calls twice, with the numbers 0 and 1. Paths say
+    where a layer stands: `"backbone/conv1"`.
+    """
+    return _Opening(graph).graph()
+
+
+class _Opening:
+    """Puts the calls of nested models in place of the calls of these models."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.outer = graph
+        self.symbols: list[keras.KerasTensor] = []
+        self.calls: list[Call] = []
+        self.counts: dict[int, int] = {}
+
+    def graph(self) -> Graph:
+        slots = {slot: self._new(self.outer.symbol(slot)) for slot in slots_in(self.outer.inputs)}
+        self._open(self.outer, slots, "")
+        outputs = _placed(self.outer.outputs, slots)
+        inputs = _placed(self.outer.inputs, slots)
+        symbols, calls = tuple(self.symbols), tuple(self.calls)
+        return Graph(self.outer.name, inputs, outputs, symbols, calls, self.outer.model)
+
+    def _new(self, symbol: keras.KerasTensor) -> Slot:
+        self.symbols.append(symbol)
+        return Slot(len(self.symbols) - 1)
+
+    def _open(self, graph: Graph, slots: dict[Slot, Slot], prefix: str) -> None:
+        """Add the calls of a graph; `slots` has its inputs, and gets what its calls return."""
+        for call in graph.calls:
+            if call.inner is not None:
+                entered = dict(zip(slots_in(call.inner.inputs), call.entries, strict=True))
+                inner = {slot: slots[outer] for slot, outer in entered.items()}
+                self._open(call.inner, inner, f"{prefix}{call.path}/")
+                returned = (inner[slot] for slot in slots_in(call.inner.outputs))
+                slots.update(zip(call.results, returned, strict=True))
+                continue
+            slots.update((slot, self._new(graph.symbol(slot))) for slot in call.results)
+            args, kwargs = _placed((call.args, call.kwargs), slots)
+            number = self.counts[id(call.operation)] = self.counts.get(id(call.operation), -1) + 1
+            results = tuple(slots[slot] for slot in call.results)
+            self.calls.append(Call(call.operation, args, kwargs, results, prefix + call.path, number))
+
+
+def _placed(structure: Any, slots: dict[Slot, Slot]) -> Any:
+    return keras.tree.map_structure(lambda leaf: slots[leaf] if isinstance(leaf, Slot) else leaf, structure)

@@ -1,0 +1,100 @@
+"""Keras's own graph, read: the one place that walks its nodes."""
+
+import dataclasses
+from typing import Any
+
+import keras
+
+from keras_kd.graphs.graph import Call, Graph, Slot, slots_in
+from keras_kd.keras_internals import (
+    functional_of,
+    input_structure,
+    mask_of,
+    nodes_of,
+    output_structure,
+    runs_as_wired,
+)
+
+
+def is_graph(layer: object) -> bool:
+    """Whether a layer is a built Functional or Sequential model, and runs as it is wired."""
+    return runs_as_wired(layer) and functional_of(layer) is not None
+
+
+def graph_of(model: keras.Model) -> Graph:
+    """Read the graph of a built Functional or Sequential model; nested models stay closed.
+
+    Raises:
+        ValueError: A model that is subclassed or not built, so that it has no graph.
+
+    Examples:
+        >>> inputs = keras.Input((4,))
+        >>> hidden = keras.layers.Dense(4, name="hidden")(inputs)
+        >>> model = keras.Model(inputs, keras.layers.Add(name="sum")([inputs, hidden]))
+        >>> [call.path for call in graph_of(model).calls]
+        ['hidden', 'sum']
+    """
+    if not is_graph(model):
+        raise ValueError(
+            f"{getattr(model, 'name', model)!r} ({type(model).__name__}) has no graph to read: it must be a "
+            "functional or sequential model that is built. Give a Sequential model an Input; wrap a "
+            "subclassed one: inputs = keras.Input(shape); keras.Model(inputs, model(inputs))."
+        )
+    return _Reading(model).graph()
+
+
+class _Reading:
+    """Numbers the tensors of one model as they are met."""
+
+    def __init__(self, model: keras.Model) -> None:
+        self.model, self.network = model, functional_of(model)
+        self.slots: dict[int, Slot] = {}
+        self.symbols: list[keras.KerasTensor] = []
+        self.nested: dict[int, Graph] = {}
+
+    def slot(self, symbol: keras.KerasTensor) -> Slot:
+        if id(symbol) not in self.slots:
+            self.slots[id(symbol)] = Slot(len(self.symbols))
+            self.symbols.append(symbol)
+        return self.slots[id(symbol)]
+
+    def graph(self) -> Graph:
+        inputs, outputs = (
+            keras.tree.map_structure(self.slot, structure(self.network))
+            for structure in (input_structure, output_structure)
+        )
+        counts: dict[int, int] = {}
+        calls = []
+        for node in nodes_of(self.network):
+            number = counts[id(node.operation)] = counts.get(id(node.operation), -1) + 1
+            args, kwargs = self._arguments(node.arguments.args, node.arguments.kwargs)
+            results = tuple(map(self.slot, node.outputs))
+            inner = self._inner(node.operation) if is_graph(node.operation) else None
+            calls.append(Call(node.operation, args, kwargs, results, node.operation.name, number, inner))
+        whole = Graph(self.model.name, inputs, outputs, tuple(self.symbols), tuple(calls), self.model)
+        needed = whole.calls_between(slots_in(inputs), slots_in(outputs))  # not those of implied masks
+        return dataclasses.replace(whole, calls=tuple(needed))
+
+    def _inner(self, model: keras.Model) -> Graph:
+        if id(model) not in self.nested:
+            self.nested[id(model)] = graph_of(model)
+        return self.nested[id(model)]
+
+    def _arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
+        implied = _implied_masks(args, kwargs)
+        kwargs = {name: value for name, value in kwargs.items() if id(value) not in implied}
+
+        def place(leaf: Any) -> Any:
+            if not isinstance(leaf, keras.KerasTensor):
+                return leaf
+            return None if id(leaf) in implied else self.slot(leaf)
+
+        return keras.tree.map_structure(place, (args, kwargs))
+
+
+def _implied_masks(args: tuple[Any, ...], kwargs: dict[str, Any]) -> set[int]:
+    """The masks which Keras passed by itself, because the tensors carry them; those of a user stay."""
+    given = {name: value for name, value in kwargs.items() if not name.endswith("mask")}
+    tensors = [leaf for leaf in keras.tree.flatten((args, given)) if isinstance(leaf, keras.KerasTensor)]
+    masks = map(mask_of, tensors)
+    return {id(mask) for mask in masks if mask is not None}

@@ -1,0 +1,210 @@
+"""A changed model out of a graph: what stays keeps its name and weights, and the original is not touched."""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import keras
+
+from keras_kd.graphs.copies import copied, copy_state
+from keras_kd.graphs.graph import Call, Graph, Slot, slots_in
+from keras_kd.graphs.reading import graph_of
+from keras_kd.keras_internals import all_layers, maker_of
+from keras_kd.tensors import Shape
+
+
+@dataclasses.dataclass(frozen=True)
+class Bypass:
+    """In place of an operation: what it reads goes on as it is.
+
+    What only the other tensors that it read were for is left out of the model, as the branch of a residual
+    block whose addition is bypassed.
+
+    Args:
+        read: Which of the tensors that it reads, counted from 0.
+    """
+
+    read: int = 0
+
+
+Replacement: TypeAlias = keras.Operation | Sequence[keras.Operation] | Bypass
+Arguments: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+def rebuild(
+    model: keras.Model | Graph,
+    replaced: Mapping[keras.Operation, Replacement] | None = None,
+    *,
+    adapt: Callable[[Call, Arguments], Arguments] | None = None,
+    input_shapes: Mapping[str, Shape] | None = None,
+    name: str | None = None,
+) -> keras.Model:
+    """Make a model like another one, with other operations in some places.
+
+    Nested models stay nested, and shared layers shared. Layers that stay are copied with their names,
+    weights, seeds and `trainable` flags; operations that are no layers hold nothing and are used again. The
+    original is not changed, and shares no variable with the result. Nothing of the package is in the result.
+
+    Args:
+        model: A functional or sequential model, or a part of its graph (`Graph.cut`).
+        replaced: By operation, of the model itself or of models nested in it: another operation, several that
+            are called one after the other, or a `Bypass`. The calls of a shared layer are all replaced. Where
+            replacements are to keep a tap, the last one carries the name of the original.
+        adapt: Changes the arguments of a call, `adapt(call, (args, kwargs)) -> (args, kwargs)`: constants
+            that stand beside tensors, such as the `w` of `x * w`.
+        input_shapes: Other shapes for inputs, by name, the batch axis among them.
+        name: Of the result; by default the original's.
+
+    Returns:
+        A `keras.Sequential` where the original is one and the result is a chain of layers, else a functional
+        model. It is not compiled.
+
+    Raises:
+        ValueError: A model without a graph, a layer that cannot be copied, a replacement of what is not in
+            the model, shapes that do not fit what reads them.
+
+    Examples:
+        >>> dense = keras.layers.Dense(4, name="head")
+        >>> model = keras.Sequential([keras.Input((8,)), dense])
+        >>> narrow = [keras.layers.Dense(2, use_bias=False), keras.layers.Dense(4, name="head")]
+        >>> [layer.name for layer in rebuild(model, {dense: narrow}).layers][-1]
+        'head'
+    """
+    graph = model if isinstance(model, Graph) else graph_of(model)
+    changes = _Rebuilding(graph, dict(replaced or {}), adapt)
+    made = changes.model(graph, dict(input_shapes or {}), name or graph.name)
+    changes.copy_states()
+    return made
+
+
+class _Rebuilding:
+    """Copies of the operations of one model and of those nested in it, each made once."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        replaced: dict[keras.Operation, Replacement],
+        adapt: Callable[[Call, Arguments], Arguments] | None,
+    ) -> None:
+        self.name, self.replaced, self.adapt = graph.name, replaced, adapt
+        self.copies: dict[keras.Operation, keras.Operation] = {}
+        self.models: list[tuple[keras.Model, keras.Model]] = []  # outer ones before inner ones
+        there = {id(call.operation) for call in _all_calls(graph)}
+        for operation in self.replaced:
+            if id(operation) not in there:
+                raise ValueError(
+                    f"{operation.name!r} is not in {graph.name!r}, so it cannot be replaced there."
+                )
+
+    def model(self, graph: Graph, shapes: Mapping[str, Shape], name: str) -> keras.Model:
+        place, calls = len(self.models), self._needed(graph)
+        entries = [_entry(graph, slot, shapes) for slot in slots_in(graph.inputs)]
+        tensors = dict(zip(slots_in(graph.inputs), entries, strict=True))
+        for call in calls:
+            tensors.update(zip(call.results, self._results(call, tensors), strict=True))
+        if isinstance(graph.model, keras.Sequential) and (chain := self._chain(calls)):
+            made = keras.Sequential([maker_of(entries[0])[0], *chain], name=name)
+        else:
+            inputs, outputs = _filled((graph.inputs, graph.outputs), tensors)
+            made = keras.Model(inputs, outputs, name=name)
+        if graph.model is not None:
+            made.dtype_policy = graph.model.dtype_policy  # `compile` asks it whether to scale the loss
+            self.models.insert(place, (graph.model, made))
+        return made
+
+    def _needed(self, graph: Graph) -> list[Call]:
+        """The calls without which the outputs cannot be had: a bypass reads one tensor only."""
+        wanted, needed = set(slots_in(graph.outputs)), []
+        for call in reversed(graph.calls):
+            if wanted.intersection(call.results):
+                change = self.replaced.get(call.operation)
+                wanted.update([call.reads[change.read]] if isinstance(change, Bypass) else call.reads)
+                needed.append(call)
+        return needed[::-1]
+
+    def _results(self, call: Call, tensors: Mapping[Slot, Any]) -> list[Any]:
+        """What takes the place of the results of a call."""
+        change = self.replaced.get(call.operation)
+        if isinstance(change, Bypass):
+            return [tensors[call.reads[change.read]]] * len(call.results)
+        first, *others = self._steps(call, tensors)
+        args, kwargs = _filled((call.args, call.kwargs), tensors)
+        if self.adapt is not None:
+            args, kwargs = self.adapt(call, (args, kwargs))
+        try:
+            outputs = first(*args, **kwargs)
+            for operation in others:
+                outputs = operation(outputs)
+        except ValueError as error:
+            error.add_note(f"This was {call.path!r} of {self.name!r}, while it was rebuilt.")
+            raise
+        return keras.tree.flatten(outputs)
+
+    def _steps(self, call: Call, tensors: Mapping[Slot, Any]) -> Sequence[keras.Operation]:
+        """The operations that are called in place of a call's."""
+        change = self.replaced.get(call.operation)
+        if change is not None and not isinstance(change, Bypass):
+            return change if isinstance(change, Sequence) else [change]
+        if call.operation not in self.copies:
+            if call.inner is None:
+                self.copies[call.operation] = copied(call.operation, self.name)
+            else:
+                shapes = _inner_shapes(call.inner, [tensors[slot] for slot in call.entries])
+                self.copies[call.operation] = self.model(call.inner, shapes, call.operation.name)
+        return [self.copies[call.operation]]
+
+    def _chain(self, calls: Sequence[Call]) -> list[keras.layers.Layer]:
+        """The layers of what was a Sequential model; none if it is no chain of layers any more."""
+        kept = [call for call in calls if not isinstance(self.replaced.get(call.operation), Bypass)]
+        steps = [step for call in kept for step in self._steps(call, {})]
+        return steps if all(isinstance(step, keras.layers.Layer) for step in steps) else []
+
+    def copy_states(self) -> None:
+        """Give every copy what its original holds, once all of them are built."""
+        for original, model in self.models:
+            if model.trainable != original.trainable:
+                model.trainable = original.trainable  # first, because this sets the flags of all its layers
+        for original, copy in self.copies.items():
+            if isinstance(copy, keras.layers.Layer) and not any(copy is model for _, model in self.models):
+                copy_state(original, copy)
+
+
+def _all_calls(graph: Graph) -> Iterator[Call]:
+    for call in graph.calls:
+        yield call
+        if call.inner is not None:
+            yield from _all_calls(call.inner)
+
+
+def _entry(graph: Graph, slot: Slot, shapes: Mapping[str, Shape]) -> keras.KerasTensor:
+    """An input like the original's, or one for a tensor from inside of the model."""
+    symbol = graph.symbol(slot)
+    shape = shapes.get(symbol.name, tuple(symbol.shape))
+    layer = maker_of(symbol)[0]
+    if not isinstance(layer, keras.layers.InputLayer):
+        return keras.Input(batch_shape=shape, dtype=symbol.dtype, name=symbol.name)
+    if isinstance(graph.model, keras.Sequential) and not _is_stateful(graph.model):
+        shape = (None, *shape[1:])  # it may be that of the data on which Keras built the model
+    return type(layer).from_config({**layer.get_config(), "batch_shape": shape}).output
+
+
+def _is_stateful(model: keras.Model) -> bool:
+    """Whether a layer keeps a state for each sample of a batch, so that the batch size is fixed."""
+    return any(getattr(layer, "stateful", False) for layer in all_layers(model))
+
+
+def _inner_shapes(graph: Graph, given: Sequence[keras.KerasTensor]) -> dict[str, Shape]:
+    """The shapes for the inputs of a nested model, by name; axes that were free stay free."""
+    symbols = [graph.symbol(slot) for slot in slots_in(graph.inputs)]
+    return {
+        symbol.name: tuple(
+            None if old is None else new for old, new in zip(symbol.shape, tensor.shape, strict=True)
+        )
+        for symbol, tensor in zip(symbols, given, strict=True)
+        if len(symbol.shape) == len(tensor.shape)
+    }
+
+
+def _filled(structure: Any, tensors: Mapping[Slot, Any]) -> Any:
+    """The structure with tensors in place of slots."""
+    return keras.tree.map_structure(lambda leaf: tensors[leaf] if isinstance(leaf, Slot) else leaf, structure)
