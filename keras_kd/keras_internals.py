@@ -246,6 +246,10 @@ class TrainedModel(keras.Model):
         """Make variables before the first step of a `tf.distribute` strategy."""
         super()._maybe_symbolic_build(iterator=iterator, data_batch=batch)
 
+    def require_compiled(self, method: str) -> None:
+        """Raise an error unless `compile` was called before `method`, and with arguments of use."""
+        self._assert_compile_called(method)
+
     def check_compiled(self) -> None:
         """Raise an error for what `compile` was given; to override `compile` itself breaks loading."""
 
@@ -258,6 +262,11 @@ class TrainedModel(keras.Model):
     def total_tracker(self) -> keras.metrics.Metric:
         """The metric that logs `"loss"`."""
         return self._loss_tracker
+
+    @property
+    def has_new_metrics(self) -> bool:
+        """Whether `compile` was given metrics that have seen no batch, so that they have no variables yet."""
+        return self._compile_metrics is not None and not self._compile_metrics.built
 
     def additional_losses(self, losses: Sequence[Tensor]) -> Iterator[Tensor]:
         """Regularisation and `add_loss` terms, as Keras adds them to the compiled loss of a step."""
@@ -278,3 +287,14 @@ class TrainedModel(keras.Model):
     def _assert_compile_called(self, method_name: str | None = None) -> None:
         super()._assert_compile_called(method_name)
         self.check_compiled()
+
+
+class HookedCheckpoint(keras.callbacks.ModelCheckpoint):
+    """A `keras.callbacks.ModelCheckpoint` whose way of writing can be adapted."""
+
+    def save_model(self, epoch: int, batch: int | None, logs: dict[str, Any] | None) -> None:
+        """Write `self.model`, if it is to be written now."""
+        super()._save_model(epoch, batch, logs)
+
+    def _save_model(self, epoch: int, batch: int | None, logs: dict[str, Any] | None) -> None:
+        self.save_model(epoch, batch, logs)

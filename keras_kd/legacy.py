@@ -74,6 +74,33 @@ def unwrapped(layer: Any) -> Any:
     return layer
 
 
+def is_of_tf_keras(value: object) -> bool:
+    """Whether a class, function or object is one of tf_keras's own, and not derived from it."""
+    module = getattr(value, "__module__", None) or type(value).__module__
+    return module.startswith("tf_keras.src")
+
+
+def is_compiled(model: Any) -> bool:
+    """Whether `compile` was called on a model of tf_keras."""
+    return bool(model._is_compiled)
+
+
+def require_compiled(model: Any) -> None:
+    """Raise a `RuntimeError` unless `compile` was called on a model of tf_keras."""
+    model._assert_compile_was_called()
+
+
+def has_compiled_metrics(model: Any) -> bool:
+    """Whether `compile` was given metrics on a model of tf_keras."""
+    metrics = model.compiled_metrics
+    return bool(metrics._user_metrics or metrics._user_weighted_metrics)
+
+
+def track_compiled_loss(model: Any, tracker: Any) -> None:
+    """Have a metric log the compiled loss of a model of tf_keras, in place of the one named `"loss"`."""
+    model.compiled_loss._total_loss_mean = tracker
+
+
 def as_tf_keras_runs(model: Any) -> contextlib.AbstractContextManager[Any]:
     """While open, Python's control flow in layers of tf_keras is converted, as in tf_keras's own `fit`.
 

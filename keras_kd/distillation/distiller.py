@@ -3,30 +3,46 @@
 import inspect
 import warnings
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
 import tensorflow as tf
-from keras.src.losses.loss import unscale_loss_for_distribution
 
-from keras_kd.distillation.base import Distillation, require_labels
+from keras_kd.distillation.base import BaseDistiller
+from keras_kd.distillation.configuration import arguments_of, config_of
+from keras_kd.distillation.data_checks import require_labels, require_metric_labels
+from keras_kd.distillation.evaluation import require_figures, without
 from keras_kd.distillation.hinton import ALPHA, TEMPERATURE, default_objectives
 from keras_kd.distillation.model_checks import (
     check_callbacks,
-    check_compiled,
+    check_compile_arguments,
     check_own_training,
-    compiled_with,
+    require_tensorflow,
+)
+from keras_kd.distillation.objective_arguments import LossLike
+from keras_kd.distillation.objectives import Objective
+from keras_kd.distillation.wiring import Preprocess
+from keras_kd.keras_internals import (
+    TrainedModel,
+    compiled_metrics,
+    own_metrics,
+    strategy_of,
+    unscaled,
 )
 from keras_kd.legacy import require_keras_model
 from keras_kd.signals import batches
+from keras_kd.signals.batches import Batch
+from keras_kd.tensors import Scheduled, Tensor, Tensors
+from keras_kd.training import replicas
 from keras_kd.training.full_state import put_first
 from keras_kd.training.preserved_state import preserve_state
-from keras_kd.training.replicas import ReplicatedModel, check_options, check_scope
+from keras_kd.training.variables import make_variables
 
 
 @keras.saving.register_keras_serializable("keras_kd")
-class Distiller(Distillation, ReplicatedModel):
-    """Train a student on what a teacher says, with `compile` and `fit` as for any Keras model.
+class Distiller(BaseDistiller, TrainedModel):
+    """Train a student on a teacher's signals, with `compile` and `fit` as for any Keras model.
 
     Without `objectives` the loss is Hinton's blend, `alpha * hard + (1 - alpha) *
     SoftTargets(temperature)`, where `hard` is the loss given to `compile`. With `objectives` it is
@@ -40,7 +56,7 @@ class Distiller(Distillation, ReplicatedModel):
     unweighted value of each objective, then the metrics.
 
     Files (`save`, weights, checkpoints) hold the student, the projections and the optimizer. After
-    loading one, set `distiller.teacher` to go on. Save or export `distiller.student` for use.
+    loading one, set `distiller.teacher` to continue training. Save or export `distiller.student` for use.
 
     Source: Hinton, Vinyals, Dean 2015, arXiv 1503.02531; the default blend is that of the CRD
     benchmark, arXiv 1910.10699.
@@ -76,24 +92,18 @@ class Distiller(Distillation, ReplicatedModel):
         self,
         student: keras.Model,
         teacher: keras.Model | None = None,
-        objectives: Sequence[Any] | None = None,
+        objectives: Sequence[Objective | LossLike] | None = None,
         *,
-        temperature: float | Callable[[Any], Any] = TEMPERATURE,
+        temperature: Scheduled = TEMPERATURE,
         alpha: float = ALPHA,
-        teacher_preprocess: Callable[[Any], Any] | None = None,
+        teacher_preprocess: Preprocess | None = None,
         name: str = "distiller",
     ) -> None:
-        if keras.backend.backend() != "tensorflow":
-            raise ValueError(
-                f"A Distiller trains on TensorFlow, and Keras runs on {keras.backend.backend()!r}. Set "
-                'KERAS_BACKEND="tensorflow" before Keras is imported. The losses, projections, taps and '
-                "objectives run here, in a train step of your own."
-            )
+        require_tensorflow()
         require_keras_model(student, "student")
         super().__init__(name=name, dtype=student.dtype_policy)
         check_own_training(student)
-        check_scope(student, self._distribute_strategy, "student")
-        self._hold(student, teacher_preprocess)
+        replicas.check_scope(student, strategy_of(self), "student")
         self.student = student
         self.objectives = default_objectives(objectives, temperature, alpha)
         self.temperature = temperature if callable(temperature) else float(temperature)
@@ -102,111 +112,58 @@ class Distiller(Distillation, ReplicatedModel):
         self._hard_tracker = keras.metrics.Mean(name="student_loss")
         self._objective_trackers = [keras.metrics.Mean(name=objective.name) for objective in self.objectives]
         self.built = student.built
-        self.teacher = teacher
+        self._set_teacher(teacher, teacher_preprocess)
 
     @property
-    def output_names(self) -> Any:
+    def output_names(self) -> list[str] | None:
         """Of the student: losses, metrics and labels may be given by these names."""
         return getattr(self.student, "output_names", None)
 
     @property
-    def metrics(self) -> list[Any]:
+    def metrics(self) -> list[keras.metrics.Metric]:
         """What is logged and reset, the student's own metrics included."""
         found = super().metrics
-        return [*found, *(metric for metric in self.student._metrics if metric not in found)]
+        return [*found, *(metric for metric in own_metrics(self.student) if metric not in found)]
 
-    def train_step(self, data: Any) -> dict[str, Any]:
-        """One step: teacher forward, student forward, backward, update."""
-        x, y, sample_weight, said = batches.unpack(data)
+    def train_step(self, data: Tensors) -> dict[str, Tensor]:
+        """One step: teacher forward, student forward, backward, update. See `Wiring` for its parts."""
+        batch = batches.unpack(data)
         with tf.init_scope():  # projections are made outside of the graph of this step
-            self._prepare(data)
-        told = self._wiring.teach(x, said)
+            self._wiring.prepare(batch)
+        teacher_signals = self._wiring.run_teacher(batch)
         with tf.GradientTape() as tape:
-            y_pred, seen = self._wiring.study(x)
-            loss = self._hard_loss(y, y_pred, sample_weight)
-            loss += self._distillation_loss(seen, told, (x, y), sample_weight)
-            for added in self.losses:
-                loss += self._aggregate_additional_loss(added)
-            samples = batches.samples(x)
-            self._loss_tracker.update_state(unscale_loss_for_distribution(loss), sample_weight=samples)
+            y_pred, student_signals = self._wiring.run_student(batch.inputs)
+            loss = self._weighted_hard_loss(batch, y_pred)
+            loss += self._wiring.compute_loss(
+                student_signals, teacher_signals, batch, self.optimizer.iterations, self._objective_trackers
+            )
+            for added in self.additional_losses(self.losses):
+                loss += added
+            samples = batches.count_samples(batch.inputs)
+            self.total_tracker.update_state(unscaled(loss), sample_weight=samples)
             scaled = self.optimizer.scale_loss(loss)
         weights = self.trainable_weights
         if weights:
             self.optimizer.apply_gradients(zip(tape.gradient(scaled, weights), weights, strict=True))
         else:
             warnings.warn("The model does not have any trainable weights.", stacklevel=2)
-        if y is None:
-            logs = self.get_metrics_result()
-        else:
-            logs = self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
-        if self._compile_loss is None:
-            del logs[self._hard_tracker.name]
-        return logs
+        return self._logs_of_step(batch, y_pred)
 
-    @property
-    def _trains_on_labels(self) -> bool:
-        return self.compiled and self._compile_loss is not None
-
-    def look_at(self, data: Any) -> None:
-        y = batches.unpack(data)[1]
-        if y is None and self._compile_metrics is not None and not self._compile_metrics.built:
-            raise ValueError("compile(metrics=...) needs labels, and the data has none.")
-        super().look_at(data)
-        if not self.run_eagerly:
-            self._make_variables(data)
-
-    def _make_variables(self, data: Any) -> None:
-        """Of metrics and the optimizer: if the first step made them, TensorFlow would trace it once more."""
-        known = all(part is None or isinstance(part, tf.Tensor) for part in keras.tree.flatten(data))
-        if known and self._compile_metrics is not None:
-            self._symbolic_build(data_batch=data)
-        elif not self.optimizer.built and self._distribute_strategy is None:
-            self.optimizer.build(self.trainable_variables)
-
-    def _hard_loss(self, y: Any, y_pred: Any, sample_weight: Any) -> Any:
-        if self._compile_loss is None:
+    def _weighted_hard_loss(self, batch: Batch, y_pred: Tensors) -> Any:
+        if self.hard_loss is None:
             return 0.0
-        require_labels(y)
-        hard = self._compile_loss(y, y_pred, sample_weight)
-        samples = batches.samples(y_pred)
-        self._hard_tracker.update_state(unscale_loss_for_distribution(hard), sample_weight=samples)
-        return self._share(hard)
+        require_labels(batch.labels)
+        hard = self.hard_loss(batch.labels, y_pred, batch.sample_weight)
+        samples = batches.count_samples(y_pred)
+        self._hard_tracker.update_state(unscaled(hard), sample_weight=samples)
+        return self.alpha * hard if self._blend else hard
 
-    def compute_loss(
-        self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> Any:
-        """The student's own loss, for `evaluate`: the compiled loss and the student's regularisation."""
-        found = [] if self._compile_loss is None else [self._compile_loss(y, y_pred, sample_weight)]
-        found += [self._aggregate_additional_loss(added) for added in self.student.losses]
-        if len(found) == 1:
-            return found[0]
-        return keras.ops.sum(found) if found else keras.ops.zeros(())  # which `test_step` leaves out
+    def _logs_of_step(self, batch: Batch, y_pred: Tensors) -> dict[str, Tensor]:
+        x, y, sample_weight, _ = batch
+        logs = self.get_metrics_result() if y is None else self.compute_metrics(x, y, y_pred, sample_weight)
+        return without(logs, [self._hard_tracker] if self.hard_loss is None else [])
 
-    def test_step(self, data: Any) -> dict[str, Any]:
-        """Evaluate the student alone."""
-        logs = super().test_step(batches.untaught(data))
-        of_training = {self._hard_tracker.name, *(tracker.name for tracker in self._objective_trackers)}
-        if self._compile_loss is None and not self.student.losses:
-            of_training.add("loss")
-            if self._compile_metrics is None:
-                raise ValueError(
-                    "There is nothing to evaluate: `compile` was given neither `loss` nor `metrics`. The "
-                    "objectives are of training only."
-                )
-        return {key: value for key, value in logs.items() if key not in of_training}
-
-    def predict_step(self, data: Any) -> Any:
-        return super().predict_step(batches.untaught(data))
-
-    def _symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
-        super()._symbolic_build(iterator=iterator, data_batch=batches.untaught(data_batch))
-
-    def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
+    def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> keras.callbacks.History:
         """Train as `keras.Model.fit` does; see there for the arguments.
 
         Raises:
@@ -214,44 +171,84 @@ class Distiller(Distillation, ReplicatedModel):
             ValueError: No data, NaN in arrays, or labels that are no class, before the first step.
         """
         given = inspect.signature(keras.Model.fit).bind(self, x, y, *args, **kwargs).arguments
-        self._assert_compile_called("fit")
+        given.pop("self")
+        self.require_compiled("fit")
         check_callbacks(given.get("callbacks"), keras.callbacks.Callback)
-        check_options(self)
-        self._look_at_arguments(given)
+        replicas.check_options(self)
+        self._check_data(given)
+        if strategy_of(self) is None:
+            self._prepare_for(x, y)
         given["callbacks"] = put_first(given.get("callbacks"), x)
-        with preserve_state(self.teacher):
-            history = super().fit(**{name: value for name, value in given.items() if name != "self"})
+        # Without a teacher, each data set may carry signals of another kind.
+        with preserve_state(self.teacher), self._first_batch.intercepted(anew=self.teacher is None):
+            history = super().fit(**given)
         if history.epoch and not history.history:
             raise ValueError("The data set gave no batch, so nothing was trained.")
         return history
 
-    def _assert_compile_called(self, method_name: Any = None) -> None:
-        super()._assert_compile_called(method_name)
-        # Not in `compile`: to override it breaks loading.
-        check_compiled(compiled_with(self), keras.Model, "kd.Distiller")
+    def validate_first_batch(self, data: Tensors) -> None:
+        batch = batches.unpack(data)
+        if self.has_new_metrics:
+            require_metric_labels(batch.labels)
+        self._prepare(batch)
+        self._check_batch(batch)
+        if not self.run_eagerly:
+            make_variables(self, data)
 
-    def export(self, filepath: Any, *args: Any, **kwargs: Any) -> Any:
+    @property
+    def compiled_with_loss(self) -> bool:
+        return self.compiled and self.hard_loss is not None
+
+    def compute_loss(
+        self,
+        x: Tensors = None,
+        y: Tensors = None,
+        y_pred: Tensors = None,
+        sample_weight: Tensors = None,
+        training: bool = True,
+    ) -> Tensor:
+        """The student's own loss, for `evaluate`: the compiled loss and the student's regularisation."""
+        found = [] if self.hard_loss is None else [self.hard_loss(y, y_pred, sample_weight)]
+        found += self.additional_losses(self.student.losses)
+        if len(found) == 1:
+            return found[0]
+        return keras.ops.sum(found) if found else keras.ops.zeros(())  # which `test_step` leaves out
+
+    def test_step(self, data: Tensors) -> dict[str, Tensor]:
+        """Evaluate the student alone."""
+        logs = super().test_step(batches.without_teacher_signals(data))
+        has_loss = self.hard_loss is not None or bool(self.student.losses)
+        require_figures(has_loss, bool(compiled_metrics(self)))
+        of_training = [self._hard_tracker, *self._objective_trackers]
+        return without(logs, of_training if has_loss else [*of_training, self.total_tracker])
+
+    def predict_step(self, data: Tensors) -> Tensors:
+        return super().predict_step(batches.without_teacher_signals(data))
+
+    def adapt_step(self, step: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        return replicas.adapt_step(self, step)
+
+    def adapt_batch(self, batch: Tensors) -> Tensors:
+        return batches.without_teacher_signals(batch)
+
+    def logs_of_epoch(self, logs: dict[str, Tensor]) -> dict[str, Tensor]:
+        return replicas.logs_of_replicas(self, logs)
+
+    def build_under_strategy(self, iterator: Any, batch: Tensors) -> None:
+        if strategy_of(self) is not None:
+            replicas.build_on_first_replica(self, self._first_batch, iterator, batch)
+
+    def check_compiled(self) -> None:
+        given = {"loss": self.loss, **compiled_metrics(self)}
+        check_compile_arguments(given, keras.Model, "kd.Distiller")
+
+    def export(self, filepath: str | Path, *args: Any, **kwargs: Any) -> Any:
         """Export the student as `keras.Model.export` does; see `kd.export` for a checked `.tflite` file."""
         return self.student.export(filepath, *args, **kwargs)
 
     def get_config(self) -> dict[str, Any]:
-        serialize = keras.saving.serialize_keras_object
-        config: dict[str, Any] = {"student": serialize(self.student), "name": self.name}
-        if self._blend:
-            fixed = not callable(self.temperature)
-            config |= {"temperature": self.temperature if fixed else serialize(self.temperature)}
-            config["alpha"] = self.alpha
-        else:
-            config["objectives"] = [serialize(objective) for objective in self.objectives]
-        return config
+        return config_of(self, self._blend)
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "Distiller":
-        deserialize = keras.saving.deserialize_keras_object
-        config = dict(config)
-        config["student"] = deserialize(config["student"], custom_objects=custom_objects)
-        if isinstance(config.get("temperature"), dict):
-            config["temperature"] = deserialize(config["temperature"], custom_objects=custom_objects)
-        if "objectives" in config:
-            config["objectives"] = [deserialize(o, custom_objects) for o in config["objectives"]]
-        return cls(**config)
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> "Distiller":
+        return cls(**arguments_of(config, custom_objects))

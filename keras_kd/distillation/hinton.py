@@ -1,10 +1,11 @@
 """Hinton's blend of two losses: what a Distiller without objectives trains on."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from keras_kd import losses
+from keras_kd.distillation.objective_arguments import LossLike
 from keras_kd.distillation.objectives import Objective, as_objectives
+from keras_kd.tensors import Scheduled
 
 
 class _Default(float):
@@ -15,16 +16,18 @@ TEMPERATURE, ALPHA = _Default(4.0), _Default(0.1)
 
 
 def default_objectives(
-    objectives: Sequence[Any] | None, temperature: float | Callable[[Any], Any], alpha: float
+    objectives: Sequence[Objective | LossLike] | None, temperature: Scheduled, alpha: float
 ) -> list[Objective]:
     """The objectives given, or the soft half of the blend.
 
     Raises:
-        ValueError: A share of the hard loss outside of [0, 1]; objectives, and a temperature as well.
+        ValueError: A weight of the hard loss outside of [0, 1]; objectives, and a temperature as well.
     """
     if objectives is None:
         if not 0 <= alpha <= 1:
-            raise ValueError(f"`alpha` is the hard loss's share, from 0 to 1. Received: alpha={alpha!r}.")
+            raise ValueError(
+                f"`alpha` is the weight of the hard loss, from 0 to 1. Received: alpha={alpha!r}."
+            )
         return [Objective(losses.SoftTargets(temperature), weight=1 - float(alpha))]
     if not (isinstance(temperature, _Default) and isinstance(alpha, _Default)):
         raise ValueError(

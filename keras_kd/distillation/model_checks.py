@@ -8,7 +8,17 @@ import keras
 from keras_kd.legacy import comes_from, is_model, is_tf_keras, require_keras_model
 
 
-def check_teacher(student: Any, teacher: Any) -> None:
+def require_tensorflow() -> None:
+    """Raise a `ValueError` unless Keras runs on TensorFlow."""
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(
+            f"A Distiller trains on TensorFlow, and Keras runs on {keras.backend.backend()!r}. Set "
+            'KERAS_BACKEND="tensorflow" before Keras is imported. The losses, projections, taps and '
+            "objectives run here, in a train step of your own."
+        )
+
+
+def check_teacher(student: keras.Model, teacher: keras.Model) -> None:
     """Raise an error unless a model can teach; one of tf_keras can too."""
     if not is_model(teacher):
         require_keras_model(teacher, "teacher")
@@ -25,7 +35,7 @@ def check_teacher(student: Any, teacher: Any) -> None:
     check_sharing(student, teacher)
 
 
-def check_callbacks(callbacks: Any, kind: type) -> None:
+def check_callbacks(callbacks: object, kind: type) -> None:
     """Raise a `TypeError` for callbacks of the other Keras: they would do nothing, or fail in the middle."""
     ours, theirs = _libraries(kind)
     for callback in keras.tree.flatten(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]:
@@ -38,7 +48,7 @@ def check_callbacks(callbacks: Any, kind: type) -> None:
         )
 
 
-def check_compiled(given: dict[str, Any], kind: type, what: str) -> None:
+def check_compile_arguments(given: dict[str, Any], kind: type, what: str) -> None:
     """Raise a `TypeError` for losses, metrics and optimizers of the other Keras.
 
     Some would fail in the middle, and a loss would pass over the sample weights.
@@ -61,14 +71,6 @@ def check_compiled(given: dict[str, Any], kind: type, what: str) -> None:
                 f"compile({name}=...) of {what} takes what {ours}.Model.compile takes, and this {called} is "
                 f"of {_TITLES[theirs]}. {advice}"
             )
-
-
-def compiled_with(model: keras.Model) -> dict[str, Any]:
-    """The loss and the metrics that `compile` was given, by argument."""
-    metrics = model._compile_metrics
-    given = {} if metrics is None else {"metrics": metrics._user_metrics}
-    given |= {} if metrics is None else {"weighted_metrics": metrics._user_weighted_metrics}
-    return {"loss": model.loss, **given}
 
 
 _HOMES = {"optimizer": "optimizers", "loss": "losses", "metrics": "metrics", "weighted_metrics": "metrics"}
@@ -97,7 +99,7 @@ def check_own_training(student: keras.Model) -> None:
     """Warn when a student has a training of its own, which a Distiller does not run."""
     for method in ("train_step", "compute_loss"):
         own = getattr(type(student), method)
-        if not own.__module__.startswith(("keras.src", "tf_keras.src", "keras_kd")):
+        if not any(comes_from(own, library) for library in ("keras", "tf_keras", "keras_kd")):
             warnings.warn(
                 f"The student's own {method!r} is not used: a Distiller trains it with the compiled loss and "
                 "the objectives. What it adds can be an `add_loss`, or an objective.",

@@ -1,23 +1,26 @@
 """Objectives: one edge from a teacher's signal through a loss to a student's signal."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import keras
 from keras import ops
 
 from keras_kd import losses, projections
-from keras_kd.losses.samples import fits
+from keras_kd.distillation.masks import mask_after_projection
+from keras_kd.distillation.objective_arguments import (
+    LossLike,
+    Tap,
+    as_tuple,
+    check_projections,
+    check_student_taps,
+    check_tap,
+    check_weight,
+)
 from keras_kd.signals.batches import comes_with_data
-from keras_kd.signals.tracing import Signal
+from keras_kd.tensors import Number, Scheduled, Shape, Tensor, Tensors
 
-Tap = str | tuple[str, ...]
-
-_INSTEAD = {
-    "sigmoid": "Use kd.losses.BinarySoftTargets() or kd.losses.LogitsMSE(): they read the values before it.",
-    "softmax": "Use kd.losses.SoftTargets(), which reads the logits before it.",
-}
-Weight = float | Callable[[Any], Any]
+Shapes: TypeAlias = Shape | tuple[Shape, ...]  # of one signal, or of several
 
 
 @keras.saving.register_keras_serializable("keras_kd")
@@ -57,11 +60,11 @@ class Objective(keras.layers.Layer):
 
     def __init__(
         self,
-        loss: Any,
+        loss: LossLike,
         *,
         student: Tap = "output",
         teacher: Tap = "output",
-        weight: Weight = 1.0,
+        weight: Scheduled = 1.0,
         project: bool | keras.layers.Layer | None = None,
         project_teacher: keras.layers.Layer | None = None,
         mask: str | None = None,
@@ -69,22 +72,16 @@ class Objective(keras.layers.Layer):
         name: str | None = None,
     ) -> None:
         loss = losses.get(loss)
-        student, teacher = _check_tap(student, "student"), _check_tap(teacher, "teacher")
-        taps = [t for t in _tuple(student) if t != "output"]
-        super().__init__(
-            name=name or "_".join([loss.name, *taps]).replace("/", "_").replace(":", "_"), dtype="float32"
-        )
+        student, teacher = check_tap(student, "student"), check_tap(teacher, "teacher")
+        check_student_taps(as_tuple(student))
+        taps = [tap for tap in as_tuple(student) if tap != "output"]
+        name = name or "_".join([loss.name, *taps]).replace("/", "_").replace(":", "_")
+        super().__init__(name=name, dtype="float32")
         self.loss = loss
         self.student_tap, self.teacher_tap = student, teacher
-        of_data = [tap for tap in _tuple(student) if comes_with_data(tap)]
-        if of_data:
-            raise ValueError(f"{of_data[0]!r} is not a signal of the student. Give it to `teacher`.")
-        self.mask = None if mask is None else str(_check_tap(mask, "mask"))
-        self.weight = _check_weight(weight)
-        if not (project is None or isinstance(project, (bool, keras.layers.Layer))):
-            raise TypeError(f"`project` must be None, True or a layer. Received: {project!r}.")
-        if not (project_teacher is None or isinstance(project_teacher, keras.layers.Layer)):
-            raise TypeError(f"`project_teacher` must be None or a layer. Received: {project_teacher!r}.")
+        self.mask = None if mask is None else str(check_tap(mask, "mask"))
+        self.weight = check_weight(weight)
+        check_projections(project, project_teacher)
         self.project = project or None
         self.project_teacher = project_teacher
         if project_teacher is not None:
@@ -95,19 +92,24 @@ class Objective(keras.layers.Layer):
     @property
     def student_taps(self) -> tuple[str, ...]:
         """The taps of the student that the loss reads, as a tuple."""
-        return _tuple(self.student_tap)
+        return as_tuple(self.student_tap)
 
     @property
     def teacher_taps(self) -> tuple[str, ...]:
         """The taps of the teacher, as a tuple, without what comes with the data."""
-        return tuple(tap for tap in _tuple(self.teacher_tap) if not comes_with_data(tap))
+        return tuple(tap for tap in self.target_taps if not comes_with_data(tap))
 
     @property
     def data_taps(self) -> tuple[str, ...]:
         """What the loss reads of the data, the mask not counted."""
-        return tuple(tap for tap in _tuple(self.teacher_tap) if comes_with_data(tap))
+        return tuple(tap for tap in self.target_taps if comes_with_data(tap))
 
-    def build(self, student_shape: Any, teacher_shape: Any = None) -> None:
+    @property
+    def target_taps(self) -> tuple[str, ...]:
+        """What the loss compares the student's signals with, of the teacher and of the data, in order."""
+        return as_tuple(self.teacher_tap)
+
+    def build(self, student_shape: Shapes, teacher_shape: Shapes | None = None) -> None:
         """Make the projection for these shapes.
 
         Args:
@@ -124,7 +126,7 @@ class Objective(keras.layers.Layer):
         self._shapes = {"student_shape": student_shape, "teacher_shape": teacher_shape}
         self.built = True
 
-    def build_teacher(self, signals: Any) -> None:
+    def build_teacher(self, signals: Tensors) -> None:
         """Build `project_teacher` for signals, `keras.KerasTensor`s, if it has not been yet."""
         if self.project_teacher is not None and not self.project_teacher.built:
             self.project_teacher(signals)
@@ -135,43 +137,16 @@ class Objective(keras.layers.Layer):
     def build_from_config(self, config: dict[str, Any]) -> None:
         self.build(**{key: _as_tuples(shape) for key, shape in config.items()})
 
-    def check(self, signals: dict[str, Signal]) -> None:
-        """Raise for signals, keyed `"student:TAP"` and `"teacher:TAP"`, that the loss would misread."""
-        reads_logits = getattr(self.loss, "reads_logits", False)
-        reads_probabilities = getattr(self.loss, "reads_probabilities", False)
-        for key, signal in signals.items():
-            if signal.given:
-                continue
-            side, _, tap = key.partition(":")
-            what = f"Objective {self.name!r}: the {side}'s {tap!r}"
-            if signal.mask and not self.loss.takes_mask:
-                raise ValueError(
-                    f"{what} carries a padding mask, and {self.loss.name!r} cannot leave out padded tokens. "
-                    "Tap a layer after pooling, or give a function that returns one value per token."
-                )
-            told = side == "student" and getattr(self.loss, "takes_student_logits", False)
-            if reads_probabilities and not self.data_taps and signal.activation is None and not told:
-                raise ValueError(
-                    f"{what} is not a probability (no softmax or sigmoid made it), and {self.loss.name!r} "
-                    "takes probabilities: on logits its value is meaningless. Use kd.losses.SoftTargets()."
-                )
-            undoes = getattr(self.loss, "undoes", ("softmax",))
-            if reads_logits and signal.activation and signal.activation not in undoes:
-                raise ValueError(
-                    f"{what} ends in a {signal.activation}, and {self.loss.name!r} compares "
-                    f"{undoes[0]} distributions. {_INSTEAD[signal.activation]}"
-                )
-
     def compute(
         self,
-        student: dict[str, Any],
-        teacher: dict[str, Any],
+        student: dict[str, Tensor],
+        teacher: dict[str, Tensor],
         *,
-        mask: Any = None,
-        sample_weight: Any = None,
-        step: Any = None,
+        mask: Tensor | None = None,
+        sample_weight: Tensor | None = None,
+        step: Tensor | int | None = None,
         training: bool = False,
-    ) -> Any:
+    ) -> Tensor:
         """The unweighted value of this term, a scalar.
 
         Args:
@@ -182,26 +157,24 @@ class Objective(keras.layers.Layer):
             step: The training step, for schedules.
             training: Whether projections train.
         """
-        seen = _like(self.student_tap, [student[tap] for tap in self.student_taps])
-        told = _like(self.teacher_tap, [teacher[tap] for tap in _tuple(self.teacher_tap)])
+        student_signal = _like(self.student_tap, [student[tap] for tap in self.student_taps])
+        teacher_signal = _like(self.teacher_tap, [teacher[tap] for tap in self.target_taps])
         if self.projection is not None:
-            if not self.projection.supports_masking:  # then Keras would warn that it drops the mask
-                seen = keras.tree.map_structure(ops.copy, seen)
-            seen = self.projection(seen, training=training)
-            if (
-                mask is not None
-                and self.projection.supports_masking
-                and not fits(mask, keras.tree.flatten(seen)[0])
-            ):
-                mask = None  # the projection pooled the tokens, and left the padded ones out
+            student_signal = self._project(self.projection, student_signal, training)
+            mask = mask_after_projection(mask, self.projection, student_signal)
         if self.project_teacher is not None:
             stores = isinstance(self.project_teacher, projections.MemoryBank)
-            told = self.project_teacher(told, training=training and stores)
+            teacher_signal = self.project_teacher(teacher_signal, training=training and stores)
         weights = sample_weight if self.use_sample_weight else None
-        value = self.loss(told, seen, sample_weight=weights, mask=mask, step=step)
+        value = self.loss(teacher_signal, student_signal, sample_weight=weights, mask=mask, step=step)
         return ops.cast(value, keras.config.floatx())
 
-    def weight_at(self, step: Any) -> Any:
+    def _project(self, projection: keras.layers.Layer, signal: Tensors, training: bool) -> Tensors:
+        if not projection.supports_masking:  # then Keras would warn that it drops the mask
+            signal = keras.tree.map_structure(ops.copy, signal)
+        return projection(signal, training=training)
+
+    def weight_at(self, step: Tensor | int | None) -> Number:
         """The weight at a training step, a scalar."""
         return ops.cast(self.weight(step), keras.config.floatx()) if callable(self.weight) else self.weight
 
@@ -232,7 +205,7 @@ class Objective(keras.layers.Layer):
         return cls(**config)
 
 
-def as_objectives(given: Sequence[Any]) -> list[Objective]:
+def as_objectives(given: Sequence[Objective | LossLike]) -> list[Objective]:
     """Objectives from a list of objectives and bare losses; their names must differ."""
     if isinstance(given, (str, Objective, keras.losses.Loss)) or not isinstance(given, Sequence):
         raise TypeError(f"`objectives` must be a list of Objectives or losses. Received: {given!r}.")
@@ -250,58 +223,15 @@ def as_objectives(given: Sequence[Any]) -> list[Objective]:
     return objectives
 
 
-def _tuple(tap: Tap) -> tuple[str, ...]:
-    return tap if isinstance(tap, tuple) else (tap,)
-
-
-def _like(tap: Tap, values: list[Any]) -> Any:
+def _like(tap: Tap, values: list[Tensor]) -> Tensor | tuple[Tensor, ...]:
     return values[0] if isinstance(tap, str) else tuple(values)
 
 
-def _check_tap(tap: Any, side: str) -> Tap:
-    if isinstance(tap, list):
-        tap = tuple(tap)
-    if not _tuple(tap) or not all(isinstance(name, str) and name for name in _tuple(tap)):
-        raise TypeError(f"`{side}` must be a tap name or a tuple of them. Received: {tap!r}.")
-    return tap
-
-
-def _check_weight(weight: Any) -> Weight:
-    if callable(weight):
-        return weight
-    try:
-        number = float(weight)
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"`weight` must be a number or a function of the step. Received: {weight!r}."
-        ) from None
-    if not 0 <= number < float("inf"):
-        raise ValueError(f"`weight` must be a finite number of at least 0. Received: {weight!r}.")
-    return number
-
-
-def _as_tuples(shape: Any) -> Any:
+def _as_tuples(shape: object) -> Any:
     return tuple(map(_as_tuples, shape)) if isinstance(shape, (list, tuple)) else shape
 
 
-def _symbolic(shape: Any) -> Any:
+def _symbolic(shape: Shapes) -> Tensors:
     if shape and isinstance(shape[0], tuple):
         return tuple(map(_symbolic, shape))
     return keras.KerasTensor(shape, dtype="float32")
-
-
-def logits_of(tensor: Any, activation: str | None) -> Any:
-    """Undo a softmax or sigmoid: the logits themselves where Keras kept them, else from the probabilities.
-
-    Logarithms of a softmax are the logits up to a number for each row. That number is lost; the mean
-    of the row is taken for it, so that rows are centred.
-    """
-    if activation is None:
-        return tensor
-    if hasattr(tensor, "_keras_logits"):
-        return tensor._keras_logits
-    tiny = 1e-7 if ops.dtype(tensor) == "float16" else 1e-37
-    log = ops.log(ops.maximum(tensor, tiny))
-    if activation == "softmax":
-        return log - ops.mean(log, axis=-1, keepdims=True)
-    return log - ops.log(ops.maximum(1 - tensor, tiny))

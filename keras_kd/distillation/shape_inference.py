@@ -1,22 +1,23 @@
-"""Bringing objectives and the signals of two models together, before anything runs."""
-
-from typing import Any
+"""Building objectives for the shapes of two models' signals, before anything runs."""
 
 import keras
 import tensorflow as tf
 
+from keras_kd.distillation.known_signals import Signals
 from keras_kd.distillation.objectives import Objective
+from keras_kd.distillation.signal_checks import check_signals
 from keras_kd.losses.loss import join_masks
 from keras_kd.messages import one_line
 from keras_kd.signals.tracing import Signal, trace
+from keras_kd.tensors import Shape, Tensor
 
 
-def fit_together(objective: Objective, signals: dict[str, Signal]) -> bool:
+def build_objective(objective: Objective, signals: Signals) -> bool:
     """Build an objective for the signals that it reads, and trace its loss on them.
 
     Args:
         objective: The objective.
-        signals: Keyed `"student:TAP"`, `"teacher:TAP"` and, once data is known, `"data:TAP"`.
+        signals: What is known of both models, and of the data.
 
     Returns:
         Whether the loss was traced; `False` when it reads data that is not known yet.
@@ -24,38 +25,30 @@ def fit_together(objective: Objective, signals: dict[str, Signal]) -> bool:
     Raises:
         ValueError: Shapes that do not meet, or signals that the loss would misread.
     """
-    student = {tap: signals[f"student:{tap}"] for tap in objective.student_taps}
-    teacher = {tap: signals[f"teacher:{tap}"] for tap in objective.teacher_taps}
-    data = {tap: signals[f"data:{tap}"] for tap in objective.data_taps if f"data:{tap}" in signals}
-    objective.check(
-        {f"student:{tap}": s for tap, s in student.items()}
-        | {f"teacher:{tap}": s for tap, s in teacher.items()}
-    )
+    signals = signals.read_by(objective)
+    check_signals(objective, signals)
     _check_weight(objective)
-    known = len(data) == len(objective.data_taps)
-    if not known and not teacher:
+    known = len(signals.data) == len(objective.data_taps)
+    if not known and not signals.teacher:
         return False
-    widths = [signal.shape for signal in (teacher or data).values()]
-    seen = [signal.shape for signal in student.values()]
+    of_student = tuple(signal.shape for signal in signals.student.values())
+    of_teacher = tuple(signal.shape for signal in (signals.teacher or signals.data).values())
     objective.build(
-        seen[0] if isinstance(objective.student_tap, str) else tuple(seen),
-        widths[0] if len(widths) == 1 else tuple(widths),
+        of_student[0] if isinstance(objective.student_tap, str) else of_student,
+        of_teacher[0] if len(of_teacher) == 1 else of_teacher,
     )
     if not known:
         return False
-    told = teacher | data
+    teacher = {**signals.teacher, **signals.data}
     if objective.project_teacher is not None:
-        order = (
-            objective.teacher_tap if isinstance(objective.teacher_tap, tuple) else (objective.teacher_tap,)
-        )
-        symbols = [keras.KerasTensor(told[tap].shape, told[tap].dtype) for tap in order]
+        symbols = [keras.KerasTensor(teacher[tap].shape, teacher[tap].dtype) for tap in objective.target_taps]
         objective.build_teacher(symbols[0] if isinstance(objective.teacher_tap, str) else tuple(symbols))
-    _try(objective, student, told)
+    _trace_loss(objective, dict(signals.student), teacher)
     return True
 
 
-def _try(objective: Objective, student: dict[str, Signal], teacher: dict[str, Signal]) -> None:
-    def run(student: Any, teacher: Any, masks: list[Any]) -> Any:
+def _trace_loss(objective: Objective, student: dict[str, Signal], teacher: dict[str, Signal]) -> None:
+    def run(student: dict[str, Tensor], teacher: dict[str, Tensor], masks: list[Tensor]) -> Tensor:
         step = tf.zeros((), tf.int64)
         return objective.compute(student, teacher, mask=join_masks(masks), step=step)
 
@@ -69,11 +62,11 @@ def _try(objective: Objective, student: dict[str, Signal], teacher: dict[str, Si
             "the step. Use keras.ops.where, or a schedule of keras.optimizers.schedules."
         ) from None
     except ValueError as error:
-        told = [f"student {tap!r} {signal.shape}" for tap, signal in student.items()]
-        told += [f"teacher {tap!r} {signal.shape}" for tap, signal in teacher.items()]
+        taps = [f"student {tap!r} {signal.shape}" for tap, signal in student.items()]
+        taps += [f"teacher {tap!r} {signal.shape}" for tap, signal in teacher.items()]
         shapes = [signal.shape for signal in (*student.values(), *teacher.values())]
         raise ValueError(
-            f"Objective {objective.name!r} ({', '.join(told)}): {one_line(error)}{_advice(objective, shapes)}"
+            f"Objective {objective.name!r} ({', '.join(taps)}): {one_line(error)}{_advice(objective, shapes)}"
         ) from error
 
 
@@ -91,10 +84,10 @@ def _check_weight(objective: Objective) -> None:
         raise ValueError(f"Objective {objective.name!r}: its weight must be one number, not {weight.shape}.")
 
 
-def _advice(objective: Objective, shapes: list[tuple[Any, ...]]) -> str:
+def _advice(objective: Objective, shapes: list[Shape]) -> str:
     first, last = shapes[0], shapes[-1]
     if objective.project or len(first) != len(last) or first[-1] == last[-1]:
         return ""
-    if getattr(objective.loss, "reads_logits", False):
+    if objective.loss.reads_logits:
         return f" The student has {first[-1]} classes and the teacher {last[-1]}: they must be the same ones."
     return " With project=True the student's signal gets the teacher's width."

@@ -1,14 +1,17 @@
-"""Signals that come with the data rather than from a model: `"labels"`, `"input"` and their parts."""
+"""A batch of data, and the signals that it carries: `"labels"`, `"input"`, their parts, a teacher's."""
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_kd.tensors import Tensor, Tensors, TensorSpecs
+
 
 class Taught(NamedTuple):
-    """Inputs that carry what a teacher said of them, so that no teacher has to run.
+    """Inputs that carry a teacher's signals for them, so that no teacher has to run.
 
     A data set of `(kd.Taught(inputs, signals), labels)` trains a Distiller without a teacher. `evaluate` and
     `predict` read the inputs alone.
@@ -22,7 +25,7 @@ class Taught(NamedTuple):
         >>> import keras, numpy as np
         >>> import keras_kd as kd
         >>> x, labels = np.random.rand(32, 4), np.random.randint(0, 3, 32)
-        >>> logits = np.random.rand(32, 3)  # what the teacher said
+        >>> logits = np.random.rand(32, 3)  # the output of the teacher
         >>> distiller = kd.Distiller(keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]))
         >>> distiller.compile("adam", loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
         >>> history = distiller.fit(kd.Taught(x, {"output": logits}), labels, verbose=0)
@@ -34,32 +37,57 @@ class Taught(NamedTuple):
     signals: dict[str, Any]
 
 
-def unpack(data: Any) -> tuple[Any, Any, Any, dict[str, Any] | None]:
-    """Inputs, labels, sample weights, and what a teacher said, if the data carries it."""
+class Batch(NamedTuple):
+    """What a batch of data holds, tensors or their specs.
+
+    Attributes:
+        inputs: The student's inputs.
+        labels: `None` if there are none.
+        sample_weight: `None` if there is none.
+        cached_signals: `{tap: tensor}`, the teacher's signals of a `kd.Taught`; else `None`.
+    """
+
+    inputs: Tensors
+    labels: Tensors = None
+    sample_weight: Tensors = None
+    cached_signals: dict[str, Any] | None = None
+
+    def specs(self) -> "Batch":
+        """What is known of every batch: all but the number of samples, and without sample weights."""
+        of_all = self.inputs, self.labels, self.cached_signals
+        inputs, labels, cached_signals = (keras.tree.map_structure(_spec, part) for part in of_all)
+        return Batch(inputs, labels, None, cached_signals)
+
+
+def unpack(data: object) -> Batch:
+    """The parts of what Keras gives a step: inputs, or a tuple of inputs, labels and sample weights.
+
+    Raises:
+        TypeError: Signals of a `kd.Taught` that are no dictionary.
+    """
     data = (data,) if isinstance(data, Taught) else data  # which is a tuple of two itself
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-    if isinstance(x, Taught):
-        if not isinstance(x.signals, dict):
-            raise TypeError(
-                "kd.Taught(inputs, signals) takes the signals by tap, such as {'output': logits}. Received: "
-                f"{type(x.signals).__name__}."
-            )
-        return x.inputs, y, sample_weight, x.signals
-    return x, y, sample_weight, None
+    if not isinstance(x, Taught):
+        return Batch(x, y, sample_weight)
+    if not isinstance(x.signals, dict):
+        raise TypeError(
+            "kd.Taught(inputs, signals) takes the signals by tap, such as {'output': logits}. Received: "
+            f"{type(x.signals).__name__}."
+        )
+    return Batch(x.inputs, y, sample_weight, x.signals)
 
 
-def untaught(data: Any) -> Any:
-    """The same data without what a teacher said."""
+def without_teacher_signals(data: object) -> Tensors:
+    """The same data without what a `kd.Taught` carries: what the student alone is evaluated on."""
     x, y, sample_weight, _ = unpack(data)
     return keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
 
 
-def spec(tensor: Any) -> tf.TensorSpec | None:
-    """What is known of a tensor in every batch: all but the number of samples."""
+def _spec(tensor: Tensor | None) -> tf.TensorSpec | None:
     return None if tensor is None else tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype)
 
 
-def specs_of(x: Any, y: Any) -> Any:
+def find_specs(x: object, y: object) -> TensorSpecs:
     """Specs of the batches that `fit` will make of its arguments, or `None` if only the data tells."""
     if isinstance(x, tf.data.Dataset):
         known = keras.tree.flatten(x.element_spec)
@@ -70,25 +98,33 @@ def specs_of(x: Any, y: Any) -> Any:
     return keras.tree.map_structure(_array_spec, (x, y))
 
 
-def _array_spec(array: Any) -> tf.TensorSpec | None:
+def _array_spec(array: Tensor | None) -> tf.TensorSpec | None:
     if array is None:
         return None
     dtype = tf.as_dtype(array.dtype)
     return tf.TensorSpec((None, *array.shape[1:]), keras.config.floatx() if dtype.is_floating else dtype)
 
 
-def check_said(wanted: list[str], said: Any) -> None:
-    """Raise a `ValueError` unless the teacher's signals that are wanted come with the data."""
-    if said is None:
+def require_cached_signals(taps: Iterable[str], batch: Batch) -> dict[str, Any]:
+    """The teacher's signals that come with a batch, by tap.
+
+    Raises:
+        ValueError: One of these taps is not among them.
+    """
+    wanted, cached = list(taps), batch.cached_signals
+    if wanted and cached is None:
         raise ValueError(
             "This Distiller has no teacher. Set `distiller.teacher = ...` before `fit`, or train on data "
             "that carries the teacher's signals: kd.Taught(inputs, signals)."
         )
-    missing = [tap for tap in wanted if tap not in said]
+    cached = cached or {}
+    missing = [tap for tap in wanted if tap not in cached]
     if missing:
         raise ValueError(
-            f"An objective reads the teacher's {missing[0]!r}, and the data carries the signals {list(said)}."
+            f"An objective reads the teacher's {missing[0]!r}, and the data carries the signals "
+            f"{list(cached)}."
         )
+    return cached
 
 
 def comes_with_data(tap: str) -> bool:
@@ -96,7 +132,7 @@ def comes_with_data(tap: str) -> bool:
     return tap.partition("/")[0] in ("labels", "input")
 
 
-def parts(structure: Any) -> dict[str, Any]:
+def parts(structure: Tensors) -> dict[str, Any]:
     """The tensors of a structure by their paths, such as `"heads/a"` or `"0"`; `""` for a tensor alone."""
     if isinstance(structure, dict):
         inside = structure.items()
@@ -110,19 +146,19 @@ def parts(structure: Any) -> dict[str, Any]:
     return dict(found)
 
 
-def samples(structure: Any) -> Any:
+def count_samples(structure: Tensors) -> Tensor:
     """How many samples a batch has: a scalar tensor."""
     return tf.shape(next(tensor for tensor in keras.tree.flatten(structure) if tensor is not None))[0]
 
 
-def read(tap: str, x: Any, y: Any) -> Any:
-    """The tensor that a tap names in a batch's inputs and labels, or in their specs.
+def read_tap(tap: str, batch: Batch) -> Any:
+    """The tensor, or the spec, that a tap names in the inputs or labels of a batch.
 
     Raises:
         ValueError: No labels, or no such part.
     """
     source, _, part = tap.partition("/")
-    value = x if source == "input" else y
+    value = batch.inputs if source == "input" else batch.labels
     if value is None:
         raise ValueError(f"{tap!r} is read by an objective, and the data has no {source}.")
     if isinstance(value, (list, tuple)) and len(value) == 1:

@@ -1,6 +1,6 @@
 """Shapes of signals, known without running a model: the model is traced, never executed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import keras
@@ -10,6 +10,7 @@ from keras.src.backend import compute_output_spec
 
 from keras_kd.paths import layers_by_path
 from keras_kd.signals.taps import Recording, Taps, record
+from keras_kd.tensors import Tensors, TensorSpecs
 
 _LINEAR = ("BiasAdd", "MatMul", "BatchMatMulV2", "Conv2D", "Einsum")
 _PASSES_VALUES_ON = ("Identity", "Reshape", "Cast", "Squeeze", "ExpandDims", "StopGradient")
@@ -77,15 +78,15 @@ def trace(function: Callable[..., Any], *specs: Any) -> Any:
 
 
 def trace_signals(
-    call: Callable[[Any], tuple[Any, Recording]], taps: Taps, spec: Any, side: str
+    call: Callable[[Any], tuple[Any, Recording]], taps: Taps, spec: TensorSpecs
 ) -> dict[str, Signal]:
-    """The signals, keyed `"SIDE:TAP"`, when `call(inputs) -> (outputs, recording)` is traced on `spec`."""
+    """The signals by tap, when `call(inputs) -> (outputs, recording)` is traced on `spec`."""
     found: dict[str, Signal] = {}
 
-    def run(inputs: Any) -> None:
-        for name, tensor in taps.signals(*call(inputs)).items():
+    def run(inputs: Tensors) -> None:
+        for tap, tensor in taps.signals(*call(inputs)).items():
             mask = getattr(tensor, "_keras_mask", None)
-            found[f"{side}:{name}"] = Signal(
+            found[tap] = Signal(
                 tuple(tensor.shape),
                 tensor.dtype.name,
                 activation_of(tensor),
@@ -101,17 +102,16 @@ def trace_signals(
 def probed(
     call: Callable[[Any], tuple[Any, Recording]],
     taps: Taps,
-    spec: Any,
+    spec: TensorSpecs,
     signals: dict[str, Signal],
-    keys: dict[str, str],
+    wanted: Iterable[str],
 ) -> dict[str, Signal]:
-    """The signals, with those marked that prove to be distributions, or what a sigmoid returned.
+    """The signals by tap, with those marked that prove to be distributions, or what a sigmoid returned.
 
     Not every softmax or sigmoid shows in the graph: an average of them, one inside `TimeDistributed`, one
-    that is clipped. What no known operation made is looked at on made-up inputs. `keys` names the taps to
-    look at, and their keys in `signals`.
+    that is clipped. Of the taps in `wanted`, those that no known operation made are run on random inputs.
     """
-    unsure = {tap: key for tap, key in keys.items() if not (signals[key].activation or signals[key].linear)}
+    unsure = [tap for tap in wanted if not (signals[tap].activation or signals[tap].linear)]
     if not unsure or any(getattr(layer, "stateful", False) for layer in layers_by_path(taps.model).values()):
         return signals
     random = np.random.default_rng(0)
@@ -123,12 +123,12 @@ def probed(
     except Exception:  # a model may take only real data; then the graph was all there is to see
         return signals
     found = dict(signals)
-    for tap, key in unsure.items():
-        said = np.asarray(values[tap], "float64")
-        if _is_distribution(said):
-            found[key] = found[key]._replace(activation="softmax")
-        elif found[key].gated and (said >= 0).all() and (said <= 1).all():
-            found[key] = found[key]._replace(activation="sigmoid")
+    for tap in unsure:
+        value = np.asarray(values[tap], "float64")
+        if _is_distribution(value):
+            found[tap] = found[tap]._replace(activation="softmax")
+        elif found[tap].gated and (value >= 0).all() and (value <= 1).all():
+            found[tap] = found[tap]._replace(activation="sigmoid")
     return found
 
 
@@ -154,8 +154,8 @@ def output_activation(model: keras.Model) -> str | None:
         with taps.record() as recording:
             return model(inputs, training=False), recording
 
-    signals = trace_signals(call, taps, spec, "model")
-    return probed(call, taps, spec, signals, {"output": "model:output"})["model:output"].activation
+    signals = trace_signals(call, taps, spec)
+    return probed(call, taps, spec, signals, ["output"])["output"].activation
 
 
 def tap_shapes(model: keras.Model) -> dict[str, tuple[int | None, ...] | None]:

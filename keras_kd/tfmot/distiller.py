@@ -1,32 +1,35 @@
 """The Distiller for students of tf_keras, with tensorflow-model-optimization's wrappers or without."""
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 import tf_keras
 
-from keras_kd.distillation.base import Distillation, require_labels
+from keras_kd.distillation.base import BaseDistiller
+from keras_kd.distillation.data_checks import require_labels, require_metric_labels
+from keras_kd.distillation.evaluation import require_figures, without
 from keras_kd.distillation.hinton import ALPHA, TEMPERATURE, default_objectives
-from keras_kd.distillation.model_checks import check_callbacks, check_compiled, check_own_training
+from keras_kd.distillation.model_checks import check_callbacks, check_compile_arguments, check_own_training
+from keras_kd.distillation.objective_arguments import LossLike
+from keras_kd.distillation.objectives import Objective
+from keras_kd.distillation.wiring import Preprocess
+from keras_kd.legacy import has_compiled_metrics, is_compiled, require_compiled, track_compiled_loss
 from keras_kd.signals import batches
-from keras_kd.tfmot.checks import (
-    check_student,
-    check_updates,
-    check_updates_run,
-)
-from keras_kd.training.first_batch import Cautious
+from keras_kd.signals.batches import Batch
+from keras_kd.tensors import Scheduled, Tensor, Tensors
+from keras_kd.tfmot.checks import check_student, check_updates, check_updates_run
 from keras_kd.training.preserved_state import preserve_state
 
 
-class Distiller(Distillation, Cautious, tf_keras.Model):
-    """Train a tf_keras student on what a teacher of either Keras says.
+class Distiller(BaseDistiller, tf_keras.Model):
+    """Train a tf_keras student on the signals of a teacher of either Keras.
 
     It is `kd.Distiller` for models of tf_keras: the same objectives, taps, projections and logs. The student
     may be plain, or wrapped by tensorflow-model-optimization: pruned, clustered, quantization aware, or
-    several of them. Then train as tfmot says, with its own callbacks: a pruned student needs
+    several of them. Then train as tfmot documents, with its own callbacks: a pruned student needs
     `tfmot.sparsity.keras.UpdatePruningStep`, which finds the student here, and not the teacher.
 
     A layer in a wrapper is tapped by its own name, which stays after stripping, or by the wrapper's
@@ -66,23 +69,20 @@ class Distiller(Distillation, Cautious, tf_keras.Model):
         ['loss', 'soft_targets', 'student_loss']
     """
 
-    _distribute_strategy = None  # one device
-
     def __init__(
         self,
         student: tf_keras.Model,
-        teacher: Any = None,
-        objectives: Sequence[Any] | None = None,
+        teacher: keras.Model | tf_keras.Model | None = None,
+        objectives: Sequence[Objective | LossLike] | None = None,
         *,
-        temperature: float | Callable[[Any], Any] = TEMPERATURE,
+        temperature: Scheduled = TEMPERATURE,
         alpha: float = ALPHA,
-        teacher_preprocess: Callable[[Any], Any] | None = None,
+        teacher_preprocess: Preprocess | None = None,
         name: str = "distiller",
     ) -> None:
         check_student(student)
         super().__init__(name=name, dtype=student.dtype_policy, autocast=False)
         check_own_training(student)
-        self._hold(student, teacher_preprocess)
         self.student = student
         self.projections = _Projections(name="projections")
         self.built = student.built
@@ -97,19 +97,19 @@ class Distiller(Distillation, Cautious, tf_keras.Model):
             "_objective_trackers": [tf_keras.metrics.Mean(name=term.name) for term in terms],
         }
         self.__dict__.update(own)  # which tf_keras does not look into: it cannot track layers of Keras 3
-        self.teacher = teacher
+        self._set_teacher(teacher, teacher_preprocess)
 
     @property
-    def output_names(self) -> Any:
+    def output_names(self) -> list[str] | None:
         """Of the student: losses, metrics and labels may be given by these names."""
         return getattr(self.student, "output_names", None) if "_wiring" in self.__dict__ else None
 
     @output_names.setter
-    def output_names(self, names: Any) -> None:
+    def output_names(self, names: list[str] | None) -> None:
         """Nothing to do: tf_keras sets it to `None`."""
 
     @property
-    def metrics(self) -> list[Any]:
+    def metrics(self) -> list[tf_keras.metrics.Metric]:
         """What is logged and reset."""
         own = [self._total_tracker, self._hard_tracker, *self._objective_trackers]
         return [*own, *(metric for metric in super().metrics if all(metric is not one for one in own))]
@@ -121,71 +121,42 @@ class Distiller(Distillation, Cautious, tf_keras.Model):
             TypeError: A loss, metric or optimizer of Keras 3.
         """
         given = inspect.signature(tf_keras.Model.compile).bind(self, *args, **kwargs).arguments
-        check_compiled(given, tf_keras.Model, "kd.tfmot.Distiller")
+        check_compile_arguments(given, tf_keras.Model, "kd.tfmot.Distiller")
         super().compile(*args, **kwargs)
-        self.compiled_loss._total_loss_mean = self._hard_tracker  # "loss" is the total here
-        self._looked = False
+        track_compiled_loss(self, self._hard_tracker)  # "loss" is the total here
 
     @tf.autograph.experimental.do_not_convert
-    def train_step(self, data: Any) -> dict[str, Any]:
-        """One step: teacher forward, student forward, backward, update."""
-        x, y, sample_weight, said = batches.unpack(data)
+    def train_step(self, data: Tensors) -> dict[str, Tensor]:
+        """One step: teacher forward, student forward, backward, update. See `Wiring` for its parts."""
+        batch = batches.unpack(data)
         with tf.init_scope():  # projections are made outside of the graph of this step
-            self._prepare(data)
-        told = self._wiring.teach(x, said)
+            self._wiring.prepare(batch)
+            self._adopt_projections()
+        teacher_signals = self._wiring.run_teacher(batch)
         with tf.GradientTape() as tape:
-            y_pred, seen = self._wiring.study(x)
-            loss = self._distillation_loss(seen, told, (x, y), sample_weight)
-            if self._trains_on_labels:
-                require_labels(y)
-                hard = tf.cast(self.compiled_loss(y, y_pred, sample_weight), loss.dtype)
-                loss = self._share(hard) + loss
+            y_pred, student_signals = self._wiring.run_student(batch.inputs)
+            loss = self._wiring.compute_loss(
+                student_signals, teacher_signals, batch, self.optimizer.iterations, self._objective_trackers
+            )
+            if self.compiled_with_loss:
+                require_labels(batch.labels)
+                hard = tf.cast(self.compiled_loss(batch.labels, y_pred, batch.sample_weight), loss.dtype)
+                loss = (self.alpha * hard if self._blend else hard) + loss
             for added in (*self.losses, *(added for term in self.objectives for added in term.losses)):
                 loss += tf.cast(added, loss.dtype)
-        self._total_tracker.update_state(loss, sample_weight=batches.samples(x))
+        self._total_tracker.update_state(loss, sample_weight=batches.count_samples(batch.inputs))
         self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
-        logs = self.get_metrics_result() if y is None else self.compute_metrics(x, y, y_pred, sample_weight)
-        return self._without(logs, () if self._trains_on_labels else (self._hard_tracker,))
+        return self._logs_of_step(batch, y_pred)
 
-    @property
-    def _trains_on_labels(self) -> bool:
-        return bool(self._is_compiled and self.loss)
-
-    def _wire(self, inputs: Any, labels: Any = None, said: Any = None) -> None:
-        super()._wire(inputs, labels, said)
+    def _adopt_projections(self) -> None:
         self.projections.adopt(self.objectives)
 
-    def look_at(self, data: Any) -> None:
-        if batches.unpack(data)[1] is None and self._wants_labels:
-            raise ValueError("compile(metrics=...) needs labels, and the data has none.")
-        check_updates_run(self.student)
-        super().look_at(data)
+    def _logs_of_step(self, batch: Batch, y_pred: Tensors) -> dict[str, Tensor]:
+        x, y, sample_weight, _ = batch
+        logs = self.get_metrics_result() if y is None else self.compute_metrics(x, y, y_pred, sample_weight)
+        return without(logs, [] if self.compiled_with_loss else [self._hard_tracker])
 
-    @property
-    def _wants_labels(self) -> bool:
-        metrics = self.compiled_metrics
-        return bool(metrics._user_metrics or metrics._user_weighted_metrics)
-
-    def test_step(self, data: Any) -> dict[str, Any]:
-        """Evaluate the student alone."""
-        if not (self._trains_on_labels or self.student.losses or self._wants_labels):
-            raise ValueError(
-                "There is nothing to evaluate: `compile` was given neither `loss` nor `metrics`. The "
-                "objectives are of training only."
-            )
-        logs = super().test_step(batches.untaught(data))
-        hard = logs[self._hard_tracker.name]
-        logs = self._without(logs, (self._total_tracker, self._hard_tracker, *self._objective_trackers))
-        return {"loss": hard, **logs} if self._trains_on_labels or self.student.losses else logs
-
-    def _without(self, logs: dict[str, Any], trackers: Iterable[Any]) -> dict[str, Any]:
-        names = {tracker.name for tracker in trackers}
-        return {name: value for name, value in logs.items() if name not in names}
-
-    def predict_step(self, data: Any) -> Any:
-        return super().predict_step(batches.untaught(data))
-
-    def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> Any:
+    def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> tf_keras.callbacks.History:
         """Train as `tf_keras.Model.fit` does; see there for the arguments.
 
         Raises:
@@ -194,14 +165,42 @@ class Distiller(Distillation, Cautious, tf_keras.Model):
                 `UpdatePruningStep`, before the first step.
         """
         given = inspect.signature(tf_keras.Model.fit).bind(self, x, y, *args, **kwargs).arguments
+        given.pop("self")
+        self.require_compiled("fit")
         check_callbacks(given.get("callbacks"), tf_keras.callbacks.Callback)
         check_updates(self.student, given.get("callbacks"))
-        self._look_at_arguments(given)
-        with preserve_state(self.teacher):
-            return super().fit(**{name: value for name, value in given.items() if name != "self"})
+        self._check_data(given)
+        self._prepare_for(x, y)
+        # Without a teacher, each data set may carry signals of another kind.
+        with preserve_state(self.teacher), self._first_batch.intercepted(anew=self.teacher is None):
+            return super().fit(**given)
 
-    def _assert_compile_called(self, method: str) -> None:
-        self._assert_compile_was_called()
+    def validate_first_batch(self, data: Tensors) -> None:
+        batch = batches.unpack(data)
+        if has_compiled_metrics(self):
+            require_metric_labels(batch.labels)
+        check_updates_run(self.student)
+        self._prepare(batch)
+        self._check_batch(batch)
+
+    @property
+    def compiled_with_loss(self) -> bool:
+        return bool(is_compiled(self) and self.loss)
+
+    def require_compiled(self, method: str) -> None:
+        require_compiled(self)
+
+    def test_step(self, data: Tensors) -> dict[str, Tensor]:
+        """Evaluate the student alone."""
+        has_loss = self.compiled_with_loss or bool(self.student.losses)
+        require_figures(has_loss, has_compiled_metrics(self))
+        logs = super().test_step(batches.without_teacher_signals(data))
+        hard = logs[self._hard_tracker.name]
+        logs = without(logs, [self._total_tracker, self._hard_tracker, *self._objective_trackers])
+        return {"loss": hard, **logs} if has_loss else logs
+
+    def predict_step(self, data: Tensors) -> Tensors:
+        return super().predict_step(batches.without_teacher_signals(data))
 
     def get_config(self) -> dict[str, Any]:
         raise NotImplementedError(

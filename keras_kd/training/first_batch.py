@@ -1,76 +1,85 @@
-"""The first batch is looked at, and then trained on like the others."""
+"""The first batch is validated, and then trained on like the others."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+import contextlib
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_kd.finite import nonfinite
+from keras_kd.tensors import Tensors
 from keras_kd.training import train_function
-from keras_kd.training.train_function import TrainFunction
+from keras_kd.training.train_function import Interception, TrainFunction
 
 _KNOWN_SPECS = tf.TensorSpec, tf.RaggedTensorSpec, tf.SparseTensorSpec, tf.OptionalSpec
 
 
-class Cautious:
-    """Of a model, of either Keras, that sees the first batch after `compile` before it trains on it."""
+class FirstBatch:
+    """Has a batch validated before a model, of either Keras, trains on its first one.
 
-    if TYPE_CHECKING:
-        train_function: Any
-        steps_per_execution: Any
-        _assert_compile_called: Callable[[str], None]
-    _looked, _fits = False, False  # whether it has been seen, and whether `fit` is running
+    The first is that of each train function: `compile` takes the old one away, and so does whoever changes
+    what it was traced with.
 
-    def look_at(self, data: Any) -> None:
-        """Raise an error for a first batch that must not be trained on."""
+    Args:
+        model: The model.
+        validate: Takes a batch of tensors, and raises an error if it must not be trained on.
+    """
 
-    def _look(self, data: Any) -> None:
-        if not self._looked:
-            self.look_at(data)
-            self._looked = True
+    def __init__(self, model: keras.Model, validate: Callable[[Any], None]) -> None:
+        self._model, self._validate = model, validate
+        self._interception: Interception | None = None
+        self._validated: Callable[[], TrainFunction | None] = lambda: None  # for which train function
 
-    def _forget(self) -> None:
-        if self.train_function is None:  # `compile` was called; to override it would break loading
-            self._looked = False
+    @property
+    def is_due(self) -> bool:
+        """Whether the train function has not seen a valid batch."""
+        return self._validated() is not train_function.innermost(self._model)
 
-    def fit(self, *args: Any, **kwargs: Any) -> Any:
-        self._forget()
-        self._fits = True
+    @property
+    def is_awaited(self) -> bool:
+        """Whether `fit` runs and its first batch has not come."""
+        return self._interception is not None
+
+    def validate(self, batch: Tensors) -> None:
+        """Validate a batch, if it is the first."""
+        if self.is_due:
+            self._validate(batch)
+            self._validated = weakref.ref(train_function.innermost(self._model))
+        self._stop()
+
+    @contextlib.contextmanager
+    def intercepted(self, anew: bool = False) -> Iterator[None]:
+        """While `fit` runs in it, have the first batch validated, if it is due.
+
+        Args:
+            anew: Whether it is due even if an earlier batch was valid.
+        """
+        self._model.make_train_function()
+        if anew:
+            self._validated = lambda: None
+        if self.is_due:
+            self._interception = train_function.intercept(self._model, self._train)
         try:
-            return super().fit(*args, **kwargs)  # type: ignore[misc]
+            yield
         finally:
-            self._fits = False
+            self._stop()
 
-    def make_train_function(self, force: bool = False) -> Any:
-        if not self._fits:
-            self._forget()
-        super().make_train_function(force)  # type: ignore[misc]
-        waiting = any(each.run == self._train_cautiously for each in train_function.interceptions(self))
-        if not (self._looked or waiting):
-            train_function.intercept(self, self._train_cautiously)
-        return self.train_function
+    def _train(self, iterator: tf.data.Iterator, train: TrainFunction) -> Any:
+        steps = int(self._model.steps_per_execution)
+        return validate_first(iterator, train, self.validate, steps)
 
-    def _train_cautiously(self, iterator: Any, train: TrainFunction) -> Any:
-        """Train on the first batch after it was looked at, without taking it from the order of the data."""
-        return look_first(iterator, train, self._look_once, int(self.steps_per_execution))
-
-    def _look_once(self, data: Any) -> None:
-        self._look(data)
-        for each in list(train_function.interceptions(self)):
-            if each.run == self._train_cautiously:
-                train_function.remove(self, each)
-
-    def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, **options: Any) -> Any:
-        self._assert_compile_called("train_on_batch")
-        self.make_train_function()
-        given = keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
-        self._look(keras.tree.map_structure(lambda a: None if a is None else tf.convert_to_tensor(a), given))
-        return super().train_on_batch(x, y, sample_weight, **options)  # type: ignore[misc]
+    def _stop(self) -> None:
+        train_function.remove(self._model, self._interception)
+        self._interception = None
 
 
-def look_first(iterator: Any, train: TrainFunction, look: Callable[[Any], None], batches: int) -> Any:
-    """Give the first batch to `look` before it is trained on.
+def validate_first(
+    iterator: tf.data.Iterator, train: TrainFunction, validate: Callable[[Any], None], batches: int
+) -> Any:
+    """Give the first batch to `validate` before it is trained on.
 
     What was taken from the iterator is given to `train` in an iterator of the same type, so that nothing
     is traced twice and the order of the data stays as it is.
@@ -78,7 +87,7 @@ def look_first(iterator: Any, train: TrainFunction, look: Callable[[Any], None],
     Args:
         iterator: Over the batches of an epoch.
         train: Trains on the next batches of an iterator.
-        look: Takes a batch of tensors.
+        validate: Takes a batch of tensors.
         batches: How many batches `train` takes in one call.
     """
     specs = keras.tree.flatten(getattr(iterator, "element_spec", None))
@@ -87,7 +96,7 @@ def look_first(iterator: Any, train: TrainFunction, look: Callable[[Any], None],
     taken = [batch for _, batch in zip(range(batches), iterator, strict=False)]
     if not taken:
         return train(iterator)  # which ends the epoch
-    look(keras.tree.map_structure(_none_for_nothing, taken[0]))
+    validate(keras.tree.map_structure(_none_for_nothing, taken[0]))
     again = tf.data.Dataset.from_generator(lambda: taken, output_signature=iterator.element_spec)
     try:
         return train(iter(again))
@@ -95,16 +104,16 @@ def look_first(iterator: Any, train: TrainFunction, look: Callable[[Any], None],
         taken.clear()  # TensorFlow keeps the generator, and what it holds, for as long as it runs
 
 
-def _none_for_nothing(value: Any) -> Any:
+def _none_for_nothing(value: object) -> Any:
     """Keras writes parts of the data that are `None` as empty optionals."""
     return None if isinstance(value, tf.experimental.Optional) else value
 
 
-def check_numbers(values: Any, what: str, advice: str) -> None:
+def check_numbers(values: Tensors, what: str, advice: str) -> None:
     """Raise a `ValueError` if a tensor, or one of a structure, holds NaN or infinity."""
     for tensor in keras.tree.flatten(values):
         if isinstance(tensor, tf.Tensor) and tensor.dtype.is_floating:
-            wrong = ~np.isfinite(np.asarray(tensor, "float64"))
+            wrong = nonfinite(np.asarray(tensor))
             if wrong.any():
                 raise ValueError(
                     f"{what} holds NaN or infinity: {int(wrong.sum())} of {wrong.size} values in the first "

@@ -1,61 +1,69 @@
-"""What Keras 3 lacks to train a model with several replicas on one machine or on many."""
+"""What Keras 3 lacks to train a model with several replicas on one machine or on many.
+
+Keras 3.15 cannot `fit` any model under `MultiWorkerMirroredStrategy`: it reduces whole batches of data to
+learn their shape, and reduces scalar logs along an axis that they do not have.
+"""
 
 import functools
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
 
 import keras
 import tensorflow as tf
 
-from keras_kd.training.first_batch import Cautious
+from keras_kd.keras_internals import all_layers, build_on_batch
+from keras_kd.tensors import Tensor, Tensors
+from keras_kd.training.first_batch import FirstBatch
+
+Step: TypeAlias = Callable[[Any], dict[str, Any]]
 
 
-class ReplicatedModel(Cautious, keras.Model):
-    """A model whose `fit` works under `tf.distribute` strategies, those of several workers included.
+def adapt_step(model: keras.Model, step: Step) -> Step:
+    """A step of training or evaluation that the strategy of a model can run in each replica."""
+    if step == model.train_step and is_replicated(model.distribute_strategy):
+        step = _with_samples(model, step)
+    return _with_axis(step) if _spans_workers(model.distribute_strategy) else step
 
-    Keras 3.15 cannot `fit` any model under `MultiWorkerMirroredStrategy`: it reduces whole batches of data to
-    learn their shape, and reduces scalar logs along an axis that they do not have.
+
+def logs_of_replicas(model: keras.Model, logs: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The metrics of all replicas. Keras gives the mean of their own, unless all metrics are logged."""
+    metrics = model.get_metrics_result()
+    return {name: metrics[name] for name in logs} if logs.keys() <= metrics.keys() else logs
+
+
+def build_on_first_replica(
+    model: keras.Model, first_batch: FirstBatch, iterator: Iterable[Any] | None, batch: Tensors
+) -> None:
+    """Make a model's variables on what the first replica of this worker gets of a batch.
+
+    Args:
+        model: A model made under a strategy.
+        first_batch: Has that batch validated, if `fit` runs and awaits it.
+        iterator: An epoch of Keras's, of which the first batch is taken; `None` for `batch`.
+        batch: A batch, if there is no iterator.
+
+    Raises:
+        ValueError: An epoch without a batch, or a batch that must not be trained on.
     """
-
-    def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
-        strategy = self._distribute_strategy
-        if strategy is None:
-            return
-        if iterator is not None:
-            batches = (next(batches, None) for _, _, batches in iterator)
-            data_batch = next(batches, None)
-        if data_batch is None:
-            raise ValueError("The data set gave no batch.")
-        data = first_replica(strategy, data_batch)
-        with strategy.scope():
-            if self._fits:
-                self._look(data)
-            self._symbolic_build(data_batch=data)
-
-    def _get_metrics_result_or_logs(self, logs: Any) -> Any:
-        """The figures of all replicas. Keras gives the mean of their own, unless all metrics are logged."""
-        metrics = self.get_metrics_result()
-        return {name: metrics[name] for name in logs} if logs.keys() <= metrics.keys() else logs
-
-    def _make_function(self, step_function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        if step_function == self.train_step and replicated(self.distribute_strategy):
-            step_function = _with_samples(step_function, self)
-        if _spans_workers(self.distribute_strategy):
-            step_function = _with_an_axis(step_function)
-        return super()._make_function(step_function)
+    if iterator is not None:
+        batches = (next(batches, None) for _, _, batches in iterator)
+        batch = next(batches, None)
+    if batch is None:
+        raise ValueError("The data set gave no batch.")
+    strategy = model.distribute_strategy
+    data = keras.tree.map_structure(lambda value: strategy.experimental_local_results(value)[0], batch)
+    with strategy.scope():
+        if first_batch.is_awaited:
+            first_batch.validate(data)
+        build_on_batch(model, data)
 
 
-def first_replica(strategy: Any, data: Any) -> Any:
-    """What the first replica of this worker gets of a batch."""
-    return keras.tree.map_structure(lambda value: strategy.experimental_local_results(value)[0], data)
-
-
-def replicated(strategy: Any) -> bool:
+def is_replicated(strategy: tf.distribute.Strategy | None) -> bool:
     """Whether a strategy trains more than one replica."""
     return strategy is not None and (strategy.num_replicas_in_sync > 1 or _spans_workers(strategy))
 
 
-def check_scope(model: keras.Model, strategy: Any, role: str) -> None:
+def check_scope(model: keras.Model, strategy: tf.distribute.Strategy | None, role: str) -> None:
     """Raise a `ValueError` if a model's weights were made outside of the strategy that trains them."""
     for weight in model.weights:
         value = weight.value
@@ -69,7 +77,7 @@ def check_scope(model: keras.Model, strategy: Any, role: str) -> None:
 
 def check_options(model: keras.Model) -> None:
     """Raise a `ValueError` for what Keras cannot do with several replicas."""
-    if not replicated(model.distribute_strategy):
+    if not is_replicated(model.distribute_strategy):
         return
     accumulates = getattr(model.optimizer, "gradient_accumulation_steps", None)
     overwrites = getattr(model.optimizer, "ema_overwrite_frequency", None)
@@ -87,38 +95,39 @@ def check_options(model: keras.Model) -> None:
             )
 
 
-def _spans_workers(strategy: Any) -> bool:
-    many = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
-    return many and strategy.extended._in_multi_worker_mode()
+def _spans_workers(strategy: tf.distribute.Strategy | None) -> bool:
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return False
+    return strategy.extended._in_multi_worker_mode()
 
 
-def _with_samples(step_function: Callable[[Any], Any], model: keras.Model) -> Callable[[Any], Any]:
+def _with_samples(model: keras.Model, step: Step) -> Step:
     """A step that refuses a batch of no sample if the model would take the mean of it.
 
     The last batch of an epoch can leave a replica without a sample. Keras's losses are zero there, but the
     statistics of BatchNormalization would become NaN, and the student with them.
     """
-    norms = (layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization))
-    if all(norm.synchronized for norm in norms):
-        return step_function
 
-    @functools.wraps(step_function)
-    def step(data: Any) -> dict[str, Any]:
-        tf.debugging.assert_positive(
-            tf.shape(keras.tree.flatten(data)[0])[0],
-            "A replica got no sample of the last batch, and BatchNormalization would make NaN of that. Use a "
-            "batch size that divides the number of samples, drop_remainder=True, or synchronized=True.",
-        )
-        return step_function(data)
+    @functools.wraps(step)
+    def checked(data: Tensors) -> dict[str, Any]:
+        norms = (layer for layer in all_layers(model) if isinstance(layer, keras.layers.BatchNormalization))
+        if not all(norm.synchronized for norm in norms):
+            tf.debugging.assert_positive(
+                tf.shape(keras.tree.flatten(data)[0])[0],
+                "A replica got no sample of the last batch, and BatchNormalization would make NaN of that. "
+                "Use a batch size that divides the number of samples, drop_remainder=True, or "
+                "synchronized=True.",
+            )
+        return step(data)
 
-    return step
+    return checked
 
 
-def _with_an_axis(step_function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Keras reduces the logs of workers along their first axis; scalars have none."""
+def _with_axis(step: Step) -> Step:
+    """A step whose logs have an axis: Keras reduces the logs of workers along the first one."""
 
-    @functools.wraps(step_function)
-    def step(data: Any) -> dict[str, Any]:
-        return {name: keras.ops.reshape(value, (1,)) for name, value in step_function(data).items()}
+    @functools.wraps(step)
+    def reshaped(data: Tensors) -> dict[str, Any]:
+        return {name: keras.ops.reshape(value, (1,)) for name, value in step(data).items()}
 
-    return step
+    return reshaped

@@ -24,9 +24,22 @@ def discard(model: keras.Model) -> None:
 
 
 def remake(model: keras.Model) -> None:
-    """Make the train function anew, now; `fit` makes it only before the first epoch."""
+    """Make the train function anew, now, behind what stands in front of it.
+
+    `fit` makes it only before the first epoch.
+    """
+    standing = list(interceptions(model))
     discard(model)
     model.make_train_function()
+    if standing:
+        standing[-1].train = model.train_function
+        model.train_function = standing[0]
+
+
+def innermost(model: keras.Model) -> TrainFunction | None:
+    """The train function that Keras made, without what stands in front of it; `None` if there is none."""
+    standing = list(interceptions(model))
+    return standing[-1].train if standing else model.train_function
 
 
 class Interception:

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import keras_kd as kd
-from keras_kd.training.first_batch import look_first
+from keras_kd.training.first_batch import validate_first
 from tests.distillation.conftest import convnet, cross_entropy, distance, weights_of
 
 
@@ -105,7 +105,7 @@ def test_data_that_is_known_only_when_it_runs(form, x, y, message):
 one_hot = np.eye(3, dtype="float32")[Y]
 LOSSES = {
     "one-hot, sparse": (cross_entropy(), one_hot, r"reads labels \(None,\).*CategoricalCrossentropy"),
-    "sparse, one-hot": ("categorical_crossentropy", Y, "For whole numbers use Sparse"),
+    "sparse, one-hot": ("categorical_crossentropy", Y, "For integer labels use Sparse"),
     "broadcast": ("mse", Y.astype("float32"), r"reads labels \(None, 3\), and the data has \(None,\)"),
     "a class": (keras.losses.BinaryCrossentropy, Y[:, None], "binary_crossentropy.*does not match"),
     "no labels": (cross_entropy(), None, "needs labels, and the data has none"),
@@ -192,13 +192,13 @@ def test_no_batch_is_lost_or_seen_twice(steps):
 
     looked = []
     iterator = iter(data())
-    look_first(iterator, rows, looked.append, steps)
+    validate_first(iterator, rows, looked.append, steps)
     while len(seen) < 7:
         rows(iterator)
     assert seen == [int(row) for row in data()]
     assert [int(row) for row in looked] == seen[:1]
     with pytest.raises(StopIteration):
-        look_first(iterator, rows, looked.append, steps)
+        validate_first(iterator, rows, looked.append, steps)
 
 
 def test_looking_is_done_once_and_traces_nothing():

@@ -1,0 +1,36 @@
+"""What a Distiller of Keras 3 saves of itself, beside weights: all but the teacher."""
+
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+if TYPE_CHECKING:
+    from keras_kd.distillation.distiller import Distiller
+
+
+def config_of(distiller: "Distiller", blend: bool) -> dict[str, Any]:
+    """The arguments of a Distiller, serialized.
+
+    Args:
+        distiller: The Distiller.
+        blend: Whether it was made without objectives, so that temperature and alpha stand for them.
+    """
+    serialize = keras.saving.serialize_keras_object
+    config: dict[str, Any] = {"student": serialize(distiller.student), "name": distiller.name}
+    if not blend:
+        return {**config, "objectives": [serialize(objective) for objective in distiller.objectives]}
+    scheduled = callable(distiller.temperature)
+    config["temperature"] = serialize(distiller.temperature) if scheduled else distiller.temperature
+    return {**config, "alpha": distiller.alpha}
+
+
+def arguments_of(config: dict[str, Any], custom_objects: dict[str, Any] | None) -> dict[str, Any]:
+    """The arguments that `config_of` has serialized."""
+    deserialize = keras.saving.deserialize_keras_object
+    arguments = dict(config)
+    arguments["student"] = deserialize(config["student"], custom_objects=custom_objects)
+    if isinstance(config.get("temperature"), dict):
+        arguments["temperature"] = deserialize(config["temperature"], custom_objects=custom_objects)
+    if "objectives" in config:
+        arguments["objectives"] = [deserialize(o, custom_objects) for o in config["objectives"]]
+    return arguments

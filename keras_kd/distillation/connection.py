@@ -1,0 +1,82 @@
+"""How two models meet in objectives: their taps, and what is known of the signals, before a step runs."""
+
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import keras
+import tensorflow as tf
+
+from keras_kd.distillation.known_signals import Signals, reads_distributions
+from keras_kd.distillation.objectives import Objective
+from keras_kd.signals.batches import Batch, comes_with_data, read_tap, require_cached_signals
+from keras_kd.signals.taps import Recording, Taps
+from keras_kd.signals.tracing import Signal, probed, trace, trace_signals
+from keras_kd.tensors import Tensors, TensorSpecs
+
+Record: TypeAlias = Callable[[Taps, Any], tuple[Tensors, Recording]]  # runs a model on inputs
+
+
+class Connection(NamedTuple):
+    """The taps of both models, and their signals."""
+
+    student_taps: Taps
+    teacher_taps: Taps | None  # `None`: no objective reads a teacher that runs
+    signals: Signals
+
+
+def connect(
+    student: keras.Model,
+    teacher: keras.Model | None,
+    objectives: Sequence[Objective],
+    specs: Batch,
+    record_student: Record,
+    record_teacher: Record,
+) -> Connection:
+    """Find the taps of objectives in both models, and trace what is known of their signals.
+
+    Args:
+        student: The student.
+        teacher: The teacher, or `None` if its signals come with the data.
+        objectives: What reads the signals.
+        specs: Of a batch.
+        record_student: Runs the student.
+        record_teacher: Runs the teacher.
+
+    Raises:
+        ValueError: Taps that do not exist; signals that neither a teacher nor the data has.
+    """
+    wanted = list(dict.fromkeys(tap for o in objectives for tap in o.teacher_taps))
+    cached = require_cached_signals(wanted, specs) if teacher is None else {}
+    if not student.built:
+        trace(student, specs.inputs)  # its first call runs every layer twice, which would be recorded
+    masks = [o.mask for o in objectives if o.mask and not comes_with_data(o.mask)]
+    taps = Taps(student, [*(tap for o in objectives for tap in o.student_taps), *masks])
+    readers = list(filter(reads_distributions, objectives))
+    of_student = _trace(record_student, taps, specs.inputs, (o.student_taps for o in readers))
+    if teacher is None:
+        of_teacher = {tap: _of_data(cached[tap], given=True) for tap in wanted}
+        return Connection(taps, None, Signals(of_student, of_teacher))
+    if not wanted:
+        return Connection(taps, None, Signals(of_student))
+    teacher_taps = Taps(teacher, wanted)
+    of_teacher = _trace(record_teacher, teacher_taps, specs.inputs, (o.teacher_taps for o in readers))
+    return Connection(taps, teacher_taps, Signals(of_student, of_teacher))
+
+
+def _trace(
+    record: Record, taps: Taps, inputs: TensorSpecs, read: Iterable[tuple[str, ...]]
+) -> dict[str, Signal]:
+    call = functools.partial(record, taps)
+    signals = trace_signals(call, taps, inputs)
+    return probed(call, taps, inputs, signals, dict.fromkeys(tap for taps in read for tap in taps))
+
+
+def data_signals(objective: Objective, specs: Batch) -> dict[str, Signal]:
+    """What an objective reads of the inputs and labels; nothing of either if it waits for labels."""
+    known = specs.labels is not None or all(tap.startswith("input") for tap in objective.data_taps)
+    return {tap: _of_data(read_tap(tap, specs)) for tap in objective.data_taps if known}
+
+
+def _of_data(spec: tf.TensorSpec, given: bool = False) -> Signal:
+    return Signal(tuple(spec.shape), spec.dtype.name, None, given=given)

@@ -1,0 +1,19 @@
+"""What `evaluate` says of a student: nothing of its training."""
+
+from collections.abc import Iterable
+from typing import Any
+
+
+def require_figures(loss: bool, metrics: bool) -> None:
+    """Raise a `ValueError` if there is neither a loss nor a metric to evaluate."""
+    if not (loss or metrics):
+        raise ValueError(
+            "There is nothing to evaluate: `compile` was given neither `loss` nor `metrics`. The "
+            "objectives are of training only."
+        )
+
+
+def without(logs: dict[str, Any], trackers: Iterable[Any]) -> dict[str, Any]:
+    """The logs, but for what these metrics have logged."""
+    names = {tracker.name for tracker in trackers}
+    return {name: value for name, value in logs.items() if name not in names}

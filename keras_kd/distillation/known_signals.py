@@ -1,0 +1,70 @@
+"""What is known of the signals that objectives read, and how signals from the data are recognized."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+
+from keras_kd.distillation.objectives import Objective
+from keras_kd.signals.tracing import Signal, activation_in
+from keras_kd.tensors import Tensor
+
+
+@dataclasses.dataclass(frozen=True)
+class Signals:
+    """The signals of the student, of the teacher and of the data, each by tap."""
+
+    student: Mapping[str, Signal] = dataclasses.field(default_factory=dict)
+    teacher: Mapping[str, Signal] = dataclasses.field(default_factory=dict)
+    data: Mapping[str, Signal] = dataclasses.field(default_factory=dict)
+
+    def read_by(self, objective: Objective) -> "Signals":
+        """Those that an objective reads; of the data, those that are known."""
+        return Signals(
+            {tap: self.student[tap] for tap in objective.student_taps},
+            {tap: self.teacher[tap] for tap in objective.teacher_taps},
+            {tap: self.data[tap] for tap in objective.data_taps if tap in self.data},
+        )
+
+
+def reads_distributions(objective: Objective) -> bool:
+    """Whether it matters to an objective that a signal is logits, or probabilities."""
+    return objective.loss.reads_logits or objective.loss.reads_probabilities
+
+
+def recognize_cached_signals(
+    signals: Mapping[str, Signal], objectives: Iterable[Objective], values: Mapping[str, Tensor]
+) -> dict[str, Signal]:
+    """The teacher's signals, with the activation that the values of a batch show.
+
+    Args:
+        signals: The teacher's signals, all of which come with the data.
+        objectives: What reads them.
+        values: The teacher's signals in a batch.
+
+    Raises:
+        ValueError: Probabilities where an earlier batch had logits, or the other way round.
+    """
+    found = dict(signals)
+    for objective in filter(reads_distributions, objectives):
+        for tap in objective.teacher_taps:
+            activation = activation_in(values[tap])
+            if activation == "sigmoid" and activation not in objective.loss.undoes:
+                activation = None  # logits may lie between 0 and 1 by chance
+            before = found[tap]
+            if not before.given and before.activation != activation:
+                raise ValueError(
+                    f"The data's teacher signals: {tap!r} was {before.activation or 'logits'} in an "
+                    f"earlier `fit`, and looks like {activation or 'logits'} now. Call `compile` and set "
+                    "`distiller.teacher = None` to start with other signals."
+                )
+            found[tap] = before._replace(activation=activation, given=False)
+    return found
+
+
+def check_recognized(signals: Mapping[str, Signal], objectives: Iterable[Objective]) -> None:
+    """Raise a `ValueError` if an objective needs to know what `recognize_cached_signals` has not seen yet."""
+    for objective in filter(reads_distributions, objectives):
+        if any(signals[tap].given for tap in objective.teacher_taps):
+            raise ValueError(
+                "Whether the signals that come with the data are logits or probabilities is seen in the "
+                "first batch of `fit`, and this was not one. Call `fit`, whose data has tensors only."
+            )

@@ -1,0 +1,23 @@
+"""Variables that are made before the first step, so that it is traced once."""
+
+import keras
+import tensorflow as tf
+
+from keras_kd.keras_internals import build_on_batch, compiled_metrics, strategy_of
+from keras_kd.tensors import Tensors
+
+
+def make_variables(model: keras.Model, batch: Tensors) -> None:
+    """Make those of a compiled model's metrics and optimizer.
+
+    If the first step made them, TensorFlow would trace it once more.
+
+    Args:
+        model: The model.
+        batch: A batch of data; metrics are built on tensors only.
+    """
+    tensors = all(part is None or isinstance(part, tf.Tensor) for part in keras.tree.flatten(batch))
+    if tensors and compiled_metrics(model):
+        build_on_batch(model, batch)
+    elif not model.optimizer.built and strategy_of(model) is None:
+        model.optimizer.build(model.trainable_variables)
