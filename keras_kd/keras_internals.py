@@ -171,6 +171,17 @@ def global_generator() -> SeedGenerator:
     return global_seed_generator()
 
 
+# Not properties of `TrainedModel`: Keras saves what it finds in the properties of a model.
+def compiled_loss(model: keras.Model) -> Callable[..., Tensor] | None:
+    """The loss that `compile` was given, as Keras calls it in a step; `None` for none."""
+    return model._compile_loss
+
+
+def total_tracker(model: keras.Model) -> keras.metrics.Metric:
+    """The metric that logs `"loss"`."""
+    return model._loss_tracker
+
+
 def compiled_metrics(model: keras.Model) -> dict[str, Any]:
     """The metrics that `compile` was given, by argument."""
     container = model._compile_metrics
@@ -252,16 +263,6 @@ class TrainedModel(keras.Model):
 
     def check_compiled(self) -> None:
         """Raise an error for what `compile` was given; to override `compile` itself breaks loading."""
-
-    @property
-    def hard_loss(self) -> Any:
-        """The loss that `compile` was given, as Keras calls it in a step; `None` for none."""
-        return self._compile_loss
-
-    @property
-    def total_tracker(self) -> keras.metrics.Metric:
-        """The metric that logs `"loss"`."""
-        return self._loss_tracker
 
     @property
     def has_new_metrics(self) -> bool:

@@ -2,32 +2,29 @@
 
 import inspect
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from keras_kd.distillation import model_checks
 from keras_kd.distillation.base import BaseDistiller
 from keras_kd.distillation.configuration import arguments_of, config_of
 from keras_kd.distillation.data_checks import require_labels, require_metric_labels
 from keras_kd.distillation.evaluation import require_figures, without
 from keras_kd.distillation.hinton import ALPHA, TEMPERATURE, default_objectives
-from keras_kd.distillation.model_checks import (
-    check_callbacks,
-    check_compile_arguments,
-    check_own_training,
-    require_tensorflow,
-)
 from keras_kd.distillation.objective_arguments import LossLike
 from keras_kd.distillation.objectives import Objective
 from keras_kd.distillation.wiring import Preprocess
 from keras_kd.keras_internals import (
     TrainedModel,
+    compiled_loss,
     compiled_metrics,
     own_metrics,
     strategy_of,
+    total_tracker,
     unscaled,
 )
 from keras_kd.legacy import require_keras_model
@@ -44,19 +41,18 @@ from keras_kd.training.variables import make_variables
 class Distiller(BaseDistiller, TrainedModel):
     """Train a student on a teacher's signals, with `compile` and `fit` as for any Keras model.
 
-    Without `objectives` the loss is Hinton's blend, `alpha * hard + (1 - alpha) *
-    SoftTargets(temperature)`, where `hard` is the loss given to `compile`. With `objectives` it is
-    `hard` (weighted by `compile(loss_weights=...)`) plus the sum of weight times objective.
-    Regularisation losses are added once and never scaled. `compile` without `loss` trains on the
-    objectives alone.
+    Without `objectives` the loss is Hinton's blend, `alpha * hard + (1 - alpha) * SoftTargets(temperature)`,
+    where `hard` is the loss given to `compile`. With `objectives` it is `hard` (weighted by
+    `compile(loss_weights=...)`) plus the sum of weight times objective. Regularisation losses are added once
+    and never scaled. `compile` without `loss` trains on the objectives alone.
 
-    Each model runs once per step. The teacher runs with `training=False` outside the gradient; it is
-    not trained, not saved and left as it was found. `call`, `evaluate` and `predict` are the
-    student's alone. The logs hold `loss` (the total), `student_loss` (the hard loss), the
-    unweighted value of each objective, then the metrics.
+    Each model runs once per step. The teacher runs with `training=False` outside the gradient; it is not
+    trained, not saved and left as it was found. `call`, `evaluate` and `predict` are the student's alone. The
+    logs hold `loss` (the total), `student_loss` (the hard loss), the unweighted value of each objective, then
+    the metrics.
 
-    Files (`save`, weights, checkpoints) hold the student, the projections and the optimizer. After
-    loading one, set `distiller.teacher` to continue training. Save or export `distiller.student` for use.
+    Files (`save`, weights, checkpoints) hold the student, the projections and the optimizer. After loading
+    one, set `distiller.teacher` to continue training. Save or export `distiller.student` for use.
 
     Source: Hinton, Vinyals, Dean 2015, arXiv 1503.02531; the default blend is that of the CRD
     benchmark, arXiv 1910.10699.
@@ -99,10 +95,10 @@ class Distiller(BaseDistiller, TrainedModel):
         teacher_preprocess: Preprocess | None = None,
         name: str = "distiller",
     ) -> None:
-        require_tensorflow()
+        model_checks.require_tensorflow()
         require_keras_model(student, "student")
         super().__init__(name=name, dtype=student.dtype_policy)
-        check_own_training(student)
+        model_checks.check_own_training(student)
         replicas.check_scope(student, strategy_of(self), "student")
         self.student = student
         self.objectives = default_objectives(objectives, temperature, alpha)
@@ -123,7 +119,7 @@ class Distiller(BaseDistiller, TrainedModel):
     def metrics(self) -> list[keras.metrics.Metric]:
         """What is logged and reset, the student's own metrics included."""
         found = super().metrics
-        return [*found, *(metric for metric in own_metrics(self.student) if metric not in found)]
+        return [*found, *(one for one in own_metrics(self.student) if one not in found)]
 
     def train_step(self, data: Tensors) -> dict[str, Tensor]:
         """One step: teacher forward, student forward, backward, update. See `Wiring` for its parts."""
@@ -139,8 +135,7 @@ class Distiller(BaseDistiller, TrainedModel):
             )
             for added in self.additional_losses(self.losses):
                 loss += added
-            samples = batches.count_samples(batch.inputs)
-            self.total_tracker.update_state(unscaled(loss), sample_weight=samples)
+            total_tracker(self).update_state(unscaled(loss), batches.count_samples(batch.inputs))
             scaled = self.optimizer.scale_loss(loss)
         weights = self.trainable_weights
         if weights:
@@ -150,20 +145,20 @@ class Distiller(BaseDistiller, TrainedModel):
         return self._logs_of_step(batch, y_pred)
 
     def _weighted_hard_loss(self, batch: Batch, y_pred: Tensors) -> Any:
-        if self.hard_loss is None:
+        hard_loss = compiled_loss(self)
+        if hard_loss is None:
             return 0.0
         require_labels(batch.labels)
-        hard = self.hard_loss(batch.labels, y_pred, batch.sample_weight)
-        samples = batches.count_samples(y_pred)
-        self._hard_tracker.update_state(unscaled(hard), sample_weight=samples)
+        hard = hard_loss(batch.labels, y_pred, batch.sample_weight)
+        self._hard_tracker.update_state(unscaled(hard), batches.count_samples(y_pred))
         return self.alpha * hard if self._blend else hard
 
     def _logs_of_step(self, batch: Batch, y_pred: Tensors) -> dict[str, Tensor]:
         x, y, sample_weight, _ = batch
         logs = self.get_metrics_result() if y is None else self.compute_metrics(x, y, y_pred, sample_weight)
-        return without(logs, [self._hard_tracker] if self.hard_loss is None else [])
+        return without(logs, [] if self.compiled_with_loss else [self._hard_tracker])
 
-    def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> keras.callbacks.History:
+    def fit(self, x: object = None, y: object = None, *args: Any, **kwargs: Any) -> keras.callbacks.History:
         """Train as `keras.Model.fit` does; see there for the arguments.
 
         Raises:
@@ -173,7 +168,7 @@ class Distiller(BaseDistiller, TrainedModel):
         given = inspect.signature(keras.Model.fit).bind(self, x, y, *args, **kwargs).arguments
         given.pop("self")
         self.require_compiled("fit")
-        check_callbacks(given.get("callbacks"), keras.callbacks.Callback)
+        model_checks.check_callbacks(given.get("callbacks"), keras.callbacks.Callback)
         replicas.check_options(self)
         self._check_data(given)
         if strategy_of(self) is None:
@@ -197,7 +192,7 @@ class Distiller(BaseDistiller, TrainedModel):
 
     @property
     def compiled_with_loss(self) -> bool:
-        return self.compiled and self.hard_loss is not None
+        return self.compiled and compiled_loss(self) is not None
 
     def compute_loss(
         self,
@@ -208,7 +203,8 @@ class Distiller(BaseDistiller, TrainedModel):
         training: bool = True,
     ) -> Tensor:
         """The student's own loss, for `evaluate`: the compiled loss and the student's regularisation."""
-        found = [] if self.hard_loss is None else [self.hard_loss(y, y_pred, sample_weight)]
+        hard_loss = compiled_loss(self)
+        found = [] if hard_loss is None else [hard_loss(y, y_pred, sample_weight)]
         found += self.additional_losses(self.student.losses)
         if len(found) == 1:
             return found[0]
@@ -217,10 +213,10 @@ class Distiller(BaseDistiller, TrainedModel):
     def test_step(self, data: Tensors) -> dict[str, Tensor]:
         """Evaluate the student alone."""
         logs = super().test_step(batches.without_teacher_signals(data))
-        has_loss = self.hard_loss is not None or bool(self.student.losses)
+        has_loss = self.compiled_with_loss or bool(self.student.losses)
         require_figures(has_loss, bool(compiled_metrics(self)))
         of_training = [self._hard_tracker, *self._objective_trackers]
-        return without(logs, of_training if has_loss else [*of_training, self.total_tracker])
+        return without(logs, of_training if has_loss else [*of_training, total_tracker(self)])
 
     def predict_step(self, data: Tensors) -> Tensors:
         return super().predict_step(batches.without_teacher_signals(data))
@@ -234,13 +230,13 @@ class Distiller(BaseDistiller, TrainedModel):
     def logs_of_epoch(self, logs: dict[str, Tensor]) -> dict[str, Tensor]:
         return replicas.logs_of_replicas(self, logs)
 
-    def build_under_strategy(self, iterator: Any, batch: Tensors) -> None:
+    def build_under_strategy(self, iterator: Iterable[Any] | None, batch: Tensors) -> None:
         if strategy_of(self) is not None:
             replicas.build_on_first_replica(self, self._first_batch, iterator, batch)
 
     def check_compiled(self) -> None:
         given = {"loss": self.loss, **compiled_metrics(self)}
-        check_compile_arguments(given, keras.Model, "kd.Distiller")
+        model_checks.check_compile_arguments(given, keras.Model, "kd.Distiller")
 
     def export(self, filepath: str | Path, *args: Any, **kwargs: Any) -> Any:
         """Export the student as `keras.Model.export` does; see `kd.export` for a checked `.tflite` file."""

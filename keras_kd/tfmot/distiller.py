@@ -156,7 +156,9 @@ class Distiller(BaseDistiller, tf_keras.Model):
         logs = self.get_metrics_result() if y is None else self.compute_metrics(x, y, y_pred, sample_weight)
         return without(logs, [] if self.compiled_with_loss else [self._hard_tracker])
 
-    def fit(self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any) -> tf_keras.callbacks.History:
+    def fit(
+        self, x: object = None, y: object = None, *args: Any, **kwargs: Any
+    ) -> tf_keras.callbacks.History:
         """Train as `tf_keras.Model.fit` does; see there for the arguments.
 
         Raises:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 import keras
+import tensorflow as tf
 
 TrainFunction: TypeAlias = Callable[[Any], Any]  # takes an iterator over batches, returns logs
 
@@ -49,7 +50,7 @@ class Interception:
         functools.update_wrapper(self, train)
         self.train, self.run = train, run
 
-    def __call__(self, iterator: Any) -> Any:
+    def __call__(self, iterator: tf.data.Iterator) -> Any:
         return self.run(iterator, self.train)
 
 

@@ -43,7 +43,7 @@ def two_outputs(units, name):
 
 
 class Deferred(keras.Model):
-    """Knows its inputs once it has seen data."""
+    """Knows its inputs once it is given data."""
 
     def __init__(self):
         super().__init__(name="student")
@@ -126,15 +126,15 @@ def made(case, strategy, **options):
 
 
 def results(case, strategy):
-    """All that training, evaluation and prediction say, by name."""
+    """All that training, evaluation and prediction return, by name."""
     distiller = made(case, strategy)
     data = {"x": case.x, "y": case.y, "sample_weight": case.weights, "batch_size": 8, "verbose": 0}
     held_out = (case.x, case.y) if case.weights is None else (case.x, case.y, case.weights)
     logs = distiller.fit(**data, epochs=2, shuffle=False, validation_data=held_out).history
     scores = distiller.evaluate(**data, return_dict=True)
     weights = [*distiller.get_weights(), *(v.numpy() for v in distiller.optimizer.variables)]
-    said = keras.tree.flatten(distiller.predict(case.x, batch_size=8, verbose=0))
-    return dict(zip(PARTS, (logs, scores, weights, said), strict=True))
+    outputs = keras.tree.flatten(distiller.predict(case.x, batch_size=8, verbose=0))
+    return dict(zip(PARTS, (logs, scores, weights, outputs), strict=True))
 
 
 def gaps(one, two):

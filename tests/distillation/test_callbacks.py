@@ -87,11 +87,11 @@ def test_decisions_are_those_of_plain_training(make):
 
 
 def test_early_stopping_brings_the_best_weights_back():
-    seen = []
+    epochs = []
 
     class Remember(callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
-            seen.append((logs["val_loss"], weights_of(self.model)))
+            epochs.append((logs["val_loss"], weights_of(self.model)))
 
     stop = callbacks.EarlyStopping(monitor="val_loss", patience=2, restore_best_weights=True)
     feature = [kd.losses.SoftTargets(), kd.Objective("mse", student="a", teacher="a", project=True)]
@@ -106,9 +106,9 @@ def test_early_stopping_brings_the_best_weights_back():
         X, Y, epochs=20, validation_split=0.5, shuffle=False, verbose=0, callbacks=[Remember(), stop]
     )
     assert stop.stopped_epoch > 0
-    best = min(seen, key=lambda epoch: epoch[0])[1]
+    best = min(epochs, key=lambda epoch: epoch[0])[1]
     assert distance(best, weights_of(distiller)) == 0  # the projection's too
-    assert distance(seen[-1][1], best) > 0
+    assert distance(epochs[-1][1], best) > 0
 
 
 @pytest.mark.slow
@@ -144,7 +144,7 @@ def test_checkpoints_are_written_when_keras_writes_them(tmp_path, name, options)
 
 
 @pytest.mark.slow
-def test_a_table_of_the_epochs(tmp_path):
+def test_csv_logger_writes_the_same_table(tmp_path):
     tables = []
     for distil in (False, True):
         path = tmp_path / f"{distil}.csv"
@@ -173,8 +173,8 @@ def test_nan_ends_the_training():
 
 def _plain(moment):
     """Without what our logs hold beside the plain ones."""
-    name, *told = moment
-    logs = [part for group in told for part in (group.values() if isinstance(group, dict) else group)]
+    name, *arguments = moment
+    logs = [part for group in arguments for part in (group.values() if isinstance(group, dict) else group)]
     return name, [
         {key: value for key, value in part.items() if key not in OURS} if isinstance(part, dict) else part
         for part in logs
@@ -182,10 +182,10 @@ def _plain(moment):
 
 
 @pytest.mark.slow
-def test_each_moment_is_told_once_and_in_order():
-    """With what Keras tells of it, and the distiller as `model`."""
+def test_callback_hooks_run_once_and_in_order():
+    """With the arguments that Keras gives, and the distiller as `model`."""
 
-    def told(distil):
+    def moments_of(distil):
         moments = []
 
         class Listen(callbacks.Callback):
@@ -201,7 +201,7 @@ def test_each_moment_is_told_once_and_in_order():
         assert begin.model is model
         return moments
 
-    plain, ours = told(False), told(True)
+    plain, ours = moments_of(False), moments_of(True)
     assert ours == plain
 
 

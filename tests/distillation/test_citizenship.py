@@ -60,12 +60,12 @@ RUN_FAST = ("weights for samples",)
 )
 def test_distillation_is_plain_training_on_the_blend(compile, fit):
     teacher = network(8)
-    told = teacher.predict(X, verbose=0)
+    of_teacher = teacher.predict(X, verbose=0)
     results = []
     for distil in (False, True):
         keras.utils.set_random_seed(1)
         model = student = network()
-        loss, labels, options = blend, np.concatenate([Y[:, None], told], -1), {}
+        loss, labels, options = blend, np.concatenate([Y[:, None], of_teacher], -1), {}
         if distil:
             model = kd.Distiller(student, teacher, [kd.Objective("mse", weight=2.0)])
             loss, labels, options = cross_entropy(), Y, {"loss_weights": 0.5}
@@ -107,10 +107,10 @@ def test_padded_tokens_do_not_count():
     # As many in each: where they differ in length, our losses weigh samples alike, and Keras weighs tokens.
     tokens = RANDOM.permuted(np.tile([0, 0, 3, 5, 7], (16, 1)), axis=1)
     student, teacher = model(4), model(8)
-    before, told = weights_of(student), teacher.predict(tokens, verbose=0)
+    before, of_teacher = weights_of(student), teacher.predict(tokens, verbose=0)
     distiller = kd.Distiller(student, teacher, ["mse"])
     results = []
-    for trained, data in ((distiller, (tokens,)), (student, (tokens, told))):
+    for trained, data in ((distiller, (tokens,)), (student, (tokens, of_teacher))):
         student.set_weights(before)
         trained.compile(optimizers.SGD(0.1), loss=None if trained is distiller else "mse")
         logs = trained.train_on_batch(*data, return_dict=True)

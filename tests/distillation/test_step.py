@@ -39,9 +39,13 @@ OBJECTIVES = {
 }
 
 
+@pytest.fixture(scope="module")
+def plain():
+    return operations(convnet(4))
+
+
 @pytest.mark.parametrize("objectives", OBJECTIVES.values(), ids=OBJECTIVES)
-def test_each_model_runs_once_and_nothing_leaves_the_graph(objectives):
-    plain = operations(convnet(4))
+def test_each_model_runs_once_and_nothing_leaves_the_graph(objectives, plain):
     found = operations(kd.Distiller(convnet(4), convnet(8), objectives))
     assert found["Conv2D"] == plain["Conv2D"] + 1  # the teacher's
     for kind in ("Conv2DBackpropFilter", "Conv2DBackpropInput", "ReluGrad"):
@@ -50,11 +54,11 @@ def test_each_model_runs_once_and_nothing_leaves_the_graph(objectives):
 
 
 def test_taps_that_nobody_asked_for_are_not_recorded():
-    seen = []
+    recorded = []
 
     class Watched(keras.layers.Layer):
         def call(self, x):
-            seen.append("call" in self.__dict__)
+            recorded.append("call" in self.__dict__)
             return x
 
     def model():
@@ -63,6 +67,6 @@ def test_taps_that_nobody_asked_for_are_not_recorded():
         return keras.Model(inputs, keras.layers.Dense(10)(x))
 
     operations(kd.Distiller(model(), model()))
-    assert not any(seen)
+    assert not any(recorded)
     operations(kd.Distiller(model(), model(), [kd.Objective("mse", student="watched", teacher="watched")]))
-    assert any(seen)
+    assert any(recorded)

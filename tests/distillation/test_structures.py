@@ -120,13 +120,13 @@ def test_any_model_teaches_any_other(make, tap):
     """Student and teacher are both of this kind, of different widths; only the student learns."""
     student, teacher = make(4), make(8)
     teacher(A)
-    told = weights_of(teacher)
+    of_teacher = weights_of(teacher)
     feature = kd.Objective("mse", student=tap, teacher=tap, project=True, name="feature")
     distiller = kd.Distiller(student, teacher, [kd.losses.SoftTargets(), feature])
     distiller.compile(keras.optimizers.Adam(0.01), loss=cross_entropy())
     logs = distiller.fit(A, Y, epochs=4, batch_size=8, shuffle=False, verbose=0).history
     assert logs["feature"][-1] < logs["feature"][0]
-    assert distance(told, weights_of(teacher)) == 0
+    assert distance(of_teacher, weights_of(teacher)) == 0
     assert isinstance(student.predict(A, verbose=0), np.ndarray)  # and it is a model by itself
 
 
@@ -158,7 +158,7 @@ def test_layers_that_teacher_and_student_share():
     shared, own = stem(inputs), layers.Dense(3)
     teacher = keras.Model(inputs, layers.Dense(3)(shared))
     student = keras.Model(inputs, own(shared))
-    told = np.asarray(teacher(A, training=False))
+    outputs = np.asarray(teacher(A, training=False))
 
     with pytest.warns(UserWarning, match="2 weights that are the teacher's too"):
         distiller = kd.Distiller(student, teacher, [kd.Objective("mse", name="soft")])
@@ -169,7 +169,7 @@ def test_layers_that_teacher_and_student_share():
 
     student.set_weights(before)
     student.compile(keras.optimizers.SGD(0.1), loss="mse")
-    student.train_on_batch(A, told)
+    student.train_on_batch(A, outputs)
     for ours, plain in zip(learnt, weights_of(student), strict=True):
         np.testing.assert_allclose(ours, plain, atol=1e-6)
     assert distance(of_stem, learnt[:2]) > 0
@@ -190,7 +190,7 @@ def test_a_student_learns_from_its_own_earlier_self(make):
         earlier.set_weights(student.get_weights())
         distiller.teacher = earlier
         distiller.compile(keras.optimizers.SGD(0.1), loss=cross_entropy())
-        told = weights_of(earlier)
+        of_teacher = weights_of(earlier)
         distiller.fit(A, Y, verbose=0)
-        assert distance(told, weights_of(earlier)) == 0
-        assert distance(told, weights_of(student)) > 0
+        assert distance(of_teacher, weights_of(earlier)) == 0
+        assert distance(of_teacher, weights_of(student)) > 0

@@ -92,7 +92,7 @@ FAILURES = [no_failure, fail_in_callback, fail_in_data, fail_in_loss, fail_in_th
 def test_the_teacher_is_untouched_whatever_happens(failure, run_eagerly):
     teacher, student = network(8), network()
     teacher.layers[2].trainable = False
-    teacher.compile("adam", loss=cross_entropy(), metrics=["accuracy"])
+    teacher.compile("adam", loss=cross_entropy(), metrics=["accuracy"], run_eagerly=True)
     teacher.train_on_batch(X, Y)
     evaluated = teacher.evaluate(X, Y, verbose=0)
     before, weights = all_of(teacher), weights_of(teacher)
@@ -110,3 +110,38 @@ def test_the_teacher_is_untouched_whatever_happens(failure, run_eagerly):
     assert teacher.evaluate(X, Y, verbose=0) == evaluated
     assert not any("call" in vars(layer) for layer in student._flatten_layers())
     assert all(layer.trainable for layer in student.layers)
+
+
+def test_the_states_of_a_recurrent_teacher_are_put_back():
+    inputs = keras.Input(batch_shape=(8, 5, 2))
+    rnn = keras.layers.GRU(4, stateful=True)
+    teacher = keras.Model(inputs, keras.layers.Dense(3)(rnn(inputs)))
+    teacher.predict(np.ones((8, 5, 2)), verbose=0)
+    before = np.asarray(rnn.states[0])
+    student = keras.Sequential(
+        [keras.Input(batch_shape=(8, 5, 2)), keras.layers.Flatten(), keras.layers.Dense(3)]
+    )
+    distiller = kd.Distiller(student, teacher)
+    distiller.compile("sgd", loss=cross_entropy(), run_eagerly=True)
+    x = np.random.default_rng(0).random((16, 5, 2)).astype("float32")
+    distiller.fit(x, Y[:16], batch_size=8, verbose=0)
+    np.testing.assert_array_equal(before, np.asarray(rnn.states[0]))
+
+
+def test_what_a_teacher_assigns_itself_is_put_back():
+    class Counts(keras.layers.Layer):
+        def build(self, shape):
+            self.count = self.add_weight(shape=(), initializer="zeros", trainable=False)
+
+        def call(self, x):
+            self.count.assign_add(1.0)
+            return x
+
+    counts = Counts()
+    inputs = keras.Input((6,))
+    teacher = keras.Model(inputs, keras.layers.Dense(3)(counts(inputs)))
+    before = float(counts.count)
+    distiller = kd.Distiller(network(), teacher)
+    distiller.compile("sgd", loss=cross_entropy(), run_eagerly=True)
+    distiller.fit(X, Y, verbose=0)
+    assert float(counts.count) == before

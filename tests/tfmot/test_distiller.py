@@ -168,14 +168,14 @@ def test_one_step_is_that_of_the_distiller_of_keras_3(case):
     "make", [kd.Distiller, lambda *given: kd.tfmot.Distiller(*given)], ids=["kd", "tfmot"]
 )
 def test_a_teacher_of_either_keras_teaches_the_same(make):
-    told, library = [], keras if make is kd.Distiller else tf_keras
+    logs, library = [], keras if make is kd.Distiller else tf_keras
     twin = mlp("teacher")
     for teacher in (twin, kd.tfmot.to_tf_keras(twin)):
         tf_keras.utils.set_random_seed(0)
         keras.utils.set_random_seed(0)
         model = network(library, 4, "student")
-        told.append(one_step(make, model, teacher, objectives, {"y": Y}, library)[1])
-    assert {name: pytest.approx(value, abs=1e-5) for name, value in told[0].items()} == told[1]
+        logs.append(one_step(make, model, teacher, objectives, {"y": Y}, library)[1])
+    assert {name: pytest.approx(value, abs=1e-5) for name, value in logs[0].items()} == logs[1]
 
 
 class Doubled(tf_keras.layers.Layer):

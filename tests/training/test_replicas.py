@@ -16,6 +16,7 @@ import pytest
 import tensorflow as tf
 
 import keras_kd as kd
+from keras_kd.training import replicas
 from tests.distillation.cases import CASES, PARTS, Case, X, Y, gaps, layers, made, network, results
 from tests.distillation.conftest import distance, weights_of
 
@@ -117,28 +118,45 @@ def found(tmp_path_factory):
     return found
 
 
-pytestmark = pytest.mark.slow
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_two_replicas_are_one_device(found, name):
     assert found["cases"][name] == pytest.approx(dict.fromkeys(PARTS, 0), abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REFUSED)
 def test_refused_before_anything_is_spoiled(found, name):
     assert REFUSED[name][1] in found["refused"][name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", UNEVEN)
 def test_an_uneven_batch_trains_on_the_mean_of_means(found, name):
     assert found["uneven"][name] == pytest.approx({"weights": 0, "scores": 0}, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_relation_loss_sees_its_own_part_of_the_batch(found):
     logged, of_halves, of_batch = found["own parts"]
     assert logged == pytest.approx(of_halves, abs=1e-6)
     assert abs(logged - of_batch) > 1e-3
+
+
+def test_adapt_step_leaves_a_step_alone_without_a_strategy():
+    model = network(4, "student")
+    assert replicas.adapt_step(model, model.train_step) == model.train_step
+    assert not replicas.is_replicated(None)
+    assert not replicas.is_replicated(model.distribute_strategy)
+
+
+def test_logs_of_replicas_are_the_metrics_where_all_that_is_logged_is_one():
+    model = network(4, "student")
+    model.compile("sgd", loss="mse")
+    model.train_on_batch(X[:4], np.zeros((4, 3)))
+    logged = model.get_metrics_result()
+    assert replicas.logs_of_replicas(model, {"loss": -1.0}) == {"loss": logged["loss"]}
+    assert replicas.logs_of_replicas(model, {"loss": -1.0, "own": 2.0}) == {"loss": -1.0, "own": 2.0}
 
 
 def main(file):

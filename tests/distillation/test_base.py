@@ -1,0 +1,125 @@
+"""The teacher of a Distiller, what is fixed, and the first batch."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_kd as kd
+from tests.distillation.conftest import (
+    CLASSES,
+    FORMS,
+    VECTORS,
+    as_set,
+    check_refused,
+    convnet,
+    cross_entropy,
+    hinton,
+    mlp,
+    perceptron,
+)
+
+
+def test_teacher_preprocess(batch):
+    x, y = batch
+    inputs = keras.Input((16, 16, 1))
+    flat = keras.layers.Flatten()(inputs)
+    teacher = keras.Model(inputs, keras.layers.Dense(10)(flat), name="large")
+    with pytest.raises(ValueError, match=r"'large' cannot take the student's inputs.*teacher_preprocess"):
+        kd.Distiller(mlp(8, "s"), teacher)
+
+    def enlarge(images):
+        return keras.ops.image.resize(images, (16, 16))
+
+    distiller = kd.Distiller(mlp(8, "s"), teacher, teacher_preprocess=enlarge)
+    assert distiller.teacher_preprocess is enlarge
+    distiller.compile("sgd", loss=cross_entropy())
+    distiller.train_on_batch(x, y)
+    distiller.teacher_preprocess = keras.layers.Resizing(16, 16)
+    assert np.isfinite(distiller.train_on_batch(x, y, return_dict=True)["loss"])
+    assert "resizing" not in str(distiller.get_config())
+
+
+def test_self_distillation_and_a_new_teacher(batch):
+    x, y = batch
+    model = mlp(8, "m")
+    distiller = kd.Distiller(model, keras.models.clone_model(model))
+    distiller.compile("sgd", loss=cross_entropy())
+    distiller.train_on_batch(x, y)
+    second = mlp(32, "second")
+    distiller.teacher = second
+    assert distiller.teacher is second
+    _, _, soft = hinton(model, second, x, y, 4.0, 0.1)
+    distiller.reset_metrics()
+    logs = distiller.train_on_batch(x, y, return_dict=True)
+    np.testing.assert_allclose(logs["soft_targets"], soft, rtol=1e-5)
+
+
+def test_what_is_trained_on_is_fixed_and_unknown_attributes_are_unknown():
+    distiller = kd.Distiller(perceptron(4), perceptron(8))
+    for name in ("student", "alpha", "temperature", "objectives"):
+        with pytest.raises(AttributeError, match=f"`{name}` is fixed when a Distiller is made"):
+            setattr(distiller, name, getattr(distiller, name))
+    with pytest.raises(AttributeError, match="no attribute 'taecher'"):
+        _ = distiller.taecher
+
+
+def test_prepared_tells_whether_the_projections_are_there():
+    hint = kd.Objective("mse", student="hidden", teacher="hidden", project=True)
+    distiller = kd.Distiller(perceptron(4), None, [hint])
+    assert not distiller.prepared  # without a teacher, the data tells the width
+    distiller.teacher = perceptron(8)
+    assert distiller.prepared
+
+
+def test_a_new_teacher_of_another_width_is_refused():
+    objective = kd.Objective("mse", student="pool", teacher="pool", project=True)
+    distiller = kd.Distiller(convnet(4), convnet(8), [objective])
+    with pytest.raises(ValueError, match="mse_pool_projection"):
+        distiller.teacher = convnet(16)
+
+
+def broken_teacher(layer="head", weight="bias"):
+    teacher = perceptron(8, "big")
+    variable = getattr(teacher.get_layer(layer), weight)
+    variable.assign(np.full(variable.shape, np.nan))
+    return teacher
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_a_teacher_that_returns_nan_is_named(form):
+    distiller = kd.Distiller(perceptron(4), broken_teacher())
+    distiller.compile("sgd", loss=cross_entropy())
+    check_refused(distiller, "The teacher 'big': 'output' holds NaN or infinity", **form(VECTORS, CLASSES))
+
+
+def test_a_single_batch_is_validated():
+    distiller = kd.Distiller(perceptron(4), broken_teacher())
+    distiller.compile("sgd", loss=cross_entropy())
+    with pytest.raises(ValueError, match="The teacher 'big': 'output' holds NaN"):
+        distiller.train_on_batch(VECTORS, CLASSES)
+    distiller.make_train_function()
+    check_refused(distiller, "The teacher 'big': 'output' holds NaN", x=VECTORS, y=CLASSES)
+
+
+def test_a_feature_that_is_nan_is_named():
+    objective = kd.Objective("mse", student="hidden", teacher="hidden", project=True)
+    distiller = kd.Distiller(perceptron(4), broken_teacher("hidden"), [objective])
+    distiller.compile("sgd", loss=cross_entropy())
+    check_refused(distiller, "The teacher 'big': 'hidden' holds NaN or infinity", x=VECTORS, y=CLASSES)
+
+
+def test_signals_of_the_data_that_are_nan_are_named():
+    distiller = kd.Distiller(perceptron(4))
+    distiller.compile("sgd", loss=cross_entropy())
+    taught = kd.Taught(tf.constant(VECTORS), {"output": tf.fill((24, 3), np.nan)})
+    check_refused(distiller, "The data's teacher signals: 'output' holds NaN", x=as_set(taught, CLASSES))
+
+
+def test_a_new_teacher_is_validated_too():
+    distiller = kd.Distiller(perceptron(4), perceptron(8))
+    distiller.compile("sgd", loss=cross_entropy(), run_eagerly=True)
+    distiller.train_on_batch(VECTORS, CLASSES)
+    distiller.teacher = broken_teacher()
+    with pytest.raises(ValueError, match="The teacher 'big': 'output' holds NaN"):
+        distiller.train_on_batch(VECTORS, CLASSES)

@@ -1,0 +1,115 @@
+"""Labels that the compiled loss would misread."""
+
+import keras
+import numpy as np
+import pytest
+import tf_keras
+
+import keras_kd as kd
+from keras_kd.distillation.label_checks import check_labels
+from tests.distillation.conftest import CLASSES, VECTORS, check_refused, convnet, cross_entropy, perceptron
+
+
+def test_labels_that_the_loss_ignores_are_allowed(batch):
+    x, y = batch
+    distiller = kd.Distiller(convnet(4), convnet(8, "t"))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)
+    distiller.compile("sgd", loss=loss, run_eagerly=True)
+    assert np.isfinite(distiller.fit(x, np.where(y < 5, -1, y), verbose=0).history["loss"][0])
+    with pytest.raises(ValueError, match="holds the label"):
+        distiller.fit(x, y - 3, verbose=0)
+
+
+one_hot = np.eye(3, dtype="float32")[CLASSES]
+
+
+LOSSES = {
+    "one-hot, sparse": (cross_entropy(), one_hot, r"reads labels \(None,\).*CategoricalCrossentropy"),
+    "sparse, one-hot": ("categorical_crossentropy", CLASSES, "For integer labels use Sparse"),
+    "broadcast": ("mse", CLASSES.astype("float32"), r"reads labels \(None, 3\), and the data has \(None,\)"),
+    "a class": (keras.losses.BinaryCrossentropy, CLASSES[:, None], "binary_crossentropy.*does not match"),
+    "no labels": (cross_entropy(), None, "needs labels, and the data has none"),
+}
+
+
+@pytest.mark.parametrize(("loss", "labels", "message"), LOSSES.values(), ids=LOSSES)
+def test_a_compiled_loss_that_does_not_match_the_outputs(loss, labels, message):
+    distiller = kd.Distiller(perceptron(4, "small"), perceptron(8))
+    distiller.compile("sgd", loss=loss)
+    check_refused(distiller, message, x=VECTORS, y=labels)
+
+
+def two_heads():
+    inputs = keras.Input((4,))
+    outputs = {"kind": keras.layers.Dense(3, name="kind")(inputs), "size": keras.layers.Dense(1)(inputs)}
+    return keras.Model(inputs, outputs)
+
+
+def test_one_of_several_losses_does_not_match():
+    distiller = kd.Distiller(
+        two_heads(), two_heads(), [kd.Objective("mse", student="output/size", teacher="output/size")]
+    )
+    distiller.compile("sgd", loss={"kind": cross_entropy(), "size": "mse"})
+    check_refused(
+        distiller,
+        r"mean_squared_error.*\(None, 1\), and the data has \(None, 3\)",
+        x=VECTORS,
+        y={"kind": CLASSES, "size": one_hot},
+    )
+
+
+def test_losses_that_keras_names_by_the_shape_of_the_output():
+    distiller = kd.Distiller(perceptron(4, "net"), perceptron(8))
+    distiller.compile("sgd", loss="crossentropy", run_eagerly=True)
+    distiller.fit(VECTORS, one_hot, verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("loss", "labels"),
+    [
+        ("mse", np.ones((24, 3))),
+        (
+            lambda y, p: keras.ops.mean((p - keras.ops.cast(y, p.dtype)) ** 2, -1),
+            np.ones((24, 1)),
+        ),  # the user's own
+        (keras.losses.CategoricalCrossentropy(from_logits=True), one_hot),
+        (cross_entropy(), CLASSES[:, None]),
+    ],
+)
+def test_what_matches_or_cannot_be_known_is_trained(loss, labels):
+    distiller = kd.Distiller(perceptron(4), perceptron(8))
+    distiller.compile("sgd", loss=loss, run_eagerly=True)
+    assert np.isfinite(distiller.fit(VECTORS, labels, verbose=0).history["loss"]).all()
+
+
+def test_the_ignored_class_is_read_from_the_configuration_of_a_loss(monkeypatch):
+    """Keras 3.16 keeps it nowhere else; the one of 3.15 has it as an attribute too."""
+    loss = keras.losses.SparseCategoricalCrossentropy(ignore_class=7)
+    vars(loss).pop("ignore_class", None)
+    monkeypatch.setattr(type(loss), "get_config", lambda self: {"ignore_class": 7})
+    student = perceptron(4)
+    check_labels(np.array([0, 7, 2]), student, loss)
+    with pytest.raises(ValueError, match="`y` holds the label 6, and the student has 3 classes"):
+        check_labels(np.array([0, 7, 6]), student, loss)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "sparse_categorical_crossentropy",
+        keras.losses.sparse_categorical_crossentropy,
+        keras.losses.SparseCategoricalCrossentropy,
+        tf_keras.losses.SparseCategoricalCrossentropy(),
+        tf_keras.losses.sparse_categorical_crossentropy,
+    ],
+)
+def test_a_loss_of_either_keras_is_known_however_it_is_given(loss):
+    with pytest.raises(ValueError, match="holds the label 3"):
+        check_labels(np.array([3]), perceptron(4), loss)
+
+
+def test_a_loss_derived_from_one_of_keras_may_read_what_it_likes():
+    class Own(keras.losses.SparseCategoricalCrossentropy):
+        pass
+
+    check_labels(np.array([3]), perceptron(4), Own())

@@ -1,0 +1,82 @@
+"""A batch of data taken apart, and the signals that it carries."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_kd as kd
+from keras_kd.signals import batches
+from keras_kd.signals.batches import Batch
+
+X, Y, WEIGHTS = np.zeros((3, 4), "float32"), np.arange(3), np.ones(3, "float32")
+CACHED = {"output": np.ones((3, 2))}
+
+
+def test_unpack_finds_what_keras_packs_and_what_a_taught_carries():
+    assert batches.unpack(X) == Batch(X)
+    assert batches.unpack((X, Y, WEIGHTS)) == Batch(X, Y, WEIGHTS)
+    taught = kd.Taught(X, CACHED)
+    for data in (taught, (taught,)):
+        assert batches.unpack(data) == Batch(X, cached_signals=CACHED)
+    assert batches.unpack((taught, Y)) == Batch(X, Y, None, CACHED)
+
+
+def test_without_teacher_signals_the_data_is_plain():
+    assert batches.without_teacher_signals(kd.Taught(X, CACHED)) is X
+    assert batches.without_teacher_signals((kd.Taught(X, CACHED), Y)) == (X, Y)
+    assert batches.without_teacher_signals((X, Y, WEIGHTS)) == (X, Y, WEIGHTS)
+    assert batches.without_teacher_signals(None) is None
+
+
+def test_specs_of_a_batch_are_those_of_every_batch():
+    specs = Batch({"a": X}, None, WEIGHTS, {"output": tf.zeros((3, 2), "float16")}).specs()
+    assert specs.inputs == {"a": tf.TensorSpec((None, 4), "float32")}
+    assert (specs.labels, specs.sample_weight) == (None, None)
+    assert specs.cached_signals == {"output": tf.TensorSpec((None, 2), "float16")}
+    assert specs.specs() == specs
+
+
+def test_find_specs_tells_what_fit_will_make_of_its_arguments():
+    floats = tf.TensorSpec((None, 4), keras.config.floatx())
+    assert batches.find_specs(X.astype("float64"), None) == (floats, None)
+    assert batches.find_specs({"a": X}, Y) == ({"a": floats}, tf.TensorSpec((None,), "int64"))
+    data = tf.data.Dataset.from_tensor_slices((X, Y)).batch(2)
+    assert batches.find_specs(data, None) == data.element_spec
+    for unknown in (iter([X]), data.map(lambda x, y: tf.RaggedTensor.from_tensor(x)), None):
+        assert batches.find_specs(unknown, None) is None
+
+
+def test_require_cached_signals_names_what_is_missing():
+    assert batches.require_cached_signals(["output"], Batch(X, cached_signals=CACHED)) == CACHED
+    assert batches.require_cached_signals([], Batch(X)) == {}
+    with pytest.raises(ValueError, match="This Distiller has no teacher"):
+        batches.require_cached_signals(["output"], Batch(X))
+    with pytest.raises(ValueError, match=r"reads the teacher's 'pool', and the data carries .*\['output'\]"):
+        batches.require_cached_signals(["output", "pool"], Batch(X, cached_signals=CACHED))
+
+
+def test_parts_are_named_by_their_paths():
+    assert batches.parts({"heads": {"a": 1}, "rest": [2, 3]}) == {"heads/a": 1, "rest/0": 2, "rest/1": 3}
+    assert batches.parts(4) == {"": 4}
+
+
+def test_count_samples_passes_over_parts_that_are_missing():
+    assert int(batches.count_samples({"a": None, "b": X})) == 3
+
+
+def test_read_tap_finds_a_part_of_the_inputs_or_labels():
+    batch = Batch({"a": X, "b": {"c": Y}}, [WEIGHTS])
+    assert batches.read_tap("input/a", batch) is X
+    assert batches.read_tap("input/b/c", batch) is Y
+    assert batches.read_tap("labels", batch) is WEIGHTS
+    assert batches.comes_with_data("labels/a")
+    assert not batches.comes_with_data("labelled")
+    for tap, message in {
+        "input/d": r"the data has \['input/a', 'input/b/c'\]",
+        "labels/0": "the data's labels is one tensor. Write 'labels'",
+    }.items():
+        with pytest.raises(ValueError, match=message):
+            batches.read_tap(tap, batch)
+    with pytest.raises(ValueError, match="'labels' is read by an objective, and the data has no labels"):
+        batches.read_tap("labels", Batch(X))

@@ -1,0 +1,24 @@
+import pytest
+import tensorflow as tf
+
+from keras_kd.training.variables import make_variables
+from tests.distillation.conftest import CLASSES, VECTORS, cross_entropy, perceptron
+
+TENSORS = tf.constant(VECTORS), tf.constant(CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("batch", "metrics", "built"),
+    [
+        (TENSORS, ["accuracy"], True),
+        (TENSORS, None, True),
+        ((VECTORS, CLASSES), ["accuracy"], False),  # metrics are built on tensors only
+    ],
+)
+def test_variables_of_metrics_and_the_optimizer_are_made_before_a_step(batch, metrics, built):
+    model = perceptron(2)
+    model.compile("adam", loss=cross_entropy(), metrics=metrics)
+    make_variables(model, batch)
+    assert model.optimizer.built
+    assert ("accuracy" in model.get_metrics_result()) == (built and metrics is not None)
+    assert int(model.optimizer.iterations) == 0
