@@ -36,7 +36,8 @@ class FirstBatch:
     @property
     def is_due(self) -> bool:
         """Whether the train function has not seen a valid batch."""
-        return self._validated() is not train_function.innermost(self._model)
+        made = train_function.innermost(self._model)
+        return made is None or self._validated() is not made
 
     @property
     def is_awaited(self) -> bool:

@@ -28,12 +28,12 @@ def trained(teacher, objectives, x, y=Y, eager=True, **options):
     distiller.compile(
         keras.optimizers.SGD(0.1), loss=cross_entropy(), metrics=["accuracy"], run_eagerly=eager
     )
-    history = distiller.fit(x, y, batch_size=8, shuffle=False, verbose=0, **options).history
+    history = distiller.fit(x, y, batch_size=16, shuffle=False, verbose=0, **options).history
     return weights_of(distiller), history
 
 
 def as_set(x, y):
-    return tf.data.Dataset.from_tensor_slices((x, y)).batch(8)
+    return tf.data.Dataset.from_tensor_slices((x, y)).batch(16)
 
 
 OBJECTIVES = {
