@@ -84,9 +84,9 @@ def _libraries(kind: type) -> tuple[str, str]:
 
 def check_sharing(student: keras.Model, teacher: keras.Model) -> None:
     """Warn when the student trains weights of its teacher."""
-    taught = {id(weight) for weight in teacher.weights}
+    of_teacher = {id(weight) for weight in teacher.weights}
     names = {id(w): w.name if is_tf_keras(student) else w.path for w in student.trainable_weights}
-    shared = [name for key, name in names.items() if key in taught]
+    shared = [name for key, name in names.items() if key in of_teacher]
     if shared:
         warnings.warn(
             f"The student trains {len(shared)} weights that are the teacher's too ({shared[0]!r}, ...), so "

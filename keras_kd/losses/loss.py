@@ -24,8 +24,6 @@ class SignalLoss(keras.losses.Loss):
     Attributes:
         reads_logits: A `Distiller` undoes the softmax or sigmoid of what this loss reads.
         undoes: Which of the two; a signal that ends in the other one is refused.
-        reads_probabilities: It takes probabilities of both models, so logits are refused.
-        takes_student_logits: As `reads_probabilities`, but the student's signal may be logits.
         reads_labels: The last of the teacher's signals are the labels, which keep their dtype.
         teacher_signals: The least and the greatest number of signals of the teacher; 1 and 1 unless
             told. A loss that reads a tuple says so here.
@@ -57,8 +55,8 @@ class SignalLoss(keras.losses.Loss):
 
     reads_logits = False
     undoes: tuple[str, ...] = ("softmax",)
-    reads_probabilities: bool = False
-    takes_student_logits: bool = False
+    reads_probabilities = False
+    takes_student_logits = False
     reads_labels = False
     teacher_signals: tuple[int, float] = (1, 1)
     student_signals: tuple[int, float] = (1, 1)
