@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras_kd.distillation.objectives import Objective, logits_of
 from keras_kd.distillation.shape_inference import fit_together
 from keras_kd.legacy import as_tf_keras_runs
-from keras_kd.losses.loss import join_masks
+from keras_kd.losses.inputs import join_masks
 from keras_kd.losses.samples import fits
 from keras_kd.messages import one_line
 from keras_kd.signals import batches

@@ -1,7 +1,6 @@
-"""Losses that read the way between two layers: how one map turns into the next."""
+"""A loss that reads how one map turns into the next: flow matrices between two layers."""
 
 import math
-from typing import Any
 
 import keras
 from keras import ops
@@ -11,6 +10,7 @@ from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.maps import require_maps
 from keras_kd.losses.pooling import match_maps
 from keras_kd.losses.samples import count_per_sample, keep
+from keras_kd.tensors import Tensor
 
 
 @keras.saving.register_keras_serializable("keras_kd")
@@ -54,12 +54,17 @@ class SolutionFlow(SignalLoss):
     student_signals = (2, math.inf)
     reads = "two or more maps of each model, such as student=('stage1', 'stage2')"
 
-    def call(self, teacher: Any, student: Any, mask: Any = None) -> Any:
+    def call(
+        self,
+        teacher: tuple[Tensor, ...],
+        student: tuple[Tensor, ...],
+        mask: Tensor | None = None,
+    ) -> Tensor:
         for signal in (teacher, student):
             require_maps(self, *signal)
         if len(teacher) != len(student):
             raise ValueError(
-                "SolutionFlow compares as many maps of both models. Received: "
+                "SolutionFlow compares equally many maps of both models. Received: "
                 f"{len(teacher)} of the teacher, {len(student)} of the student."
             )
         total = 0.0
@@ -76,7 +81,7 @@ class SolutionFlow(SignalLoss):
         return total
 
 
-def _flow(first: Any, last: Any, mask: Any) -> Any:
+def _flow(first: Tensor, last: Tensor, mask: Tensor | None) -> Tensor:
     first, last = match_maps(first, last, mask, names=("one map", "the next"))
     first, last = (by_position(keep(maps, mask)) for maps in (first, last))
     products = ops.matmul(ops.transpose(first, (0, 2, 1)), last)

@@ -210,5 +210,5 @@ def test_a_kernel_fits_its_map():
         loss((first, maps(1, 6, 7)), (first, maps(1, 7, 6)))
     with pytest.raises(ValueError, match="one shape"):
         loss((first, maps(1, 6, 7)), (first, maps(1, 6, 8)))
-    with pytest.raises(ValueError, match="`size` must be a whole number"):
+    with pytest.raises(ValueError, match="`size` must be an integer"):
         kd.losses.ClassAttention(0)

@@ -73,7 +73,7 @@ def test_volumes_are_pooled():
 @pytest.mark.parametrize("size", [1, 2, 4])
 def test_pooling_to_cells(shape, size):
     given_ = maps(2, *shape)
-    np.testing.assert_allclose(pool_to(given_, size), to_size(given_, [size] * (len(shape) - 1)), rtol=1e-6)
+    np.testing.assert_allclose(pool_to(given_, [size] * (len(shape) - 1)), to_size(given_, [size] * (len(shape) - 1)), rtol=1e-6)
 
 
 def test_sequences_of_two_lengths_are_refused_with_advice():

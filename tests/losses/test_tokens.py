@@ -181,5 +181,5 @@ def test_relations_that_do_not_meet(heads, teacher, student, message):
 
 @pytest.mark.parametrize("heads", [0, -1, 2.0, "2"])
 def test_heads_must_be_a_whole_number(heads):
-    with pytest.raises(ValueError, match="`heads` must be a whole number"):
+    with pytest.raises(ValueError, match="`heads` must be an integer"):
         kd.losses.SelfAttentionRelations(heads)

@@ -195,7 +195,7 @@ def test_shapes_that_do_not_fit(shapes, message):
     ("arguments", "message"),
     [
         ({"samples": 1}, "at least 2"),
-        ({"samples": 10.5}, "whole number"),
+        ({"samples": 10.5}, "integer"),
         ({"samples": 4, "momentum": 1.0}, "below 1"),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from keras_kd import projections as p
-from keras_kd.projections.projection import pool_to
+from keras_kd.losses.pooling import pool_larger_axes as pool_to
 
 MAPS = ((None, 4, 4, 8), (None, 4, 4, 12))
 STAGES = ((None, 8, 8, 4), (None, 4, 4, 6), (None, 6)), ((None, 8, 8, 5), (None, 4, 4, 7), (None, 9))
@@ -168,9 +168,9 @@ def test_a_configuration_remembers_the_teacher(name):
 @pytest.mark.parametrize("name", [name for name in ROWS if "fusion" not in name])
 def test_an_unsized_one_says_so(name):
     make, *_ = ROWS[name]
-    with pytest.raises(ValueError, match="takes the teacher's width, and nobody told it"):
+    with pytest.raises(ValueError, match="takes the teacher's width, which is not known"):
         make()(made(name)[1])
-    with pytest.raises(ValueError, match="nobody told it"):
+    with pytest.raises(ValueError, match="which is not known"):
         p.ReviewFusion()(made("fusion")[1])
 
 
@@ -223,8 +223,8 @@ def test_shapes_that_do_not_fit(make, student, teacher, message):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: p.Linear(0), "`units` must be a whole number of at least 1"),
-        (lambda: p.Linear(2.5), "`units` must be a whole number"),
+        (lambda: p.Linear(0), "`units` must be an integer of at least 1"),
+        (lambda: p.Linear(2.5), "`units` must be an integer"),
         (lambda: p.ConvNorm(kernel_size=0), "`kernel_size`"),
         (lambda: p.ConvNorm(activation="gelu"), "None or 'relu'"),
         (lambda: p.Regressor(layers=1), "must be 2 or 3"),
