@@ -10,7 +10,7 @@ import keras
 from keras import ops
 
 from keras_kd.losses.divergences import kl_divergence
-from keras_kd.losses.inputs import Signal, parts_of
+from keras_kd.losses.inputs import Mask, Signal, parts_of
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.samples import mean_per_sample, require_same_shape
 from keras_kd.tensors import Tensor
@@ -64,7 +64,7 @@ class AttentionMaps(SignalLoss):
             raise ValueError(f"`distance` must be 'mse' or 'kl'. Received: {distance!r}.")
         self.distance = distance
 
-    def call(self, teacher: Signal, student: Signal, mask: Tensor | None = None) -> Tensor:
+    def call(self, teacher: Signal, student: Signal, mask: Mask = None) -> Tensor:
         of_teacher, of_student = ops.stop_gradient(self._scores(teacher)), self._scores(student)
         heads = [scores.shape[1] for scores in (of_teacher, of_student)]
         if None not in heads and heads[0] != heads[1]:
@@ -100,7 +100,7 @@ def scaled_products(query: Tensor, key: Tensor) -> Tensor:
     return ops.einsum("bqhd,bkhd->bhqk", query, key) / query.shape[-1] ** 0.5
 
 
-def attention_divergence(loss: SignalLoss, teacher: Tensor, student: Tensor, mask: Tensor | None) -> Tensor:
+def attention_divergence(loss: SignalLoss, teacher: Tensor, student: Tensor, mask: Mask) -> Tensor:
     """KL over keys, the mean over heads and queries: `(batch, heads, queries, keys)` to `(batch,)`."""
     require_same_shape(loss, teacher, student)
     if mask is not None:

@@ -12,7 +12,7 @@ from keras import ops
 
 from keras_kd.losses.arguments import check_integer
 from keras_kd.losses.attention_maps import attention_divergence, scaled_products
-from keras_kd.losses.inputs import Signal, parts_of
+from keras_kd.losses.inputs import Mask, Signal, parts_of
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.tensors import Tensor
 
@@ -70,7 +70,7 @@ class SelfAttentionRelations(SignalLoss):
         super().__init__(**kwargs)
         self.heads = None if heads is None else check_integer("heads", heads)
 
-    def call(self, teacher: Signal, student: Signal, mask: Tensor | None = None) -> Tensor:
+    def call(self, teacher: Signal, student: Signal, mask: Mask = None) -> Tensor:
         teachers, students = parts_of(teacher), parts_of(student)
         shapes = [[tuple(x.shape) for x in side] for side in (teachers, students)]
         ranks = {len(shape) for side in shapes for shape in side}

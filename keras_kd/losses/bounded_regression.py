@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_kd.losses.arguments import check_not_negative
+from keras_kd.losses.inputs import Mask
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.samples import mean_per_sample, require_same_shape
 from keras_kd.tensors import Tensor
@@ -63,7 +64,7 @@ class BoundedRegression(SignalLoss):
         super().__init__(**kwargs)
         self.margin = check_not_negative("margin", margin)
 
-    def call(self, teacher: tuple[Tensor, ...], student: Tensor, mask: Tensor | None = None) -> Tensor:
+    def call(self, teacher: tuple[Tensor, ...], student: Tensor, mask: Mask = None) -> Tensor:
         values, labels = (ops.stop_gradient(part) for part in teacher)
         require_same_shape(self, values, student)
         labels = _match_labels(ops.cast(labels, student.dtype), student)

@@ -12,11 +12,12 @@ from keras import ops
 
 from keras_kd.losses.arguments import check_positive_or_schedule
 from keras_kd.losses.divergences import kl_divergence
+from keras_kd.losses.inputs import Mask, Step
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.maps import require_maps
 from keras_kd.losses.pooling import match_maps
 from keras_kd.losses.samples import keep, l2_normalize, require_same_shape
-from keras_kd.tensors import Number, Scheduled, Tensor
+from keras_kd.tensors import Scheduled, Tensor
 
 
 @keras.saving.register_keras_serializable("keras_kd")
@@ -55,7 +56,7 @@ class NeuronSelectivity(SignalLoss):
         0.0
     """
 
-    def call(self, teacher: Tensor, student: Tensor, mask: Tensor | None = None) -> Tensor:
+    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None) -> Tensor:
         require_maps(self, teacher, student)
         teacher, student = match_maps(ops.stop_gradient(teacher), student, mask)
         teacher, student = (
@@ -122,9 +123,7 @@ class ChannelWise(SignalLoss):
         super().__init__(**kwargs)
         self.temperature = check_positive_or_schedule("temperature", temperature)
 
-    def call(
-        self, teacher: Tensor, student: Tensor, mask: Tensor | None = None, step: Number | None = None
-    ) -> Tensor:
+    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None, step: Step = None) -> Tensor:
         require_maps(self, teacher, student)
         teacher, student = match_maps(ops.stop_gradient(teacher), student, mask)
         require_same_shape(self, teacher, student)
@@ -137,7 +136,7 @@ class ChannelWise(SignalLoss):
         logs = [self._log_shares(maps / temperature, mask) for maps in (teacher, student)]
         return temperature**2 * ops.mean(kl_divergence(*logs), axis=-1)
 
-    def _log_shares(self, maps: Tensor, mask: Tensor | None) -> Tensor:
+    def _log_shares(self, maps: Tensor, mask: Mask) -> Tensor:
         # a finite number whose share of the softmax is exactly zero
         channels = ops.transpose(by_position(keep(maps, mask, instead=-1e30)), (0, 2, 1))
         return ops.log_softmax(channels)

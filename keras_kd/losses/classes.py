@@ -1,13 +1,16 @@
 """What losses over classes share: checks of logits, and labels in every form."""
 
-from collections.abc import Sequence
+from typing import TypeAlias
 
 from keras import ops
 
+from keras_kd.losses.inputs import Mask
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.samples import keep, mean_per_sample, require_same_shape
 from keras_kd.tensors import Number, Tensor
 
+# The logits of the teacher, and the labels.
+LabelledLogits: TypeAlias = tuple[Tensor, Tensor]
 LOGITS_AND_LABELS = (
     'the teacher\'s logits and the labels, teacher=("output", "labels") in an objective, and the student\'s '
     "logits"
@@ -28,9 +31,7 @@ def require_classes(loss: SignalLoss, logits: Tensor, at_least: int = 2) -> None
         )
 
 
-def with_labels(
-    loss: SignalLoss, teacher: Sequence[Tensor], student: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
+def with_labels(loss: SignalLoss, teacher: LabelledLogits, student: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Separate `(logits, labels)`, and check that they fit.
 
     Returns:
@@ -100,7 +101,7 @@ def soften(loss: SignalLoss, teacher: Tensor, student: Tensor, temperature: Numb
     return ops.softmax(ops.stop_gradient(teacher) / temperature), ops.softmax(student / temperature)
 
 
-def labelled_mean(values: Tensor, labelled: Tensor, mask: Tensor | None = None) -> Tensor:
+def labelled_mean(values: Tensor, labelled: Tensor, mask: Mask = None) -> Tensor:
     """Average `(batch, ...positions)` to `(batch,)` over the positions that have a label and count."""
     labelled = keep(labelled, mask)
     return mean_per_sample(values, labelled) if len(values.shape) > 1 else ops.where(labelled, values, 0.0)

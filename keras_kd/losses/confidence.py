@@ -8,10 +8,10 @@ from keras import ops
 from keras_kd.losses.arguments import check_not_negative
 from keras_kd.losses.classes import require_classes, with_labels
 from keras_kd.losses.identifiers import LossIdentifier, get
-from keras_kd.losses.inputs import Signal, parts_of
+from keras_kd.losses.inputs import Mask, Signal, Step, parts_of
 from keras_kd.losses.loss import SignalLoss, call_with_accepted
 from keras_kd.losses.samples import keep, require_same_shape
-from keras_kd.tensors import Number, Tensor
+from keras_kd.tensors import Tensor
 
 
 @keras.saving.register_keras_serializable("keras_kd")
@@ -84,9 +84,7 @@ class ConfidenceFiltered(SignalLoss):
     def takes_mask(self) -> bool:
         return self.loss.takes_mask
 
-    def call(
-        self, teacher: Signal, student: Tensor, mask: Tensor | None = None, step: Number | None = None
-    ) -> Tensor:
+    def call(self, teacher: Signal, student: Tensor, mask: Mask = None, step: Step = None) -> Tensor:
         kept = keep(self._is_trusted(teacher, student), mask)
         has_positions = len(kept.shape) > 1
         if has_positions and not self.takes_mask:
@@ -104,7 +102,7 @@ class ConfidenceFiltered(SignalLoss):
     def _is_trusted(self, teacher: Signal, student: Tensor) -> Tensor:
         """Where the teacher is right (if there are labels) and confident: `(batch, ...positions)`."""
         if isinstance(teacher, (tuple, list)):
-            logits, right, labelled = with_labels(self, teacher, student)
+            logits, right, labelled = with_labels(self, (teacher[0], teacher[1]), student)
             is_right = ops.equal(ops.argmax(logits, axis=-1), ops.argmax(right, axis=-1))
             kept = ops.logical_and(labelled, is_right)
         else:

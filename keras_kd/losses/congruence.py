@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from keras_kd.losses.arguments import check_integer, check_positive
+from keras_kd.losses.inputs import Mask
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.samples import cosine_similarities, flatten, keep, require_same_shape
 from keras_kd.tensors import Tensor
@@ -62,7 +63,7 @@ class CorrelationCongruence(SignalLoss):
         self.kernel, self.gamma = kernel, check_positive("gamma", gamma)
         self.order = check_integer("order", order)
 
-    def call(self, teacher: Tensor, student: Tensor, mask: Tensor | None = None) -> Tensor:
+    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None) -> Tensor:
         teacher, student = keep(ops.stop_gradient(teacher), mask), keep(student, mask)
         if self.kernel == "neighbours":
             require_same_shape(self, teacher, student)

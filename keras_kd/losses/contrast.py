@@ -7,10 +7,10 @@ from keras import ops
 
 from keras_kd.losses.arguments import check_positive_or_schedule
 from keras_kd.losses.classes import label_per_sample, of_other_classes
-from keras_kd.losses.inputs import Signal, parts_of
+from keras_kd.losses.inputs import Signal, Step, parts_of
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.samples import flatten, l2_normalize
-from keras_kd.tensors import Number, Scheduled, Tensor
+from keras_kd.tensors import Scheduled, Tensor
 
 # Not -inf, whose gradient is NaN where all but one are left out; exp of it is 0 all the same.
 _LEFT_OUT = -1e30
@@ -77,7 +77,7 @@ class ContrastiveRepresentation(SignalLoss):
         super().__init__(**kwargs)
         self.temperature = check_positive_or_schedule("temperature", temperature)
 
-    def call(self, teacher: Signal, student: Tensor, step: Number | None = None) -> Tensor:
+    def call(self, teacher: Signal, student: Tensor, step: Step = None) -> Tensor:
         features, *others = parts_of(teacher)
         features, student = flatten(ops.stop_gradient(features)), flatten(student)
         _require_width(features, student)

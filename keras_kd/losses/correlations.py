@@ -13,9 +13,10 @@ from keras import ops
 from keras_kd.losses.arguments import check_not_negative, check_positive_or_schedule
 from keras_kd.losses.classes import soften
 from keras_kd.losses.divergences import pearson
+from keras_kd.losses.inputs import Mask, Step
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.samples import keep, mean_per_sample, spread_over_batch
-from keras_kd.tensors import Number, Scheduled, Tensor
+from keras_kd.tensors import Scheduled, Tensor
 
 
 @keras.saving.register_keras_serializable("keras_kd")
@@ -64,9 +65,7 @@ class DIST(SignalLoss):
         self.beta, self.gamma = check_not_negative("beta", beta), check_not_negative("gamma", gamma)
         self.temperature = check_positive_or_schedule("temperature", temperature)
 
-    def call(
-        self, teacher: Tensor, student: Tensor, mask: Tensor | None = None, step: Number | None = None
-    ) -> Tensor:
+    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None, step: Step = None) -> Tensor:
         temperature = self.at(self.temperature, step)
         p_t, p_s = soften(self, teacher, student, temperature)
         within = mean_per_sample(1 - pearson(p_t, p_s, axis=-1), mask)

@@ -6,6 +6,7 @@ Like those of `relations`, they give the row of every sample.
 import keras
 from keras import ops
 
+from keras_kd.losses.inputs import Mask
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.samples import flatten, keep
 from keras_kd.tensors import Tensor
@@ -41,7 +42,7 @@ class RelationalDistance(SignalLoss):
         0.0
     """
 
-    def call(self, teacher: Tensor, student: Tensor, mask: Tensor | None = None) -> Tensor:
+    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None) -> Tensor:
         teacher, student = keep(ops.stop_gradient(teacher), mask), keep(student, mask)
         gaps = _relative_distances(student) - _relative_distances(teacher)
         return ops.mean(_huber(gaps), axis=-1)
@@ -86,7 +87,7 @@ class RelationalAngle(SignalLoss):
         0.0
     """
 
-    def call(self, teacher: Tensor, student: Tensor, mask: Tensor | None = None) -> Tensor:
+    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None) -> Tensor:
         teacher, student = keep(ops.stop_gradient(teacher), mask), keep(student, mask)
         return ops.mean(_huber(_angles(student) - _angles(teacher)), axis=(1, 2))
 

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_kd.losses.inputs import Mask
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.pooling import match_maps
 from keras_kd.losses.samples import mean_per_sample, require_same_shape
@@ -106,7 +107,7 @@ class Elementwise(SignalLoss):
         """Whether the inner loss is one of Keras's own, which broadcast signals of different shapes."""
         return (getattr(self.loss, "__module__", None) or "").split(".")[0] == "keras"
 
-    def call(self, teacher: Tensor, student: Tensor, mask: Tensor | None = None) -> Tensor:
+    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None) -> Tensor:
         if self.of_keras and not _reads_labels(self.loss):
             teacher, student = match_maps(teacher, student, mask)
             require_same_shape(self, teacher, student)

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_kd.losses.channels import by_position
+from keras_kd.losses.inputs import Mask
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.maps import require_maps
 from keras_kd.losses.pooling import match_maps
@@ -54,12 +55,7 @@ class SolutionFlow(SignalLoss):
     student_signals = (2, math.inf)
     reads = "two or more maps of each model, such as student=('stage1', 'stage2')"
 
-    def call(
-        self,
-        teacher: tuple[Tensor, ...],
-        student: tuple[Tensor, ...],
-        mask: Tensor | None = None,
-    ) -> Tensor:
+    def call(self, teacher: tuple[Tensor, ...], student: tuple[Tensor, ...], mask: Mask = None) -> Tensor:
         for signal in (teacher, student):
             require_maps(self, *signal)
         if len(teacher) != len(student):
@@ -81,7 +77,7 @@ class SolutionFlow(SignalLoss):
         return total
 
 
-def _flow(first: Tensor, last: Tensor, mask: Tensor | None) -> Tensor:
+def _flow(first: Tensor, last: Tensor, mask: Mask) -> Tensor:
     first, last = match_maps(first, last, mask, names=("one map", "the next"))
     first, last = (by_position(keep(maps, mask)) for maps in (first, last))
     products = ops.matmul(ops.transpose(first, (0, 2, 1)), last)

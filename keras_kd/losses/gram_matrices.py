@@ -13,9 +13,10 @@ from keras import ops
 from keras_kd.losses.arguments import check_positive, check_positive_or_schedule
 from keras_kd.losses.classes import require_logits, soften
 from keras_kd.losses.divergences import kl_divergence
+from keras_kd.losses.inputs import Mask, Step
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.samples import flatten, keep, mean_per_sample, spread_over_batch
-from keras_kd.tensors import Number, Scheduled, Tensor
+from keras_kd.tensors import Scheduled, Tensor
 
 
 @keras.saving.register_keras_serializable("keras_kd")
@@ -53,11 +54,9 @@ class ClassCorrelation(SignalLoss):
         super().__init__(**kwargs)
         self.temperature = check_positive_or_schedule("temperature", temperature)
 
-    def call(
-        self, teacher: Tensor, student: Tensor, mask: Tensor | None = None, step: Number | None = None
-    ) -> Tensor:
-        p_t, p_s = soften(self, teacher, student, self.at(self.temperature, step))
-        return _class_correlation(_averaging(p_t, mask), _averaging(p_s, mask), mask)
+    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None, step: Step = None) -> Tensor:
+        probabilities = soften(self, teacher, student, self.at(self.temperature, step))
+        return _class_correlation(*(_averaging(p, mask) for p in probabilities), mask)
 
 
 @keras.saving.register_keras_serializable("keras_kd")
@@ -95,9 +94,7 @@ class BatchCorrelation(SignalLoss):
         super().__init__(**kwargs)
         self.temperature = check_positive_or_schedule("temperature", temperature)
 
-    def call(
-        self, teacher: Tensor, student: Tensor, mask: Tensor | None = None, step: Number | None = None
-    ) -> Tensor:
+    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None, step: Step = None) -> Tensor:
         p_t, p_s = soften(self, teacher, student, self.at(self.temperature, step))
         return _batch_correlation(_averaging(p_t, mask), _averaging(p_s, mask))
 
@@ -145,28 +142,26 @@ class MultiLevelLogits(SignalLoss):
             raise ValueError(f"`temperatures` must be a tuple of numbers. Received: {temperatures!r}.")
         self.temperatures = tuple(check_positive("temperatures", t) for t in temperatures)
 
-    def call(self, teacher: Tensor, student: Tensor, mask: Tensor | None = None) -> Tensor:
+    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None) -> Tensor:
         require_logits(self, teacher, student)
         teacher = ops.stop_gradient(teacher)
         return sum(self._at_temperature(teacher / t, student / t, t, mask) for t in self.temperatures)
 
-    def _at_temperature(
-        self, teacher: Tensor, student: Tensor, temperature: float, mask: Tensor | None
-    ) -> Tensor:
+    def _at_temperature(self, teacher: Tensor, student: Tensor, temperature: float, mask: Mask) -> Tensor:
         log_t, log_s = ops.log_softmax(teacher), ops.log_softmax(student)
         p_t, p_s = _averaging(ops.exp(log_t), mask), _averaging(ops.exp(log_s), mask)
         divergence = temperature**2 * mean_per_sample(kl_divergence(log_t, log_s), mask)
         return divergence + _class_correlation(p_t, p_s, mask) + _batch_correlation(p_t, p_s)
 
 
-def _averaging(p: Tensor, mask: Tensor | None) -> Tensor:
+def _averaging(p: Tensor, mask: Mask) -> Tensor:
     """Scale rows so that a product of two samples, summed over positions, is the mean over them."""
     kept = keep(ops.ones_like(p[..., :1]), mask)
     count = ops.sum(kept, axis=tuple(range(1, len(p.shape))), keepdims=True)
     return p * kept * ops.rsqrt(ops.maximum(count, 1))
 
 
-def _class_correlation(teacher: Tensor, student: Tensor, mask: Tensor | None) -> Tensor:
+def _class_correlation(teacher: Tensor, student: Tensor, mask: Mask) -> Tensor:
     def products(rows: Tensor) -> Tensor:
         flat = ops.reshape(rows, (-1, rows.shape[-1]))
         return ops.matmul(ops.transpose(flat), flat)

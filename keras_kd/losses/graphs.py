@@ -9,6 +9,7 @@ from keras import ops
 
 from keras_kd.losses.arguments import check_not_negative
 from keras_kd.losses.distances import divide, squared_distances
+from keras_kd.losses.inputs import Mask
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.pooling import match_maps
 from keras_kd.losses.samples import keep, mean_per_sample, require_same_shape, sum_per_sample
@@ -80,9 +81,7 @@ class InstanceRelationshipGraph(SignalLoss):
         )
         self.transformation = check_not_negative("transformation", transformation)
 
-    def call(
-        self, teacher: tuple[Tensor, ...], student: tuple[Tensor, ...], mask: Tensor | None = None
-    ) -> Tensor:
+    def call(self, teacher: tuple[Tensor, ...], student: tuple[Tensor, ...], mask: Mask = None) -> Tensor:
         self._require_ranks(teacher, student)
         require_same_shape(self, teacher[-1], student[-1])
         gap = ops.square(student[-1] - ops.stop_gradient(teacher[-1]))
@@ -109,7 +108,7 @@ class InstanceRelationshipGraph(SignalLoss):
             )
 
 
-def _mask_for(signal: Tensor, mask: Tensor | None) -> Tensor | None:
+def _mask_for(signal: Tensor, mask: Mask) -> Tensor | None:
     """The mask, for a signal that has its positions; a vector has none."""
     return mask if mask is not None and len(signal.shape) > len(mask.shape) else None
 

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_kd.losses.inputs import Mask
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.pooling import match_maps
 from keras_kd.losses.samples import l2_normalize, mean_per_sample, require_same_shape
@@ -39,7 +40,7 @@ class CosineHidden(SignalLoss):
         1.0
     """
 
-    def call(self, teacher: Tensor, student: Tensor, mask: Tensor | None = None) -> Tensor:
+    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None) -> Tensor:
         teacher, student = match_maps(ops.stop_gradient(teacher), student, mask)
         require_same_shape(self, teacher, student)
         cosines = ops.sum(l2_normalize(teacher) * l2_normalize(student), axis=-1)

@@ -11,6 +11,10 @@ from keras_kd.tensors import Number, Tensor
 
 # One tensor, or the tensors of several taps. A loss that takes both says so with this.
 Signal: TypeAlias = Tensor | tuple[Tensor, ...] | list[Tensor]
+# `(batch, ...positions)`, true where a position counts; `None`: all do.
+Mask: TypeAlias = Tensor | None
+# The training step, where it is known.
+Step: TypeAlias = Number | None
 
 
 def parts_of(signal: Signal) -> tuple[Tensor, ...]:

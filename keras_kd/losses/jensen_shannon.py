@@ -8,9 +8,10 @@ from keras import ops
 from keras_kd.losses.arguments import check_not_negative, check_positive_or_schedule
 from keras_kd.losses.classes import require_logits
 from keras_kd.losses.divergences import jensen_shannon, kl_divergence
+from keras_kd.losses.inputs import Mask, Step
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.samples import mean_per_sample
-from keras_kd.tensors import Number, Scheduled, Tensor
+from keras_kd.tensors import Scheduled, Tensor
 
 
 @keras.saving.register_keras_serializable("keras_kd")
@@ -58,9 +59,7 @@ class JensenShannon(SignalLoss):
             raise ValueError(f"`beta` must be a number from 0 to 1. Received: {beta!r}.")
         self.temperature = check_positive_or_schedule("temperature", temperature)
 
-    def call(
-        self, teacher: Tensor, student: Tensor, mask: Tensor | None = None, step: Number | None = None
-    ) -> Tensor:
+    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None, step: Step = None) -> Tensor:
         require_logits(self, teacher, student)
         temperature = self.at(self.temperature, step)
         log_teacher = ops.log_softmax(ops.stop_gradient(teacher) / temperature)

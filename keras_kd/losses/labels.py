@@ -11,10 +11,18 @@ import keras
 from keras import ops
 
 from keras_kd.losses.arguments import check_not_negative, check_positive_or_schedule
-from keras_kd.losses.classes import LOGITS_AND_LABELS, at_label, decoupled, labelled_mean, with_labels
+from keras_kd.losses.classes import (
+    LOGITS_AND_LABELS,
+    LabelledLogits,
+    at_label,
+    decoupled,
+    labelled_mean,
+    with_labels,
+)
 from keras_kd.losses.divergences import binary_kl, kl_divergence
+from keras_kd.losses.inputs import Mask, Step
 from keras_kd.losses.loss import SignalLoss
-from keras_kd.tensors import Number, Scheduled, Tensor
+from keras_kd.tensors import Scheduled, Tensor
 
 
 @keras.saving.register_keras_serializable("keras_kd")
@@ -72,13 +80,7 @@ class DecoupledKD(SignalLoss):
         self.alpha, self.beta = check_not_negative("alpha", alpha), check_not_negative("beta", beta)
         self.temperature = check_positive_or_schedule("temperature", temperature)
 
-    def call(
-        self,
-        teacher: tuple[Tensor, ...],
-        student: Tensor,
-        mask: Tensor | None = None,
-        step: Number | None = None,
-    ) -> Tensor:
+    def call(self, teacher: LabelledLogits, student: Tensor, mask: Mask = None, step: Step = None) -> Tensor:
         logits, right, labelled = with_labels(self, teacher, student)
         temperature = self.at(self.temperature, step)
         right_t, others_t = decoupled(logits / temperature, right)
@@ -138,13 +140,7 @@ class NormalizedKD(SignalLoss):
         self.gamma = check_not_negative("gamma", gamma)
         self.temperature = check_positive_or_schedule("temperature", temperature)
 
-    def call(
-        self,
-        teacher: tuple[Tensor, ...],
-        student: Tensor,
-        mask: Tensor | None = None,
-        step: Number | None = None,
-    ) -> Tensor:
+    def call(self, teacher: LabelledLogits, student: Tensor, mask: Mask = None, step: Step = None) -> Tensor:
         logits, right, labelled = with_labels(self, teacher, student)
         temperature = self.at(self.temperature, step)
         log_t, log_s = at_label(ops.log_softmax(logits), right), at_label(ops.log_softmax(student), right)

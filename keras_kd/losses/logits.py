@@ -13,9 +13,10 @@ from keras import ops
 from keras_kd.losses.arguments import check_positive_or_schedule
 from keras_kd.losses.classes import require_logits
 from keras_kd.losses.divergences import kl_divergence, standardize
+from keras_kd.losses.inputs import Mask, Step
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.samples import mean_per_sample, require_same_shape
-from keras_kd.tensors import Number, Scheduled, Tensor
+from keras_kd.tensors import Scheduled, Tensor
 
 
 @keras.saving.register_keras_serializable("keras_kd")
@@ -62,9 +63,7 @@ class SoftTargets(SignalLoss):
         self.temperature = check_positive_or_schedule("temperature", temperature)
         self.standardize = bool(standardize)
 
-    def call(
-        self, teacher: Tensor, student: Tensor, mask: Tensor | None = None, step: Number | None = None
-    ) -> Tensor:
+    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None, step: Step = None) -> Tensor:
         require_logits(self, teacher, student)
         teacher, temperature = ops.stop_gradient(teacher), self.at(self.temperature, step)
         if self.standardize:
@@ -103,7 +102,7 @@ class HardTargets(SignalLoss):
 
     reads_logits = True
 
-    def call(self, teacher: Tensor, student: Tensor, mask: Tensor | None = None) -> Tensor:
+    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None) -> Tensor:
         require_logits(self, teacher, student)
         labels = ops.argmax(ops.stop_gradient(teacher), axis=-1)
         return mean_per_sample(ops.sparse_categorical_crossentropy(labels, student, from_logits=True), mask)
@@ -137,6 +136,6 @@ class LogitsMSE(SignalLoss):
     reads_logits = True
     undoes = ("softmax", "sigmoid")
 
-    def call(self, teacher: Tensor, student: Tensor, mask: Tensor | None = None) -> Tensor:
+    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None) -> Tensor:
         require_same_shape(self, teacher, student)
         return mean_per_sample(ops.square(student - ops.stop_gradient(teacher)), mask)

@@ -10,7 +10,9 @@ from keras import ops
 
 from keras_kd.keras_internals import reduced
 from keras_kd.losses.inputs import (
+    Mask,
     Signal,
+    Step,
     check_sample_weight,
     convert,
     describe,
@@ -101,8 +103,8 @@ class SignalLoss(keras.losses.Loss):
         y_true: Signal,
         y_pred: Signal,
         sample_weight: Tensor | None = None,
-        mask: Tensor | None = None,
-        step: Number | None = None,
+        mask: Mask = None,
+        step: Step = None,
     ) -> Tensor:
         """Compare, weigh and reduce.
 
@@ -141,7 +143,7 @@ class SignalLoss(keras.losses.Loss):
                 f"Received: teacher {describe(teacher)}, student {describe(student)}."
             )
 
-    def at(self, value: Scheduled, step: Number | None) -> Number:
+    def at(self, value: Scheduled, step: Step) -> Number:
         """The value of a number or a schedule at a training step."""
         if not callable(value):
             return value

@@ -10,6 +10,7 @@ import keras
 from keras import ops
 
 from keras_kd.losses.arguments import check_integer
+from keras_kd.losses.inputs import Mask
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.pooling import match_maps
 from keras_kd.losses.samples import flatten, keep, l2_normalize, mean_per_sample, require_same_shape
@@ -56,14 +57,14 @@ class AttentionTransfer(SignalLoss):
             raise ValueError(f"`p` must be at least 1. Received: p={p!r}.")
         self.p = float(p)
 
-    def call(self, teacher: Tensor, student: Tensor, mask: Tensor | None = None) -> Tensor:
+    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None) -> Tensor:
         require_maps(self, teacher, student)
         teacher, student = match_maps(ops.stop_gradient(teacher), student, mask)
         teacher, student = self._attention(teacher, mask), self._attention(student, mask)
         require_same_shape(self, teacher, student)
         return mean_per_sample(ops.square(student - teacher), None if mask is None else flatten(mask))
 
-    def _attention(self, maps: Tensor, mask: Tensor | None) -> Tensor:
+    def _attention(self, maps: Tensor, mask: Mask) -> Tensor:
         energy = ops.square(maps) if self.p == 2 else ops.power(ops.abs(maps), self.p)
         return l2_normalize(flatten(keep(ops.mean(energy, axis=-1), mask)))
 
@@ -114,7 +115,7 @@ class FactorTransfer(SignalLoss):
             raise ValueError(f"`p2` must be at least 1. Received: p2={p2!r}.")
         self.p1, self.p2 = check_integer("p1", p1, floats=True), float(p2)
 
-    def call(self, teacher: Tensor, student: Tensor, mask: Tensor | None = None) -> Tensor:
+    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None) -> Tensor:
         require_maps(self, teacher, student)
         teacher, student = match_maps(ops.stop_gradient(teacher), student, mask)
         teacher, student = self._factor(teacher, mask), self._factor(student, mask)
@@ -124,7 +125,7 @@ class FactorTransfer(SignalLoss):
             distance = ops.power(distance, self.p2)
         return mean_per_sample(distance, None if mask is None else flatten(mask))
 
-    def _factor(self, maps: Tensor, mask: Tensor | None) -> Tensor:
+    def _factor(self, maps: Tensor, mask: Mask) -> Tensor:
         power = maps if self.p1 == 1 else ops.square(maps) if self.p1 == 2 else ops.power(maps, self.p1)
         return l2_normalize(flatten(keep(ops.mean(power, axis=-1), mask)))
 

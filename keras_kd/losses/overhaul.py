@@ -13,6 +13,7 @@ import numpy as np
 from keras import ops
 
 from keras_kd.finite import nonfinite
+from keras_kd.losses.inputs import Mask
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.pooling import match_maps
 from keras_kd.losses.samples import require_same_shape, sum_per_sample
@@ -75,7 +76,7 @@ class OverhaulFeature(SignalLoss):
         is_layer = isinstance(margin, keras.layers.BatchNormalization)
         self.margin = _margins_of(margin) if is_layer else _check_margins(margin)
 
-    def call(self, teacher: Tensor, student: Tensor, mask: Tensor | None = None) -> Tensor:
+    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None) -> Tensor:
         teacher, student = match_maps(ops.stop_gradient(teacher), student, mask)
         require_same_shape(self, teacher, student)
         if teacher.shape[-1] != len(self.margin):

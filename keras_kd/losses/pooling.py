@@ -14,13 +14,14 @@ from collections.abc import Sequence
 
 from keras import ops
 
+from keras_kd.losses.inputs import Mask
 from keras_kd.tensors import Tensor
 
 
 def match_maps(
     teacher: Tensor,
     student: Tensor,
-    mask: Tensor | None = None,
+    mask: Mask = None,
     names: tuple[str, str] = ("teacher", "student"),
 ) -> tuple[Tensor, Tensor]:
     """Average-pool the larger of two signals to the spatial size of the smaller (see the module).

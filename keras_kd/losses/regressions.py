@@ -7,6 +7,7 @@ larger map is average-pooled to the smaller one (`pooling.match_maps`).
 import keras
 from keras import ops
 
+from keras_kd.losses.inputs import Mask
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.pooling import match_maps
 from keras_kd.losses.samples import keep, mean_per_sample, require_same_shape, sum_per_sample
@@ -59,7 +60,7 @@ class VariationalInformation(SignalLoss):
         "project=kd.projections.VariationalHead() makes of one tap"
     )
 
-    def call(self, teacher: Tensor, student: tuple[Tensor, ...], mask: Tensor | None = None) -> Tensor:
+    def call(self, teacher: Tensor, student: tuple[Tensor, ...], mask: Mask = None) -> Tensor:
         mean, variance = student
         per_element = len(variance.shape) > 1
         if per_element:
@@ -110,7 +111,7 @@ class MaskedGeneration(SignalLoss):
         48.0
     """
 
-    def call(self, teacher: Tensor, student: Tensor, mask: Tensor | None = None) -> Tensor:
+    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None) -> Tensor:
         teacher, student = match_maps(ops.stop_gradient(teacher), student, mask)
         require_same_shape(self, teacher, student)
         return sum_per_sample(ops.square(student - teacher), mask)

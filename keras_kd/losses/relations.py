@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from keras_kd.losses.divergences import kl_divergence
+from keras_kd.losses.inputs import Mask
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.samples import cosine_similarities, flatten, keep, l2_normalize
 from keras_kd.tensors import Tensor
@@ -42,7 +43,7 @@ class SimilarityPreserving(SignalLoss):
         0.0
     """
 
-    def call(self, teacher: Tensor, student: Tensor, mask: Tensor | None = None) -> Tensor:
+    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None) -> Tensor:
         teacher, student = keep(ops.stop_gradient(teacher), mask), keep(student, mask)
         return ops.mean(ops.square(_similarities(student) - _similarities(teacher)), axis=-1)
 
@@ -84,7 +85,7 @@ class ProbabilisticTransfer(SignalLoss):
         0.0
     """
 
-    def call(self, teacher: Tensor, student: Tensor, mask: Tensor | None = None) -> Tensor:
+    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None) -> Tensor:
         teacher, student = keep(ops.stop_gradient(teacher), mask), keep(student, mask)
         log_teacher, log_student = (ops.log(_neighbours(x) + 1e-7) for x in (teacher, student))
         # Rows of both sum to the same, so that this is sum_j (p_t + e) log(...) without cancellation.

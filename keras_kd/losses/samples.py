@@ -4,10 +4,11 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_kd.losses.inputs import Mask
 from keras_kd.tensors import Tensor
 
 
-def mean_per_sample(values: Tensor, mask: Tensor | None = None) -> Tensor:
+def mean_per_sample(values: Tensor, mask: Mask = None) -> Tensor:
     """Average every axis but the first: `(batch, ...)` to `(batch,)`.
 
     With a mask `(batch, ...positions)` only the positions where it is true count. A sample without
@@ -25,14 +26,14 @@ def mean_per_sample(values: Tensor, mask: Tensor | None = None) -> Tensor:
     return sum_per_sample(values, mask) / count_per_sample(mask, values.dtype)
 
 
-def sum_per_sample(values: Tensor, mask: Tensor | None = None) -> Tensor:
+def sum_per_sample(values: Tensor, mask: Mask = None) -> Tensor:
     """Sum every axis but the first, over the positions where the mask is true."""
     if mask is not None:
         values = keep(values, mask)
     return ops.sum(values, axis=tuple(range(1, len(values.shape)))) if len(values.shape) > 1 else values
 
 
-def keep(values: Tensor, mask: Tensor | None, instead: float = 0.0) -> Tensor:
+def keep(values: Tensor, mask: Mask, instead: float = 0.0) -> Tensor:
     """The values `(batch, ...positions, ...)`, with `instead` where the mask is false; `None` keeps all.
 
     Raises:
@@ -87,7 +88,7 @@ def flatten(values: Tensor) -> Tensor:
     return ops.reshape(values, (ops.shape(values)[0], -1)) if len(values.shape) != 2 else values
 
 
-def spread_over_batch(value: Tensor, signal: Tensor, mask: Tensor | None) -> Tensor:
+def spread_over_batch(value: Tensor, signal: Tensor, mask: Mask) -> Tensor:
     """A value of the whole batch for each of its samples; 0 for one that is all padding."""
     values = ops.broadcast_to(value, (ops.shape(signal)[0],))
     return values if mask is None else ops.where(ops.any(flatten(mask), axis=-1), values, 0.0)

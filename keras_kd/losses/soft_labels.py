@@ -6,9 +6,10 @@ import keras
 from keras import ops
 
 from keras_kd.losses.arguments import check_positive_or_schedule
-from keras_kd.losses.classes import LOGITS_AND_LABELS, at_label, labelled_mean, with_labels
+from keras_kd.losses.classes import LOGITS_AND_LABELS, LabelledLogits, at_label, labelled_mean, with_labels
+from keras_kd.losses.inputs import Mask, Step
 from keras_kd.losses.loss import SignalLoss
-from keras_kd.tensors import Number, Scheduled, Tensor
+from keras_kd.tensors import Scheduled, Tensor
 
 
 @keras.saving.register_keras_serializable("keras_kd")
@@ -60,13 +61,7 @@ class WeightedSoftLabels(SignalLoss):
         super().__init__(**kwargs)
         self.temperature = check_positive_or_schedule("temperature", temperature)
 
-    def call(
-        self,
-        teacher: tuple[Tensor, ...],
-        student: Tensor,
-        mask: Tensor | None = None,
-        step: Number | None = None,
-    ) -> Tensor:
+    def call(self, teacher: LabelledLogits, student: Tensor, mask: Mask = None, step: Step = None) -> Tensor:
         logits, right, labelled = with_labels(self, teacher, student)
         temperature = self.at(self.temperature, step)
         of_teacher = -at_label(ops.log_softmax(logits), right)

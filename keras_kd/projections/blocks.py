@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 import keras
 from keras import layers, ops
 
+from keras_kd.losses.inputs import Mask
 from keras_kd.tensors import Shape, Tensor
 
 DType: TypeAlias = str | keras.DTypePolicy
@@ -43,6 +44,6 @@ def dense_stack(
     return stack
 
 
-def without_padding(signal: Tensor, mask: Tensor | None) -> Tensor:
+def without_padding(signal: Tensor, mask: Mask) -> Tensor:
     """The signal with zeros at padded positions, so that no convolution reads them."""
     return signal if mask is None else signal * ops.expand_dims(ops.cast(mask, signal.dtype), -1)

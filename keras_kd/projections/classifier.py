@@ -78,7 +78,7 @@ def _check_names(student: keras.Model, kept: keras.Model) -> None:
     for name in ("projector", "classifier"):
         if any(layer.name == name for layer in kept.layers):
             raise ValueError(
-                f"The student {student.name!r} has a layer {name!r} of its own, and a layer that is added to it "
+                f"The student {student.name!r} has a layer {name!r} of its own, and one that is added to it "
                 f"gets that name. Rename the student's: student.get_layer({name!r}).name = 'student_{name}'."
             )
 

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_kd.losses.arguments import check_integer
+from keras_kd.losses.inputs import Mask
 from keras_kd.projections.blocks import batch_normalization, convolution_or_dense, without_padding
 from keras_kd.projections.projection import READS_ONE_SIGNAL, Projection
 from keras_kd.tensors import Shape, Tensor
@@ -66,7 +67,7 @@ class ConvNorm(Projection):
         self.norm = batch_normalization(self.dtype_policy)
         self.norm.build((*shape[:-1], units))
 
-    def call(self, signal: Tensor, training: bool | None = None, mask: Tensor | None = None) -> Tensor:
+    def call(self, signal: Tensor, training: bool | None = None, mask: Mask = None) -> Tensor:
         if self.kernel_size > 1:
             signal = without_padding(signal, mask)
         result = self.norm(self.convolution(signal), training=training, mask=mask)

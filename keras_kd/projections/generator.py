@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from keras_kd.losses.inputs import Mask
 from keras_kd.projections.blocks import convolution, without_padding
 from keras_kd.projections.projection import Projection
 from keras_kd.tensors import Shape, Tensor
@@ -81,7 +82,7 @@ class MaskedGenerator(Projection):
         for layer in self.generation:
             layer.build((*shape[:-1], units))
 
-    def call(self, signal: Tensor, training: bool | None = None, mask: Tensor | None = None) -> Tensor:
+    def call(self, signal: Tensor, training: bool | None = None, mask: Mask = None) -> Tensor:
         if self.align is not None:
             signal = self.align(signal)
         if training:

@@ -99,7 +99,7 @@ class Projection(keras.layers.Layer):
         shape = self.shape_of(part)
         if shape is None:
             raise ValueError(
-                f"{self._what} takes the teacher's width, which is not known. A kd.Objective sets it; elsewhere "
+                f"{self._what} takes the teacher's width, which is unknown. A kd.Objective sets it; else "
                 "pass `units=...`, or call `size_for(teacher_shape)` first."
             )
         if len(shape) < 2 or shape[-1] is None:

@@ -4,14 +4,18 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import keras_kd as kd
 from keras_kd.losses.pooling import match_maps, pool_to
+from tests.losses.batches import common
 
-common = settings(max_examples=25, deadline=None, derandomize=True)
 sizes = st.integers(1, 9)
+POSITIONWISE = (
+    "mse attention_transfer factor_transfer neuron_selectivity channel_wise activation_boundary "
+    "masked_generation cosine_hidden"
+)
 
 
 def adaptive(x, axis, size):
@@ -28,6 +32,27 @@ def to_size(x, size):
 
 def maps(*shape):
     return np.random.default_rng(0).normal(size=shape)
+
+
+@common
+@given(st.integers(1, 9), st.integers(1, 9))
+def test_pooling_keeps_the_mean_of_a_map_that_divides(small, factor):
+    maps = np.random.default_rng(small).normal(size=(2, small * factor, small * factor, 3))
+    pooled, _ = match_maps(keras.ops.convert_to_tensor(maps), keras.ops.zeros((2, small, small, 3)))
+    assert pooled.shape == (2, small, small, 3)
+    np.testing.assert_allclose(np.mean(pooled, (1, 2)), maps.mean((1, 2)), rtol=1e-4, atol=1e-5)
+
+
+@common
+@given(st.integers(1, 12), st.integers(1, 12))
+def test_pooling_is_adaptive_pooling(large, small):
+    large, small = max(large, small), min(large, small)
+    maps = np.random.default_rng(large).normal(size=(2, large, 4, 1))
+    pooled, _ = match_maps(keras.ops.convert_to_tensor(maps), keras.ops.zeros((2, small, 4, 1)))
+    starts = [i * large // small for i in range(small)]
+    ends = [-(-(i + 1) * large // small) for i in range(small)]
+    expected = np.stack([maps[:, a:b].mean(1) for a, b in zip(starts, ends, strict=True)], 1)
+    np.testing.assert_allclose(pooled, expected, rtol=1e-5, atol=1e-6)
 
 
 @common
@@ -73,7 +98,9 @@ def test_volumes_are_pooled():
 @pytest.mark.parametrize("size", [1, 2, 4])
 def test_pooling_to_cells(shape, size):
     given_ = maps(2, *shape)
-    np.testing.assert_allclose(pool_to(given_, [size] * (len(shape) - 1)), to_size(given_, [size] * (len(shape) - 1)), rtol=1e-6)
+    np.testing.assert_allclose(
+        pool_to(given_, [size] * (len(shape) - 1)), to_size(given_, [size] * (len(shape) - 1)), rtol=1e-6
+    )
 
 
 def test_sequences_of_two_lengths_are_refused_with_advice():
@@ -97,12 +124,6 @@ def test_a_mask_fits_maps_of_one_size_only():
     assert float(loss(maps(2, 4, 4, 3), maps(2, 4, 4, 3), mask=mask)) == 0
     with pytest.raises(ValueError, match=r"the mask \(2, 4, 4\) fits no longer"):
         loss(maps(2, 8, 8, 3), maps(2, 4, 4, 3), mask=mask)
-
-
-POSITIONWISE = (
-    "mse attention_transfer factor_transfer neuron_selectivity channel_wise activation_boundary "
-    "masked_generation cosine_hidden"
-)
 
 
 @pytest.mark.parametrize("name", POSITIONWISE.split())

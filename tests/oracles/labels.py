@@ -6,6 +6,7 @@ The oracles go row by row and take the right class out of the vectors.
 import numpy as np
 
 import keras_kd as kd
+from tests.oracles.measurement import LABELLED_LOGITS, Cost, train_labelled
 from tests.oracles.row import Labels, Row, keys, log_softmax, rest, softmax
 
 CASES = ("logits/plain", "logits/confident", "logits/many")
@@ -116,7 +117,12 @@ CROSS_ENTROPY = {"zero_at_teacher": False, "least_at_teacher": False}
 
 ROWS = {
     "DecoupledKD": Row(
-        kd.losses.DecoupledKD, decoupled(1, 8, 4), **LABELLED, references=keys(CASES, "dkd_a1_b8_T4")
+        kd.losses.DecoupledKD,
+        decoupled(1, 8, 4),
+        **LABELLED,
+        references=keys(CASES, "dkd_a1_b8_T4"),
+        training=train_labelled(kd.losses.DecoupledKD),
+        cost=LABELLED_LOGITS,
     ),
     "DecoupledKD, of tokens": Row(
         lambda: kd.losses.DecoupledKD(alpha=0.5, beta=2, temperature=1.5),
@@ -129,6 +135,8 @@ ROWS = {
         **LABELLED,
         **CROSS_ENTROPY,
         references=keys(CASES, "nkd_g1.5_T1"),
+        training=train_labelled(kd.losses.NormalizedKD),
+        cost=LABELLED_LOGITS,
     ),
     "NormalizedKD, T=3": Row(
         lambda: kd.losses.NormalizedKD(3.5, 3.0), normalized(3.5, 3), **LABELLED, **CROSS_ENTROPY
@@ -139,8 +147,16 @@ ROWS = {
         **LABELLED,
         **CROSS_ENTROPY,
         frozen=lambda told, s: weighted(2.0, at=s),
+        training=train_labelled(kd.losses.WeightedSoftLabels),
+        cost=LABELLED_LOGITS,
     ),
-    "BoundedRegression": Row(kd.losses.BoundedRegression, bounded(0.0), **REGRESSION),
+    "BoundedRegression": Row(
+        kd.losses.BoundedRegression,
+        bounded(0.0),
+        **REGRESSION,
+        training=train_labelled(kd.losses.BoundedRegression, task="value"),
+        cost=Cost(["vector", "vector"], "vector"),
+    ),
     "BoundedRegression, with a margin": Row(
         lambda: kd.losses.BoundedRegression(margin=0.5),
         bounded(0.5),
@@ -148,7 +164,13 @@ ROWS = {
         zero_at_teacher=False,
         least_at_teacher=False,
     ),
-    "ConfidenceFiltered": Row(kd.losses.ConfidenceFiltered, filtered(0.0, labelled=True), **JUDGED),
+    "ConfidenceFiltered": Row(
+        kd.losses.ConfidenceFiltered,
+        filtered(0.0, labelled=True),
+        **JUDGED,
+        training=train_labelled(lambda: kd.losses.ConfidenceFiltered("soft_targets", threshold=0.5)),
+        cost=Cost(["logits", "labels"], "logits", lambda sizes: kd.losses.ConfidenceFiltered(threshold=0.5)),
+    ),
     "ConfidenceFiltered, by threshold": Row(
         lambda: kd.losses.ConfidenceFiltered(kd.losses.SoftTargets(), threshold=0.3),
         filtered(0.3, labelled=False),

@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from tests.oracles.measurement import Cost, Training
+
 
 @dataclass(frozen=True)
 class Labels:
@@ -60,6 +62,7 @@ class Row:
     frozen: `(teacher, student) -> oracle` whose parts without a gradient are those of this student.
     tolerance: of the comparison with the oracle, in float32.
     half_extreme: the largest scale of float16 signals whose gradient float16 can still hold.
+    training, cost: how `benchmarks/` train and time the loss; each exported loss has one row with both.
     """
 
     make: Callable[[], keras.losses.Loss]
@@ -77,6 +80,8 @@ class Row:
     frozen: Callable[[Any, Any], Callable[[Any, Any], np.ndarray]] | None = None
     tolerance: float = 1e-4
     half_extreme: float = 1e4
+    training: Training | None = None
+    cost: Cost | None = None
 
 
 def draw(spec, random, batch, scale=1.0):
@@ -95,7 +100,7 @@ def draw(spec, random, batch, scale=1.0):
 
 
 def change(spec, signal, function, labels=True):
-    """Apply a function to each array of a signal that has a batch axis (labels too, unless told)."""
+    """Apply a function to each array of a signal that has a batch axis (of labels too by default)."""
     if isinstance(spec, list):
         return tuple(change(*pair, function, labels) for pair in zip(spec, signal, strict=True))
     still = isinstance(spec, Fixed) or (isinstance(spec, Drawn) and not spec.moves)

@@ -75,7 +75,7 @@ def test_rows_of_the_same_label_are_no_negatives(mode, form):
 @pytest.mark.parametrize(
     "form", [np.array, lambda y: np.eye(3, dtype="float32")[y] * (np.array(y) >= 0)[:, None]]
 )
-def test_a_sample_without_a_label_has_it_in_common_with_none(form):
+def test_a_sample_without_a_label_shares_it_with_no_other(form):
     bank = projections.MemoryBank(4)
     run(bank, (*batch([0, 1]), form([2, -1])))
     _, _, negatives = run(bank, (*batch([2, 3], seed=1), form([2, -1])))
@@ -182,7 +182,7 @@ def test_a_file_holds_the_memory(tmp_path):
         ([(2, 3)], "is called on"),
         ([(2, 3), (2,), (2,), (2,)], "is called on"),
         ([(2, 4, 4, 3), (2,)], "after pooling"),
-        ([(2, 3), (2, 2)], "one number a sample"),
+        ([(2, 3), (2, 2)], "one number per sample"),
         ([(2, 3), (2,), (2, 2, 2)], "one-hot"),
     ],
 )

@@ -168,9 +168,9 @@ def test_a_configuration_remembers_the_teacher(name):
 @pytest.mark.parametrize("name", [name for name in ROWS if "fusion" not in name])
 def test_an_unsized_one_says_so(name):
     make, *_ = ROWS[name]
-    with pytest.raises(ValueError, match="takes the teacher's width, which is not known"):
+    with pytest.raises(ValueError, match="takes the teacher's width, which is unknown"):
         make()(made(name)[1])
-    with pytest.raises(ValueError, match="which is not known"):
+    with pytest.raises(ValueError, match="which is unknown"):
         p.ReviewFusion()(made("fusion")[1])
 
 
