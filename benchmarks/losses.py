@@ -34,9 +34,9 @@ SHORT |= {"heads": (2, 8, 2, 8), "class map": (8, 8, 8, 10), "small map": (8, 4,
 MEASURED = {name: row for name, row in LOSSES.items() if row.cost}
 
 
-def loss_and_signals(name, sizes):
+def loss_and_signals(name, sizes, random):
     """A loss, and tensors of the teacher and the student that it reads."""
-    row, random = MEASURED[name], np.random.default_rng(0)
+    row = MEASURED[name]
     signals = tuple(tensors(spec, sizes, random) for spec in (row.cost.teacher, row.cost.student))
     return row.cost.make(sizes) if row.cost.make else row.make(), signals
 
@@ -92,7 +92,7 @@ def milliseconds(run, given, seconds):
 
 def measure(name, sizes, rounds, seconds):
     """One row: milliseconds of the loss and of the squared error, their ratio, and the largest tensors."""
-    loss, given = loss_and_signals(name, sizes)
+    loss, given = loss_and_signals(name, sizes, np.random.default_rng(0))
     (ours, memory), (plain, floor) = (step(f, *given) for f in (loss, squared_error))
     times = {"ours": [], "plain": []}
     for run in (ours, plain):

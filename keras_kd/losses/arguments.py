@@ -1,7 +1,8 @@
 """Checks of the arguments of losses and projections; their errors say what was expected and received."""
 
+import operator
 from numbers import Real
-from typing import SupportsIndex
+from typing import SupportsIndex, TypeGuard
 
 from keras_kd.tensors import Scheduled
 
@@ -63,8 +64,16 @@ def check_integer(name: str, value: object, least: int = 1, *, floats: bool = Fa
         >>> check_integer("size", 2)
         2
     """
-    if floats and isinstance(value, Real) and float(value).is_integer():
+    is_bool = isinstance(value, bool)
+    if floats and isinstance(value, Real) and not is_bool and float(value).is_integer():
         value = int(float(value))
-    if isinstance(value, bool) or not isinstance(value, SupportsIndex) or int(value) < least:
+    if is_bool or not _is_integer(value) or int(value) < least:
         raise ValueError(f"`{name}` must be an integer of at least {least}. Received: {value!r}.")
     return int(value)
+
+
+def _is_integer(value: object) -> TypeGuard[SupportsIndex]:
+    try:  # arrays of several numbers have an `__index__` too
+        return isinstance(value, SupportsIndex) and operator.index(value) is not None
+    except TypeError:
+        return False

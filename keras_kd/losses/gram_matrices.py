@@ -56,7 +56,8 @@ class ClassCorrelation(SignalLoss):
 
     def call(self, teacher: Tensor, student: Tensor, mask: Mask = None, step: Step = None) -> Tensor:
         probabilities = soften(self, teacher, student, self.at(self.temperature, step))
-        return _class_correlation(*(_averaging(p, mask) for p in probabilities), mask)
+        of_teacher, of_student = (_averaging(p, mask) for p in probabilities)
+        return _class_correlation(of_teacher, of_student, mask)
 
 
 @keras.saving.register_keras_serializable("keras_kd")

@@ -17,12 +17,20 @@ from keras import ops
 from keras_kd.losses.inputs import Mask
 from keras_kd.tensors import Tensor
 
+_OF_TWO_RANKS = (
+    "Their ranks differ, so no position of one belongs to a position of the other. Tap layers of one rank, "
+    "or bring the student's signal to the teacher's rank with a layer such as "
+    "project=keras.layers.Reshape(...) or GlobalAveragePooling2D()."
+)
+_OF_TWO_LENGTHS = (
+    "Sequences of two lengths are not pooled: their tokens are not the same ones. Tap layers before tokens "
+    "are merged or dropped, give both models one tokenization, or shorten the student's signal with a layer "
+    "such as project=keras.layers.AveragePooling1D()."
+)
+
 
 def match_maps(
-    teacher: Tensor,
-    student: Tensor,
-    mask: Mask = None,
-    names: tuple[str, str] = ("teacher", "student"),
+    teacher: Tensor, student: Tensor, mask: Mask = None, names: tuple[str, str] = ("teacher", "student")
 ) -> tuple[Tensor, Tensor]:
     """Average-pool the larger of two signals to the spatial size of the smaller (see the module).
 
@@ -35,29 +43,20 @@ def match_maps(
     Raises:
         ValueError: Two ranks; sequences of two lengths; a mask and maps of two sizes.
     """
-    received = "Expected signals of one shape. Received: "
-    received += f"{names[0]} {tuple(teacher.shape)}, {names[1]} {tuple(student.shape)}."
+    received = f"Received: {names[0]} {tuple(teacher.shape)}, {names[1]} {tuple(student.shape)}."
     if len(teacher.shape) != len(student.shape):
-        raise ValueError(
-            f"{received} Their ranks differ, so no position of one belongs to a position "
-            "of the other. Tap layers of one rank, or bring the student's signal to the teacher's rank with "
-            "a layer such as project=keras.layers.Reshape(...) or GlobalAveragePooling2D()."
-        )
+        raise ValueError(f"Expected signals of one shape. {received} {_OF_TWO_RANKS}")
     axes = range(1, len(student.shape) - 1)
     sizes = [(teacher.shape[axis], student.shape[axis]) for axis in axes]
     known = [(t, s) for t, s in sizes if t is not None and s is not None]
     if all(t == s for t, s in known) and (len(known) == len(sizes) or mask is not None or len(axes) == 1):
         return teacher, student
     if len(axes) == 1:
-        raise ValueError(
-            f"{received} Sequences of two lengths are not pooled: their tokens are not the "
-            "same ones. Tap layers before tokens are merged or dropped, give both models one tokenization, "
-            "or shorten the student's signal with a layer such as project=keras.layers.AveragePooling1D()."
-        )
+        raise ValueError(f"Expected signals of one shape. {received} {_OF_TWO_LENGTHS}")
     if mask is not None:
         raise ValueError(
-            f"{received} Maps of two sizes are pooled, and then the mask "
-            f"{tuple(mask.shape)} fits no longer. Tap layers of one height and width, or give no mask."
+            f"Expected signals of one shape. {received} Maps of two sizes are pooled, and then the mask "
+            f"{tuple(mask.shape)} no longer fits. Tap layers of one height and width, or pass no mask."
         )
     smaller = [_smaller(teacher, student, axis) for axis in axes]
     return pool_to(teacher, smaller), pool_to(student, smaller)

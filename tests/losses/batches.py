@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 REFERENCE = np.load(Path(__file__).parent.parent / "data" / "losses.npz")
 
-common = settings(max_examples=12, deadline=None, derandomize=True)
+common = settings(max_examples=8, deadline=None, derandomize=True)
 seeds, few = st.integers(0, 1000), st.integers(1, 6)
 scales = st.floats(0.1, 10)
 

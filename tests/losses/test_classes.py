@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -31,7 +31,7 @@ SCHEDULED = [
 ]
 
 
-@common
+@settings(common, max_examples=4)  # for each of seven losses
 @given(logits, logits, st.permutations(range(6)))
 def test_the_order_of_classes_does_not_matter(teacher, student, order):
     for loss in OF_CLASSES:

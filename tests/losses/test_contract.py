@@ -170,13 +170,12 @@ def test_signals_of_half_precision_are_finite_at_extremes(name):
 def test_a_loss_of_half_precision_is_the_loss_rounded(name):
     row, dtype = LOSSES[name], HALF[name]
     half = type(row.make()).from_config({**row.make().get_config(), "dtype": dtype})
-    for scale in (0.0, 1.0):
-        teacher, student = (cast(s, "float32") for s in signals(row, scale))
-        value, gradients = value_and_gradients(half, teacher, student)
-        expected, exact = value_and_gradients_at(name, scale)
-        np.testing.assert_allclose(value, expected, rtol=ROUNDING[dtype], atol=1e-6)
-        for ours, theirs in zip(gradients, exact, strict=True):
-            np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
+    teacher, student = (cast(s, "float32") for s in signals(row))
+    value, gradients = value_and_gradients(half, teacher, student)
+    expected, exact = value_and_gradients_at(name, 1.0)
+    np.testing.assert_allclose(value, expected, rtol=ROUNDING[dtype], atol=1e-6)
+    for ours, theirs in zip(gradients, exact, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
 
 
 @losses
@@ -211,7 +210,6 @@ def test_sample_weights_weigh_samples(name):
     loss, each = row.make(), value_of_each(name)
     weights = np.array([0.0, 1.0, 2.0, 0.0, 1.0, 3.0])
     np.testing.assert_allclose(loss(teacher, student, weights), (each * weights).mean(), rtol=1e-5)
-    assert float(loss(teacher, student, np.zeros(BATCH))) == 0.0
     with pytest.raises(ValueError, match="one weight per sample"):
         loss(teacher, student, np.ones((BATCH, 5)))
 
@@ -251,7 +249,8 @@ def test_configuration_round_trip(name):
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
     assert type(again) is type(loss)
     assert again.get_config() == loss.get_config()
-    assert float(again(teacher, student)) == float(loss(teacher, student))
+    again.reduction = None
+    np.testing.assert_array_equal(again(teacher, student), value_of_each(name))
 
 
 def compile_row(row, dtype, jit):

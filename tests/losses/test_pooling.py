@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import keras_kd as kd
-from keras_kd.losses.pooling import match_maps, pool_to
+from keras_kd.losses.pooling import match_maps, pool_larger_axes, pool_to
 from tests.losses.batches import common
 
 sizes = st.integers(1, 9)
@@ -64,8 +64,11 @@ def test_each_axis_goes_to_the_smaller(of_teacher, of_student):
         np.testing.assert_allclose(ours, to_size(given_, size), rtol=1e-6, atol=1e-7)
 
 
-@pytest.mark.parametrize("jit", [False, True], ids=["graph", "xla"])
-@pytest.mark.parametrize("of_student", [(4, 4), (7, 9), (5, 12), (8, 3)])
+@pytest.mark.parametrize(
+    ("of_student", "jit"),
+    [((4, 4), False), ((7, 9), True), ((5, 12), False), ((8, 3), True)],
+    ids=["graph", "xla", "graph, wider", "xla, narrower"],
+)
 def test_sizes_that_are_unknown_until_the_model_runs(of_student, jit):
     teacher, student = maps(2, 8, 6, 3), maps(2, *of_student, 2)
     unknown = [tf.TensorSpec((None, None, None, 3), "float64"), tf.TensorSpec((None, None, 6, 2), "float64")]
@@ -122,7 +125,7 @@ def test_a_mask_fits_maps_of_one_size_only():
     mask = np.ones((2, 4, 4), bool)
     loss = kd.losses.AttentionTransfer()
     assert float(loss(maps(2, 4, 4, 3), maps(2, 4, 4, 3), mask=mask)) == 0
-    with pytest.raises(ValueError, match=r"the mask \(2, 4, 4\) fits no longer"):
+    with pytest.raises(ValueError, match=r"the mask \(2, 4, 4\) no longer fits"):
         loss(maps(2, 8, 8, 3), maps(2, 4, 4, 3), mask=mask)
 
 
@@ -149,3 +152,21 @@ def test_gradients_of_pooling_reach_every_position():
         _, pooled = match_maps(tf.zeros((2, 3, 4, 3), "float64"), student)
         value = keras.ops.sum(pooled)
     assert (tape.gradient(value, student).numpy() > 0).all()
+
+
+@pytest.mark.parametrize("sizes", [(3, 4), (7, 2), (2, 5), (4, 4), (1, 1)])
+def test_larger_axes_are_pooled_over_windows_that_overlap_where_sizes_do_not_divide(sizes):
+    signal = np.random.default_rng(0).normal(size=(2, 7, 5, 3)).astype("float32")
+    wanted = signal.astype("float64")
+    for axis, size in enumerate(sizes, 1):
+        length = wanted.shape[axis]
+        windows = [range(i * length // size, -(-(i + 1) * length // size)) for i in range(size)]
+        wanted = np.stack([np.take(wanted, list(w), axis).mean(axis) for w in windows], axis)
+    np.testing.assert_allclose(pool_larger_axes(tf.constant(signal), sizes), wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_only_known_and_larger_sizes_are_pooled():
+    signal = tf.ones((2, 4, 8, 3))
+    assert tuple(pool_larger_axes(signal, (8, 4)).shape) == (2, 4, 4, 3)
+    for sizes in [(None, 4), (4, 8), (9, 9), (2,)]:
+        assert pool_larger_axes(signal, sizes) is signal
