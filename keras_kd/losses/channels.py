@@ -16,7 +16,7 @@ from keras_kd.losses.inputs import Mask, Step
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.maps import require_maps
 from keras_kd.losses.pooling import match_maps
-from keras_kd.losses.samples import keep, l2_normalize, require_same_shape
+from keras_kd.losses.samples import flatten_positions, keep, l2_normalize, require_same_shape
 from keras_kd.tensors import Scheduled, Tensor
 
 
@@ -60,7 +60,7 @@ class NeuronSelectivity(SignalLoss):
         require_maps(self, teacher, student)
         teacher, student = match_maps(ops.stop_gradient(teacher), student, mask)
         teacher, student = (
-            l2_normalize(by_position(keep(maps, mask)), axis=1) for maps in (teacher, student)
+            l2_normalize(flatten_positions(keep(maps, mask)), axis=1) for maps in (teacher, student)
         )
         t, s, positions = teacher.shape[-1], student.shape[-1], student.shape[1]
         if positions is None or t * t + s * s + t * s <= positions * (t + s):
@@ -133,19 +133,10 @@ class ChannelWise(SignalLoss):
                 f"{tuple(student.shape)}. Tap a layer before pooling."
             )
         temperature = self.at(self.temperature, step)
-        logs = [self._log_shares(maps / temperature, mask) for maps in (teacher, student)]
+        logs = [self._log_probabilities(maps / temperature, mask) for maps in (teacher, student)]
         return temperature**2 * ops.mean(kl_divergence(*logs), axis=-1)
 
-    def _log_shares(self, maps: Tensor, mask: Mask) -> Tensor:
-        # a finite number whose share of the softmax is exactly zero
-        channels = ops.transpose(by_position(keep(maps, mask, instead=-1e30)), (0, 2, 1))
+    def _log_probabilities(self, maps: Tensor, mask: Mask) -> Tensor:
+        # a finite number whose probability in the softmax is exactly zero
+        channels = ops.transpose(flatten_positions(keep(maps, mask, instead=-1e30)), (0, 2, 1))
         return ops.log_softmax(channels)
-
-
-def by_position(maps: Tensor) -> Tensor:
-    """`(batch, ...positions, channels)` to `(batch, positions, channels)`."""
-    if len(maps.shape) == 3:
-        return maps
-    known = [n for n in maps.shape[1:-1] if n is not None]
-    positions = math.prod(known) if len(known) == len(maps.shape) - 2 else -1
-    return ops.reshape(maps, (ops.shape(maps)[0], positions, maps.shape[-1]))

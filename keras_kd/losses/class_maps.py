@@ -6,12 +6,11 @@ import keras
 from keras import ops
 
 from keras_kd.losses.arguments import check_integer
-from keras_kd.losses.channels import by_position
 from keras_kd.losses.inputs import Signal, parts_of
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.maps import require_maps
 from keras_kd.losses.pooling import pool_to
-from keras_kd.losses.samples import l2_normalize, mean_per_sample, require_same_shape
+from keras_kd.losses.samples import flatten_positions, l2_normalize, mean_per_sample, require_same_shape
 from keras_kd.tensors import Tensor
 
 
@@ -80,7 +79,7 @@ class ClassAttention(SignalLoss):
         parts = parts_of(signal)
         maps, *kernel = parts
         require_maps(self, maps)
-        maps = by_position(pool_to(maps, [self.size] * (len(maps.shape) - 2)))
+        maps = flatten_positions(pool_to(maps, [self.size] * (len(maps.shape) - 2)))
         if kernel:
             if len(kernel[0].shape) != 2 or kernel[0].shape[0] != maps.shape[-1]:
                 shapes = ", ".join(str(tuple(part.shape)) for part in parts)

@@ -31,7 +31,7 @@ def require_classes(loss: SignalLoss, logits: Tensor, at_least: int = 2) -> None
         )
 
 
-def with_labels(loss: SignalLoss, teacher: LabelledLogits, student: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def split_labels(loss: SignalLoss, teacher: LabelledLogits, student: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Separate `(logits, labels)`, and check that they fit.
 
     Returns:
@@ -66,8 +66,8 @@ def label_per_sample(labels: Tensor) -> Tensor:
     return integer_labels(labels, one_hot=len(labels.shape) == 2)
 
 
-def of_other_classes(labels: Tensor, others: Tensor) -> Tensor:
-    """Which of the others have no class in common, `(labels, others)`: where there is no label, all."""
+def have_other_labels(labels: Tensor, others: Tensor) -> Tensor:
+    """Where labels differ from others, `(labels, others)`; a missing label differs from all."""
     labels = ops.expand_dims(labels, 1)
     return ops.logical_or(labels < 0, ops.not_equal(labels, ops.expand_dims(others, 0)))
 
@@ -107,12 +107,12 @@ def labelled_mean(values: Tensor, labelled: Tensor, mask: Mask = None) -> Tensor
     return mean_per_sample(values, labelled) if len(values.shape) > 1 else ops.where(labelled, values, 0.0)
 
 
-def at_label(values: Tensor, right: Tensor) -> Tensor:
+def take_at_label(values: Tensor, right: Tensor) -> Tensor:
     """The entry of each row where `right` is true."""
     return ops.sum(ops.where(right, values, 0.0), axis=-1)
 
 
-def decoupled(logits: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+def decouple(logits: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
     """The logit of "the right class or not", and the log-softmax over the others, 0 at the right one."""
     others = ops.logsumexp(ops.where(right, -float("inf"), logits), axis=-1, keepdims=True)
-    return at_label(logits - others, right), ops.where(right, 0.0, logits - others)
+    return take_at_label(logits - others, right), ops.where(right, 0.0, logits - others)

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_kd.losses.arguments import check_not_negative
-from keras_kd.losses.classes import require_classes, with_labels
+from keras_kd.losses.classes import require_classes, split_labels
 from keras_kd.losses.identifiers import LossIdentifier, get
 from keras_kd.losses.inputs import Mask, Signal, Step, parts_of
 from keras_kd.losses.loss import SignalLoss, call_with_accepted
@@ -102,7 +102,7 @@ class ConfidenceFiltered(SignalLoss):
     def _is_trusted(self, teacher: Signal, student: Tensor) -> Tensor:
         """Where the teacher is right (if there are labels) and confident: `(batch, ...positions)`."""
         if isinstance(teacher, (tuple, list)):
-            logits, right, labelled = with_labels(self, (teacher[0], teacher[1]), student)
+            logits, right, labelled = split_labels(self, (teacher[0], teacher[1]), student)
             is_right = ops.equal(ops.argmax(logits, axis=-1), ops.argmax(right, axis=-1))
             kept = ops.logical_and(labelled, is_right)
         else:

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_kd.losses.arguments import check_positive_or_schedule
-from keras_kd.losses.classes import label_per_sample, of_other_classes
+from keras_kd.losses.classes import have_other_labels, label_per_sample
 from keras_kd.losses.inputs import Signal, Step, parts_of
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.samples import flatten, l2_normalize
@@ -106,7 +106,7 @@ def _other_samples(student: Tensor, labels: Tensor | None = None) -> Tensor:
             f"classes). Received the shape {tuple(labels.shape)}."
         )
     labels = label_per_sample(labels)
-    return ops.logical_and(others, of_other_classes(labels, labels))
+    return ops.logical_and(others, have_other_labels(labels, labels))
 
 
 def _require_width(features: Tensor, student: Tensor) -> None:

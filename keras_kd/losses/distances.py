@@ -1,6 +1,6 @@
-"""Losses that read distances inside a batch, and the angles that distances make.
+"""Losses that compare the distances and angles between the samples of a batch.
 
-Like those of `relations`, they give the row of every sample.
+Like those of `relations`, they return the row of each sample.
 """
 
 import keras
@@ -104,9 +104,9 @@ def _angles(features: Tensor) -> Tensor:
 def squared_distances(features: Tensor) -> Tensor:
     """Squared Euclidean distances between samples, `(batch, batch)`, from inner products.
 
-    They lose what is small beside the features' own length, so that features are centred first, and
-    a distance that rounding may have made is 0 and has no gradient. So is one below 1e-6, the least
-    that the reference implementations let count.
+    Inner products lose distances that are small beside the features' length. So features are centred
+    first, and a distance that may be rounding alone is 0 and has no gradient. The same holds for one
+    below 1e-6, the smallest that the reference implementations count.
     """
     flat = flatten(features)
     flat = flat - ops.mean(flat, axis=0, keepdims=True)
@@ -120,7 +120,7 @@ def squared_distances(features: Tensor) -> Tensor:
 
 
 def divide(values: Tensor, scale: Tensor) -> Tensor:
-    """The values in units of a scale; as they are where that is 0."""
+    """Values divided by a scale; unchanged where the scale is 0."""
     return values / ops.where(scale > 0, scale, 1.0)
 
 

@@ -16,7 +16,7 @@ def kl_divergence(log_p: Tensor, log_q: Tensor) -> Tensor:
 
 
 def kl_terms(log_p: Tensor, d: Tensor, log_q: Tensor) -> Tensor:
-    """`p d - p + q` for each class, with `d = log p - log q` given by who can compute it best."""
+    """`p d - p + q` for each class, with `d = log p - log q` from the caller, who knows it more precisely."""
     p = ops.exp(log_p)
     near = ops.abs(d) < 0.5
     x = ops.where(near, d, 0.0)

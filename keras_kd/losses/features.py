@@ -1,4 +1,4 @@
-"""Losses that read activations position by position: what the teacher computes on the way."""
+"""Losses that compare activations position by position."""
 
 import math
 import re
@@ -53,7 +53,7 @@ class Elementwise(SignalLoss):
 
     Shapes:
         teacher, student: one shape, `(batch, ...)`, after pooling maps to the smaller spatial
-        size. A function of your own may take what it likes. Result: `(batch,)`.
+        size. A function of your own may take any shapes. Result: `(batch,)`.
 
     Raises:
         ValueError: An unknown name; shapes that differ; a function that returns a scalar.
@@ -95,7 +95,7 @@ class Elementwise(SignalLoss):
             kind = type(inner)
             self.reads_logits = getattr(inner, "reads_logits", False)
             self.undoes = getattr(inner, "undoes", self.undoes)
-        if not self.of_keras:  # a function of your own may read what it likes
+        if not self.of_keras:  # a function of your own may read any number of signals
             self.teacher_signals = self.student_signals = (1, math.inf)
             return
         self.reads_probabilities = getattr(kind, "__name__", "") in _PROBABILITY_LOSSES

@@ -5,12 +5,11 @@ import math
 import keras
 from keras import ops
 
-from keras_kd.losses.channels import by_position
 from keras_kd.losses.inputs import Mask
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.maps import require_maps
 from keras_kd.losses.pooling import match_maps
-from keras_kd.losses.samples import count_per_sample, keep
+from keras_kd.losses.samples import count_per_sample, flatten_positions, keep
 from keras_kd.tensors import Tensor
 
 
@@ -65,8 +64,8 @@ class SolutionFlow(SignalLoss):
             )
         total = 0.0
         for k in range(len(teacher) - 1):
-            flow_t = ops.stop_gradient(_flow(teacher[k], teacher[k + 1], mask))
-            flow_s = _flow(student[k], student[k + 1], mask)
+            flow_t = ops.stop_gradient(_flow_matrix(teacher[k], teacher[k + 1], mask))
+            flow_s = _flow_matrix(student[k], student[k + 1], mask)
             if flow_t.shape[1:] != flow_s.shape[1:]:
                 raise ValueError(
                     "SolutionFlow compares flow matrices of one shape, channels x channels of the next map. "
@@ -77,9 +76,9 @@ class SolutionFlow(SignalLoss):
         return total
 
 
-def _flow(first: Tensor, last: Tensor, mask: Mask) -> Tensor:
+def _flow_matrix(first: Tensor, last: Tensor, mask: Mask) -> Tensor:
     first, last = match_maps(first, last, mask, names=("one map", "the next"))
-    first, last = (by_position(keep(maps, mask)) for maps in (first, last))
+    first, last = (flatten_positions(keep(maps, mask)) for maps in (first, last))
     products = ops.matmul(ops.transpose(first, (0, 2, 1)), last)
     if mask is None:
         return products / ops.cast(ops.shape(first)[1], products.dtype)

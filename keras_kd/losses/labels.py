@@ -14,10 +14,10 @@ from keras_kd.losses.arguments import check_not_negative, check_positive_or_sche
 from keras_kd.losses.classes import (
     LOGITS_AND_LABELS,
     LabelledLogits,
-    at_label,
-    decoupled,
+    decouple,
     labelled_mean,
-    with_labels,
+    split_labels,
+    take_at_label,
 )
 from keras_kd.losses.divergences import binary_kl, kl_divergence
 from keras_kd.losses.inputs import Mask, Step
@@ -81,10 +81,10 @@ class DecoupledKD(SignalLoss):
         self.temperature = check_positive_or_schedule("temperature", temperature)
 
     def call(self, teacher: LabelledLogits, student: Tensor, mask: Mask = None, step: Step = None) -> Tensor:
-        logits, right, labelled = with_labels(self, teacher, student)
+        logits, right, labelled = split_labels(self, teacher, student)
         temperature = self.at(self.temperature, step)
-        right_t, others_t = decoupled(logits / temperature, right)
-        right_s, others_s = decoupled(student / temperature, right)
+        right_t, others_t = decouple(logits / temperature, right)
+        right_s, others_s = decouple(student / temperature, right)
         values = self.alpha * binary_kl(right_t, right_s) + self.beta * kl_divergence(others_t, others_s)
         return temperature**2 * labelled_mean(values, labelled, mask)
 
@@ -141,11 +141,12 @@ class NormalizedKD(SignalLoss):
         self.temperature = check_positive_or_schedule("temperature", temperature)
 
     def call(self, teacher: LabelledLogits, student: Tensor, mask: Mask = None, step: Step = None) -> Tensor:
-        logits, right, labelled = with_labels(self, teacher, student)
+        logits, right, labelled = split_labels(self, teacher, student)
         temperature = self.at(self.temperature, step)
-        log_t, log_s = at_label(ops.log_softmax(logits), right), at_label(ops.log_softmax(student), right)
-        _, others_t = decoupled(logits / temperature, right)
-        _, others_s = decoupled(student / temperature, right)
+        log_t = take_at_label(ops.log_softmax(logits), right)
+        log_s = take_at_label(ops.log_softmax(student), right)
+        _, others_t = decouple(logits / temperature, right)
+        _, others_s = decouple(student / temperature, right)
         others = ops.sum(ops.exp(others_t) * others_s, axis=-1)
         values = -ops.exp(log_t) * log_s - self.gamma * temperature**2 * others
         return labelled_mean(values, labelled, mask)

@@ -1,7 +1,7 @@
 """Losses that read the batch: how samples relate to one another.
 
-Each gives the row of every sample. A sample of weight zero has no row of its own, but it still
-stands in the rows of the others.
+Each returns the row of each sample. A sample of weight zero has no row of its own, but it is still
+part of the rows of the others.
 """
 
 import keras

@@ -1,5 +1,7 @@
 """What all losses share: one value per sample over the positions that count, and checks of shapes."""
 
+import math
+
 import keras
 import numpy as np
 from keras import ops
@@ -86,6 +88,15 @@ def require_same_shape(loss: keras.losses.Loss, teacher: Tensor, student: Tensor
 def flatten(values: Tensor) -> Tensor:
     """`(batch, ...)` to `(batch, everything else)`."""
     return ops.reshape(values, (ops.shape(values)[0], -1)) if len(values.shape) != 2 else values
+
+
+def flatten_positions(maps: Tensor) -> Tensor:
+    """`(batch, ...positions, channels)` to `(batch, positions, channels)`."""
+    if len(maps.shape) == 3:
+        return maps
+    known = [n for n in maps.shape[1:-1] if n is not None]
+    positions = math.prod(known) if len(known) == len(maps.shape) - 2 else -1
+    return ops.reshape(maps, (ops.shape(maps)[0], positions, maps.shape[-1]))
 
 
 def spread_over_batch(value: Tensor, signal: Tensor, mask: Mask) -> Tensor:

@@ -6,7 +6,13 @@ import keras
 from keras import ops
 
 from keras_kd.losses.arguments import check_positive_or_schedule
-from keras_kd.losses.classes import LOGITS_AND_LABELS, LabelledLogits, at_label, labelled_mean, with_labels
+from keras_kd.losses.classes import (
+    LOGITS_AND_LABELS,
+    LabelledLogits,
+    labelled_mean,
+    split_labels,
+    take_at_label,
+)
 from keras_kd.losses.inputs import Mask, Step
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.tensors import Scheduled, Tensor
@@ -62,10 +68,10 @@ class WeightedSoftLabels(SignalLoss):
         self.temperature = check_positive_or_schedule("temperature", temperature)
 
     def call(self, teacher: LabelledLogits, student: Tensor, mask: Mask = None, step: Step = None) -> Tensor:
-        logits, right, labelled = with_labels(self, teacher, student)
+        logits, right, labelled = split_labels(self, teacher, student)
         temperature = self.at(self.temperature, step)
-        of_teacher = -at_label(ops.log_softmax(logits), right)
-        of_student = -at_label(ops.log_softmax(ops.stop_gradient(student)), right)
+        of_teacher = -take_at_label(ops.log_softmax(logits), right)
+        of_student = -take_at_label(ops.log_softmax(ops.stop_gradient(student)), right)
         weight = -ops.expm1(-of_student / (of_teacher + 1e-7))
         soft = ops.softmax(logits / temperature) * ops.log_softmax(student / temperature)
         return temperature**2 * labelled_mean(-weight * ops.sum(soft, axis=-1), labelled, mask)

@@ -91,10 +91,10 @@ class ReviewFusion(Projection):
             of_teacher = self.shape_of(part)
             maps = self.norms[2 * part](self.inner[part](_map_of(signals[part])), training=training)
             if deeper is not None:
-                deeper = nearest(deeper, tuple(maps.shape[1:3]))
+                deeper = resize_nearest(deeper, tuple(maps.shape[1:3]))
                 weights = self.attention[part](ops.concatenate([maps, deeper], axis=-1))
                 maps = maps * weights[..., :1] + deeper * weights[..., 1:]
-            deeper = nearest(maps, _as_map(of_teacher)[1:3])
+            deeper = resize_nearest(maps, _as_map(of_teacher)[1:3])
             result = self.norms[2 * part + 1](self.outer[part](deeper), training=training)
             results.insert(0, result[:, 0, 0] if of_teacher is not None and len(of_teacher) == 2 else result)
         return tuple(results)
@@ -131,7 +131,7 @@ def _map_of(signal: Tensor) -> Tensor:
     return signal[:, None, None] if len(signal.shape) == 2 else signal
 
 
-def nearest(maps: Tensor, sizes: Shape) -> Tensor:
+def resize_nearest(maps: Tensor, sizes: Shape) -> Tensor:
     """Maps brought to `(height, width)`; row `i` is the old row `floor(i * old / new)`, as in PyTorch."""
     for axis, size in enumerate(sizes, 1):
         length = maps.shape[axis]

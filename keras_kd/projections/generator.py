@@ -86,12 +86,12 @@ class MaskedGenerator(Projection):
         if self.align is not None:
             signal = self.align(signal)
         if training:
-            signal = signal * self._kept(signal)
+            signal = signal * self._random_mask(signal)
         for layer in self.generation:
             signal = layer(without_padding(signal, mask))
         return signal
 
-    def _kept(self, signal: Tensor) -> Tensor:
+    def _random_mask(self, signal: Tensor) -> Tensor:
         shape = ops.shape(signal)
         everywhere = (1,) * (len(shape) - 2)
         one = (*shape[:-1], 1) if self.mask == "positions" else (shape[0], *everywhere, shape[-1])

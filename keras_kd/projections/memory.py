@@ -6,7 +6,7 @@ import keras
 from keras import layers, ops
 
 from keras_kd.losses.arguments import check_integer
-from keras_kd.losses.classes import label_per_sample, of_other_classes
+from keras_kd.losses.classes import have_other_labels, label_per_sample
 from keras_kd.projections.shapes import Shapes
 from keras_kd.tensors import Shape, Tensor
 
@@ -119,7 +119,7 @@ class MemoryBank(layers.Layer):
         negatives = ops.not_equal(index[:, None], ops.arange(self.samples, dtype="int32"))
         negatives = ops.logical_and(negatives, written[: self.samples] > 0)
         if labels is not None and labels_of_rows is not None:
-            other = of_other_classes(labels, labels_of_rows[: self.samples])
+            other = have_other_labels(labels, labels_of_rows[: self.samples])
             negatives = ops.logical_and(negatives, other)
         return features, rows[: self.samples], negatives
 

@@ -46,10 +46,10 @@ def test_a_student_that_is_better_is_left_alone():
 def test_a_last_axis_of_one_may_be_missing(outputs, labels, kind):
     random = np.random.default_rng(0)
     teacher, student = random.normal(size=(2, *outputs))
-    told = random.normal(size=outputs).astype(kind)
-    full = [x.reshape(4, -1, 1) for x in (teacher, told, student)]
+    values_of_labels = random.normal(size=outputs).astype(kind)
+    full = [x.reshape(4, -1, 1) for x in (teacher, values_of_labels, student)]
     expected = rows(kd.losses.BoundedRegression(), (full[0], full[1]), full[2])
-    found = rows(kd.losses.BoundedRegression(), (teacher, told.reshape(labels)), student)
+    found = rows(kd.losses.BoundedRegression(), (teacher, values_of_labels.reshape(labels)), student)
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 

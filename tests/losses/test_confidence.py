@@ -29,10 +29,10 @@ def test_what_the_teacher_is_unsure_of_is_dropped():
 @pytest.mark.parametrize("name", ["soft_targets", "logits_mse", "jensen_shannon", "dist", "decoupled_kd"])
 def test_every_loss_on_logits_can_be_filtered(name):
     inner = kd.losses.get(name)
-    told = (TEACHER, LABELS)
-    plain = rows(inner, told if inner.reads_labels else TEACHER, STUDENT)
+    labelled = (TEACHER, LABELS)
+    plain = rows(inner, labelled if inner.reads_labels else TEACHER, STUDENT)
     loss = Filtered(name, threshold=0.5)
-    np.testing.assert_allclose(rows(loss, told, STUDENT), plain * [1, 0, 0, 0], rtol=1e-6)
+    np.testing.assert_allclose(rows(loss, labelled, STUDENT), plain * [1, 0, 0, 0], rtol=1e-6)
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
     assert type(again.loss) is type(inner)
     assert (again.threshold, again.loss.get_config()) == (0.5, loss.loss.get_config())

@@ -132,5 +132,5 @@ def test_a_memory_bank_gives_the_negatives():
     hard = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     distiller.compile(keras.optimizers.Adam(0.05), loss=hard)
     history = distiller.fit({"x": x, "index": index}, index % 3, epochs=40, batch_size=8, verbose=0).history
-    seen = history[next(name for name in history if "contrast" in name)]
-    assert seen[-1] < seen[2] / 2  # in the first two epochs the bank is not full
+    values = history[next(name for name in history if "contrast" in name)]
+    assert values[-1] < values[2] / 2  # in the first two epochs the bank is not full

@@ -10,6 +10,7 @@ from keras_kd.losses.samples import (
     count_per_sample,
     fits,
     flatten,
+    flatten_positions,
     keep,
     l2_normalize,
     mean_per_sample,
@@ -95,6 +96,14 @@ def test_normalized_vectors_have_length_1_and_zeros_stay():
     rows = np.array([[3.0, 4.0], [0.0, 0.0]])
     np.testing.assert_allclose(l2_normalize(rows), [[0.6, 0.8], [0.0, 0.0]])
     np.testing.assert_allclose(l2_normalize(rows, axis=0), [[1.0, 1.0], [0.0, 0.0]])
+
+
+def test_positions_become_one_axis():
+    maps = np.random.default_rng(0).normal(size=(2, 3, 4, 5))
+    np.testing.assert_array_equal(flatten_positions(maps), maps.reshape(2, 12, 5))
+    assert flatten_positions(keras.KerasTensor((None, None, 4, 5))).shape == (None, None, 5)
+    tokens = maps[:, :, 0]
+    assert flatten_positions(tokens) is tokens
 
 
 def test_cosines_between_samples_of_any_rank():

@@ -15,8 +15,8 @@ CASES = ("logits/plain", "logits/confident", "logits/many")
 def by_row(compare):
     """An oracle from a function of one row of logits of each side and its label."""
 
-    def oracle(told, s):
-        t, labels = told
+    def oracle(signals, s):
+        t, labels = signals
         rows = zip(t.reshape(-1, t.shape[-1]), s.reshape(-1, s.shape[-1]), labels.ravel(), strict=True)
         return rest(np.array([compare(*row) for row in rows]).reshape(labels.shape))
 
@@ -60,10 +60,10 @@ def weighted(temperature, at=None):
     def soft(t, s, y):
         return -(softmax(t / temperature) @ log_softmax(s / temperature)) * temperature**2
 
-    def oracle(told, s):
-        t, labels = told
-        seen = s if at is None else at
-        rows = zip(*(z.reshape(-1, z.shape[-1]) for z in (t, seen, s)), labels.ravel(), strict=True)
+    def oracle(signals, s):
+        t, labels = signals
+        weighed = s if at is None else at
+        rows = zip(*(z.reshape(-1, z.shape[-1]) for z in (t, weighed, s)), labels.ravel(), strict=True)
         values = [behind(a, b, y) * soft(a, c, y) for a, b, c, y in rows]
         return rest(np.array(values).reshape(labels.shape))
 
@@ -71,8 +71,8 @@ def weighted(temperature, at=None):
 
 
 def bounded(margin):
-    def oracle(told, s):
-        t, y = told
+    def oracle(signals, s):
+        t, y = signals
         of_teacher, of_student = (np.linalg.norm(v - y, axis=-1) ** 2 for v in (t, s))
         return rest(np.where(of_teacher - of_student < margin, of_student, 0.0))
 
@@ -82,8 +82,8 @@ def bounded(margin):
 def filtered(threshold, labelled):
     """Soft targets at T=4 of the positions kept, averaged over them."""
 
-    def oracle(told, s):
-        t, labels = told if labelled else (told, None)
+    def oracle(signals, s):
+        t, labels = signals if labelled else (signals, None)
         kept = softmax(t).max(-1) >= threshold
         if labelled:
             kept &= t.argmax(-1) == labels
@@ -110,7 +110,7 @@ REGRESSION = {
     "teacher": [(3,), (3,)],
     "student": (3,),
     "as_keras_loss": False,
-    "imitate": lambda told: told[0],
+    "imitate": lambda signals: signals[0],
     "tokens": ([(5, 3), (5, 3)], (5, 3)),
 }
 CROSS_ENTROPY = {"zero_at_teacher": False, "least_at_teacher": False}
@@ -146,7 +146,7 @@ ROWS = {
         weighted(2.0),
         **LABELLED,
         **CROSS_ENTROPY,
-        frozen=lambda told, s: weighted(2.0, at=s),
+        frozen=lambda signals, s: weighted(2.0, at=s),
         training=train_labelled(kd.losses.WeightedSoftLabels),
         cost=LABELLED_LOGITS,
     ),

@@ -103,8 +103,8 @@ def graph(vertices, edges, transformation):
         value = vertices * ((t[-1] - s[-1]) ** 2).reshape(len(t[-1]), -1).mean(-1)
         rows = [((relative_edges(a) - relative_edges(b)) ** 2).mean(-1) for a, b in zip(t, s, strict=True)]
         value = value + edges * np.mean(rows[:-1], axis=0)
-        told, seen = moves(t[:-1]), moves(s[:-1])
-        gaps = [(a - b) ** 2 for a, b in zip(told, seen, strict=True)]
+        of_teacher, of_student = moves(t[:-1]), moves(s[:-1])
+        gaps = [(a - b) ** 2 for a, b in zip(of_teacher, of_student, strict=True)]
         return value + (transformation * np.mean(gaps, axis=0) if gaps else 0)
 
     return oracle

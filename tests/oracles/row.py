@@ -12,7 +12,7 @@ from tests.oracles.measurement import Cost, Training
 
 @dataclass(frozen=True)
 class Labels:
-    """Whole numbers below `classes`, `(batch, *shape)`."""
+    """Integers below `classes`, `(batch, *shape)`."""
 
     classes: int
     shape: tuple[int, ...] = ()
@@ -51,14 +51,14 @@ class Row:
     make: gives the loss.
     oracle: `(teacher, student) -> (batch,)` in NumPy float64, sharing no code with the loss.
     teacher, student: the specs of the signals.
-    zero_at_teacher: the value is 0 when the student says what the teacher says.
+    zero_at_teacher: the value is 0 when the student equals the teacher.
     least_at_teacher: and nowhere less.
     mixes_samples: the value of a sample depends on the rest of the batch.
     reads_order: the value of a sample depends on which samples come before and after it.
     as_keras_loss: both arguments are one tensor, so that it fits compile(loss=...).
     references: case in tests/data/losses.npz -> key.
     tokens: specs whose axis 1 are five tokens, for a loss that takes a mask; else None.
-    imitate: the student's signal that says what the teacher's says.
+    imitate: the student's signal that equals the teacher's.
     frozen: `(teacher, student) -> oracle` whose parts without a gradient are those of this student.
     tolerance: of the comparison with the oracle, in float32.
     half_extreme: the largest scale of float16 signals whose gradient float16 can still hold.
@@ -116,13 +116,13 @@ def cast(signal, dtype):
 
 
 def imitation(row, teacher):
-    """The student's signal that says what the teacher's says."""
+    """The student's signal that equals the teacher's."""
     if row.imitate is not None:
         return row.imitate(teacher)
     if not isinstance(row.teacher, list):
         return teacher
-    said = [part for part, spec in zip(teacher, row.teacher, strict=True) if not isinstance(spec, Labels)]
-    return said[0] if len(said) == 1 else tuple(said)
+    parts = [part for part, spec in zip(teacher, row.teacher, strict=True) if not isinstance(spec, Labels)]
+    return parts[0] if len(parts) == 1 else tuple(parts)
 
 
 def keys(cases, key):

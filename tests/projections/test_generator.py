@@ -10,7 +10,7 @@ from keras_kd import projections as p
 @pytest.mark.parametrize(("mask", "ratio"), [("positions", 0.65), ("channels", 0.25)])
 def test_the_ratio_is_the_fraction_set_to_zero(mask, ratio):
     layer = p.MaskedGenerator(units=32, ratio=ratio, mask=mask, seed=3)
-    kept = np.asarray(layer._kept(tf.ones((64, 8, 8, 32))))
+    kept = np.asarray(layer._random_mask(tf.ones((64, 8, 8, 32))))
     assert kept.shape == ((64, 8, 8, 1) if mask == "positions" else (64, 1, 1, 32))
     assert set(np.unique(kept)) == {0.0, 1.0}
     np.testing.assert_allclose(1 - kept.mean(), ratio, atol=0.03)
