@@ -56,3 +56,28 @@ def test_a_loss_of_keras_reads_maps_of_two_sizes():
     teacher, student = np.ones((2, 6, 6, 3)), np.zeros((2, 3, 2, 3))
     for loss in ("mse", "mae", keras.losses.Huber(), "cosine_similarity"):
         assert np.isfinite(value(kd.losses.Elementwise(loss), teacher, student))
+
+
+def test_it_declares_what_the_inner_loss_reads():
+    crossentropy = keras.losses.CategoricalCrossentropy
+    for loss, probabilities, logits in (
+        ("mse", False, False),
+        ("kl_divergence", True, False),
+        (keras.losses.binary_crossentropy, True, False),
+        (crossentropy(), True, False),
+        (crossentropy(from_logits=True), True, True),
+        (lambda teacher, student: teacher, False, False),
+    ):
+        found = kd.losses.Elementwise(loss)
+        assert (found.reads_probabilities, found.takes_student_logits) == (probabilities, logits), found.name
+
+    class OfLogits(keras.losses.Loss):
+        reads_logits = True
+        undoes = ("sigmoid",)
+
+        def call(self, teacher, student):
+            return keras.ops.mean(student - teacher, axis=-1)
+
+    found = kd.losses.Elementwise(OfLogits())
+    assert (found.reads_logits, found.undoes, found.reads_probabilities) == (True, ("sigmoid",), False)
+    assert found.teacher_signals == found.student_signals == (1, float("inf"))

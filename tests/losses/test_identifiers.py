@@ -6,7 +6,7 @@ import pytest
 import keras_kd as kd
 
 
-def test_get():
+def test_get_takes_losses_names_configurations_and_functions():
     loss = kd.losses.SoftTargets(2.0)
     assert kd.losses.get(loss) is loss
     assert isinstance(kd.losses.get("attention_transfer"), kd.losses.AttentionTransfer)
@@ -35,3 +35,17 @@ def test_every_other_loss_has_a_name():
     for name in set(names) - {"SignalLoss", "OverhaulFeature"}:
         loss = getattr(kd.losses, name)()
         assert type(kd.losses.get(loss.name)) is type(loss)
+
+
+def test_an_unknown_name_gets_near_misses_or_all_names():
+    with pytest.raises(ValueError, match=r"Unknown loss 'soft_target'\. Did you mean 'soft_targets'"):
+        kd.losses.get("soft_target")
+    with pytest.raises(ValueError, match=r"Unknown loss 'qqq'\. The names are .*'dist', .*'mse'"):
+        kd.losses.get("qqq")
+
+
+def test_what_is_no_loss_is_refused():
+    with pytest.raises(TypeError, match=r"received the class SoftTargets\. Call it: SoftTargets\(\)"):
+        kd.losses.get(kd.losses.SoftTargets)
+    with pytest.raises(TypeError, match=r"or a function \(teacher, student\)\. Received: 3"):
+        kd.losses.get(3)
