@@ -5,10 +5,14 @@ import pytest
 
 from benchmarks.training import TRAININGS, fall
 
+EPOCHS = 6
+# These take all the epochs that their rows give them.
+SLOW_TO_FALL = {"ClassCorrelation", "NormalizedKD", "VariationalInformation"}
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TRAININGS)
 def test_falls_by_half(name):
-    first, last = fall(name, teacher_epochs=6)
+    first, last = fall(name, teacher_epochs=6, epochs=None if name in SLOW_TO_FALL else EPOCHS)
     assert np.isfinite(last)
     assert last < first / 2

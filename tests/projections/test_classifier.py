@@ -57,8 +57,10 @@ def classified(teacher, tap, maps):
     return maps
 
 
-@pytest.mark.parametrize("student", [sequential, functional])
-@pytest.mark.parametrize("tap", ["stage1", "stage2", "pool"])
+@pytest.mark.parametrize(
+    ("student", "tap"),
+    [(sequential, "stage1"), (functional, "stage1"), (functional, "stage2"), (sequential, "pool")],
+)
 def test_it_is_the_student_the_projector_and_the_teachers_own_layers(student, tap):
     teacher, student = sequential(8, name="teacher"), student(4, name="student")
     before = [w.copy() for w in teacher.get_weights()]
