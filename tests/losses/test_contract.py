@@ -21,7 +21,8 @@ single = [name for name, row in LOSSES.items() if not row.mixes_samples]
 masked = [name for name, row in LOSSES.items() if row.tokens is not None]
 # One row of each loss, for what does not depend on its arguments.
 first = [name for name in LOSSES if "," not in name]
-plain = [name for name in first if LOSSES[name].as_keras_loss]
+of_one_tensor = [name for name, row in LOSSES.items() if row.as_keras_loss]
+plain = list({name.split(",")[0]: name for name in of_one_tensor[::-1]}.values())
 # Either half precision with every other row, so that a loss with two rows has both.
 HALF = dict(zip(LOSSES, ["float16", "bfloat16"] * len(LOSSES), strict=False))
 ROUNDING = {"float16": 2e-3, "bfloat16": 1e-2}
