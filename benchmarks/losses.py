@@ -5,12 +5,14 @@
 Each loss runs forward and backward in a compiled graph, and so does Keras's mean squared error on the
 same tensors (on as many as the loss reads). Times are medians of rounds in which both take turns.
 Memory is the largest tensor of the graph, forward and backward, in MB: what a quadratic loss would
-blow up. Batch 128; 1,000 classes; maps 32x32x64; vectors of 512; 8 x 128 tokens of 8 heads x 32.
+blow up. Batch 128; 1,000 classes; maps 32x32x64; vectors of 512; 8 x 128 tokens of 8 heads x 32. What
+each loss reads of these stands in its row in `tests/oracles`.
 """
 
 import argparse
 import json
 import statistics
+import sys
 import time
 from pathlib import Path
 
@@ -20,68 +22,30 @@ import tensorflow as tf
 from rich.console import Console
 from rich.table import Table
 
-import keras_kd as kd
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the rows of the losses are in tests/
+from tests.contract import LOSSES
 
-LABELS = "labels"
 FULL = {"logits": (128, 1000), "map": (128, 32, 32, 64), "vector": (128, 512), "tokens": (8, 128, 256)}
 FULL |= {"heads": (8, 128, 8, 32), "class map": (128, 32, 32, 100), "small map": (128, 16, 16, 128)}
 SHORT = {"logits": (8, 20), "map": (8, 8, 8, 4), "vector": (8, 16), "tokens": (2, 8, 16)}
 SHORT |= {"heads": (2, 8, 2, 8), "class map": (8, 8, 8, 10), "small map": (8, 4, 4, 8)}
 
-# What the teacher's signal and the student's are made of; a list stands for a tuple of signals.
-LOGITS, MAP, VECTOR = ("logits", "logits"), ("map", "map"), ("vector", "vector")
-LABELLED = (["logits", LABELS], "logits")
-HEADS = (["heads"] * 3, ["heads"] * 3)
-SIGNALS = {
-    "SoftTargets": LOGITS,
-    "HardTargets": LOGITS,
-    "LogitsMSE": LOGITS,
-    "BinarySoftTargets": LOGITS,
-    "DecoupledKD": LABELLED,
-    "NormalizedKD": LABELLED,
-    "DIST": LOGITS,
-    "ClassCorrelation": LOGITS,
-    "BatchCorrelation": LOGITS,
-    "MultiLevelLogits": LOGITS,
-    "JensenShannon": LOGITS,
-    "WeightedSoftLabels": LABELLED,
-    "BoundedRegression": (["vector", "vector"], "vector"),
-    "ConfidenceFiltered": LABELLED,
-    "Elementwise": MAP,
-    "AttentionTransfer": MAP,
-    "NeuronSelectivity": MAP,
-    "FactorTransfer": MAP,
-    "ActivationBoundary": MAP,
-    "OverhaulFeature": MAP,
-    "HierarchicalContext": MAP,
-    "SolutionFlow": (["map", "small map"], ["map", "small map"]),
-    "VariationalInformation": ("map", ["map", "channel"]),
-    "ChannelWise": MAP,
-    "ClassAttention": ("class map", "class map"),
-    "MaskedGeneration": MAP,
-    "CosineHidden": ("tokens", "tokens"),
-    "AttentionMaps": (["heads"] * 2, ["heads"] * 2),
-    "SelfAttentionRelations": HEADS,
-    "SimilarityPreserving": VECTOR,
-    "RelationalDistance": VECTOR,
-    "RelationalAngle": VECTOR,
-    "ProbabilisticTransfer": VECTOR,
-    "CorrelationCongruence": VECTOR,
-    "InstanceRelationshipGraph": (["map", "small map", "logits"], ["map", "small map", "logits"]),
-    "ContrastiveRepresentation": VECTOR,
-}
-# The arguments that have no default.
-ARGUMENTS = {
-    "ConfidenceFiltered": lambda sizes: {"loss": "soft_targets", "threshold": 0.5},
-    "OverhaulFeature": lambda sizes: {"margin": [-0.5] * sizes["map"][-1]},
-}
+# The row of each loss that is measured.
+MEASURED = {name: row for name, row in LOSSES.items() if row.cost}
+
+
+def loss_and_signals(name, sizes, random):
+    """A loss, and tensors of the teacher and the student that it reads."""
+    row = MEASURED[name]
+    signals = tuple(tensors(spec, sizes, random) for spec in (row.cost.teacher, row.cost.student))
+    return row.cost.make(sizes) if row.cost.make else row.make(), signals
 
 
 def tensors(spec, sizes, random):
     """The signal of a spec, as tensors."""
     if isinstance(spec, list):
         return tuple(tensors(part, sizes, random) for part in spec)
-    if spec == LABELS:
+    if spec == "labels":
         batch, classes = sizes["logits"]
         return tf.constant(random.integers(0, classes, batch))
     if spec == "channel":
@@ -128,9 +92,7 @@ def milliseconds(run, given, seconds):
 
 def measure(name, sizes, rounds, seconds):
     """One row: milliseconds of the loss and of the squared error, their ratio, and the largest tensors."""
-    random = np.random.default_rng(0)
-    given = tuple(tensors(spec, sizes, random) for spec in SIGNALS[name])
-    loss = getattr(kd.losses, name)(**ARGUMENTS.get(name, lambda sizes: {})(sizes))
+    loss, given = loss_and_signals(name, sizes, np.random.default_rng(0))
     (ours, memory), (plain, floor) = (step(f, *given) for f in (loss, squared_error))
     times = {"ours": [], "plain": []}
     for run in (ours, plain):
@@ -162,7 +124,7 @@ def main():
     short = parser.parse_args().short
     sizes, rounds, seconds = (SHORT, 1, 0.0) if short else (FULL, 9, 0.1)
     table = Table("loss", "student's shapes", "ms", "MSE ms", "loss / MSE", "largest tensor MB", "MSE MB")
-    rows = [measure(name, sizes, rounds, seconds) for name in SIGNALS]
+    rows = [measure(name, sizes, rounds, seconds) for name in MEASURED]
     for row in rows:
         figures = [f"{row[key]:.2f}" for key in ("ms", "mse_ms", "ratio", "largest_mb", "mse_largest_mb")]
         table.add_row(row["loss"], row["shapes"], *figures)

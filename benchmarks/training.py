@@ -5,13 +5,15 @@
 Each loss is alone (no labels' loss), so that its fall is its own. With `--accuracy` each is also added to
 the labels' loss of a student that has 100 labelled digits, and stands beside a student trained without
 it on the same steps. Each loss has the weight that makes its first value 1 or 10, whichever is better on
-validation data; nothing else was tuned. The teacher saw all labels.
+validation data; nothing else was tuned. The teacher saw all labels. How a loss is trained
+stands in its row in `tests/oracles`.
 """
 
 import argparse
 import functools
 import json
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,17 +27,12 @@ from rich.table import Table
 
 import keras_kd as kd
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the rows of the losses are in tests/
+from tests.contract import LOSSES
+
+# How each loss is trained, by name.
+TRAININGS = {name: row.training for name, row in LOSSES.items() if row.training}
 WEIGHTS = 1.0, 10.0  # of a loss whose first value is 1
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a loss is trained: its objective, given the teacher, and the models and labels it needs."""
-
-    objective: Callable[[keras.Model], kd.Objective]
-    task: str = "digits"
-    rate: float = 4e-3
-    epochs: int = 20
 
 
 def cross_entropy():
@@ -125,109 +122,19 @@ def teacher_of(task, epochs):
     return teacher
 
 
-# ---- recipes
-
-
-def output(loss, **more):
-    return Recipe(lambda teacher: kd.Objective(loss(), **more))
-
-
-def labelled(loss, **more):
-    return output(loss, teacher=("output", "labels"), **more)
-
-
-def feature(loss, tap, project=None, **more):
-    """One tap, of the same name in both models; `project` makes a projection."""
-    return Recipe(
-        lambda teacher: kd.Objective(
-            loss(), student=tap, teacher=tap, project=project() if callable(project) else project
-        ),
-        **more,
-    )
-
-
-def attention(loss, *parts):
-    taps = tuple(f"attention/{part}" for part in parts)
-    return Recipe(lambda teacher: kd.Objective(loss(), student=taps, teacher=taps), task="tokens")
-
-
-STAGES = ("stage1", "stage2", "stage3")
-LAST_MAP = ("stage3", "logits/kernel")
-L, P = kd.losses, kd.projections
-
-RECIPES = {
-    "SoftTargets": output(L.SoftTargets),
-    "HardTargets": output(L.HardTargets),
-    "LogitsMSE": output(L.LogitsMSE),
-    "BinarySoftTargets": Recipe(lambda teacher: kd.Objective(L.BinarySoftTargets(1.0)), task="attributes"),
-    "DecoupledKD": labelled(L.DecoupledKD),
-    "NormalizedKD": labelled(L.NormalizedKD),
-    "DIST": output(L.DIST),
-    "ClassCorrelation": Recipe(lambda teacher: kd.Objective(L.ClassCorrelation()), rate=2e-2),
-    "BatchCorrelation": Recipe(lambda teacher: kd.Objective(L.BatchCorrelation()), rate=2e-2),
-    "MultiLevelLogits": output(L.MultiLevelLogits),
-    "JensenShannon": output(L.JensenShannon),
-    "WeightedSoftLabels": labelled(L.WeightedSoftLabels),
-    "BoundedRegression": Recipe(
-        lambda teacher: kd.Objective(L.BoundedRegression(), teacher=("output", "labels")), task="value"
-    ),
-    "ConfidenceFiltered": labelled(lambda: L.ConfidenceFiltered("soft_targets", threshold=0.5)),
-    "Elementwise": feature(L.Elementwise, "stage3", project=True),
-    "AttentionTransfer": feature(L.AttentionTransfer, "stage2"),
-    "NeuronSelectivity": feature(L.NeuronSelectivity, "stage2"),
-    "FactorTransfer": feature(L.FactorTransfer, "stage2", project=lambda: P.Regressor()),
-    "ActivationBoundary": Recipe(
-        lambda teacher: kd.Objective(
-            L.ActivationBoundary(), student="norm3", teacher="sum3", project=P.ConvNorm()
-        )
-    ),
-    "OverhaulFeature": Recipe(
-        lambda teacher: kd.Objective(
-            L.OverhaulFeature(teacher.get_layer("norm3")),
-            student="norm3",
-            teacher="norm3",
-            project=P.ConvNorm(),
-        )
-    ),
-    "HierarchicalContext": feature(L.HierarchicalContext, STAGES, project=lambda: P.ReviewFusion()),
-    "SolutionFlow": feature(L.SolutionFlow, ("stage1", "stage2"), project=True),
-    "VariationalInformation": feature(
-        L.VariationalInformation, "stage3", project=lambda: P.VariationalHead(), rate=4e-2
-    ),
-    "ChannelWise": feature(lambda: L.ChannelWise(1.0), "stage2", project=True),
-    "ClassAttention": feature(L.ClassAttention, LAST_MAP),
-    "MaskedGeneration": feature(L.MaskedGeneration, "stage3", project=lambda: P.MaskedGenerator()),
-    "CosineHidden": Recipe(
-        lambda teacher: kd.Objective(L.CosineHidden(), student="hidden", teacher="hidden", project=True),
-        task="tokens",
-    ),
-    "AttentionMaps": attention(L.AttentionMaps, "query", "key"),
-    "SelfAttentionRelations": attention(L.SelfAttentionRelations, "query", "key", "value"),
-    "SimilarityPreserving": feature(L.SimilarityPreserving, "pool"),
-    "RelationalDistance": feature(L.RelationalDistance, "pool"),
-    "RelationalAngle": feature(L.RelationalAngle, "pool"),
-    "ProbabilisticTransfer": feature(L.ProbabilisticTransfer, "pool"),
-    "CorrelationCongruence": feature(L.CorrelationCongruence, "pool", project=True),
-    "InstanceRelationshipGraph": feature(L.InstanceRelationshipGraph, (*STAGES[:2], "output")),
-    "ContrastiveRepresentation": feature(
-        L.ContrastiveRepresentation, "pool", project=lambda: P.Regressor(layers=2)
-    ),
-}
-
-
 # ---- measuring
 
 
 def fall(name, teacher_epochs, epochs=None):
     """The first value of a loss (one batch) and its last (mean of the last epoch), trained alone."""
-    recipe = RECIPES[name]
-    epochs = epochs or recipe.epochs
-    task, teacher, train = TASKS[recipe.task], teacher_of(recipe.task, teacher_epochs), digits()["train"]
+    training = TRAININGS[name]
+    epochs = epochs or training.epochs
+    task, teacher, train = TASKS[training.task], teacher_of(training.task, teacher_epochs), digits()["train"]
     keras.utils.set_random_seed(1)
-    objective = recipe.objective(teacher)
+    objective = training.objective(teacher)
     distiller = kd.Distiller(task.student(), teacher, [objective])
     steps = epochs * -(-len(train.x) // 64)
-    adam = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(recipe.rate, steps))
+    adam = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(training.rate, steps))
     distiller.compile(adam, loss=task.loss(), loss_weights=0.0)  # the labels do not help
     first = []
     note = keras.callbacks.LambdaCallback(
@@ -241,12 +148,12 @@ def fall(name, teacher_epochs, epochs=None):
 def score(task, model, split):
     """Accuracy in percent; for the digit as a quantity, of the nearest digit."""
     held_out = digits()[split]
-    said = np.concatenate([model.predict_on_batch(x) for x in np.array_split(held_out.x, 4)])
+    outputs = np.concatenate([model.predict_on_batch(x) for x in np.array_split(held_out.x, 4)])
     if task == "value":
-        return 100 * float((np.rint(9 * said[:, 0]) == held_out.y).mean())
+        return 100 * float((np.rint(9 * outputs[:, 0]) == held_out.y).mean())
     if task == "attributes":
-        return 100 * float(((said > 0) == attributes(held_out.y)).mean())
-    return 100 * float((said.argmax(-1) == held_out.y).mean())
+        return 100 * float(((outputs > 0) == attributes(held_out.y)).mean())
+    return 100 * float((outputs.argmax(-1) == held_out.y).mean())
 
 
 def student_scores(task, seed, epochs, objective=None, teacher=None, labels=100):
@@ -263,16 +170,16 @@ def student_scores(task, seed, epochs, objective=None, teacher=None, labels=100)
 
 def best_of(name, first, seeds, epochs, teacher_epochs):
     """Test accuracies with a loss, at the one of `WEIGHTS` that is best on validation data."""
-    recipe, found = RECIPES[name], {}
-    teacher = teacher_of(recipe.task, teacher_epochs)
+    training, found = TRAININGS[name], {}
+    teacher = teacher_of(training.task, teacher_epochs)
     for weight in WEIGHTS:
         found[weight] = []
         for seed in range(seeds):
-            objective = recipe.objective(teacher)
+            objective = training.objective(teacher)
             objective.weight = weight / abs(first)
-            found[weight].append(student_scores(recipe.task, seed, epochs, objective, teacher))
-    chosen = max(found, key=lambda weight: statistics.mean(s["validation"] for s in found[weight]))
-    return chosen, [s["test"] for s in found[chosen]]
+            found[weight].append(student_scores(training.task, seed, epochs, objective, teacher))
+    best = max(found, key=lambda weight: statistics.mean(s["validation"] for s in found[weight]))
+    return best, [s["test"] for s in found[best]]
 
 
 def main():
@@ -284,10 +191,10 @@ def main():
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     arguments = parser.parse_args()
     epochs, teacher_epochs, few_epochs = (2, 2, 4) if arguments.short else (None, 20, 100)
-    names = list(RECIPES)[:3] if arguments.short else list(RECIPES)
+    names = list(TRAININGS)[:3] if arguments.short else list(TRAININGS)
     alone, rows, started = {}, [], time.monotonic()
     for name in names:
-        task = RECIPES[name].task
+        task = TRAININGS[name].task
         first, last = fall(name, teacher_epochs, epochs)
         row = {"loss": name, "task": task, "first": first, "last": last}
         if arguments.accuracy:

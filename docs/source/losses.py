@@ -18,24 +18,12 @@ from pathlib import Path
 
 import keras_kd as kd
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1]))  # the rows of the losses are in tests/
+from tests.contract import FAMILIES  # noqa: E402
+
 PAGE, CHART = HERE.parent / "losses.md", HERE.parent / "losses.svg"
 PARTS = ["Formula", "Reads", "Defaults", "Equals", "Source"]
-FAMILIES = {
-    "outputs": ["logits", "labels", "trust", "correlations"],
-    "features": [
-        "features",
-        "maps",
-        "channels",
-        "boundaries",
-        "pyramids",
-        "flows",
-        "class_maps",
-        "regressions",
-        "tokens",
-    ],
-    "relations": ["relations", "distances", "graphs", "contrast"],
-}
 
 
 def exported():
@@ -45,7 +33,7 @@ def exported():
 
 
 def parts(loss):
-    """What a docstring says under each of `PARTS`, and its first line."""
+    """The paragraphs of a docstring that `PARTS` names, and its first line."""
     paragraphs = [" ".join(p.split()) for p in inspect.getdoc(loss).split("\n\n")]
     found = {
         part: p.removeprefix(f"{part}: ") for part in PARTS for p in paragraphs if p.startswith(f"{part}: ")
@@ -64,20 +52,14 @@ def cell(text):
 
 
 def family(modules):
-    """The losses of some modules, as a table.
-
-    Raises:
-        ValueError: A loss whose module is in no family.
-    """
-    for name, loss in exported().items():
-        if not any(loss.__module__.rsplit(".", 1)[-1] in of_one for of_one in FAMILIES.values()):
-            raise ValueError(f"{name} is in {loss.__module__}, which is in no family of this page.")
+    """The losses whose rows stand in some modules of `tests/oracles`, as a table."""
+    names = {name for module in modules for name in module.ROWS}
     rows = ["| Loss | |", "|---|---|"]
     for name, loss in exported().items():
-        if loss.__module__.rsplit(".", 1)[-1] in modules:
-            told = {part: cell(text) for part, text in parts(loss).items()}
-            first = f"[`{name}`](api/losses.md#keras_kd.losses.{name})<br>{told['Summary']}"
-            second = "<br>".join(f"**{part}:** {told[part]}" for part in PARTS)
+        if name in names:
+            texts = {part: cell(text) for part, text in parts(loss).items()}
+            first = f"[`{name}`](api/losses.md#keras_kd.losses.{name})<br>{texts['Summary']}"
+            second = "<br>".join(f"**{part}:** {texts[part]}" for part in PARTS)
             rows.append(f"| {first} | {second} |")
     return "\n".join(rows)
 
@@ -90,13 +72,13 @@ def training(rows):
     ]
     for row in rows:
         ratio = f"{row['last'] / row['first']:.3f}"
-        given = [f"{row['first']:.4g}", f"{row['last']:.4g}", ratio, f"{row['weight']:.0f}"]
-        text.append("| " + " | ".join([f"`{row['loss']}`{task(row)}", *given, *accuracy(row)]) + " |")
+        values = [f"{row['first']:.4g}", f"{row['last']:.4g}", ratio, f"{row['weight']:.0f}"]
+        text.append("| " + " | ".join([f"`{row['loss']}`{task(row)}", *values, *accuracy(row)]) + " |")
     return "\n".join(text)
 
 
 def task(row):
-    """The task, where it is not to tell the digit."""
+    """The task, where it is not to classify the digit."""
     return "" if row["task"] == "digits" else f" ({row['task']})"
 
 
@@ -109,9 +91,9 @@ def gain(row):
 def accuracy(row):
     """Accuracies as mean and standard deviation; a difference is bold beyond twice its standard error."""
     mean, error = gain(row)
-    told = f"{mean:+.2f} ({error:.2f})"
+    difference = f"{mean:+.2f} ({error:.2f})"
     both = [f"{statistics.mean(v):.2f} ± {statistics.stdev(v):.2f}" for v in (row["alone"], row["with"])]
-    return [*both, f"**{told}**" if abs(mean) > 2 * error else told]
+    return [*both, f"**{difference}**" if abs(mean) > 2 * error else difference]
 
 
 STYLE = """<style>
@@ -145,9 +127,9 @@ def chart(rows):
         *(tick(x(value), value, bottom) for value in range(math.ceil(low), math.floor(high) + 1, 2)),
         f'<line x1="{x(0)}" x2="{x(0)}" y1="{TOP}" y2="{bottom}"/>',
     ]
-    for place, ((mean, error), name) in enumerate(found):
+    for line, ((mean, error), name) in enumerate(found):
         ends = x(mean - 2 * error), x(mean + 2 * error)
-        text.append(mark(TOP + LINE * (place + 0.5), ends, x(mean), name))
+        text.append(mark(TOP + LINE * (line + 0.5), ends, x(mean), name))
     text.append(f'<text x="{LEFT + WIDTH / 2}" y="{bottom + 38}" text-anchor="middle">{label}</text>')
     return "\n".join([*text, "</g>", "</svg>", ""])
 

@@ -6,7 +6,7 @@ import tensorflow as tf
 from keras_kd.distillation.known_signals import Signals
 from keras_kd.distillation.objectives import Objective
 from keras_kd.distillation.signal_checks import check_signals
-from keras_kd.losses.loss import join_masks
+from keras_kd.losses.inputs import join_masks
 from keras_kd.messages import one_line
 from keras_kd.signals.tracing import Signal, trace
 from keras_kd.tensors import Shape, Tensor

@@ -10,11 +10,14 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_kd.losses.arguments import check_positive_or_schedule
 from keras_kd.losses.divergences import kl_divergence
-from keras_kd.losses.loss import Scheduled, SignalLoss, positive
+from keras_kd.losses.inputs import Mask, Step
+from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.maps import require_maps
 from keras_kd.losses.pooling import match_maps
-from keras_kd.losses.samples import keep, l2_normalize, require_same_shape
+from keras_kd.losses.samples import flatten_positions, keep, l2_normalize, require_same_shape
+from keras_kd.tensors import Scheduled, Tensor
 
 
 @keras.saving.register_keras_serializable("keras_kd")
@@ -53,11 +56,11 @@ class NeuronSelectivity(SignalLoss):
         0.0
     """
 
-    def call(self, teacher: Any, student: Any, mask: Any = None) -> Any:
+    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None) -> Tensor:
         require_maps(self, teacher, student)
         teacher, student = match_maps(ops.stop_gradient(teacher), student, mask)
         teacher, student = (
-            l2_normalize(by_position(keep(maps, mask)), axis=1) for maps in (teacher, student)
+            l2_normalize(flatten_positions(keep(maps, mask)), axis=1) for maps in (teacher, student)
         )
         t, s, positions = teacher.shape[-1], student.shape[-1], student.shape[1]
         if positions is None or t * t + s * s + t * s <= positions * (t + s):
@@ -68,12 +71,12 @@ class NeuronSelectivity(SignalLoss):
         return ops.sum(ops.square(difference), axis=(1, 2))
 
 
-def _kernel(a: Any, b: Any) -> Any:
+def _kernel(a: Tensor, b: Tensor) -> Tensor:
     products = ops.matmul(ops.transpose(a, (0, 2, 1)), b)
     return ops.mean(ops.square(products), axis=(1, 2))
 
 
-def _outer(a: Any) -> Any:
+def _outer(a: Tensor) -> Tensor:
     return ops.matmul(a, ops.transpose(a, (0, 2, 1))) / a.shape[-1]
 
 
@@ -118,9 +121,9 @@ class ChannelWise(SignalLoss):
 
     def __init__(self, temperature: Scheduled = 4.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.temperature = positive("temperature", temperature, schedule=True)
+        self.temperature = check_positive_or_schedule("temperature", temperature)
 
-    def call(self, teacher: Any, student: Any, mask: Any = None, step: Any = None) -> Any:
+    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None, step: Step = None) -> Tensor:
         require_maps(self, teacher, student)
         teacher, student = match_maps(ops.stop_gradient(teacher), student, mask)
         require_same_shape(self, teacher, student)
@@ -130,19 +133,10 @@ class ChannelWise(SignalLoss):
                 f"{tuple(student.shape)}. Tap a layer before pooling."
             )
         temperature = self.at(self.temperature, step)
-        logs = [self._log_shares(maps / temperature, mask) for maps in (teacher, student)]
+        logs = [self._log_probabilities(maps / temperature, mask) for maps in (teacher, student)]
         return temperature**2 * ops.mean(kl_divergence(*logs), axis=-1)
 
-    def _log_shares(self, maps: Any, mask: Any) -> Any:
-        # a finite number whose share of the softmax is exactly zero
-        channels = ops.transpose(by_position(keep(maps, mask, instead=-1e30)), (0, 2, 1))
+    def _log_probabilities(self, maps: Tensor, mask: Mask) -> Tensor:
+        # a finite number whose probability in the softmax is exactly zero
+        channels = ops.transpose(flatten_positions(keep(maps, mask, instead=-1e30)), (0, 2, 1))
         return ops.log_softmax(channels)
-
-
-def by_position(maps: Any) -> Any:
-    """`(batch, ...positions, channels)` to `(batch, positions, channels)`."""
-    if len(maps.shape) == 3:
-        return maps
-    known = [n for n in maps.shape[1:-1] if n is not None]
-    positions = math.prod(known) if len(known) == len(maps.shape) - 2 else -1
-    return ops.reshape(maps, (ops.shape(maps)[0], positions, maps.shape[-1]))

@@ -5,11 +5,13 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_kd.losses.channels import by_position
+from keras_kd.losses.arguments import check_integer
+from keras_kd.losses.inputs import Signal, parts_of
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.maps import require_maps
 from keras_kd.losses.pooling import pool_to
-from keras_kd.losses.samples import l2_normalize, mean_per_sample, require_same_shape
+from keras_kd.losses.samples import flatten_positions, l2_normalize, mean_per_sample, require_same_shape
+from keras_kd.tensors import Tensor
 
 
 @keras.saving.register_keras_serializable("keras_kd")
@@ -65,23 +67,22 @@ class ClassAttention(SignalLoss):
 
     def __init__(self, size: int = 2, normalize: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not (size >= 1 and size == int(size)):
-            raise ValueError(f"`size` must be a whole number of at least 1. Received: size={size!r}.")
-        self.size, self.normalize = int(size), bool(normalize)
+        self.size, self.normalize = check_integer("size", size, floats=True), bool(normalize)
 
-    def call(self, teacher: Any, student: Any) -> Any:
-        teacher = keras.tree.map_structure(ops.stop_gradient, teacher)
-        teacher, student = self._class_maps(teacher, "teacher"), self._class_maps(student, "student")
-        require_same_shape(self, teacher, student)
-        return mean_per_sample(ops.square(student - teacher))
+    def call(self, teacher: Signal, student: Signal) -> Tensor:
+        of_teacher = ops.stop_gradient(self._class_maps(teacher, "teacher"))
+        of_student = self._class_maps(student, "student")
+        require_same_shape(self, of_teacher, of_student)
+        return mean_per_sample(ops.square(of_student - of_teacher))
 
-    def _class_maps(self, signal: Any, side: str) -> Any:
-        maps, *kernel = signal if isinstance(signal, (tuple, list)) else (signal,)
+    def _class_maps(self, signal: Signal, side: str) -> Tensor:
+        parts = parts_of(signal)
+        maps, *kernel = parts
         require_maps(self, maps)
-        maps = by_position(pool_to(maps, self.size))
+        maps = flatten_positions(pool_to(maps, [self.size] * (len(maps.shape) - 2)))
         if kernel:
             if len(kernel[0].shape) != 2 or kernel[0].shape[0] != maps.shape[-1]:
-                shapes = ", ".join(str(tuple(part.shape)) for part in signal)
+                shapes = ", ".join(str(tuple(part.shape)) for part in parts)
                 raise ValueError(
                     "ClassAttention reads a map (batch, height, width, channels) and the kernel (channels, "
                     f"classes) of the dense head that follows its pooling. Received of the {side}: {shapes}. "

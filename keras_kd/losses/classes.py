@@ -1,20 +1,24 @@
-"""What losses over classes share: logits that fit, labels in every form, and who has one."""
+"""What losses over classes share: checks of logits, and labels in every form."""
 
-from typing import Any
+from typing import TypeAlias
 
 from keras import ops
 
+from keras_kd.losses.inputs import Mask
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.samples import keep, mean_per_sample, require_same_shape
+from keras_kd.tensors import Number, Tensor
 
+# The logits of the teacher, and the labels.
+LabelledLogits: TypeAlias = tuple[Tensor, Tensor]
 LOGITS_AND_LABELS = (
     'the teacher\'s logits and the labels, teacher=("output", "labels") in an objective, and the student\'s '
     "logits"
 )
 
 
-def require_classes(loss: SignalLoss, logits: Any, at_least: int = 2) -> None:
-    """Refuse signals without an axis of classes, and a lone unit: its softmax is 1 whatever it says."""
+def require_classes(loss: SignalLoss, logits: Tensor, at_least: int = 2) -> None:
+    """Refuse signals without an axis of classes, and a single unit: its softmax is always 1."""
     if len(logits.shape) < 2:
         raise ValueError(
             f"{type(loss).__name__} reads logits (batch, ..., classes). "
@@ -27,8 +31,8 @@ def require_classes(loss: SignalLoss, logits: Any, at_least: int = 2) -> None:
         )
 
 
-def with_labels(loss: SignalLoss, teacher: Any, student: Any) -> tuple[Any, Any, Any]:
-    """Take `(logits, labels)` apart.
+def split_labels(loss: SignalLoss, teacher: LabelledLogits, student: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Separate `(logits, labels)`, and check that they fit.
 
     Returns:
         The teacher's logits, without a gradient; a boolean of their shape, true at the right class;
@@ -46,8 +50,8 @@ def with_labels(loss: SignalLoss, teacher: Any, student: Any) -> tuple[Any, Any,
     return logits, ops.equal(ops.expand_dims(labels, -1), classes), labelled
 
 
-def whole_numbers(labels: Any, one_hot: bool) -> Any:
-    """Labels as whole numbers, or one-hot on the last axis, as whole numbers; below 0 where there is none."""
+def integer_labels(labels: Tensor, one_hot: bool) -> Tensor:
+    """Labels as integers, from integers or one-hot on the last axis; below 0 where there is none."""
     labels = ops.cast(labels, "int32") if ops.dtype(labels) == "bool" else labels
     if not one_hot:
         return labels
@@ -55,48 +59,60 @@ def whole_numbers(labels: Any, one_hot: bool) -> Any:
     return ops.where(ops.max(labels, axis=-1) > 0, ops.argmax(labels, axis=-1), -1)
 
 
-def label_per_sample(labels: Any) -> Any:
+def label_per_sample(labels: Tensor) -> Tensor:
     """Labels `(batch,)`, `(batch, 1)` or one-hot `(batch, classes)` as `(batch,)`; below 0 for none."""
     if len(labels.shape) == 2 and labels.shape[-1] == 1:
         labels = ops.squeeze(labels, axis=-1)
-    return whole_numbers(labels, one_hot=len(labels.shape) == 2)
+    return integer_labels(labels, one_hot=len(labels.shape) == 2)
 
 
-def of_other_classes(labels: Any, others: Any) -> Any:
-    """Which of the others have no class in common, `(labels, others)`: where there is no label, all."""
+def have_other_labels(labels: Tensor, others: Tensor) -> Tensor:
+    """Where labels differ from others, `(labels, others)`; a missing label differs from all."""
     labels = ops.expand_dims(labels, 1)
     return ops.logical_or(labels < 0, ops.not_equal(labels, ops.expand_dims(others, 0)))
 
 
-def _per_row(loss: SignalLoss, labels: Any, logits: Any) -> Any:
-    """Labels as `(batch, ...)` whole numbers, below 0 where there is none."""
+def _per_row(loss: SignalLoss, labels: Tensor, logits: Tensor) -> Tensor:
+    """Labels as integers `(batch, ...)`, below 0 where there is none."""
     shape, expected = tuple(labels.shape), tuple(logits.shape)
     if len(shape) == len(expected) and shape[-1] == expected[-1]:
-        whole = whole_numbers(labels, one_hot=True)
+        integers = integer_labels(labels, one_hot=True)
     else:
         squeezed = len(shape) == len(expected) and shape[-1] == 1
-        whole = whole_numbers(ops.squeeze(labels, axis=-1) if squeezed else labels, one_hot=False)
-    pairs = zip(whole.shape, expected[:-1], strict=False)
-    if len(whole.shape) != len(expected) - 1 or any(a != b for a, b in pairs if None not in (a, b)):
+        integers = integer_labels(ops.squeeze(labels, axis=-1) if squeezed else labels, one_hot=False)
+    pairs = zip(integers.shape, expected[:-1], strict=False)
+    if len(integers.shape) != len(expected) - 1 or any(a != b for a, b in pairs if None not in (a, b)):
         raise ValueError(
-            f"{type(loss).__name__} needs one label for each row of logits: whole numbers of the shape "
+            f"{type(loss).__name__} needs one label for each row of logits: integers of the shape "
             f"{expected[:-1]}, or one-hot labels of the shape {expected}. Received labels {shape}."
         )
-    return whole
+    return integers
 
 
-def labelled_mean(values: Any, labelled: Any, mask: Any = None) -> Any:
+def require_logits(loss: SignalLoss, teacher: Tensor, student: Tensor) -> None:
+    """Raise a `ValueError` unless both are logits of one shape, of two classes or more."""
+    require_same_shape(loss, teacher, student)
+    require_classes(loss, student)
+
+
+def soften(loss: SignalLoss, teacher: Tensor, student: Tensor, temperature: Number) -> tuple[Tensor, Tensor]:
+    """The probabilities of both models, `softmax(z / T)`; the teacher's without a gradient."""
+    require_logits(loss, teacher, student)
+    return ops.softmax(ops.stop_gradient(teacher) / temperature), ops.softmax(student / temperature)
+
+
+def labelled_mean(values: Tensor, labelled: Tensor, mask: Mask = None) -> Tensor:
     """Average `(batch, ...positions)` to `(batch,)` over the positions that have a label and count."""
     labelled = keep(labelled, mask)
     return mean_per_sample(values, labelled) if len(values.shape) > 1 else ops.where(labelled, values, 0.0)
 
 
-def at_label(values: Any, right: Any) -> Any:
+def take_at_label(values: Tensor, right: Tensor) -> Tensor:
     """The entry of each row where `right` is true."""
     return ops.sum(ops.where(right, values, 0.0), axis=-1)
 
 
-def decoupled(logits: Any, right: Any) -> tuple[Any, Any]:
+def decouple(logits: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
     """The logit of "the right class or not", and the log-softmax over the others, 0 at the right one."""
     others = ops.logsumexp(ops.where(right, -float("inf"), logits), axis=-1, keepdims=True)
-    return at_label(logits - others, right), ops.where(right, 0.0, logits - others)
+    return take_at_label(logits - others, right), ops.where(right, 0.0, logits - others)

@@ -1,13 +1,16 @@
-"""A loss that tells samples apart: the student's view of one against the teacher's of all."""
+"""A contrastive loss: the student's feature of a sample against the teacher's features of all samples."""
 
 from typing import Any
 
 import keras
 from keras import ops
 
-from keras_kd.losses.classes import label_per_sample, of_other_classes
-from keras_kd.losses.loss import Scheduled, SignalLoss, positive
+from keras_kd.losses.arguments import check_positive_or_schedule
+from keras_kd.losses.classes import have_other_labels, label_per_sample
+from keras_kd.losses.inputs import Signal, Step, parts_of
+from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.samples import flatten, l2_normalize
+from keras_kd.tensors import Scheduled, Tensor
 
 # Not -inf, whose gradient is NaN where all but one are left out; exp of it is 0 all the same.
 _LEFT_OUT = -1e30
@@ -18,8 +21,8 @@ class ContrastiveRepresentation(SignalLoss):
     """The student must recognise its sample among the teacher's features of other samples (CRD).
 
     Negatives are the rest of the batch; with labels, only samples of other labels; or the rows of a
-    memory bank. A sample without a label, -1 or a one-hot row of zeros, has its label in common with
-    none. The value is 0 where there are no negatives, and seldom 0 when student and teacher
+    memory bank. A sample without a label, -1 or a one-hot row of zeros, shares its label with no
+    other. The value is 0 where there are no negatives, and seldom 0 when student and teacher
     agree: the teacher's own features of two samples may be alike.
 
     Formula: `-log(exp(s.t / T) / (exp(s.t / T) + sum_n exp(s.n / T)))` with features of length 1,
@@ -44,13 +47,13 @@ class ContrastiveRepresentation(SignalLoss):
         temperature: `T > 0`, or a schedule of the training step.
 
     Shapes:
-        teacher: `(batch, ...)`, the features; or a tuple of these and the labels, whole numbers
+        teacher: `(batch, ...)`, the features; or a tuple of these and the labels, integers
         `(batch,)` or one-hot `(batch, classes)`; or a tuple of these, a bank `(rows, width)` and which
         rows are negatives, `(batch, rows)`.
         student: `(batch, ...)`, as wide as the teacher's when flattened. Result: `(batch,)`.
 
     Raises:
-        ValueError: Widths that differ, or labels that are not one a sample.
+        ValueError: Widths that differ, or labels of another shape.
 
     Examples:
         >>> import numpy as np
@@ -66,57 +69,57 @@ class ContrastiveRepresentation(SignalLoss):
     reads_labels = True
     teacher_signals = (1, 3)
     reads = (
-        'a feature of each model; of the teacher perhaps the labels too, teacher=("pool", "labels") in an '
+        'a feature of each model; of the teacher optionally the labels too, teacher=("pool", "labels") in an '
         "objective, or the three signals that a kd.projections.MemoryBank gives"
     )
 
     def __init__(self, temperature: Scheduled = 0.07, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.temperature = positive("temperature", temperature, schedule=True)
+        self.temperature = check_positive_or_schedule("temperature", temperature)
 
-    def call(self, teacher: Any, student: Any, step: Any = None) -> Any:
-        features, *others = teacher if isinstance(teacher, (tuple, list)) else (teacher,)
+    def call(self, teacher: Signal, student: Tensor, step: Step = None) -> Tensor:
+        features, *others = parts_of(teacher)
         features, student = flatten(ops.stop_gradient(features)), flatten(student)
         _require_width(features, student)
         temperature = self.at(self.temperature, step)
-        told, seen = l2_normalize(features), l2_normalize(student) / temperature
-        same = ops.sum(seen * told, axis=-1, keepdims=True)
+        positives, scaled = l2_normalize(features), l2_normalize(student) / temperature
+        same = ops.sum(scaled * positives, axis=-1, keepdims=True)
         if len(others) < 2:
-            rivals, negative = told, _other_samples(student, *others)
+            rows, negative = positives, _other_samples(student, *others)
         else:
-            rivals, negative = others
-            _require_bank(student, rivals, negative)
-            rivals = l2_normalize(ops.stop_gradient(rivals))
-        logits = ops.matmul(seen, ops.transpose(rivals))
+            rows, negative = others
+            _require_bank(student, rows, negative)
+            rows = l2_normalize(ops.stop_gradient(rows))
+        logits = ops.matmul(scaled, ops.transpose(rows))
         logits = ops.where(ops.cast(negative, "bool"), logits, ops.cast(_LEFT_OUT, logits.dtype))
         return -ops.log_softmax(ops.concatenate([same, logits], axis=-1))[:, 0]
 
 
-def _other_samples(student: Any, labels: Any = None) -> Any:
+def _other_samples(student: Tensor, labels: Tensor | None = None) -> Tensor:
     samples = ops.arange(ops.shape(student)[0])
     others = ops.not_equal(ops.expand_dims(samples, 0), ops.expand_dims(samples, 1))
     if labels is None:
         return others
     if len(labels.shape) not in (1, 2):
         raise ValueError(
-            "ContrastiveRepresentation reads one label a sample: whole numbers (batch,), or one-hot (batch, "
-            f"classes). Received the shape {tuple(labels.shape)}. Tap a vector a sample."
+            "ContrastiveRepresentation reads one label per sample: integers (batch,), or one-hot (batch, "
+            f"classes). Received the shape {tuple(labels.shape)}."
         )
     labels = label_per_sample(labels)
-    return ops.logical_and(others, of_other_classes(labels, labels))
+    return ops.logical_and(others, have_other_labels(labels, labels))
 
 
-def _require_width(features: Any, student: Any) -> None:
+def _require_width(features: Tensor, student: Tensor) -> None:
     t, s = features.shape[-1], student.shape[-1]
     if t is not None and s is not None and t != s:
         raise ValueError(
             "ContrastiveRepresentation compares the student's features with the teacher's, so they need one "
-            f"width. Received: teacher {tuple(features.shape)}, student {tuple(student.shape)}. Give the "
-            "objective project=True, or a layer of two as `project`."
+            f"width. Received: teacher {tuple(features.shape)}, student {tuple(student.shape)}. Pass "
+            "project=True to the objective, or kd.projections.Regressor()."
         )
 
 
-def _require_bank(student: Any, bank: Any, negative: Any) -> None:
+def _require_bank(student: Tensor, bank: Tensor, negative: Tensor) -> None:
     fits = len(bank.shape) == 2 and len(negative.shape) == 2
     fits = fits and bank.shape[1] in (None, student.shape[-1])
     if not fits or (None not in (bank.shape[0], negative.shape[1]) and bank.shape[0] != negative.shape[1]):

@@ -1,15 +1,15 @@
-"""Losses that read distances inside a batch, and the angles that distances make.
+"""Losses that compare the distances and angles between the samples of a batch.
 
-Like those of `relations`, they give the row of every sample.
+Like those of `relations`, they return the row of each sample.
 """
-
-from typing import Any
 
 import keras
 from keras import ops
 
+from keras_kd.losses.inputs import Mask
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.samples import flatten, keep
+from keras_kd.tensors import Tensor
 
 
 @keras.saving.register_keras_serializable("keras_kd")
@@ -42,13 +42,13 @@ class RelationalDistance(SignalLoss):
         0.0
     """
 
-    def call(self, teacher: Any, student: Any, mask: Any = None) -> Any:
+    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None) -> Tensor:
         teacher, student = keep(ops.stop_gradient(teacher), mask), keep(student, mask)
         gaps = _relative_distances(student) - _relative_distances(teacher)
         return ops.mean(_huber(gaps), axis=-1)
 
 
-def _relative_distances(features: Any) -> Any:
+def _relative_distances(features: Tensor) -> Tensor:
     squared = squared_distances(features)
     apart = squared > 0  # sqrt has an infinite gradient at 0
     distances = ops.where(apart, ops.sqrt(ops.where(apart, squared, 1.0)), 0.0)
@@ -87,12 +87,12 @@ class RelationalAngle(SignalLoss):
         0.0
     """
 
-    def call(self, teacher: Any, student: Any, mask: Any = None) -> Any:
+    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None) -> Tensor:
         teacher, student = keep(ops.stop_gradient(teacher), mask), keep(student, mask)
         return ops.mean(_huber(_angles(student) - _angles(teacher)), axis=(1, 2))
 
 
-def _angles(features: Any) -> Any:
+def _angles(features: Tensor) -> Tensor:
     """Cosines `(at, one, other)` by the law of cosines, which needs no vector from sample to sample."""
     squared = squared_distances(features)
     apart = squared > 0
@@ -101,12 +101,12 @@ def _angles(features: Any) -> Any:
     return sides * (0.5 * ops.expand_dims(inverse, 2)) * ops.expand_dims(inverse, 1)
 
 
-def squared_distances(features: Any) -> Any:
+def squared_distances(features: Tensor) -> Tensor:
     """Squared Euclidean distances between samples, `(batch, batch)`, from inner products.
 
-    They lose what is small beside the features' own length, so that features are centred first, and
-    a distance that rounding may have made is 0 and has no gradient. So is one below 1e-6, the least
-    that the reference implementations let count.
+    Inner products lose distances that are small beside the features' length. So features are centred
+    first, and a distance that may be rounding alone is 0 and has no gradient. The same holds for one
+    below 1e-6, the smallest that the reference implementations count.
     """
     flat = flatten(features)
     flat = flat - ops.mean(flat, axis=0, keepdims=True)
@@ -119,12 +119,12 @@ def squared_distances(features: Any) -> Any:
     return ops.where(squared > least, squared, 0.0)
 
 
-def divide(values: Any, scale: Any) -> Any:
-    """The values in units of a scale; as they are where that is 0."""
+def divide(values: Tensor, scale: Tensor) -> Tensor:
+    """Values divided by a scale; unchanged where the scale is 0."""
     return values / ops.where(scale > 0, scale, 1.0)
 
 
-def _huber(gaps: Any) -> Any:
+def _huber(gaps: Tensor) -> Tensor:
     size = ops.abs(gaps)
     within = ops.minimum(size, 1.0)
     return within * (size - within / 2)

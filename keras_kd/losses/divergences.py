@@ -1,11 +1,11 @@
 """How far one distribution is from another, without cancellation and with finite gradients."""
 
-from typing import Any
-
 from keras import ops
 
+from keras_kd.tensors import Tensor
 
-def kl_divergence(log_p: Any, log_q: Any) -> Any:
+
+def kl_divergence(log_p: Tensor, log_q: Tensor) -> Tensor:
     """`KL(p || q)` over the last axis, from logarithms of distributions.
 
     At high temperatures `p` and `q` nearly agree and the terms of `sum p (log p - log q)` cancel:
@@ -15,8 +15,8 @@ def kl_divergence(log_p: Any, log_q: Any) -> Any:
     return ops.sum(kl_terms(log_p, log_p - log_q, log_q), axis=-1)
 
 
-def kl_terms(log_p: Any, d: Any, log_q: Any) -> Any:
-    """`p d - p + q` for each class, with `d = log p - log q` given by who can compute it best."""
+def kl_terms(log_p: Tensor, d: Tensor, log_q: Tensor) -> Tensor:
+    """`p d - p + q` for each class, with `d = log p - log q` from the caller, who knows it more precisely."""
     p = ops.exp(log_p)
     near = ops.abs(d) < 0.5
     x = ops.where(near, d, 0.0)
@@ -25,14 +25,14 @@ def kl_terms(log_p: Any, d: Any, log_q: Any) -> Any:
     return ops.where(near, p * series, p * (d - 1) + ops.exp(log_q))
 
 
-def binary_kl(logit_p: Any, logit_q: Any) -> Any:
+def binary_kl(logit_p: Tensor, logit_q: Tensor) -> Tensor:
     """`KL` between the yes/no distributions of two logits, element by element."""
     on_p, on_q = ops.log_sigmoid(logit_p), ops.log_sigmoid(logit_q)
     off_p, off_q = ops.log_sigmoid(-logit_p), ops.log_sigmoid(-logit_q)
     return kl_terms(on_p, on_p - on_q, on_q) + kl_terms(off_p, off_p - off_q, off_q)
 
 
-def jensen_shannon(log_p: Any, log_q: Any, beta: float) -> Any:
+def jensen_shannon(log_p: Tensor, log_q: Tensor, beta: float) -> Tensor:
     """`beta KL(p || m) + (1 - beta) KL(q || m)` with `m = beta p + (1 - beta) q`, over the last axis."""
     # log p - log m = -log(1 + (1 - beta) (q / p - 1)), written for the ratio that is below 1, which
     # neither overflows nor loses digits where p and q nearly agree.
@@ -48,7 +48,7 @@ def jensen_shannon(log_p: Any, log_q: Any, beta: float) -> Any:
     return ops.sum(terms, axis=-1)
 
 
-def standardize(logits: Any) -> Any:
+def standardize(logits: Tensor) -> Tensor:
     """Rows of mean 0 and standard deviation 1: the unbiased one, plus 1e-7."""
     classes = logits.shape[-1]
     centred = logits - ops.mean(logits, axis=-1, keepdims=True)
@@ -59,12 +59,12 @@ def standardize(logits: Any) -> Any:
     return centred / (deviation + 1e-7)
 
 
-def pearson(a: Any, b: Any, kept: Any = None, *, axis: int | tuple[int, ...]) -> Any:
+def pearson(a: Tensor, b: Tensor, kept: Tensor = None, *, axis: int | tuple[int, ...]) -> Tensor:
     """Pearson's correlation along axes, where `kept` is 1; 0 without a gradient where one has no variance."""
     kept = ops.ones_like(b[..., :1]) if kept is None else kept
     count = ops.maximum(ops.sum(kept * ops.ones_like(b), axis=axis, keepdims=True), 1)
 
-    def centred(p: Any) -> tuple[Any, Any, Any]:
+    def centred(p: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         c = (p - ops.sum(p * kept, axis=axis, keepdims=True) / count) * kept
         square = ops.sum(c * c, axis=axis)
         # What rounding leaves of a constant is no variance: along it the gradient would be near 1e8.

@@ -1,4 +1,4 @@
-"""Losses that read activations position by position: what the teacher computes on the way."""
+"""Losses that compare activations position by position."""
 
 import math
 import re
@@ -8,9 +8,11 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_kd.losses.inputs import Mask
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.pooling import match_maps
 from keras_kd.losses.samples import mean_per_sample, require_same_shape
+from keras_kd.tensors import Tensor
 
 # Keras losses that take probabilities; on logits or features they clip, silently.
 _PROBABILITY_LOSSES = {
@@ -51,7 +53,7 @@ class Elementwise(SignalLoss):
 
     Shapes:
         teacher, student: one shape, `(batch, ...)`, after pooling maps to the smaller spatial
-        size. A function of your own may take what it likes. Result: `(batch,)`.
+        size. A function of your own may take any shapes. Result: `(batch,)`.
 
     Raises:
         ValueError: An unknown name; shapes that differ; a function that returns a scalar.
@@ -66,48 +68,46 @@ class Elementwise(SignalLoss):
 
     def __init__(
         self,
-        loss: str | keras.losses.Loss | Callable[[Any, Any], Any] = "mse",
+        loss: str | keras.losses.Loss | Callable[..., Tensor] = "mse",
         *,
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
-        dtype: Any = None,
+        dtype: str | keras.DTypePolicy | None = None,
     ) -> None:
         inner = keras.losses.get(loss)
         if not callable(inner):
             raise ValueError(f"Expected a loss of Keras or a function. Received: {loss!r}.")
-        given = loss if isinstance(loss, str) else _name(inner)
+        if isinstance(inner, keras.losses.Loss) and reduction == "sum_over_batch_size":
+            reduction = inner.reduction
         # A lambda's name, "<lambda>", is no valid TensorFlow scope.
-        given = re.sub(r"\W", "", given) or "elementwise"
-        if isinstance(inner, keras.losses.Loss):
-            if reduction == "sum_over_batch_size":
-                reduction = inner.reduction
-            self.reads_logits = getattr(inner, "reads_logits", False)
-            self.undoes = getattr(inner, "undoes", ("softmax",))
+        inner_name = re.sub(r"\W", "", loss if isinstance(loss, str) else _name_of(inner))
         super().__init__(
-            name=name or given, reduction=reduction, dtype=dtype or getattr(inner, "dtype", None)
+            name=name or inner_name or "elementwise",
+            reduction=reduction,
+            dtype=dtype or getattr(inner, "dtype", None),
         )
         self.loss = inner
-        if not self.of_keras:  # a function of your own may read what it likes
+        self._declare_what_it_reads(inner)
+
+    def _declare_what_it_reads(self, inner: keras.losses.Loss | Callable[..., Tensor]) -> None:
+        kind: object = inner
+        if isinstance(inner, keras.losses.Loss):
+            kind = type(inner)
+            self.reads_logits = getattr(inner, "reads_logits", False)
+            self.undoes = getattr(inner, "undoes", self.undoes)
+        if not self.of_keras:  # a function of your own may read any number of signals
             self.teacher_signals = self.student_signals = (1, math.inf)
+            return
+        self.reads_probabilities = getattr(kind, "__name__", "") in _PROBABILITY_LOSSES
+        if isinstance(inner, keras.losses.Loss):
+            self.takes_student_logits = bool(inner.get_config().get("from_logits", False))
 
     @property
     def of_keras(self) -> bool:
-        """Whether the inner loss is one of Keras's own, which broadcast what does not fit."""
+        """Whether the inner loss is one of Keras's own, which broadcast signals of different shapes."""
         return (getattr(self.loss, "__module__", None) or "").split(".")[0] == "keras"
 
-    @property
-    def reads_probabilities(self) -> bool:
-        """Whether the inner loss is a cross-entropy or a divergence of Keras."""
-        kind = type(self.loss) if isinstance(self.loss, keras.losses.Loss) else self.loss
-        return self.of_keras and getattr(kind, "__name__", "") in _PROBABILITY_LOSSES
-
-    @property
-    def takes_student_logits(self) -> bool:
-        """Whether the inner loss was told that the student's signal is logits."""
-        given = self.loss.get_config() if isinstance(self.loss, keras.losses.Loss) else {}
-        return bool(given.get("from_logits", False))
-
-    def call(self, teacher: Any, student: Any, mask: Any = None) -> Any:
+    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None) -> Tensor:
         if self.of_keras and not _reads_labels(self.loss):
             teacher, student = match_maps(teacher, student, mask)
             require_same_shape(self, teacher, student)
@@ -132,9 +132,9 @@ class Elementwise(SignalLoss):
         return {**super().get_config(), "loss": keras.losses.serialize(self.loss)}
 
 
-def _name(loss: Any) -> str:
+def _name_of(loss: Callable[..., Tensor]) -> str:
     return str(getattr(loss, "name", None) or getattr(loss, "__name__", ""))
 
 
-def _reads_labels(loss: Any) -> bool:
-    return "sparse" in _name(loss)
+def _reads_labels(loss: Callable[..., Tensor]) -> bool:
+    return "sparse" in _name_of(loss)

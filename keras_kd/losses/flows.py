@@ -1,16 +1,16 @@
-"""Losses that read the way between two layers: how one map turns into the next."""
+"""A loss that reads how one map turns into the next: flow matrices between two layers."""
 
 import math
-from typing import Any
 
 import keras
 from keras import ops
 
-from keras_kd.losses.channels import by_position
+from keras_kd.losses.inputs import Mask
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.maps import require_maps
 from keras_kd.losses.pooling import match_maps
-from keras_kd.losses.samples import count_per_sample, keep
+from keras_kd.losses.samples import count_per_sample, flatten_positions, keep
+from keras_kd.tensors import Tensor
 
 
 @keras.saving.register_keras_serializable("keras_kd")
@@ -54,18 +54,18 @@ class SolutionFlow(SignalLoss):
     student_signals = (2, math.inf)
     reads = "two or more maps of each model, such as student=('stage1', 'stage2')"
 
-    def call(self, teacher: Any, student: Any, mask: Any = None) -> Any:
+    def call(self, teacher: tuple[Tensor, ...], student: tuple[Tensor, ...], mask: Mask = None) -> Tensor:
         for signal in (teacher, student):
             require_maps(self, *signal)
         if len(teacher) != len(student):
             raise ValueError(
-                "SolutionFlow compares as many maps of both models. Received: "
+                "SolutionFlow compares equally many maps of both models. Received: "
                 f"{len(teacher)} of the teacher, {len(student)} of the student."
             )
         total = 0.0
         for k in range(len(teacher) - 1):
-            flow_t = ops.stop_gradient(_flow(teacher[k], teacher[k + 1], mask))
-            flow_s = _flow(student[k], student[k + 1], mask)
+            flow_t = ops.stop_gradient(_flow_matrix(teacher[k], teacher[k + 1], mask))
+            flow_s = _flow_matrix(student[k], student[k + 1], mask)
             if flow_t.shape[1:] != flow_s.shape[1:]:
                 raise ValueError(
                     "SolutionFlow compares flow matrices of one shape, channels x channels of the next map. "
@@ -76,9 +76,9 @@ class SolutionFlow(SignalLoss):
         return total
 
 
-def _flow(first: Any, last: Any, mask: Any) -> Any:
+def _flow_matrix(first: Tensor, last: Tensor, mask: Mask) -> Tensor:
     first, last = match_maps(first, last, mask, names=("one map", "the next"))
-    first, last = (by_position(keep(maps, mask)) for maps in (first, last))
+    first, last = (flatten_positions(keep(maps, mask)) for maps in (first, last))
     products = ops.matmul(ops.transpose(first, (0, 2, 1)), last)
     if mask is None:
         return products / ops.cast(ops.shape(first)[1], products.dtype)

@@ -1,4 +1,4 @@
-"""A loss that reads the graphs that a batch makes in several layers."""
+"""A loss that reads the graphs that the samples of a batch form in several layers."""
 
 import math
 from itertools import pairwise
@@ -7,10 +7,13 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_kd.losses.arguments import check_not_negative
 from keras_kd.losses.distances import divide, squared_distances
-from keras_kd.losses.loss import SignalLoss, not_negative
+from keras_kd.losses.inputs import Mask
+from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.pooling import match_maps
 from keras_kd.losses.samples import keep, mean_per_sample, require_same_shape, sum_per_sample
+from keras_kd.tensors import Tensor
 
 
 @keras.saving.register_keras_serializable("keras_kd")
@@ -72,48 +75,50 @@ class InstanceRelationshipGraph(SignalLoss):
         self, vertices: float = 0.1, edges: float = 5.0, transformation: float = 5.0, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.vertices, self.edges = not_negative("vertices", vertices), not_negative("edges", edges)
-        self.transformation = not_negative("transformation", transformation)
+        self.vertices, self.edges = (
+            check_not_negative("vertices", vertices),
+            check_not_negative("edges", edges),
+        )
+        self.transformation = check_not_negative("transformation", transformation)
 
-    def call(self, teacher: Any, student: Any, mask: Any = None) -> Any:
+    def call(self, teacher: tuple[Tensor, ...], student: tuple[Tensor, ...], mask: Mask = None) -> Tensor:
         self._require_ranks(teacher, student)
         require_same_shape(self, teacher[-1], student[-1])
         gap = ops.square(student[-1] - ops.stop_gradient(teacher[-1]))
-        value = self.vertices * mean_per_sample(gap, _fitting(mask, gap))
-        teacher = [keep(ops.stop_gradient(x), _fitting(mask, x)) for x in teacher[:-1]]
-        student = [keep(x, _fitting(mask, x)) for x in student[:-1]]
+        value = self.vertices * mean_per_sample(gap, _mask_for(gap, mask))
+        of_teacher = [keep(ops.stop_gradient(x), _mask_for(x, mask)) for x in teacher[:-1]]
+        of_student = [keep(x, _mask_for(x, mask)) for x in student[:-1]]
         if self.edges:
-            gaps = [ops.mean(ops.square(_edges(s) - _edges(t)), axis=-1) for t, s in _zip(teacher, student)]
+            pairs = zip(map(_edges, of_teacher), map(_edges, of_student), strict=True)
+            gaps = [ops.mean(ops.square(s - t), axis=-1) for t, s in pairs]
             value = value + self.edges * sum(gaps) / len(gaps)
         if self.transformation:
-            moves = _zip(_moves(teacher), _moves(student))
+            moves = zip(_moves(of_teacher), _moves(of_student), strict=True)
             gaps = [ops.square(s - t) for t, s in moves]
             value = value + self.transformation * sum(gaps) / len(gaps)
         return value
 
-    def _require_ranks(self, teacher: Any, student: Any) -> None:
-        told, seen = ([tuple(x.shape) for x in side] for side in (teacher, student))
-        if list(map(len, told)) != list(map(len, seen)):
+    def _require_ranks(self, teacher: tuple[Tensor, ...], student: tuple[Tensor, ...]) -> None:
+        shapes = [[tuple(x.shape) for x in side] for side in (teacher, student)]
+        of_teacher, of_student = ([len(shape) for shape in side] for side in shapes)
+        if of_teacher != of_student:
             raise ValueError(
-                f"InstanceRelationshipGraph reads {self.reads}. Received: teacher {told}, student {seen}."
+                f"InstanceRelationshipGraph reads {self.reads}. "
+                f"Received: teacher {shapes[0]}, student {shapes[1]}."
             )
 
 
-def _zip(teacher: list[Any], student: list[Any]) -> list[tuple[Any, Any]]:
-    return list(zip(teacher, student, strict=True))
-
-
-def _fitting(mask: Any, signal: Any) -> Any:
+def _mask_for(signal: Tensor, mask: Mask) -> Tensor | None:
     """The mask, for a signal that has its positions; a vector has none."""
     return mask if mask is not None and len(signal.shape) > len(mask.shape) else None
 
 
-def _edges(features: Any) -> Any:
+def _edges(features: Tensor) -> Tensor:
     squared = squared_distances(features)
     return divide(squared, ops.max(squared))
 
 
-def _moves(features: list[Any]) -> list[Any]:
+def _moves(features: list[Tensor]) -> list[Tensor]:
     """How far each sample moves from one feature to the next of the same rank."""
     found = []
     for one, other in pairwise(features):
@@ -123,25 +128,25 @@ def _moves(features: list[Any]) -> list[Any]:
     if not found:
         raise ValueError(
             "The transformation needs two features of one rank in a row, and the shapes are "
-            f"{[tuple(x.shape) for x in features]}. Tap such layers, or give transformation=0."
+            f"{[tuple(x.shape) for x in features]}. Tap such layers, or pass transformation=0."
         )
     return found
 
 
-def _subtract(one: Any, other: Any) -> Any:
+def _subtract(one: Tensor, other: Tensor) -> Tensor:
     wide, narrow = max(one.shape[-1], other.shape[-1]), min(one.shape[-1], other.shape[-1])
     lengths = {x.shape[1] for x in (one, other) if len(x.shape) == 3 and x.shape[1] is not None}
     if len(lengths) > 1 or wide % narrow:
         raise ValueError(
             "Two features in a row must have one length, and channels of which one number is a multiple of "
-            f"the other. Received: {tuple(one.shape)} and {tuple(other.shape)}. Tap other layers, or give "
+            f"the other. Received: {tuple(one.shape)} and {tuple(other.shape)}. Tap other layers, or pass "
             "transformation=0."
         )
     one, other = match_maps(one, other)
     return _average_channels(one, narrow) - _average_channels(other, narrow)
 
 
-def _average_channels(features: Any, channels: int) -> Any:
+def _average_channels(features: Tensor, channels: int) -> Tensor:
     if features.shape[-1] == channels:
         return features
     shape = (*ops.shape(features)[:-1], channels, features.shape[-1] // channels)

@@ -1,18 +1,22 @@
-"""From what a user writes for a loss to the loss."""
+"""Looking up a loss by its name, its configuration or a function."""
 
-import difflib
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 
 from keras_kd.legacy import comes_from
 from keras_kd.losses.features import Elementwise
 from keras_kd.losses.loss import SignalLoss, snake_case
+from keras_kd.messages import did_you_mean
+from keras_kd.tensors import Tensor
+
+# A loss, its name, its configuration, or a function.
+LossIdentifier: TypeAlias = str | dict[str, Any] | keras.losses.Loss | Callable[..., Tensor]
 
 
-def _names() -> dict[str, type[keras.losses.Loss]]:
+def _losses_by_name() -> dict[str, type[SignalLoss]]:
     from keras_kd import losses  # here, because the package imports this module
 
     classes = (getattr(losses, name) for name in losses.__all__)
@@ -21,9 +25,7 @@ def _names() -> dict[str, type[keras.losses.Loss]]:
     }
 
 
-def get(
-    identifier: str | dict[str, Any] | keras.losses.Loss | Callable[[Any, Any], Any],
-) -> keras.losses.Loss:
+def get(identifier: LossIdentifier) -> SignalLoss:
     """Turn an identifier into a loss, as `keras.losses.get` does.
 
     Args:
@@ -48,14 +50,14 @@ def get(
     if isinstance(identifier, dict):
         identifier = keras.losses.deserialize(identifier)
     if isinstance(identifier, str):
-        ours = _names()
-        return _made(ours[identifier]) if identifier in ours else _named(identifier)
+        ours = _losses_by_name()
+        return _make_default(ours[identifier]) if identifier in ours else _make_elementwise(identifier)
     if isinstance(identifier, keras.losses.Loss):
         return identifier if isinstance(identifier, SignalLoss) else Elementwise(identifier)
     if comes_from(identifier, "tf_keras"):
-        called = getattr(identifier, "__name__", type(identifier).__name__)
+        name = getattr(identifier, "__name__", type(identifier).__name__)
         raise TypeError(
-            f"Expected a loss of kd.losses or of Keras 3, and this {called} is of tf_keras. Give its name, "
+            f"Expected a loss of kd.losses or of Keras 3, and this {name} is of tf_keras. Pass its name, "
             "or the one of keras.losses."
         )
     if isinstance(identifier, type):
@@ -70,21 +72,21 @@ def get(
     )
 
 
-def _made(cls: type[keras.losses.Loss]) -> keras.losses.Loss:
+def _make_default(cls: type[SignalLoss]) -> SignalLoss:
     parameters = list(inspect.signature(cls).parameters.values())
-    wanted = [p.name for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
-    if wanted:
+    required = [p.name for p in parameters if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
+    if required:
         raise ValueError(
-            f"{cls.__name__} has no default for {', '.join(wanted)}, so a name is not enough. "
-            f"Write kd.losses.{cls.__name__}({', '.join(f'{name}=...' for name in wanted)})."
+            f"{cls.__name__} has no default for {', '.join(required)}, so a name is not enough. "
+            f"Write kd.losses.{cls.__name__}({', '.join(f'{name}=...' for name in required)})."
         )
     return cls()
 
 
-def _named(name: str) -> Elementwise:
+def _make_elementwise(name: str) -> Elementwise:
     try:
         return Elementwise(name)
     except ValueError:
-        known = [*_names(), "mse", "mae", "huber", "log_cosh", "cosine_similarity"]
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5) or known
-        raise ValueError(f"Unknown loss {name!r}. Did you mean {', '.join(map(repr, near))}?") from None
+        known = [*_losses_by_name(), "mse", "mae", "huber", "log_cosh", "cosine_similarity"]
+        hint = did_you_mean(name, known, 3) or f" The names are {', '.join(map(repr, known))}."
+        raise ValueError(f"Unknown loss {name!r}.{hint}") from None

@@ -1,4 +1,4 @@
-"""Losses that read the labels too: what the teacher says beside the right class, and about it.
+"""Losses that read the labels too: the right class and the other classes are compared apart.
 
 The teacher's signal is a tuple, `Objective(..., teacher=("output", "labels"))`. A position without a
 class, such as the -1 or 255 of unlabelled pixels, counts for nothing: it is left out of the mean of
@@ -10,9 +10,19 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_kd.losses.classes import LOGITS_AND_LABELS, at_label, decoupled, labelled_mean, with_labels
+from keras_kd.losses.arguments import check_not_negative, check_positive_or_schedule
+from keras_kd.losses.classes import (
+    LOGITS_AND_LABELS,
+    LabelledLogits,
+    decouple,
+    labelled_mean,
+    split_labels,
+    take_at_label,
+)
 from keras_kd.losses.divergences import binary_kl, kl_divergence
-from keras_kd.losses.loss import Scheduled, SignalLoss, not_negative, positive
+from keras_kd.losses.inputs import Mask, Step
+from keras_kd.losses.loss import SignalLoss
+from keras_kd.tensors import Scheduled, Tensor
 
 
 @keras.saving.register_keras_serializable("keras_kd")
@@ -43,7 +53,7 @@ class DecoupledKD(SignalLoss):
         temperature: `T > 0`, or a schedule of the training step.
 
     Shapes:
-        teacher: logits `(batch, ..., classes)`, and labels: whole numbers `(batch, ...)` or
+        teacher: logits `(batch, ..., classes)`, and labels: integers `(batch, ...)` or
         `(batch, ..., 1)`, or one-hot or soft ones of the logits' shape, of which the largest is taken.
         student: logits of the teacher's shape. Result: `(batch,)`.
 
@@ -67,14 +77,14 @@ class DecoupledKD(SignalLoss):
         self, alpha: float = 1.0, beta: float = 8.0, temperature: Scheduled = 4.0, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.alpha, self.beta = not_negative("alpha", alpha), not_negative("beta", beta)
-        self.temperature = positive("temperature", temperature, schedule=True)
+        self.alpha, self.beta = check_not_negative("alpha", alpha), check_not_negative("beta", beta)
+        self.temperature = check_positive_or_schedule("temperature", temperature)
 
-    def call(self, teacher: Any, student: Any, mask: Any = None, step: Any = None) -> Any:
-        logits, right, labelled = with_labels(self, teacher, student)
+    def call(self, teacher: LabelledLogits, student: Tensor, mask: Mask = None, step: Step = None) -> Tensor:
+        logits, right, labelled = split_labels(self, teacher, student)
         temperature = self.at(self.temperature, step)
-        right_t, others_t = decoupled(logits / temperature, right)
-        right_s, others_s = decoupled(student / temperature, right)
+        right_t, others_t = decouple(logits / temperature, right)
+        right_s, others_s = decouple(student / temperature, right)
         values = self.alpha * binary_kl(right_t, right_s) + self.beta * kl_divergence(others_t, others_s)
         return temperature**2 * labelled_mean(values, labelled, mask)
 
@@ -84,8 +94,8 @@ class NormalizedKD(SignalLoss):
     """Cross-entropy on the right class, weighted by the teacher, and on the others, normalised.
 
     The distributions over the other classes each sum to 1, so that the student can match the
-    teacher's. Both parts are cross-entropies: the value is not 0 for a student that says what the
-    teacher says.
+    teacher's. Both parts are cross-entropies: the value is not 0 for a student that equals the
+    teacher.
 
     Formula: `-p_t[y] log p_s[y] - gamma T^2 sum_{k != y} r_t log r_s` with `p = softmax(z)` and `r`
     the softmax of `z / T` over the classes other than `y`. The first part has no temperature.
@@ -127,74 +137,16 @@ class NormalizedKD(SignalLoss):
 
     def __init__(self, gamma: float = 1.5, temperature: Scheduled = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.gamma = not_negative("gamma", gamma)
-        self.temperature = positive("temperature", temperature, schedule=True)
+        self.gamma = check_not_negative("gamma", gamma)
+        self.temperature = check_positive_or_schedule("temperature", temperature)
 
-    def call(self, teacher: Any, student: Any, mask: Any = None, step: Any = None) -> Any:
-        logits, right, labelled = with_labels(self, teacher, student)
+    def call(self, teacher: LabelledLogits, student: Tensor, mask: Mask = None, step: Step = None) -> Tensor:
+        logits, right, labelled = split_labels(self, teacher, student)
         temperature = self.at(self.temperature, step)
-        log_t, log_s = at_label(ops.log_softmax(logits), right), at_label(ops.log_softmax(student), right)
-        _, others_t = decoupled(logits / temperature, right)
-        _, others_s = decoupled(student / temperature, right)
+        log_t = take_at_label(ops.log_softmax(logits), right)
+        log_s = take_at_label(ops.log_softmax(student), right)
+        _, others_t = decouple(logits / temperature, right)
+        _, others_s = decouple(student / temperature, right)
         others = ops.sum(ops.exp(others_t) * others_s, axis=-1)
         values = -ops.exp(log_t) * log_s - self.gamma * temperature**2 * others
         return labelled_mean(values, labelled, mask)
-
-
-@keras.saving.register_keras_serializable("keras_kd")
-class WeightedSoftLabels(SignalLoss):
-    """Soft targets, each sample weighted by how far the student is behind the teacher on its label.
-
-    The weight is between 0 and 1 and has no gradient: near 0 where the student's cross-entropy on
-    the label is far below the teacher's, 0.63 where the two are equal.
-
-    Formula: `T^2 (1 - exp(-CE_s / (CE_t + 1e-7))) * -sum_k p_t log p_s` with `p = softmax(z / T)` and
-    `CE = -log softmax(z)[y]`, without a temperature.
-
-    Reads: the outputs and the labels, `kd.Objective(kd.losses.WeightedSoftLabels(),
-    teacher=("output", "labels"), weight=2.5)`.
-
-    Defaults: temperature 2, the authors' for ImageNet, with weight 2.5. For CIFAR-100 cls_KD takes
-    temperature 4 and weight 2.25.
-
-    Equals: mmrazor's `WSLD` and the soft loss of the authors' code: the sum over classes, the mean over
-    the batch, times `T^2`.
-
-    Source: Zhou et al. 2021, "Rethinking Soft Labels for Knowledge Distillation: A Bias-Variance
-    Tradeoff Perspective", arXiv 2102.00650.
-
-    Args:
-        temperature: `T > 0`, or a schedule of the training step.
-
-    Shapes:
-        teacher: logits `(batch, ..., classes)` and labels, as for `DecoupledKD`.
-        student: logits of the teacher's shape. Result: `(batch,)`.
-
-    Raises:
-        ValueError: No labels, or shapes that do not fit.
-
-    Examples:
-        >>> import numpy as np
-        >>> import keras_kd as kd
-        >>> teacher, student = np.array([[4.0, 0.0]]), np.array([[0.0, 0.0]])
-        >>> round(float(kd.losses.WeightedSoftLabels()((teacher, np.array([0])), student)), 4)
-        2.7726
-    """
-
-    reads_logits = True
-    reads_labels = True
-    teacher_signals = (2, 2)
-    reads = LOGITS_AND_LABELS
-
-    def __init__(self, temperature: Scheduled = 2.0, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.temperature = positive("temperature", temperature, schedule=True)
-
-    def call(self, teacher: Any, student: Any, mask: Any = None, step: Any = None) -> Any:
-        logits, right, labelled = with_labels(self, teacher, student)
-        temperature = self.at(self.temperature, step)
-        of_teacher = -at_label(ops.log_softmax(logits), right)
-        of_student = -at_label(ops.log_softmax(ops.stop_gradient(student)), right)
-        weight = -ops.expm1(-of_student / (of_teacher + 1e-7))
-        soft = ops.softmax(logits / temperature) * ops.log_softmax(student / temperature)
-        return temperature**2 * labelled_mean(-weight * ops.sum(soft, axis=-1), labelled, mask)

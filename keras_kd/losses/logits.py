@@ -1,4 +1,4 @@
-"""Losses that read outputs: what the teacher says about each class.
+"""Losses that read outputs: what the teacher predicts for each class.
 
 They take logits, last axis classes. A `Distiller` turns the outputs of a model that ends in a
 softmax back into logits before these losses see them. Axes between the batch and the classes
@@ -10,10 +10,13 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_kd.losses.classes import require_classes
-from keras_kd.losses.divergences import binary_kl, jensen_shannon, kl_divergence, standardize
-from keras_kd.losses.loss import Scheduled, SignalLoss, not_negative, positive
+from keras_kd.losses.arguments import check_positive_or_schedule
+from keras_kd.losses.classes import require_logits
+from keras_kd.losses.divergences import kl_divergence, standardize
+from keras_kd.losses.inputs import Mask, Step
+from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.samples import mean_per_sample, require_same_shape
+from keras_kd.tensors import Scheduled, Tensor
 
 
 @keras.saving.register_keras_serializable("keras_kd")
@@ -57,12 +60,11 @@ class SoftTargets(SignalLoss):
 
     def __init__(self, temperature: Scheduled = 4.0, standardize: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.temperature = positive("temperature", temperature, schedule=True)
+        self.temperature = check_positive_or_schedule("temperature", temperature)
         self.standardize = bool(standardize)
 
-    def call(self, teacher: Any, student: Any, mask: Any = None, step: Any = None) -> Any:
-        require_same_shape(self, teacher, student)
-        require_classes(self, student)
+    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None, step: Step = None) -> Tensor:
+        require_logits(self, teacher, student)
         teacher, temperature = ops.stop_gradient(teacher), self.at(self.temperature, step)
         if self.standardize:
             teacher, student = standardize(teacher), standardize(student)
@@ -100,9 +102,8 @@ class HardTargets(SignalLoss):
 
     reads_logits = True
 
-    def call(self, teacher: Any, student: Any, mask: Any = None) -> Any:
-        require_same_shape(self, teacher, student)
-        require_classes(self, student)
+    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None) -> Tensor:
+        require_logits(self, teacher, student)
         labels = ops.argmax(ops.stop_gradient(teacher), axis=-1)
         return mean_per_sample(ops.sparse_categorical_crossentropy(labels, student, from_logits=True), mask)
 
@@ -135,114 +136,6 @@ class LogitsMSE(SignalLoss):
     reads_logits = True
     undoes = ("softmax", "sigmoid")
 
-    def call(self, teacher: Any, student: Any, mask: Any = None) -> Any:
+    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None) -> Tensor:
         require_same_shape(self, teacher, student)
         return mean_per_sample(ops.square(student - ops.stop_gradient(teacher)), mask)
-
-
-@keras.saving.register_keras_serializable("keras_kd")
-class BinarySoftTargets(SignalLoss):
-    """Divergence between softened yes/no answers, class by class, for multi-label models.
-
-    Each class is a question of its own: its probability is a sigmoid, and classes do not compete.
-    For large `T` it approaches logit regression, `||z_s - z_t||^2 / 8`.
-
-    Formula: `T^2 * sum_k KL([p_t, 1 - p_t] || [p_s, 1 - p_s])_k` with `p = sigmoid(z / T)`.
-
-    Reads: the outputs of models that end in a sigmoid, or in logits that mean one.
-
-    Defaults: temperature 1, L2D's, which gives this term weight 10.
-
-    Equals: L2D's `MLD` at temperature 1, which clips probabilities at 1e-8: the sum over classes, the
-    mean over the batch. Binary cross-entropy on soft targets is this plus the teacher's entropy, which
-    has no gradient; a version that averages over the classes too reports this divided by `K`.
-
-    Source: Yang et al. 2023, "Multi-Label Knowledge Distillation", arXiv 2308.06453; the
-    temperature and `T^2` as in Hinton et al. 2015, arXiv 1503.02531.
-
-    Args:
-        temperature: `T > 0`, or a schedule of the training step.
-
-    Shapes:
-        teacher, student: `(batch, ..., classes)` logits; one class will do. Result: `(batch,)`.
-
-    Examples:
-        >>> import numpy as np
-        >>> import keras_kd as kd
-        >>> teacher, student = np.array([[4.0, -4.0]]), np.array([[4.0, 0.0]])
-        >>> round(float(kd.losses.BinarySoftTargets()(teacher, student)), 4)
-        0.6031
-    """
-
-    reads_logits = True
-    undoes = ("sigmoid",)
-
-    def __init__(self, temperature: Scheduled = 1.0, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.temperature = positive("temperature", temperature, schedule=True)
-
-    def call(self, teacher: Any, student: Any, mask: Any = None, step: Any = None) -> Any:
-        require_same_shape(self, teacher, student)
-        require_classes(self, student, at_least=1)
-        teacher, temperature = ops.stop_gradient(teacher), self.at(self.temperature, step)
-        values = ops.sum(binary_kl(teacher / temperature, student / temperature), axis=-1)
-        return temperature**2 * mean_per_sample(values, mask)
-
-
-@keras.saving.register_keras_serializable("keras_kd")
-class JensenShannon(SignalLoss):
-    """Generalised Jensen-Shannon divergence, between the forward and the reverse KL.
-
-    `beta=0` is the forward `KL(p_t || p_s)`, under which the student covers all that the teacher
-    says; `beta=1` the reverse `KL(p_s || p_t)`, under which it may leave out what it cannot match.
-    In between the value is bounded, at 0.5 by `T^2 log 2`, and symmetric there.
-
-    Formula: `T^2 * (beta KL(p_t || m) + (1 - beta) KL(p_s || m))` with `p = softmax(z / T)` and
-    `m = beta p_t + (1 - beta) p_s`; at the ends, where this is 0, its slope in `beta` (`1 - beta`).
-
-    Reads: the outputs.
-
-    Defaults: beta 0.5 and temperature 1, TRL's: token models are distilled without softening.
-
-    Equals: TRL's `generalized_jsd_loss` times `T^2`, which TRL leaves out. Given labels, TRL averages
-    over all tokens of a batch; this averages over the tokens of each sample and then over samples.
-
-    Source: Agarwal et al. 2024, "On-Policy Distillation of Language Models: Learning from
-    Self-Generated Mistakes", arXiv 2306.13649.
-
-    Args:
-        beta: From 0 to 1, the teacher's share in the mixture.
-        temperature: `T > 0`, or a schedule of the training step.
-
-    Shapes:
-        teacher, student: `(batch, ..., classes)` logits, two classes or more. Result: `(batch,)`.
-
-    Examples:
-        >>> import numpy as np
-        >>> import keras_kd as kd
-        >>> teacher, student = np.array([[40.0, 0.0]]), np.array([[0.0, 40.0]])
-        >>> round(float(kd.losses.JensenShannon()(teacher, student)), 4)
-        0.6931
-    """
-
-    reads_logits = True
-
-    def __init__(self, beta: float = 0.5, temperature: Scheduled = 1.0, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.beta = not_negative("beta", beta)
-        if self.beta > 1:
-            raise ValueError(f"`beta` must be a number from 0 to 1. Received: {beta!r}.")
-        self.temperature = positive("temperature", temperature, schedule=True)
-
-    def call(self, teacher: Any, student: Any, mask: Any = None, step: Any = None) -> Any:
-        require_same_shape(self, teacher, student)
-        require_classes(self, student)
-        temperature = self.at(self.temperature, step)
-        log_teacher = ops.log_softmax(ops.stop_gradient(teacher) / temperature)
-        log_student = ops.log_softmax(student / temperature)
-        if self.beta in (0, 1):
-            pair = (log_student, log_teacher) if self.beta else (log_teacher, log_student)
-            values = kl_divergence(*pair)
-        else:
-            values = jensen_shannon(log_teacher, log_student, self.beta)
-        return temperature**2 * mean_per_sample(values, mask)

@@ -1,4 +1,4 @@
-"""Losses that read maps: where a model looks, whatever its number of channels.
+"""Losses that read maps: where a model is active, whatever its number of channels.
 
 Signals are `(batch, ...positions, channels)`. Where the spatial sizes of two maps differ, the larger
 map is average-pooled to the smaller one (`pooling.match_maps`), as the reference implementations do.
@@ -9,9 +9,12 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_kd.losses.arguments import check_integer
+from keras_kd.losses.inputs import Mask
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.pooling import match_maps
 from keras_kd.losses.samples import flatten, keep, l2_normalize, mean_per_sample, require_same_shape
+from keras_kd.tensors import Tensor
 
 
 @keras.saving.register_keras_serializable("keras_kd")
@@ -54,14 +57,14 @@ class AttentionTransfer(SignalLoss):
             raise ValueError(f"`p` must be at least 1. Received: p={p!r}.")
         self.p = float(p)
 
-    def call(self, teacher: Any, student: Any, mask: Any = None) -> Any:
+    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None) -> Tensor:
         require_maps(self, teacher, student)
         teacher, student = match_maps(ops.stop_gradient(teacher), student, mask)
         teacher, student = self._attention(teacher, mask), self._attention(student, mask)
         require_same_shape(self, teacher, student)
         return mean_per_sample(ops.square(student - teacher), None if mask is None else flatten(mask))
 
-    def _attention(self, maps: Any, mask: Any) -> Any:
+    def _attention(self, maps: Tensor, mask: Mask) -> Tensor:
         energy = ops.square(maps) if self.p == 2 else ops.power(ops.abs(maps), self.p)
         return l2_normalize(flatten(keep(ops.mean(energy, axis=-1), mask)))
 
@@ -91,7 +94,7 @@ class FactorTransfer(SignalLoss):
     Transfer", arXiv 1802.04977.
 
     Args:
-        p1: The power of the features, a whole number of at least 1. Odd powers keep the sign.
+        p1: The power of the features, an integer of at least 1. Odd powers keep the sign.
         p2: The power of the distance, at least 1.
 
     Shapes:
@@ -108,13 +111,11 @@ class FactorTransfer(SignalLoss):
 
     def __init__(self, p1: int = 2, p2: float = 1.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not (p1 >= 1 and p1 == int(p1)):
-            raise ValueError(f"`p1` must be a whole number of at least 1. Received: p1={p1!r}.")
         if not p2 >= 1:  # below 1 the gradient is infinite where the factors agree
             raise ValueError(f"`p2` must be at least 1. Received: p2={p2!r}.")
-        self.p1, self.p2 = int(p1), float(p2)
+        self.p1, self.p2 = check_integer("p1", p1, floats=True), float(p2)
 
-    def call(self, teacher: Any, student: Any, mask: Any = None) -> Any:
+    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None) -> Tensor:
         require_maps(self, teacher, student)
         teacher, student = match_maps(ops.stop_gradient(teacher), student, mask)
         teacher, student = self._factor(teacher, mask), self._factor(student, mask)
@@ -124,12 +125,12 @@ class FactorTransfer(SignalLoss):
             distance = ops.power(distance, self.p2)
         return mean_per_sample(distance, None if mask is None else flatten(mask))
 
-    def _factor(self, maps: Any, mask: Any) -> Any:
+    def _factor(self, maps: Tensor, mask: Mask) -> Tensor:
         power = maps if self.p1 == 1 else ops.square(maps) if self.p1 == 2 else ops.power(maps, self.p1)
         return l2_normalize(flatten(keep(ops.mean(power, axis=-1), mask)))
 
 
-def require_maps(loss: SignalLoss, *signals: Any) -> None:
+def require_maps(loss: SignalLoss, *signals: Tensor) -> None:
     """Raise a `ValueError` for signals without positions."""
     for signal in signals:
         if len(getattr(signal, "shape", (0, 0, 0))) < 3:

@@ -1,4 +1,4 @@
-"""Maps of two sizes brought to one. This is the one place where it is done, for every loss.
+"""Maps of two sizes brought to one. This is the one place where it is done, for losses and projections.
 
 The larger map is average-pooled to the smaller, axis by axis: where the teacher's map is higher and the
 student's is wider, both are pooled. A size that does not divide is pooled over windows that overlap,
@@ -10,14 +10,28 @@ of two lengths are refused, and so are signals of two ranks. Sizes that are unkn
 are compared then.
 """
 
-from typing import Any
+from collections.abc import Sequence
 
 from keras import ops
 
+from keras_kd.losses.inputs import Mask
+from keras_kd.tensors import Tensor
+
+_OF_TWO_RANKS = (
+    "Their ranks differ, so no position of one belongs to a position of the other. Tap layers of one rank, "
+    "or bring the student's signal to the teacher's rank with a layer such as "
+    "project=keras.layers.Reshape(...) or GlobalAveragePooling2D()."
+)
+_OF_TWO_LENGTHS = (
+    "Sequences of two lengths are not pooled: their tokens are not the same ones. Tap layers before tokens "
+    "are merged or dropped, give both models one tokenization, or shorten the student's signal with a layer "
+    "such as project=keras.layers.AveragePooling1D()."
+)
+
 
 def match_maps(
-    teacher: Any, student: Any, mask: Any = None, names: tuple[str, str] = ("teacher", "student")
-) -> tuple[Any, Any]:
+    teacher: Tensor, student: Tensor, mask: Mask = None, names: tuple[str, str] = ("teacher", "student")
+) -> tuple[Tensor, Tensor]:
     """Average-pool the larger of two signals to the spatial size of the smaller (see the module).
 
     Args:
@@ -29,54 +43,54 @@ def match_maps(
     Raises:
         ValueError: Two ranks; sequences of two lengths; a mask and maps of two sizes.
     """
-    received = "Expected signals of one shape. Received: "
-    received += f"{names[0]} {tuple(teacher.shape)}, {names[1]} {tuple(student.shape)}."
+    received = f"Received: {names[0]} {tuple(teacher.shape)}, {names[1]} {tuple(student.shape)}."
     if len(teacher.shape) != len(student.shape):
-        raise ValueError(
-            f"{received} Their ranks differ, so no position of one belongs to a position "
-            "of the other. Tap layers of one rank, or bring the student's signal to the teacher's rank with "
-            "a layer such as project=keras.layers.Reshape(...) or GlobalAveragePooling2D()."
-        )
+        raise ValueError(f"Expected signals of one shape. {received} {_OF_TWO_RANKS}")
     axes = range(1, len(student.shape) - 1)
     sizes = [(teacher.shape[axis], student.shape[axis]) for axis in axes]
     known = [(t, s) for t, s in sizes if t is not None and s is not None]
     if all(t == s for t, s in known) and (len(known) == len(sizes) or mask is not None or len(axes) == 1):
         return teacher, student
     if len(axes) == 1:
-        raise ValueError(
-            f"{received} Sequences of two lengths are not pooled: their tokens are not the "
-            "same ones. Tap layers before tokens are merged or dropped, give both models one tokenization, "
-            "or shorten the student's signal with a layer such as project=keras.layers.AveragePooling1D()."
-        )
+        raise ValueError(f"Expected signals of one shape. {received} {_OF_TWO_LENGTHS}")
     if mask is not None:
         raise ValueError(
-            f"{received} Maps of two sizes are pooled, and then the mask "
-            f"{tuple(mask.shape)} fits no longer. Tap layers of one height and width, or give no mask."
+            f"Expected signals of one shape. {received} Maps of two sizes are pooled, and then the mask "
+            f"{tuple(mask.shape)} no longer fits. Tap layers of one height and width, or pass no mask."
         )
     smaller = [_smaller(teacher, student, axis) for axis in axes]
-    return _resized(teacher, smaller), _resized(student, smaller)
+    return pool_to(teacher, smaller), pool_to(student, smaller)
 
 
-def pool_to(maps: Any, size: int) -> Any:
-    """Average `(batch, ...positions, channels)` into `size` cells along every axis of positions."""
-    return _resized(maps, [size] * (len(maps.shape) - 2))
+def pool_larger_axes(maps: Tensor, sizes: Sequence[int | None]) -> Tensor:
+    """Maps or volumes, average-pooled to these sizes along every axis on which they are larger.
+
+    Sequences, signals of another rank and those with a size that is not known stay as they are.
+    """
+    lengths = tuple(maps.shape)[1:-1]
+    if len(lengths) < 2 or len(lengths) != len(sizes):
+        return maps
+    known = [(length, size) for length, size in zip(lengths, sizes, strict=True) if length and size]
+    return pool_to(maps, [min(pair) for pair in known]) if len(known) == len(sizes) else maps
 
 
-def _smaller(teacher: Any, student: Any, axis: int) -> Any:
+def _smaller(teacher: Tensor, student: Tensor, axis: int) -> int | Tensor:
     t, s = teacher.shape[axis], student.shape[axis]
     if t is not None and s is not None:
         return min(t, s)
     return ops.minimum(ops.shape(teacher)[axis], ops.shape(student)[axis])
 
 
-def _resized(maps: Any, sizes: list[Any]) -> Any:
+def pool_to(maps: Tensor, sizes: Sequence[int | Tensor]) -> Tensor:
+    """Average `(batch, ...positions, channels)` into as many cells along each axis of positions."""
     lengths = tuple(maps.shape)[1:-1]
     if lengths == tuple(sizes):
         return maps
     divides = [
         isinstance(s, int) and n is not None and n % s == 0 for n, s in zip(lengths, sizes, strict=True)
     ]
-    if all(divides) and len(sizes) < 3:  # TensorFlow pools no float64 volumes
+    # TensorFlow pools no float64 volumes.
+    if all(divides) and (len(sizes) < 3 or ops.dtype(maps) != "float64"):
         window = tuple(n // s for n, s in zip(lengths, sizes, strict=True))
         return ops.average_pool(maps, window, strides=window, padding="valid", data_format="channels_last")
     for axis, size in enumerate(sizes, 1):
@@ -85,13 +99,13 @@ def _resized(maps: Any, sizes: list[Any]) -> Any:
     return maps
 
 
-def _averaged(maps: Any, axis: int, size: Any) -> Any:
-    """Windows along one axis, of sizes that need not be known: a product with the matrix of their shares."""
+def _averaged(maps: Tensor, axis: int, size: int | Tensor) -> Tensor:
+    """Windows along one axis, of sizes that need not be known: a product with a matrix of weights."""
     length = ops.shape(maps)[axis]
     cells = ops.expand_dims(ops.arange(0, size, dtype="int32"), 1)
     positions = ops.arange(0, length, dtype="int32")
     start, end = cells * length // size, ((cells + 1) * length + size - 1) // size
     inside = ops.cast(ops.logical_and(positions >= start, positions < end), maps.dtype)
-    shares = inside / ops.sum(inside, axis=1, keepdims=True)
+    weights = inside / ops.sum(inside, axis=1, keepdims=True)
     letters = "abcde"[: len(maps.shape)]
-    return ops.einsum(f"z{letters[axis]},{letters}->{letters.replace(letters[axis], 'z')}", shares, maps)
+    return ops.einsum(f"z{letters[axis]},{letters}->{letters.replace(letters[axis], 'z')}", weights, maps)

@@ -1,14 +1,15 @@
-"""Losses that compare maps at several resolutions."""
+"""A loss that compares maps at several resolutions."""
 
 import math
-from typing import Any
 
 import keras
 from keras import ops
 
+from keras_kd.losses.inputs import Signal, parts_of
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.pooling import match_maps, pool_to
 from keras_kd.losses.samples import mean_per_sample, require_same_shape
+from keras_kd.tensors import Tensor
 
 _LEVELS = (4, 2, 1)
 
@@ -55,18 +56,18 @@ class HierarchicalContext(SignalLoss):
 
     teacher_signals = (1, math.inf)
     student_signals = (1, math.inf)
-    reads = "a map of each model, or a tuple of as many maps of each"
+    reads = "a map of each model, or a tuple of equally many maps of each"
 
-    def call(self, teacher: Any, student: Any) -> Any:
-        teachers, students = (x if isinstance(x, (tuple, list)) else (x,) for x in (teacher, student))
+    def call(self, teacher: Signal, student: Signal) -> Tensor:
+        teachers, students = parts_of(teacher), parts_of(student)
         if len(teachers) != len(students) or not teachers:
             raise ValueError(
-                "HierarchicalContext compares as many maps of both models. Received: "
+                "HierarchicalContext compares equally many maps of both models. Received: "
                 f"{len(teachers)} of the teacher, {len(students)} of the student."
             )
         return sum(self._context(*maps) for maps in zip(teachers, students, strict=True))
 
-    def _context(self, teacher: Any, student: Any) -> Any:
+    def _context(self, teacher: Tensor, student: Tensor) -> Tensor:
         teacher, student = _as_map(teacher, student), _as_map(student, teacher)
         if None in (*teacher.shape[1:], *student.shape[1:]):
             raise ValueError(
@@ -83,16 +84,16 @@ class HierarchicalContext(SignalLoss):
         for level in _LEVELS:
             if level >= min(sizes):
                 continue
-            pooled = pool_to(finest, level)
+            pooled = pool_to(finest, [level] * len(sizes))
             if all(size % level == 0 for size in sizes):
-                finest = pooled  # coarser levels average the same positions through this one
+                finest = pooled  # coarser levels average the same positions of it for less
             weight /= 2
             weights += weight
             total = total + weight * mean_per_sample(ops.square(pooled))
         return total / weights
 
 
-def _as_map(signal: Any, other: Any) -> Any:
+def _as_map(signal: Tensor, other: Tensor) -> Tensor:
     """A pooled vector as a map of one position, where that is what the other signal is."""
     rank = max(len(other.shape), 3)
     if len(signal.shape) != 2:

@@ -1,17 +1,17 @@
-"""Losses that ask how well the student's features predict the teacher's.
+"""Losses that measure how well the student's features predict the teacher's.
 
 The predictor is a projection with weights of its own. Where the spatial sizes of two maps differ, the
 larger map is average-pooled to the smaller one (`pooling.match_maps`).
 """
 
-from typing import Any
-
 import keras
 from keras import ops
 
+from keras_kd.losses.inputs import Mask
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.pooling import match_maps
 from keras_kd.losses.samples import keep, mean_per_sample, require_same_shape, sum_per_sample
+from keras_kd.tensors import Tensor
 
 
 @keras.saving.register_keras_serializable("keras_kd")
@@ -60,7 +60,7 @@ class VariationalInformation(SignalLoss):
         "project=kd.projections.VariationalHead() makes of one tap"
     )
 
-    def call(self, teacher: Any, student: Any, mask: Any = None) -> Any:
+    def call(self, teacher: Tensor, student: tuple[Tensor, ...], mask: Mask = None) -> Tensor:
         mean, variance = student
         per_element = len(variance.shape) > 1
         if per_element:
@@ -111,7 +111,7 @@ class MaskedGeneration(SignalLoss):
         48.0
     """
 
-    def call(self, teacher: Any, student: Any, mask: Any = None) -> Any:
+    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None) -> Tensor:
         teacher, student = match_maps(ops.stop_gradient(teacher), student, mask)
         require_same_shape(self, teacher, student)
         return sum_per_sample(ops.square(student - teacher), mask)

@@ -1,12 +1,16 @@
-"""What all losses share: one value per sample over the positions that count, and shapes that meet."""
+"""What all losses share: one value per sample over the positions that count, and checks of shapes."""
 
-from typing import Any
+import math
 
 import keras
+import numpy as np
 from keras import ops
 
+from keras_kd.losses.inputs import Mask
+from keras_kd.tensors import Tensor
 
-def mean_per_sample(values: Any, mask: Any = None) -> Any:
+
+def mean_per_sample(values: Tensor, mask: Mask = None) -> Tensor:
     """Average every axis but the first: `(batch, ...)` to `(batch,)`.
 
     With a mask `(batch, ...positions)` only the positions where it is true count. A sample without
@@ -24,14 +28,14 @@ def mean_per_sample(values: Any, mask: Any = None) -> Any:
     return sum_per_sample(values, mask) / count_per_sample(mask, values.dtype)
 
 
-def sum_per_sample(values: Any, mask: Any = None) -> Any:
+def sum_per_sample(values: Tensor, mask: Mask = None) -> Tensor:
     """Sum every axis but the first, over the positions where the mask is true."""
     if mask is not None:
         values = keep(values, mask)
     return ops.sum(values, axis=tuple(range(1, len(values.shape)))) if len(values.shape) > 1 else values
 
 
-def keep(values: Any, mask: Any, instead: float = 0.0) -> Any:
+def keep(values: Tensor, mask: Mask, instead: float = 0.0) -> Tensor:
     """The values `(batch, ...positions, ...)`, with `instead` where the mask is false; `None` keeps all.
 
     Raises:
@@ -45,20 +49,20 @@ def keep(values: Any, mask: Any, instead: float = 0.0) -> Any:
     return ops.where(mask, values, ops.cast(instead, values.dtype))
 
 
-def count_per_sample(mask: Any, dtype: Any) -> Any:
+def count_per_sample(mask: Tensor, dtype: str | np.dtype) -> Tensor:
     """How many positions of each sample count, at least 1: `(batch,)`."""
     count = ops.sum(ops.cast(mask, dtype), axis=tuple(range(1, len(mask.shape))))
     return ops.maximum(count, 1)
 
 
-def fits(mask: Any, values: Any) -> bool:
+def fits(mask: Tensor, values: Tensor) -> bool:
     """Whether the axes of a mask are the first axes of the values; what is unknown fits."""
     m, v = tuple(mask.shape)[1:], tuple(values.shape)[1:]
     known = [(a, b) for a, b in zip(m, v, strict=False) if a is not None and b is not None]
     return 0 < len(m) <= len(v) and all(a == b for a, b in known)
 
 
-def require_positions(mask: Any, values: Any) -> None:
+def require_positions(mask: Tensor, values: Tensor) -> None:
     """Raise a `ValueError` unless the axes of a mask are the first axes of the values."""
     if not fits(mask, values):
         raise ValueError(
@@ -67,7 +71,7 @@ def require_positions(mask: Any, values: Any) -> None:
         )
 
 
-def require_same_shape(loss: keras.losses.Loss, teacher: Any, student: Any) -> None:
+def require_same_shape(loss: keras.losses.Loss, teacher: Tensor, student: Tensor) -> None:
     """Raise unless both signals have one shape (unknown axes pass); Keras itself would broadcast.
 
     Raises:
@@ -81,13 +85,34 @@ def require_same_shape(loss: keras.losses.Loss, teacher: Any, student: Any) -> N
         )
 
 
-def flatten(values: Any) -> Any:
+def flatten(values: Tensor) -> Tensor:
     """`(batch, ...)` to `(batch, everything else)`."""
     return ops.reshape(values, (ops.shape(values)[0], -1)) if len(values.shape) != 2 else values
 
 
-def l2_normalize(values: Any, axis: int = -1) -> Any:
-    """Divide by the L2 norm along an axis. What is zero stays zero: it has no direction, and no gradient."""
+def flatten_positions(maps: Tensor) -> Tensor:
+    """`(batch, ...positions, channels)` to `(batch, positions, channels)`."""
+    if len(maps.shape) == 3:
+        return maps
+    known = [n for n in maps.shape[1:-1] if n is not None]
+    positions = math.prod(known) if len(known) == len(maps.shape) - 2 else -1
+    return ops.reshape(maps, (ops.shape(maps)[0], positions, maps.shape[-1]))
+
+
+def spread_over_batch(value: Tensor, signal: Tensor, mask: Mask) -> Tensor:
+    """A value of the whole batch for each of its samples; 0 for one that is all padding."""
+    values = ops.broadcast_to(value, (ops.shape(signal)[0],))
+    return values if mask is None else ops.where(ops.any(flatten(mask), axis=-1), values, 0.0)
+
+
+def cosine_similarities(features: Tensor) -> Tensor:
+    """The cosine between each two samples of a batch, `(batch, batch)`."""
+    rows = l2_normalize(flatten(features))
+    return ops.matmul(rows, ops.transpose(rows))
+
+
+def l2_normalize(values: Tensor, axis: int = -1) -> Tensor:
+    """Divide by the L2 norm along an axis. Zeros stay zero: they have no direction, and no gradient."""
     square = ops.sum(ops.square(values), axis=axis, keepdims=True)
     zero = square < 1e-24
     return values * ops.where(zero, 0.0, ops.rsqrt(ops.where(zero, 1.0, square)))

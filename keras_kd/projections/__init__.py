@@ -1,15 +1,15 @@
-"""Layers that bring the student's signal to the teacher's; they train with it and are no part of it."""
+"""Layers that bring the student's signal to the teacher's; they train with it and are not part of it."""
 
-from keras_kd.projections.classifier import SimKDProjector as SimKDProjector
 from keras_kd.projections.classifier import reuse_classifier as reuse_classifier
+from keras_kd.projections.conv_norm import ConvNorm as ConvNorm
 from keras_kd.projections.fusion import ReviewFusion as ReviewFusion
 from keras_kd.projections.generator import MaskedGenerator as MaskedGenerator
 from keras_kd.projections.linear import Linear as Linear
 from keras_kd.projections.memory import MemoryBank as MemoryBank
 from keras_kd.projections.projection import Projection as Projection
-from keras_kd.projections.regressors import ConvNorm as ConvNorm
 from keras_kd.projections.regressors import Regressor as Regressor
-from keras_kd.projections.regressors import VariationalHead as VariationalHead
+from keras_kd.projections.simkd import SimKDProjector as SimKDProjector
+from keras_kd.projections.variational import VariationalHead as VariationalHead
 
 __all__ = [
     "ConvNorm",

@@ -5,7 +5,11 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from keras_kd.projections.projection import Projection, Shape, is_shape, normalization, whole
+from keras_kd.losses.arguments import check_integer
+from keras_kd.projections.blocks import batch_normalization, convolution
+from keras_kd.projections.projection import Projection
+from keras_kd.projections.shapes import Shapes, is_shape, shapes_of
+from keras_kd.tensors import Shape, Tensor
 
 _READS = "a tuple of two or more signals, shallow to deep: maps (batch, height, width, channels) or vectors"
 
@@ -14,9 +18,9 @@ _READS = "a tuple of two or more signals, shallow to deep: maps (batch, height, 
 class ReviewFusion(Projection):
     """Stages of the student, fused from the deepest to the shallowest: ReviewKD's ABF modules.
 
-    A stage is brought to `width` channels. What came out of the deeper stage is enlarged to its
-    size, and the two are added with weights that a 1x1 convolution with sigmoid finds at every
-    position. The sum goes on to the next stage, and through a 3x3 convolution and BatchNorm it is
+    A stage is brought to `width` channels. The result of the deeper stage is enlarged to its
+    size, and the two are added with weights that a 1x1 convolution with sigmoid computes at every
+    position. The sum is passed to the next stage, and through a 3x3 convolution and BatchNorm it is
     the result of this one. Use it with `kd.losses.HierarchicalContext`.
 
     Source: Chen, Liu, Zhao, Jia 2021, "Distilling Knowledge via Knowledge Review", arXiv
@@ -50,15 +54,15 @@ class ReviewFusion(Projection):
 
     def __init__(self, width: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.width = None if width is None else whole("width", width)
+        self.width = None if width is None else check_integer("width", width)
 
-    def build(self, input_shape: Any) -> None:
-        shapes = self._shapes(input_shape)
+    def build(self, input_shape: Shapes) -> None:
+        shapes = self._check_shapes(input_shape)
         width = self.width or min(512, shapes[-1][-1] or 512)
-        self.inner: list[Any] = []
-        self.outer: list[Any] = []
-        self.attention: list[Any] = []
-        self.norms: list[Any] = []
+        self.inner: list[keras.layers.Layer] = []
+        self.outer: list[keras.layers.Layer] = []
+        self.attention: list[keras.layers.Layer] = []
+        self.norms: list[keras.layers.Layer] = []
         for part, shape in enumerate(shapes):
             self._add_stage(part, _as_map(shape), width, deepest=part == len(shapes) - 1)
 
@@ -66,20 +70,13 @@ class ReviewFusion(Projection):
         out = _as_map(self.shape_of(part))
         kwargs: dict[str, Any] = {"use_bias": False, "kernel_initializer": "lecun_uniform"}
         inner = layers.Dense(width, dtype=self.dtype_policy, **kwargs)
-        outer = layers.Conv2D(
-            self.width_of(part),
-            3,
-            padding="same",
-            data_format="channels_last",
-            dtype=self.dtype_policy,
-            **kwargs,
-        )
+        outer = convolution(4, self.width_of(part), 3, dtype=self.dtype_policy, **kwargs)
         for layer, built_for in ((inner, shape), (outer, (*out[:-1], width))):
             layer.build(built_for)
         self.inner.append(inner)
         self.outer.append(outer)
         for built_for in ((*shape[:-1], width), (*out[:-1], self.width_of(part))):
-            norm = normalization(self.dtype_policy)
+            norm = batch_normalization(self.dtype_policy)
             norm.build(built_for)
             self.norms.append(norm)
         if not deepest:
@@ -87,34 +84,34 @@ class ReviewFusion(Projection):
             attention.build((*shape[:-1], 2 * width))
             self.attention.append(attention)
 
-    def call(self, signals: Any, training: bool | None = None) -> tuple[Any, ...]:
-        results: list[Any] = []
+    def call(self, signals: tuple[Tensor, ...], training: bool | None = None) -> tuple[Tensor, ...]:
+        results: list[Tensor] = []
         deeper = None
         for part in reversed(range(len(self.inner))):
-            told = self.shape_of(part)
+            of_teacher = self.shape_of(part)
             maps = self.norms[2 * part](self.inner[part](_map_of(signals[part])), training=training)
             if deeper is not None:
-                deeper = nearest(deeper, tuple(maps.shape[1:3]))
-                share = self.attention[part](ops.concatenate([maps, deeper], axis=-1))
-                maps = maps * share[..., :1] + deeper * share[..., 1:]
-            deeper = nearest(maps, _as_map(told)[1:3])
+                deeper = resize_nearest(deeper, tuple(maps.shape[1:3]))
+                weights = self.attention[part](ops.concatenate([maps, deeper], axis=-1))
+                maps = maps * weights[..., :1] + deeper * weights[..., 1:]
+            deeper = resize_nearest(maps, _as_map(of_teacher)[1:3])
             result = self.norms[2 * part + 1](self.outer[part](deeper), training=training)
-            results.insert(0, result[:, 0, 0] if told is not None and len(told) == 2 else result)
+            results.insert(0, result[:, 0, 0] if of_teacher is not None and len(of_teacher) == 2 else result)
         return tuple(results)
 
-    def _shapes(self, input_shape: Any) -> list[Shape]:
+    def _check_shapes(self, input_shape: Shapes) -> tuple[Shape, ...]:
         if is_shape(input_shape) or len(input_shape) < 2:
             raise ValueError(f"{self._what} reads {_READS}. Received the shape {input_shape}.")
         if self.teacher_shape is None:
-            self.width_of(0)
-        shapes = [tuple(shape) for shape in input_shape]
-        told = [self.shape_of(part) for part in range(len(shapes))]
-        if is_shape(self.teacher_shape) or len(self.teacher_shape) != len(shapes):
+            self.width_of(0)  # says how to set the teacher's width
+        shapes = shapes_of(input_shape)
+        of_teacher = [self.shape_of(part) for part in range(len(shapes))]
+        if self.teacher_shape is None or len(shapes_of(self.teacher_shape)) != len(shapes):
             raise ValueError(
                 f"{self._what} fuses {len(shapes)} signals of the student into as many of the teacher. The "
-                f"teacher's shapes are {self.teacher_shape}. Give as many teacher taps as student taps."
+                f"teacher's shapes are {self.teacher_shape}. Pass as many teacher taps as student taps."
             )
-        for shape in (*shapes, *told):
+        for shape in (*shapes, *of_teacher):
             if shape is None or len(shape) not in (2, 4):
                 raise ValueError(f"{self._what} reads {_READS}. Received the shape {shape}.")
             if None in shape[1:]:
@@ -130,15 +127,15 @@ def _as_map(shape: Shape | None) -> Shape:
     return shape if len(shape) == 4 else (shape[0], 1, 1, shape[-1])
 
 
-def _map_of(signal: Any) -> Any:
+def _map_of(signal: Tensor) -> Tensor:
     return signal[:, None, None] if len(signal.shape) == 2 else signal
 
 
-def nearest(maps: Any, sizes: Any) -> Any:
+def resize_nearest(maps: Tensor, sizes: Shape) -> Tensor:
     """Maps brought to `(height, width)`; row `i` is the old row `floor(i * old / new)`, as in PyTorch."""
     for axis, size in enumerate(sizes, 1):
         length = maps.shape[axis]
-        if size == length:
+        if size is None or size == length:
             continue
         if size % length == 0:
             maps = ops.repeat(maps, size // length, axis=axis)

@@ -1,19 +1,22 @@
-"""MGD's projection: the teacher's whole feature, generated from what a mask leaves of the student's."""
+"""MGD's projection: the teacher's whole feature, generated from the student's masked one."""
 
 from typing import Any
 
 import keras
 from keras import layers, ops
 
-from keras_kd.projections.projection import Projection, convolution, without_padding
+from keras_kd.losses.inputs import Mask
+from keras_kd.projections.blocks import convolution, without_padding
+from keras_kd.projections.projection import Projection
+from keras_kd.tensors import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable("keras_kd")
 class MaskedGenerator(Projection):
-    """Random positions or channels of the student's map are set to zero, and a small net fills them in.
+    """Random positions or channels of the student's map are set to zero, and a small network fills them in.
 
     A 1x1 convolution brings the student to the teacher's width where the two differ. Then comes the
-    mask, only while training, new for every batch, and a 3x3 convolution, ReLU and a 3x3
+    mask, only in training, new for every batch, and a 3x3 convolution, ReLU and a 3x3
     convolution. What is kept is not scaled up, as in the authors' code.
 
     Use it with `"mse"` or `kd.losses.MaskedGeneration`.
@@ -24,7 +27,7 @@ class MaskedGenerator(Projection):
 
     Args:
         units: The width of the result. `None`: the teacher's.
-        ratio: The share that is set to zero, on average, at least 0 and below 1.
+        ratio: The fraction that is set to zero, on average, at least 0 and below 1.
         mask: `"positions"`: all channels at a random position. `"channels"`: a random channel at
             all positions.
         seed: Of the masks.
@@ -55,7 +58,9 @@ class MaskedGenerator(Projection):
     ) -> None:
         super().__init__(units, **kwargs)
         if not 0 <= ratio < 1:
-            raise ValueError(f"`ratio` is the share set to zero, from 0 to below 1. Received: {ratio!r}.")
+            raise ValueError(
+                f"`ratio` is the fraction set to zero, at least 0 and below 1. Received: {ratio!r}."
+            )
         if mask not in ("positions", "channels"):
             raise ValueError(f"`mask` must be 'positions' or 'channels'. Received: {mask!r}.")
         self.ratio = float(ratio)
@@ -63,7 +68,7 @@ class MaskedGenerator(Projection):
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         shape = self.require(input_shape, (3, 4, 5), "tokens, maps or volumes (batch, ...positions, width)")
         units = self.width_of(0)
         self.align = None
@@ -77,16 +82,16 @@ class MaskedGenerator(Projection):
         for layer in self.generation:
             layer.build((*shape[:-1], units))
 
-    def call(self, signal: Any, training: bool | None = None, mask: Any = None) -> Any:
+    def call(self, signal: Tensor, training: bool | None = None, mask: Mask = None) -> Tensor:
         if self.align is not None:
             signal = self.align(signal)
         if training:
-            signal = signal * self._kept(signal)
+            signal = signal * self._random_mask(signal)
         for layer in self.generation:
             signal = layer(without_padding(signal, mask))
         return signal
 
-    def _kept(self, signal: Any) -> Any:
+    def _random_mask(self, signal: Tensor) -> Tensor:
         shape = ops.shape(signal)
         everywhere = (1,) * (len(shape) - 2)
         one = (*shape[:-1], 1) if self.mask == "positions" else (shape[0], *everywhere, shape[-1])

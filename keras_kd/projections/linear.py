@@ -5,14 +5,16 @@ from typing import Any
 import keras
 from keras import layers
 
-from keras_kd.projections.projection import Projection, is_shape
+from keras_kd.losses.inputs import Signal
+from keras_kd.projections.projection import Projection
+from keras_kd.projections.shapes import Shapes, shapes_of
 
 _READS = "vectors (batch, width), tokens, maps or volumes (batch, ...positions, width)"
 
 
 @keras.saving.register_keras_serializable("keras_kd")
 class Linear(Projection):
-    """One linear map of the channels: a dense layer for vectors, a 1x1 convolution for all else.
+    """One linear map of the channels: a dense layer for vectors, a 1x1 convolution for all others.
 
     The two are the same map. It is computed as a dense layer over the last axis, which on a CPU is
     as fast as Keras's convolution of size one, or faster. This is what `project=True` makes.
@@ -47,16 +49,15 @@ class Linear(Projection):
         super().__init__(units, **kwargs)
         self.use_bias = bool(use_bias)
 
-    def build(self, input_shape: Any) -> None:
-        shapes = [input_shape] if is_shape(input_shape) else list(input_shape)
+    def build(self, input_shape: Shapes) -> None:
         self.maps = []
-        for part, shape in enumerate(shapes):
+        for part, shape in enumerate(shapes_of(input_shape)):
             shape = self.require(shape, (2, 3, 4, 5), _READS, part)
             dense = layers.Dense(self.width_of(part), use_bias=self.use_bias, dtype=self.dtype_policy)
             dense.build(shape)
             self.maps.append(dense)
 
-    def call(self, signals: Any) -> Any:
+    def call(self, signals: Signal) -> Signal:
         if not isinstance(signals, (tuple, list)):
             return self.maps[0](signals)
         return tuple(dense(signal) for dense, signal in zip(self.maps, signals, strict=True))

@@ -1,17 +1,19 @@
-"""A memory of the teacher's features, a row a sample: more negatives than a batch holds."""
+"""A memory bank of the teacher's features, one row per sample: more negatives than a batch holds."""
 
 from typing import Any
 
 import keras
 from keras import layers, ops
 
-from keras_kd.losses.classes import label_per_sample, of_other_classes
-from keras_kd.projections.projection import whole
+from keras_kd.losses.arguments import check_integer
+from keras_kd.losses.classes import have_other_labels, label_per_sample
+from keras_kd.projections.shapes import Shapes
+from keras_kd.tensors import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable("keras_kd")
 class MemoryBank(layers.Layer):
-    """The teacher's normalised feature of every training sample seen so far, by the sample's number.
+    """The teacher's normalised feature of every training sample so far, by the sample's number.
 
     It is a layer for the teacher's side of an objective, and is not trained. Each step writes the
     rows of its samples and gives the loss all rows, and which of them are negatives. The numbers
@@ -21,9 +23,9 @@ class MemoryBank(layers.Layer):
     teacher signal to leave out rows of the same class; a sample without a label, -1 or a one-hot row of
     zeros, has no class in common with any.
 
-    A sample whose number is below 0 or not below `samples` is stored nowhere: it changes no row,
+    A sample whose number is below 0 or not below `samples` is not stored: it changes no row,
     and all written rows are negatives to it. `bank.ignored` counts such samples; it is 0 when all
-    is well. Of a number that comes twice in a batch one of the two features is kept. Under
+    numbers are valid. Of a number that occurs twice in a batch one of the two features is kept. Under
     `tf.distribute` only the first replica's samples are written.
 
     Source: the memory of Tian, Krishnan, Isola 2020, "Contrastive Representation Distillation",
@@ -32,21 +34,21 @@ class MemoryBank(layers.Layer):
     written rows do, and a step reads what it wrote.
 
     Args:
-        samples: How many samples there are, so many rows.
+        samples: The number of samples, and of rows.
         momentum: A row that is written again becomes `momentum * old + (1 - momentum) * new`,
             normalised; 0.5 in the authors' code. 0 keeps the newest feature.
         dtype: float32 by default, whatever the global policy.
         **kwargs: `name` and `trainable`, as for any Keras layer.
 
     Shapes:
-        Called on `(features, index)` or `(features, index, labels)`: `(batch, width)`; whole
-        numbers, `(batch,)` or `(batch, 1)`; labels the same, or one-hot `(batch, classes)`.
+        Called on `(features, index)` or `(features, index, labels)`: `(batch, width)`;
+        integers, `(batch,)` or `(batch, 1)`; labels the same, or one-hot `(batch, classes)`.
         Result: the features normalised, `(batch, width)`; all rows, `(samples, width)`; and the
         negatives, true or false, `(batch, samples)`: rows that are written, are not the sample's
         own, and, with labels, have another label.
 
     Raises:
-        ValueError: Features that are no vectors, an index or labels of another shape.
+        ValueError: Features that are not vectors, an index or labels of another shape.
 
     Examples:
         >>> import numpy as np
@@ -59,30 +61,37 @@ class MemoryBank(layers.Layer):
         ([True, False, False, False], 1)
     """
 
-    def __init__(self, samples: int, momentum: float = 0.5, *, dtype: Any = "float32", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        samples: int,
+        momentum: float = 0.5,
+        *,
+        dtype: str | keras.DTypePolicy = "float32",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(dtype=dtype, **kwargs)
-        self.samples = whole("samples", samples, least=2)
+        self.samples = check_integer("samples", samples, least=2)
         if not 0 <= momentum < 1:
             raise ValueError(f"`momentum` must be at least 0 and below 1. Received: {momentum!r}.")
         self.momentum = float(momentum)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shapes) -> None:
         shapes = [tuple(shape) for shape in input_shape if isinstance(shape, (tuple, list))]
         if len(shapes) not in (2, 3) or len(shapes) != len(input_shape):
             raise ValueError(
                 f"MemoryBank is called on (features, index) or (features, index, labels). Received shapes: "
                 f"{input_shape}. Read the index as a teacher tap: teacher=('pool', 'input/index')."
             )
-        _check(shapes)
+        _check_shapes(shapes)
         width = shapes[0][-1]
-        # The last row takes what belongs nowhere: a write out of range has no other meaning that is the
-        # same eager, in graphs, compiled by XLA and on every device.
+        # The last row takes samples out of range: to write there directly would mean something else
+        # eagerly, in graphs, under XLA and on each device.
         self.rows = self._memory("rows", (self.samples + 1, width), self.compute_dtype)
         self.written = self._memory("written", (self.samples + 1,), "int32")
         self.labels = self._memory("labels", (self.samples + 1,), "int32") if len(shapes) == 3 else None
         self.ignored = self._memory("ignored", (), "int32")
 
-    def _memory(self, name: str, shape: tuple[int, ...], dtype: str) -> Any:
+    def _memory(self, name: str, shape: Shape, dtype: str) -> keras.Variable:
         return self.add_weight(
             shape=shape,
             dtype=dtype,
@@ -93,32 +102,33 @@ class MemoryBank(layers.Layer):
             name=name,
         )
 
-    def call(self, inputs: Any, training: bool | None = None) -> tuple[Any, Any, Any]:
-        features = ops.stop_gradient(_unit(inputs[0]))
-        index = _numbers(inputs[1])
+    def call(self, inputs: tuple[Tensor, ...], training: bool | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        features = ops.stop_gradient(_normalize(inputs[0]))
+        index = ops.cast(ops.reshape(inputs[1], (-1,)), "int32")
         labels = ops.cast(label_per_sample(inputs[2]), "int32") if self.labels is not None else None
         known = ops.logical_and(index >= 0, index < self.samples)
-        place = ops.where(known, index, self.samples)
+        row = ops.where(known, index, self.samples)
         rows, written = self.rows.value, self.written.value
-        owners = None if self.labels is None else self.labels.value
+        labels_of_rows = None if self.labels is None else self.labels.value
         if training:
-            rows, written = self._write(place, features, rows, written)
+            rows, written = self._write(row, features, rows, written)
             self.ignored.assign_add(ops.sum(ops.cast(ops.logical_not(known), "int32")))
             if self.labels is not None:
-                owners = ops.scatter_update(owners, place[:, None], labels)
-                self.labels.assign(owners)
+                labels_of_rows = ops.scatter_update(labels_of_rows, row[:, None], labels)
+                self.labels.assign(labels_of_rows)
         negatives = ops.not_equal(index[:, None], ops.arange(self.samples, dtype="int32"))
         negatives = ops.logical_and(negatives, written[: self.samples] > 0)
-        if labels is not None and owners is not None:
-            negatives = ops.logical_and(negatives, of_other_classes(labels, owners[: self.samples]))
+        if labels is not None and labels_of_rows is not None:
+            other = have_other_labels(labels, labels_of_rows[: self.samples])
+            negatives = ops.logical_and(negatives, other)
         return features, rows[: self.samples], negatives
 
-    def _write(self, place: Any, features: Any, rows: Any, written: Any) -> tuple[Any, Any]:
-        before = ops.take(rows, place, axis=0)
-        again = ops.take(written, place)[:, None] > 0
-        new = _unit(self.momentum * before + (1 - self.momentum) * features)
-        rows = ops.scatter_update(rows, place[:, None], ops.where(again, new, features))
-        written = ops.scatter_update(written, place[:, None], ops.ones_like(place))
+    def _write(self, row: Tensor, features: Tensor, rows: Tensor, written: Tensor) -> tuple[Tensor, Tensor]:
+        before = ops.take(rows, row, axis=0)
+        again = ops.take(written, row)[:, None] > 0
+        new = _normalize(self.momentum * before + (1 - self.momentum) * features)
+        rows = ops.scatter_update(rows, row[:, None], ops.where(again, new, features))
+        written = ops.scatter_update(written, row[:, None], ops.ones_like(row))
         self.rows.assign(rows)
         self.written.assign(written)
         return rows, written
@@ -127,15 +137,11 @@ class MemoryBank(layers.Layer):
         return {**super().get_config(), "samples": self.samples, "momentum": self.momentum}
 
 
-def _unit(features: Any) -> Any:
+def _normalize(features: Tensor) -> Tensor:
     return ops.normalize(features, axis=-1, order=2, epsilon=1e-12)
 
 
-def _numbers(values: Any) -> Any:
-    return ops.cast(ops.reshape(values, (-1,)), "int32")
-
-
-def _check(shapes: list[tuple[Any, ...]]) -> None:
+def _check_shapes(shapes: list[Shape]) -> None:
     if len(shapes[0]) != 2 or shapes[0][-1] is None:
         raise ValueError(
             f"MemoryBank stores vectors (batch, width) of known width. Received features of the shape "
@@ -144,7 +150,7 @@ def _check(shapes: list[tuple[Any, ...]]) -> None:
     index = shapes[1]
     if len(index) > 2 or (len(index) == 2 and index[1] != 1):
         raise ValueError(
-            f"MemoryBank needs one number a sample, (batch,) or (batch, 1). Received an index of the shape "
+            f"MemoryBank needs one number per sample, (batch,) or (batch, 1). Received an index of the shape "
             f"{index}."
         )
     if len(shapes) == 3 and len(shapes[2]) > 2:

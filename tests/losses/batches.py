@@ -1,11 +1,16 @@
-"""What the tests of the losses share: random batches and settings."""
+"""What the tests of the losses share: random batches, settings of Hypothesis, and calls of a loss."""
 
+from pathlib import Path
+
+import keras
 import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 
-common = settings(max_examples=25, deadline=None, derandomize=True)
-seeds = st.integers(0, 1000)
+REFERENCE = np.load(Path(__file__).parent.parent / "data" / "losses.npz")
+
+common = settings(max_examples=8, deadline=None, derandomize=True)
+seeds, few = st.integers(0, 1000), st.integers(1, 6)
 scales = st.floats(0.1, 10)
 
 
@@ -14,13 +19,18 @@ def vectors(seed, *shapes):
     return [random.normal(size=shape) for shape in shapes]
 
 
+def maps(seed, *shape):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
 def value(loss, teacher, student, **call):
     return float(loss(teacher, student, **call))
 
 
-def rows(loss, teacher, student):
+def rows(loss, teacher, student, **call):
+    """The value of each sample."""
     loss.reduction = None
-    return np.asarray(loss(teacher, student))
+    return keras.ops.convert_to_numpy(loss(teacher, student, **call))
 
 
 def rotation(seed, width):

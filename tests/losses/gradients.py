@@ -17,7 +17,7 @@ def call(function, *arguments):
 def differentiate(function, signals):
     """The value of `function(signals)`, and the gradients as a list.
 
-    TensorFlow gives `None` where none arrives; JAX gives zeros, and here `None` for whole numbers.
+    TensorFlow gives `None` where none arrives; JAX gives zeros, and here `None` for integers.
     """
     signals = keras.tree.map_structure(keras.ops.convert_to_tensor, signals)
     if keras.backend.backend() == "jax":
@@ -36,7 +36,7 @@ def exact(tensor):
 
 def value_and_gradients(loss, teacher, student, **given):
     """The value and the gradient of each of the student's tensors, in float64."""
-    value, gradients = differentiate(lambda seen: loss(teacher, seen, **given), student)
+    value, gradients = differentiate(lambda signal: loss(teacher, signal, **given), student)
     shapes = [np.shape(signal) for signal in keras.tree.flatten(student)]
     return float(value), [
         np.zeros(shape) if gradient is None else exact(gradient)

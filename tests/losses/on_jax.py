@@ -4,9 +4,9 @@ import jax
 import keras
 import numpy as np
 import pytest
-from keras.src.backend.common.masking import get_keras_mask
 
 import keras_kd as kd
+from keras_kd.keras_internals import mask_of
 from keras_kd.signals.taps import Taps, record
 from keras_kd.signals.tracing import tap_shapes
 
@@ -70,8 +70,8 @@ def test_taps_of_weights_and_masks(run):
     ids = np.array([[1, 2, 0, 0], [3, 4, 5, 0]], "int32")
     inputs = keras.Input((4,), dtype="int32")
     tokens = keras.layers.Embedding(9, 4, mask_zero=True, name="tokens")(inputs)
-    seen = keras.layers.MultiHeadAttention(2, 3, name="attention")(tokens, tokens)
-    model = keras.Model(inputs, keras.layers.Dense(3, name="head")(seen))
+    attended = keras.layers.MultiHeadAttention(2, 3, name="attention")(tokens, tokens)
+    model = keras.Model(inputs, keras.layers.Dense(3, name="head")(attended))
     taps = Taps(model, ["tokens", "head", "head/kernel"])
     masks = []
 
@@ -80,7 +80,7 @@ def test_taps_of_weights_and_masks(run):
             recording.inputs = inputs
             outputs = model(inputs)
         found = taps.signals(outputs, recording)
-        masks[:] = [name for name, tensor in found.items() if get_keras_mask(tensor) is not None]
+        masks[:] = [name for name, tensor in found.items() if mask_of(tensor) is not None]
         ones = keras.ops.zeros_like(found["tokens"])
         loss = kd.losses.Elementwise("mse", reduction=None)
         return found["head/kernel"], loss(ones, found["tokens"])
@@ -113,7 +113,10 @@ PROJECTIONS = {
 @COMPILED
 def test_an_objective_with_a_projection(project, run):
     random = np.random.default_rng(0)
-    seen, told = random.normal(size=(6, 3)).astype("float32"), random.normal(size=(6, 5)).astype("float32")
+    student, teacher = (
+        random.normal(size=(6, 3)).astype("float32"),
+        random.normal(size=(6, 5)).astype("float32"),
+    )
     fade = keras.optimizers.schedules.PolynomialDecay(1.0, 4, 0.0)
     objective = kd.Objective("mse", student="a", teacher="b", project=project(), weight=fade)
     objective.build((None, 3), (None, 5))
@@ -122,11 +125,11 @@ def test_an_objective_with_a_projection(project, run):
         state = [kernel, *(v.value for v in objective.trainable_variables[1:])]
         pairs = zip(objective.trainable_variables, state, strict=True)
         with keras.StatelessScope(state_mapping=pairs):
-            told_so = objective.compute({"a": seen}, {"b": told}, step=step, training=True)
-            return told_so * objective.weight_at(step)
+            distance = objective.compute({"a": student}, {"b": teacher}, step=step, training=True)
+            return distance * objective.weight_at(step)
 
     kernel = np.asarray(objective.projection.trainable_variables[0])
-    gap = seen @ kernel - told
+    gap = student @ kernel - teacher
     loss, gradient = run(jax.value_and_grad(value))(kernel, 1)
     np.testing.assert_allclose(loss, 0.75 * (gap**2).mean(), rtol=1e-5)
-    np.testing.assert_allclose(gradient, 0.75 * 2 * seen.T @ gap / gap.size, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(gradient, 0.75 * 2 * student.T @ gap / gap.size, rtol=1e-5, atol=1e-6)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import keras_kd as kd
 from tests.losses.batches import common, rotation, rows, scales, seeds, value, vectors
-from tests.losses.test_contract import value_and_gradients
+from tests.losses.gradients import value_and_gradients
 from tests.oracles.relations import info_nce
 
 
@@ -60,7 +60,7 @@ def test_samples_of_one_label_are_no_negatives():
     ],
     ids=["numbers", "column", "floats", "one-hot", "bool"],
 )
-def test_a_sample_without_a_label_has_it_in_common_with_none(labels):
+def test_a_sample_without_a_label_shares_it_with_no_other(labels):
     teacher, student = vectors(0, (4, 6), (4, 6))
     loss = kd.losses.ContrastiveRepresentation()
     expected = rows(loss, (teacher, np.array([1, 2, 1, 3])), student)
@@ -84,7 +84,7 @@ def test_a_temperature_may_be_a_schedule():
     assert float(loss(teacher, student, step=2)) == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_lone_sample_has_nothing_to_be_told_from():
+def test_a_batch_of_one_has_no_negatives():
     teacher, student = vectors(0, (1, 6), (1, 6))
     found, (gradient,) = value_and_gradients(kd.losses.ContrastiveRepresentation(), teacher, student)
     assert found == 0
@@ -95,7 +95,7 @@ def test_a_lone_sample_has_nothing_to_be_told_from():
     ("teacher", "message"),
     [
         (np.ones((4, 7)), "so they need one width.*project=True"),
-        ((np.ones((4, 6)), np.ones((4, 3, 3))), "one label a sample"),
+        ((np.ones((4, 6)), np.ones((4, 3, 3))), "one label per sample"),
         ((np.ones((4, 6)), np.ones((9, 5)), np.ones((4, 9), bool)), "a bank .rows, width."),
         ((np.ones((4, 6)), np.ones((9, 6)), np.ones((4, 8), bool)), "a bank .rows, width."),
     ],
@@ -132,5 +132,5 @@ def test_a_memory_bank_gives_the_negatives():
     hard = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     distiller.compile(keras.optimizers.Adam(0.05), loss=hard)
     history = distiller.fit({"x": x, "index": index}, index % 3, epochs=40, batch_size=8, verbose=0).history
-    seen = history[next(name for name in history if "contrast" in name)]
-    assert seen[-1] < seen[2] / 2  # in the first two epochs the bank is not full
+    values = history[next(name for name in history if "contrast" in name)]
+    assert values[-1] < values[2] / 2  # in the first two epochs the bank is not full

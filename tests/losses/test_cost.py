@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-import keras_kd as kd
-from benchmarks.losses import ARGUMENTS, FULL, SIGNALS, step, tensors
+from benchmarks.losses import FULL, loss_and_signals, step
 
 MB = 4 / 2**20
 BATCH, CLASSES = FULL["logits"]
@@ -29,15 +28,15 @@ LARGEST = {
 }
 
 
-def test_every_exported_loss_is_measured():
-    exported = {name for name in kd.losses.__all__ if isinstance(getattr(kd.losses, name), type)}
-    assert exported - {"SignalLoss"} == set(SIGNALS)
+class Zeros:
+    """In place of a random generator: drawing eight million numbers takes longer than the test."""
+
+    def normal(self, size):
+        return np.zeros(size, "float32")
 
 
 @pytest.mark.parametrize("name", LARGEST)
 def test_nothing_blows_up(name):
-    random = np.random.default_rng(0)
-    given = tuple(tensors(spec, FULL, random) for spec in SIGNALS[name])
-    loss = getattr(kd.losses, name)(**ARGUMENTS.get(name, lambda sizes: {})(FULL))
+    loss, given = loss_and_signals(name, FULL, Zeros())  # which is traced, not run
     _, largest = step(loss, *given)
     assert largest <= 1.01 * LARGEST[name] * MB

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 
 import keras_kd as kd
-from tests.losses.batches import common, rotation, rows, scales, seeds, value, vectors
-from tests.losses.test_contract import REFERENCE, value_and_gradients
+from tests.losses.batches import REFERENCE, common, rotation, rows, scales, seeds, value, vectors
+from tests.losses.gradients import value_and_gradients
 from tests.oracles.relations import huber, rkd_angle, rkd_distance
 
 

@@ -9,19 +9,22 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import keras_kd as kd
-from tests.oracles.labels import behind, normalized
+from tests.losses.batches import common
+from tests.oracles.labels import normalized
 from tests.oracles.row import log_softmax, softmax
 
-common = settings(max_examples=25, deadline=None, derandomize=True)
 logits = arrays("float32", (4, 6), elements=st.floats(-8, 8, width=32))
-classes = arrays("int64", (4,), elements=st.integers(0, 5))
-
 LABELLED = [kd.losses.DecoupledKD, kd.losses.NormalizedKD, kd.losses.WeightedSoftLabels]
-labelled = pytest.mark.parametrize("make", LABELLED)
+
+
+classes = arrays("int64", (4,), elements=st.integers(0, 5))
 
 
 def value(loss, teacher, labels, student, **call):
     return float(loss((np.asarray(teacher), labels), np.asarray(student), **call))
+
+
+labelled = pytest.mark.parametrize("make", LABELLED)
 
 
 def each(make, teacher, labels, student, **call):
@@ -34,15 +37,14 @@ def drawn(*shape):
     return teacher, random.integers(0, shape[-1], shape[:-1]), student
 
 
-@common
+@settings(common, max_examples=24)
 @given(logits, classes, logits, st.floats(0.5, 10))
 def test_decoupling_identity(teacher, labels, student, temperature):
     """With the weights 1 and `1 - p_t[y]` the parts add up to Hinton's loss (arXiv 2203.08679)."""
-    hinton = kd.losses.SoftTargets(temperature)
-    for row, (t, y, s) in enumerate(zip(teacher, labels, student, strict=True)):
-        rest = 1 - softmax(t.astype("float64") / temperature)[y]
-        parts = value(kd.losses.DecoupledKD(1, rest, temperature), t[None], labels[[row]], s[None])
-        assert parts == pytest.approx(float(hinton(t[None], s[None])), rel=1e-4, abs=1e-5)
+    rest = 1 - softmax(teacher[0].astype("float64") / temperature)[labels[0]]
+    parts = value(kd.losses.DecoupledKD(1, rest, temperature), teacher[:1], labels[:1], student[:1])
+    hinton = float(kd.losses.SoftTargets(temperature)(teacher[:1], student[:1]))
+    assert parts == pytest.approx(hinton, rel=1e-4, abs=1e-5)
 
 
 @common
@@ -64,23 +66,6 @@ def test_normalized_is_its_formula(teacher, labels, student, gamma, temperature)
 
 
 @common
-@given(logits, classes, logits, st.floats(0.5, 5))
-def test_the_weights_of_wsld_are_between_0_and_1_and_have_no_gradient(teacher, labels, student, temperature):
-    loss = kd.losses.WeightedSoftLabels(temperature, reduction=None)
-    student = tf.constant(student)
-    with tf.GradientTape(persistent=True) as tape:
-        tape.watch(student)
-        found = loss((teacher, labels), student)
-        p, log_q = tf.nn.softmax(teacher / temperature), tf.nn.log_softmax(student / temperature)
-        soft = -(temperature**2) * tf.reduce_sum(p * log_q, -1)
-    weights = np.array([behind(t, s, y) for t, s, y in zip(teacher, student.numpy(), labels, strict=True)])
-    assert ((weights >= -1e-6) & (weights <= 1)).all()
-    np.testing.assert_allclose(found, weights * soft, rtol=2e-2, atol=1e-3)
-    expected = weights[:, None] * tape.gradient(soft, student)
-    np.testing.assert_allclose(tape.gradient(found, student), expected, rtol=2e-2, atol=1e-3)
-
-
-@common
 @given(logits, classes, logits, st.permutations(range(6)))
 def test_the_order_of_classes_does_not_matter(teacher, labels, student, order):
     moved = np.argsort(order)[labels]
@@ -91,7 +76,7 @@ def test_the_order_of_classes_does_not_matter(teacher, labels, student, order):
 
 
 @labelled
-@pytest.mark.parametrize("shape", [(4, 6), (4, 5, 6), (2, 3, 3, 6)])
+@pytest.mark.parametrize("shape", [(4, 6), (2, 3, 3, 6)])
 def test_labels_come_in_many_forms(make, shape):
     teacher, labels, student = drawn(*shape)
     expected = each(make, teacher, labels, student)

@@ -4,14 +4,18 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import keras_kd as kd
-from keras_kd.losses.pooling import match_maps, pool_to
+from keras_kd.losses.pooling import match_maps, pool_larger_axes, pool_to
+from tests.losses.batches import common
 
-common = settings(max_examples=25, deadline=None, derandomize=True)
 sizes = st.integers(1, 9)
+POSITIONWISE = (
+    "mse attention_transfer factor_transfer neuron_selectivity channel_wise activation_boundary "
+    "masked_generation cosine_hidden"
+)
 
 
 def adaptive(x, axis, size):
@@ -31,6 +35,27 @@ def maps(*shape):
 
 
 @common
+@given(st.integers(1, 9), st.integers(1, 9))
+def test_pooling_keeps_the_mean_of_a_map_that_divides(small, factor):
+    maps = np.random.default_rng(small).normal(size=(2, small * factor, small * factor, 3))
+    pooled, _ = match_maps(keras.ops.convert_to_tensor(maps), keras.ops.zeros((2, small, small, 3)))
+    assert pooled.shape == (2, small, small, 3)
+    np.testing.assert_allclose(np.mean(pooled, (1, 2)), maps.mean((1, 2)), rtol=1e-4, atol=1e-5)
+
+
+@common
+@given(st.integers(1, 12), st.integers(1, 12))
+def test_pooling_is_adaptive_pooling(large, small):
+    large, small = max(large, small), min(large, small)
+    maps = np.random.default_rng(large).normal(size=(2, large, 4, 1))
+    pooled, _ = match_maps(keras.ops.convert_to_tensor(maps), keras.ops.zeros((2, small, 4, 1)))
+    starts = [i * large // small for i in range(small)]
+    ends = [-(-(i + 1) * large // small) for i in range(small)]
+    expected = np.stack([maps[:, a:b].mean(1) for a, b in zip(starts, ends, strict=True)], 1)
+    np.testing.assert_allclose(pooled, expected, rtol=1e-5, atol=1e-6)
+
+
+@common
 @given(st.tuples(sizes, sizes), st.tuples(sizes, sizes))
 def test_each_axis_goes_to_the_smaller(of_teacher, of_student):
     teacher, student = maps(2, *of_teacher, 3), maps(2, *of_student, 2)
@@ -39,8 +64,11 @@ def test_each_axis_goes_to_the_smaller(of_teacher, of_student):
         np.testing.assert_allclose(ours, to_size(given_, size), rtol=1e-6, atol=1e-7)
 
 
-@pytest.mark.parametrize("jit", [False, True], ids=["graph", "xla"])
-@pytest.mark.parametrize("of_student", [(4, 4), (7, 9), (5, 12), (8, 3)])
+@pytest.mark.parametrize(
+    ("of_student", "jit"),
+    [((4, 4), False), ((7, 9), True), ((5, 12), False), ((8, 3), True)],
+    ids=["graph", "xla", "graph, wider", "xla, narrower"],
+)
 def test_sizes_that_are_unknown_until_the_model_runs(of_student, jit):
     teacher, student = maps(2, 8, 6, 3), maps(2, *of_student, 2)
     unknown = [tf.TensorSpec((None, None, None, 3), "float64"), tf.TensorSpec((None, None, 6, 2), "float64")]
@@ -73,7 +101,9 @@ def test_volumes_are_pooled():
 @pytest.mark.parametrize("size", [1, 2, 4])
 def test_pooling_to_cells(shape, size):
     given_ = maps(2, *shape)
-    np.testing.assert_allclose(pool_to(given_, size), to_size(given_, [size] * (len(shape) - 1)), rtol=1e-6)
+    np.testing.assert_allclose(
+        pool_to(given_, [size] * (len(shape) - 1)), to_size(given_, [size] * (len(shape) - 1)), rtol=1e-6
+    )
 
 
 def test_sequences_of_two_lengths_are_refused_with_advice():
@@ -95,14 +125,8 @@ def test_a_mask_fits_maps_of_one_size_only():
     mask = np.ones((2, 4, 4), bool)
     loss = kd.losses.AttentionTransfer()
     assert float(loss(maps(2, 4, 4, 3), maps(2, 4, 4, 3), mask=mask)) == 0
-    with pytest.raises(ValueError, match=r"the mask \(2, 4, 4\) fits no longer"):
+    with pytest.raises(ValueError, match=r"the mask \(2, 4, 4\) no longer fits"):
         loss(maps(2, 8, 8, 3), maps(2, 4, 4, 3), mask=mask)
-
-
-POSITIONWISE = (
-    "mse attention_transfer factor_transfer neuron_selectivity channel_wise activation_boundary "
-    "masked_generation cosine_hidden"
-)
 
 
 @pytest.mark.parametrize("name", POSITIONWISE.split())
@@ -128,3 +152,21 @@ def test_gradients_of_pooling_reach_every_position():
         _, pooled = match_maps(tf.zeros((2, 3, 4, 3), "float64"), student)
         value = keras.ops.sum(pooled)
     assert (tape.gradient(value, student).numpy() > 0).all()
+
+
+@pytest.mark.parametrize("sizes", [(3, 4), (7, 2), (2, 5), (4, 4), (1, 1)])
+def test_larger_axes_are_pooled_over_windows_that_overlap_where_sizes_do_not_divide(sizes):
+    signal = np.random.default_rng(0).normal(size=(2, 7, 5, 3)).astype("float32")
+    wanted = signal.astype("float64")
+    for axis, size in enumerate(sizes, 1):
+        length = wanted.shape[axis]
+        windows = [range(i * length // size, -(-(i + 1) * length // size)) for i in range(size)]
+        wanted = np.stack([np.take(wanted, list(w), axis).mean(axis) for w in windows], axis)
+    np.testing.assert_allclose(pool_larger_axes(tf.constant(signal), sizes), wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_only_known_and_larger_sizes_are_pooled():
+    signal = tf.ones((2, 4, 8, 3))
+    assert tuple(pool_larger_axes(signal, (8, 4)).shape) == (2, 4, 4, 3)
+    for sizes in [(None, 4), (4, 8), (9, 9), (2,)]:
+        assert pool_larger_axes(signal, sizes) is signal

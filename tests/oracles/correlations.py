@@ -4,6 +4,7 @@ import numpy as np
 
 import keras_kd as kd
 from tests.oracles.logits import kl
+from tests.oracles.measurement import LOGITS, train_output
 from tests.oracles.row import Row, keys, rest, softmax
 
 CASES = ("logits/plain", "logits/confident", "logits/many")
@@ -63,7 +64,14 @@ def multi_level(temperatures):
 MIXING = {"teacher": (10,), "student": (10,), "mixes_samples": True, "tokens": ((5, 10), (5, 10))}
 
 ROWS = {
-    "DIST": Row(kd.losses.DIST, dist(1, 1, 1), **MIXING, references=keys(CASES, "dist_b1_g1_T1")),
+    "DIST": Row(
+        kd.losses.DIST,
+        dist(1, 1, 1),
+        **MIXING,
+        references=keys(CASES, "dist_b1_g1_T1"),
+        training=train_output(kd.losses.DIST),
+        cost=LOGITS,
+    ),
     "DIST, T=4": Row(
         lambda: kd.losses.DIST(2.0, 2.0, 4.0),
         dist(2, 2, 4),
@@ -76,7 +84,12 @@ ROWS = {
         kd.losses.DIST, dist(1, 1, 1), **MIXING | {"teacher": (4, 10), "student": (4, 10)}
     ),
     "ClassCorrelation": Row(
-        kd.losses.ClassCorrelation, class_correlation(4), **MIXING, references=keys(CASES, "class_corr_T4")
+        kd.losses.ClassCorrelation,
+        class_correlation(4),
+        **MIXING,
+        references=keys(CASES, "class_corr_T4"),
+        training=train_output(kd.losses.ClassCorrelation, rate=2e-2),
+        cost=LOGITS,
     ),
     "ClassCorrelation, of maps": Row(
         lambda: kd.losses.ClassCorrelation(1.0),
@@ -84,14 +97,25 @@ ROWS = {
         **MIXING | {"teacher": (2, 3, 4), "student": (2, 3, 4)},
     ),
     "BatchCorrelation": Row(
-        kd.losses.BatchCorrelation, batch_correlation(4), **MIXING, references=keys(CASES, "batch_corr_T4")
+        kd.losses.BatchCorrelation,
+        batch_correlation(4),
+        **MIXING,
+        references=keys(CASES, "batch_corr_T4"),
+        training=train_output(kd.losses.BatchCorrelation, rate=2e-2),
+        cost=LOGITS,
     ),
     "BatchCorrelation, of maps": Row(
         lambda: kd.losses.BatchCorrelation(1.0),
         batch_correlation(1),
         **MIXING | {"teacher": (2, 3, 4), "student": (2, 3, 4)},
     ),
-    "MultiLevelLogits": Row(kd.losses.MultiLevelLogits, multi_level((2, 3, 4, 5, 6)), **MIXING),
+    "MultiLevelLogits": Row(
+        kd.losses.MultiLevelLogits,
+        multi_level((2, 3, 4, 5, 6)),
+        **MIXING,
+        training=train_output(kd.losses.MultiLevelLogits),
+        cost=LOGITS,
+    ),
     "MultiLevelLogits, of tokens": Row(
         lambda: kd.losses.MultiLevelLogits([1, 2.5]),
         multi_level((1, 2.5)),

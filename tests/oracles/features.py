@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 import keras_kd as kd
+from tests.oracles.measurement import MAP, Cost, Training, train_feature
 from tests.oracles.row import Drawn, Row, pooled, rest
 
 REFERENCE = np.load(Path(__file__).parent.parent / "data" / "losses.npz")
@@ -57,6 +58,8 @@ ROWS = {
         (6, 6, 5),
         references=CASE,
         tokens=TOKENS,
+        training=train_feature(kd.losses.Elementwise, "stage3", project=True),
+        cost=MAP,
     ),
     "Elementwise, pooled": Row(
         lambda: kd.losses.Elementwise("mae"),
@@ -74,6 +77,15 @@ ROWS = {
         zero_at_teacher=False,
         imitate=lambda t: 3 * np.sign(t),
         tokens=TOKENS,
+        training=Training(
+            lambda teacher: kd.Objective(
+                kd.losses.ActivationBoundary(),
+                student="norm3",
+                teacher="sum3",
+                project=kd.projections.ConvNorm(),
+            )
+        ),
+        cost=MAP,
     ),
     "ActivationBoundary, pooled": Row(
         lambda: kd.losses.ActivationBoundary(margin=0.5),
@@ -90,6 +102,15 @@ ROWS = {
         (6, 6, 5),
         (6, 6, 5),
         tokens=((5, 5), (5, 5)),
+        training=Training(
+            lambda teacher: kd.Objective(
+                kd.losses.OverhaulFeature(teacher.get_layer("norm3")),
+                student="norm3",
+                teacher="norm3",
+                project=kd.projections.ConvNorm(),
+            )
+        ),
+        cost=Cost("map", "map", lambda sizes: kd.losses.OverhaulFeature([-0.5] * sizes["map"][-1])),
     ),
     "OverhaulFeature, published margins": Row(
         lambda: kd.losses.OverhaulFeature(REFERENCE["maps/same/ofd_margin"]),
@@ -110,6 +131,10 @@ ROWS = {
         as_keras_loss=False,
         # a variance per element, because a gradient per channel has no padded tokens to look at
         tokens=((5, 4), [(5, 4), variances((5, 4), moves=True)]),
+        training=train_feature(
+            kd.losses.VariationalInformation, "stage3", project=kd.projections.VariationalHead, rate=4e-2
+        ),
+        cost=Cost("map", ["map", "channel"]),
     ),
     "MaskedGeneration": Row(
         kd.losses.MaskedGeneration,
@@ -117,5 +142,7 @@ ROWS = {
         (6, 6, 5),
         (6, 6, 5),
         tokens=TOKENS,
+        training=train_feature(kd.losses.MaskedGeneration, "stage3", project=kd.projections.MaskedGenerator),
+        cost=MAP,
     ),
 }

@@ -6,6 +6,7 @@ The oracles go row by row and take the right class out of the vectors.
 import numpy as np
 
 import keras_kd as kd
+from tests.oracles.measurement import LABELLED_LOGITS, Cost, train_labelled
 from tests.oracles.row import Labels, Row, keys, log_softmax, rest, softmax
 
 CASES = ("logits/plain", "logits/confident", "logits/many")
@@ -14,8 +15,8 @@ CASES = ("logits/plain", "logits/confident", "logits/many")
 def by_row(compare):
     """An oracle from a function of one row of logits of each side and its label."""
 
-    def oracle(told, s):
-        t, labels = told
+    def oracle(signals, s):
+        t, labels = signals
         rows = zip(t.reshape(-1, t.shape[-1]), s.reshape(-1, s.shape[-1]), labels.ravel(), strict=True)
         return rest(np.array([compare(*row) for row in rows]).reshape(labels.shape))
 
@@ -59,10 +60,10 @@ def weighted(temperature, at=None):
     def soft(t, s, y):
         return -(softmax(t / temperature) @ log_softmax(s / temperature)) * temperature**2
 
-    def oracle(told, s):
-        t, labels = told
-        seen = s if at is None else at
-        rows = zip(*(z.reshape(-1, z.shape[-1]) for z in (t, seen, s)), labels.ravel(), strict=True)
+    def oracle(signals, s):
+        t, labels = signals
+        weighed = s if at is None else at
+        rows = zip(*(z.reshape(-1, z.shape[-1]) for z in (t, weighed, s)), labels.ravel(), strict=True)
         values = [behind(a, b, y) * soft(a, c, y) for a, b, c, y in rows]
         return rest(np.array(values).reshape(labels.shape))
 
@@ -70,8 +71,8 @@ def weighted(temperature, at=None):
 
 
 def bounded(margin):
-    def oracle(told, s):
-        t, y = told
+    def oracle(signals, s):
+        t, y = signals
         of_teacher, of_student = (np.linalg.norm(v - y, axis=-1) ** 2 for v in (t, s))
         return rest(np.where(of_teacher - of_student < margin, of_student, 0.0))
 
@@ -81,8 +82,8 @@ def bounded(margin):
 def filtered(threshold, labelled):
     """Soft targets at T=4 of the positions kept, averaged over them."""
 
-    def oracle(told, s):
-        t, labels = told if labelled else (told, None)
+    def oracle(signals, s):
+        t, labels = signals if labelled else (signals, None)
         kept = softmax(t).max(-1) >= threshold
         if labelled:
             kept &= t.argmax(-1) == labels
@@ -109,14 +110,19 @@ REGRESSION = {
     "teacher": [(3,), (3,)],
     "student": (3,),
     "as_keras_loss": False,
-    "imitate": lambda told: told[0],
+    "imitate": lambda signals: signals[0],
     "tokens": ([(5, 3), (5, 3)], (5, 3)),
 }
 CROSS_ENTROPY = {"zero_at_teacher": False, "least_at_teacher": False}
 
 ROWS = {
     "DecoupledKD": Row(
-        kd.losses.DecoupledKD, decoupled(1, 8, 4), **LABELLED, references=keys(CASES, "dkd_a1_b8_T4")
+        kd.losses.DecoupledKD,
+        decoupled(1, 8, 4),
+        **LABELLED,
+        references=keys(CASES, "dkd_a1_b8_T4"),
+        training=train_labelled(kd.losses.DecoupledKD),
+        cost=LABELLED_LOGITS,
     ),
     "DecoupledKD, of tokens": Row(
         lambda: kd.losses.DecoupledKD(alpha=0.5, beta=2, temperature=1.5),
@@ -129,6 +135,8 @@ ROWS = {
         **LABELLED,
         **CROSS_ENTROPY,
         references=keys(CASES, "nkd_g1.5_T1"),
+        training=train_labelled(kd.losses.NormalizedKD),
+        cost=LABELLED_LOGITS,
     ),
     "NormalizedKD, T=3": Row(
         lambda: kd.losses.NormalizedKD(3.5, 3.0), normalized(3.5, 3), **LABELLED, **CROSS_ENTROPY
@@ -138,9 +146,17 @@ ROWS = {
         weighted(2.0),
         **LABELLED,
         **CROSS_ENTROPY,
-        frozen=lambda told, s: weighted(2.0, at=s),
+        frozen=lambda signals, s: weighted(2.0, at=s),
+        training=train_labelled(kd.losses.WeightedSoftLabels),
+        cost=LABELLED_LOGITS,
     ),
-    "BoundedRegression": Row(kd.losses.BoundedRegression, bounded(0.0), **REGRESSION),
+    "BoundedRegression": Row(
+        kd.losses.BoundedRegression,
+        bounded(0.0),
+        **REGRESSION,
+        training=train_labelled(kd.losses.BoundedRegression, task="value"),
+        cost=Cost(["vector", "vector"], "vector"),
+    ),
     "BoundedRegression, with a margin": Row(
         lambda: kd.losses.BoundedRegression(margin=0.5),
         bounded(0.5),
@@ -148,7 +164,13 @@ ROWS = {
         zero_at_teacher=False,
         least_at_teacher=False,
     ),
-    "ConfidenceFiltered": Row(kd.losses.ConfidenceFiltered, filtered(0.0, labelled=True), **JUDGED),
+    "ConfidenceFiltered": Row(
+        kd.losses.ConfidenceFiltered,
+        filtered(0.0, labelled=True),
+        **JUDGED,
+        training=train_labelled(lambda: kd.losses.ConfidenceFiltered("soft_targets", threshold=0.5)),
+        cost=Cost(["logits", "labels"], "logits", lambda sizes: kd.losses.ConfidenceFiltered(threshold=0.5)),
+    ),
     "ConfidenceFiltered, by threshold": Row(
         lambda: kd.losses.ConfidenceFiltered(kd.losses.SoftTargets(), threshold=0.3),
         filtered(0.3, labelled=False),

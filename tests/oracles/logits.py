@@ -3,6 +3,7 @@
 import numpy as np
 
 import keras_kd as kd
+from tests.oracles.measurement import LOGITS, train_output
 from tests.oracles.row import Row, keys, log_softmax, rest, softmax
 
 CASES = ("logits/plain", "logits/confident", "logits/many")
@@ -66,7 +67,14 @@ TOKENS = ((5, 10), (5, 10))
 
 ROWS = {
     "SoftTargets": Row(
-        kd.losses.SoftTargets, kl(4.0), (10,), (10,), references=keys(CASES, "kd_T4"), tokens=TOKENS
+        kd.losses.SoftTargets,
+        kl(4.0),
+        (10,),
+        (10,),
+        references=keys(CASES, "kd_T4"),
+        tokens=TOKENS,
+        training=train_output(kd.losses.SoftTargets),
+        cost=LOGITS,
     ),
     "SoftTargets, T=1": Row(
         lambda: kd.losses.SoftTargets(1.0),
@@ -100,15 +108,40 @@ ROWS = {
         zero_at_teacher=False,
         least_at_teacher=False,
         tokens=TOKENS,
+        training=train_output(kd.losses.HardTargets),
+        cost=LOGITS,
     ),
     "LogitsMSE": Row(
-        kd.losses.LogitsMSE, squared, (10,), (10,), references=keys(CASES, "logit_mse"), tokens=TOKENS
+        kd.losses.LogitsMSE,
+        squared,
+        (10,),
+        (10,),
+        references=keys(CASES, "logit_mse"),
+        tokens=TOKENS,
+        training=train_output(kd.losses.LogitsMSE),
+        cost=LOGITS,
     ),
-    "BinarySoftTargets": Row(kd.losses.BinarySoftTargets, binary(1.0), (10,), (10,), tokens=TOKENS),
+    "BinarySoftTargets": Row(
+        kd.losses.BinarySoftTargets,
+        binary(1.0),
+        (10,),
+        (10,),
+        tokens=TOKENS,
+        training=train_output(lambda: kd.losses.BinarySoftTargets(1.0), task="attributes"),
+        cost=LOGITS,
+    ),
     "BinarySoftTargets, one class, T=4": Row(
         lambda: kd.losses.BinarySoftTargets(4.0), binary(4.0), (1,), (1,), tokens=((5, 1), (5, 1))
     ),
-    "JensenShannon": Row(kd.losses.JensenShannon, jensen_shannon(0.5, 1.0), (10,), (10,), tokens=TOKENS),
+    "JensenShannon": Row(
+        kd.losses.JensenShannon,
+        jensen_shannon(0.5, 1.0),
+        (10,),
+        (10,),
+        tokens=TOKENS,
+        training=train_output(kd.losses.JensenShannon),
+        cost=LOGITS,
+    ),
     "JensenShannon, beta=0.1, T=3": Row(
         lambda: kd.losses.JensenShannon(0.1, 3.0), jensen_shannon(0.1, 3.0), (10,), (10,), tokens=TOKENS
     ),

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 
 import keras_kd as kd
+from tests.oracles.measurement import MAP, Cost, train_feature
 from tests.oracles.row import Fixed, Row, keys, log_softmax, pooled, softmax
 
 CASES = ("maps/same", "maps/channels", "maps/space")
@@ -117,6 +118,8 @@ ROWS = {
         (6, 6, 3),
         references=keys(CASES, "at_p2"),
         tokens=TOKENS,
+        training=train_feature(kd.losses.AttentionTransfer, "stage2"),
+        cost=MAP,
     ),
     "AttentionTransfer, p=1": Row(
         lambda: kd.losses.AttentionTransfer(p=1),
@@ -132,6 +135,8 @@ ROWS = {
         (6, 6, 3),
         references=keys(CASES, "ft_like_at_l1"),
         tokens=TOKENS,
+        training=train_feature(kd.losses.FactorTransfer, "stage2", project=kd.projections.Regressor),
+        cost=MAP,
     ),
     "FactorTransfer, p1=1 and p2=2": Row(
         lambda: kd.losses.FactorTransfer(p1=1, p2=2),
@@ -154,6 +159,8 @@ ROWS = {
         (6, 6, 3),
         references=keys(CASES, "nst"),
         tokens=TOKENS,
+        training=train_feature(kd.losses.NeuronSelectivity, "stage2"),
+        cost=MAP,
     ),
     "NeuronSelectivity, many channels": Row(
         kd.losses.NeuronSelectivity,
@@ -168,6 +175,8 @@ ROWS = {
         (6, 6, 5),
         (6, 6, 5),
         tokens=SAME,
+        training=train_feature(lambda: kd.losses.ChannelWise(1.0), "stage2", project=True),
+        cost=MAP,
     ),
     "ChannelWise, T=1": Row(
         lambda: kd.losses.ChannelWise(1),
@@ -184,6 +193,8 @@ ROWS = {
         as_keras_loss=False,
         half_extreme=30.0,  # the value is of the fourth degree
         tokens=([(5, 4), (5, 3)], [(5, 4), (5, 3)]),
+        training=train_feature(kd.losses.SolutionFlow, ("stage1", "stage2"), project=True),
+        cost=Cost(["map", "small map"], ["map", "small map"]),
     ),
     "SolutionFlow, three maps": Row(
         kd.losses.SolutionFlow,
@@ -200,6 +211,10 @@ ROWS = {
         (8, 8, 5),
         (8, 8, 5),
         references={"maps/same": "hcl"},
+        training=train_feature(
+            kd.losses.HierarchicalContext, ("stage1", "stage2", "stage3"), project=kd.projections.ReviewFusion
+        ),
+        cost=MAP,
     ),
     "HierarchicalContext, several maps": Row(
         kd.losses.HierarchicalContext,
@@ -215,6 +230,8 @@ ROWS = {
         [(4, 4, 3), Fixed((3, 10))],
         imitate=lambda t: (np.concatenate([t[0], t[0][..., :1]], -1), np.concatenate([t[1], 0 * t[1][:1]])),
         as_keras_loss=False,
+        training=train_feature(kd.losses.ClassAttention, ("stage3", "logits/kernel")),
+        cost=Cost("class map", "class map"),
     ),
     "ClassAttention, maps": Row(
         kd.losses.ClassAttention,

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 import keras_kd as kd
+from tests.oracles.measurement import VECTOR, Cost, train_feature
 from tests.oracles.row import Drawn, Fixed, Labels, Row, keys, log_softmax
 
 CASES = ("vectors/same", "vectors/dims")
@@ -102,8 +103,8 @@ def graph(vertices, edges, transformation):
         value = vertices * ((t[-1] - s[-1]) ** 2).reshape(len(t[-1]), -1).mean(-1)
         rows = [((relative_edges(a) - relative_edges(b)) ** 2).mean(-1) for a, b in zip(t, s, strict=True)]
         value = value + edges * np.mean(rows[:-1], axis=0)
-        told, seen = moves(t[:-1]), moves(s[:-1])
-        gaps = [(a - b) ** 2 for a, b in zip(told, seen, strict=True)]
+        of_teacher, of_student = moves(t[:-1]), moves(s[:-1])
+        gaps = [(a - b) ** 2 for a, b in zip(of_teacher, of_student, strict=True)]
         return value + (transformation * np.mean(gaps, axis=0) if gaps else 0)
 
     return oracle
@@ -157,11 +158,42 @@ def contrast(teacher, **more):
 
 
 ROWS = {
-    "SimilarityPreserving": relation(kd.losses.SimilarityPreserving, similarity, "sp", cases=(*MAPS, *CASES)),
-    "RelationalDistance": relation(kd.losses.RelationalDistance, rkd_distance, "rkd_distance"),
-    "RelationalAngle": relation(kd.losses.RelationalAngle, rkd_angle, "rkd_angle"),
-    "ProbabilisticTransfer": relation(kd.losses.ProbabilisticTransfer, pkt, "pkt"),
-    "CorrelationCongruence": relation(kd.losses.CorrelationCongruence, correlation(0.4, 2), None),
+    "SimilarityPreserving": relation(
+        kd.losses.SimilarityPreserving,
+        similarity,
+        "sp",
+        cases=(*MAPS, *CASES),
+        training=train_feature(kd.losses.SimilarityPreserving, "pool"),
+        cost=VECTOR,
+    ),
+    "RelationalDistance": relation(
+        kd.losses.RelationalDistance,
+        rkd_distance,
+        "rkd_distance",
+        training=train_feature(kd.losses.RelationalDistance, "pool"),
+        cost=VECTOR,
+    ),
+    "RelationalAngle": relation(
+        kd.losses.RelationalAngle,
+        rkd_angle,
+        "rkd_angle",
+        training=train_feature(kd.losses.RelationalAngle, "pool"),
+        cost=VECTOR,
+    ),
+    "ProbabilisticTransfer": relation(
+        kd.losses.ProbabilisticTransfer,
+        pkt,
+        "pkt",
+        training=train_feature(kd.losses.ProbabilisticTransfer, "pool"),
+        cost=VECTOR,
+    ),
+    "CorrelationCongruence": relation(
+        kd.losses.CorrelationCongruence,
+        correlation(0.4, 2),
+        None,
+        training=train_feature(kd.losses.CorrelationCongruence, "pool", project=True),
+        cost=VECTOR,
+    ),
     "CorrelationCongruence, order=4": relation(
         lambda: kd.losses.CorrelationCongruence(gamma=0.8, order=4), correlation(0.8, 4), None
     ),
@@ -183,6 +215,8 @@ ROWS = {
         mixes_samples=True,
         as_keras_loss=False,
         tokens=([(5, 4), (5, 4), (5, 3)], [(5, 3), (5, 6), (5, 3)]),
+        training=train_feature(kd.losses.InstanceRelationshipGraph, ("stage1", "stage2", "output")),
+        cost=Cost(["map", "small map", "logits"], ["map", "small map", "logits"]),
     ),
     "InstanceRelationshipGraph, vectors": Row(
         lambda: kd.losses.InstanceRelationshipGraph(1.0, 2.0, 3.0),
@@ -193,7 +227,11 @@ ROWS = {
         as_keras_loss=False,
         tokens=([(5, 4), (5, 4), (5, 3)], [(5, 3), (5, 6), (5, 3)]),
     ),
-    "ContrastiveRepresentation": contrast((7,)),
+    "ContrastiveRepresentation": contrast(
+        (7,),
+        training=train_feature(kd.losses.ContrastiveRepresentation, "pool", project=kd.projections.Regressor),
+        cost=VECTOR,
+    ),
     "ContrastiveRepresentation, labels": contrast([(7,), Labels(3)], as_keras_loss=False),
     "ContrastiveRepresentation, bank": contrast(
         [(7,), Fixed((9, 7)), Drawn(negatives)], as_keras_loss=False, imitate=lambda t: t[0]

@@ -7,10 +7,12 @@ from typing import Any
 import keras
 import numpy as np
 
+from tests.oracles.measurement import Cost, Training
+
 
 @dataclass(frozen=True)
 class Labels:
-    """Whole numbers below `classes`, `(batch, *shape)`."""
+    """Integers below `classes`, `(batch, *shape)`."""
 
     classes: int
     shape: tuple[int, ...] = ()
@@ -49,17 +51,18 @@ class Row:
     make: gives the loss.
     oracle: `(teacher, student) -> (batch,)` in NumPy float64, sharing no code with the loss.
     teacher, student: the specs of the signals.
-    zero_at_teacher: the value is 0 when the student says what the teacher says.
+    zero_at_teacher: the value is 0 when the student equals the teacher.
     least_at_teacher: and nowhere less.
     mixes_samples: the value of a sample depends on the rest of the batch.
     reads_order: the value of a sample depends on which samples come before and after it.
     as_keras_loss: both arguments are one tensor, so that it fits compile(loss=...).
     references: case in tests/data/losses.npz -> key.
     tokens: specs whose axis 1 are five tokens, for a loss that takes a mask; else None.
-    imitate: the student's signal that says what the teacher's says.
+    imitate: the student's signal that equals the teacher's.
     frozen: `(teacher, student) -> oracle` whose parts without a gradient are those of this student.
     tolerance: of the comparison with the oracle, in float32.
     half_extreme: the largest scale of float16 signals whose gradient float16 can still hold.
+    training, cost: how `benchmarks/` train and time the loss; each exported loss has one row with both.
     """
 
     make: Callable[[], keras.losses.Loss]
@@ -77,6 +80,8 @@ class Row:
     frozen: Callable[[Any, Any], Callable[[Any, Any], np.ndarray]] | None = None
     tolerance: float = 1e-4
     half_extreme: float = 1e4
+    training: Training | None = None
+    cost: Cost | None = None
 
 
 def draw(spec, random, batch, scale=1.0):
@@ -95,7 +100,7 @@ def draw(spec, random, batch, scale=1.0):
 
 
 def change(spec, signal, function, labels=True):
-    """Apply a function to each array of a signal that has a batch axis (labels too, unless told)."""
+    """Apply a function to each array of a signal that has a batch axis (of labels too by default)."""
     if isinstance(spec, list):
         return tuple(change(*pair, function, labels) for pair in zip(spec, signal, strict=True))
     still = isinstance(spec, Fixed) or (isinstance(spec, Drawn) and not spec.moves)
@@ -111,13 +116,13 @@ def cast(signal, dtype):
 
 
 def imitation(row, teacher):
-    """The student's signal that says what the teacher's says."""
+    """The student's signal that equals the teacher's."""
     if row.imitate is not None:
         return row.imitate(teacher)
     if not isinstance(row.teacher, list):
         return teacher
-    said = [part for part, spec in zip(teacher, row.teacher, strict=True) if not isinstance(spec, Labels)]
-    return said[0] if len(said) == 1 else tuple(said)
+    parts = [part for part, spec in zip(teacher, row.teacher, strict=True) if not isinstance(spec, Labels)]
+    return parts[0] if len(parts) == 1 else tuple(parts)
 
 
 def keys(cases, key):

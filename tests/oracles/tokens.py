@@ -3,6 +3,7 @@
 import numpy as np
 
 import keras_kd as kd
+from tests.oracles.measurement import Cost, train_attention, train_feature
 from tests.oracles.row import Factor, Row, log_softmax, rest, softmax
 
 ATTENTION = [(5, 2, 4)] * 2
@@ -41,10 +42,24 @@ def relations(heads):
 
 
 ROWS = {
-    "CosineHidden": Row(kd.losses.CosineHidden, cosine, (7,), (7,), tokens=((5, 4), (5, 4))),
+    "CosineHidden": Row(
+        kd.losses.CosineHidden,
+        cosine,
+        (7,),
+        (7,),
+        tokens=((5, 4), (5, 4)),
+        training=train_feature(kd.losses.CosineHidden, "hidden", project=True, task="tokens"),
+        cost=Cost("tokens", "tokens"),
+    ),
     "CosineHidden, tokens": Row(kd.losses.CosineHidden, cosine, (5, 4), (5, 4), tokens=((5, 4), (5, 4))),
     "AttentionMaps": Row(
-        kd.losses.AttentionMaps, attention, (2, 5, 5), (2, 5, 5), tokens=(ATTENTION, STUDENT)
+        kd.losses.AttentionMaps,
+        attention,
+        (2, 5, 5),
+        (2, 5, 5),
+        tokens=(ATTENTION, STUDENT),
+        training=train_attention(kd.losses.AttentionMaps, "query", "key"),
+        cost=Cost(["heads"] * 2, ["heads"] * 2),
     ),
     "AttentionMaps, query and key": Row(
         kd.losses.AttentionMaps,
@@ -70,6 +85,8 @@ ROWS = {
         OTHER_HEADS,
         as_keras_loss=False,
         tokens=(RELATIONS, OTHER_HEADS),
+        training=train_attention(kd.losses.SelfAttentionRelations, "query", "key", "value"),
+        cost=Cost(["heads"] * 3, ["heads"] * 3),
     ),
     "SelfAttentionRelations, heads=4": Row(
         lambda: kd.losses.SelfAttentionRelations(heads=4),

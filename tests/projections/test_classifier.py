@@ -57,8 +57,10 @@ def classified(teacher, tap, maps):
     return maps
 
 
-@pytest.mark.parametrize("student", [sequential, functional])
-@pytest.mark.parametrize("tap", ["stage1", "stage2", "pool"])
+@pytest.mark.parametrize(
+    ("student", "tap"),
+    [(sequential, "stage1"), (functional, "stage1"), (functional, "stage2"), (sequential, "pool")],
+)
 def test_it_is_the_student_the_projector_and_the_teachers_own_layers(student, tap):
     teacher, student = sequential(8, name="teacher"), student(4, name="student")
     before = [w.copy() for w in teacher.get_weights()]
@@ -115,7 +117,7 @@ def test_a_classifier_of_fixed_size_says_so():
     ("projector", "advice"),
     [
         (lambda: layers.Conv2D(6, 1), r"\(None, 4, 4, 6\).*must return the teacher's width, 8\."),
-        (lambda: layers.GlobalMaxPooling2D(), r"\(None, 4\).*must return 4 axes, the batch among them\."),
+        (lambda: layers.GlobalMaxPooling2D(), r"\(None, 4\).*must return 4 axes, the batch axis included\."),
         (lambda: layers.Conv2DTranspose(8, 2, 2), r"\(None, 8, 8, 8\).*must pool it to that size"),
         (lambda: layers.Conv2D(8, 1, 2), r"\(None, 2, 2, 8\).*a map of at least that size"),
     ],

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from keras_kd import projections
-from keras_kd.projections.fusion import nearest
+from keras_kd.projections.fusion import resize_nearest
 
 
 def norm(x, gamma, beta):
@@ -91,4 +91,4 @@ def test_the_default_width_is_that_of_the_deepest_stage(width, channels, wanted)
 @pytest.mark.parametrize(("length", "size"), [(2, 8), (3, 8), (8, 3), (4, 4), (1, 5)])
 def test_nearest_takes_the_row_at_the_floor(length, size):
     maps = np.arange(length * length, dtype="float32").reshape(1, length, length, 1)
-    np.testing.assert_array_equal(nearest(tf.constant(maps), (size, size)), enlarged(maps, size))
+    np.testing.assert_array_equal(resize_nearest(tf.constant(maps), (size, size)), enlarged(maps, size))

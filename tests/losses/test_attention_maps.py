@@ -1,42 +1,13 @@
-"""What is particular to the losses that read transformers."""
+"""AttentionMaps: scores, queries and keys, masks, causal attention."""
 
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 import keras_kd as kd
 from tests.losses.batches import common, seeds, value, vectors
-from tests.losses.test_contract import value_and_gradients
-from tests.oracles.row import log_softmax, softmax
+from tests.losses.gradients import value_and_gradients
 from tests.oracles.tokens import divergence, scores
-
-
-@common
-@given(seeds, st.floats(0.1, 10))
-def test_the_cosine_ignores_length_and_is_half_of_patient_distillation(seed, scale):
-    teacher, student = vectors(seed, (4, 5, 6), (4, 5, 6))
-    loss = kd.losses.CosineHidden()
-    plain = value(loss, teacher, student)
-    assert value(loss, teacher, scale * student) == pytest.approx(plain, rel=1e-4)
-    t, s = (x / np.linalg.norm(x, axis=-1, keepdims=True) for x in (teacher, student))
-    assert 2 * plain == pytest.approx(((s - t) ** 2).sum(-1).mean(), rel=1e-4)
-
-
-def test_maps_of_two_sizes_are_pooled_for_the_cosine():
-    (maps,) = vectors(0, (2, 4, 4, 3))
-    pooled = maps.reshape(2, 2, 2, 2, 2, 3).mean((2, 4))
-    assert value(kd.losses.CosineHidden(), maps, pooled) == pytest.approx(0, abs=1e-6)
-
-
-def test_opposite_states_are_farthest():
-    (teacher,) = vectors(0, (4, 6))
-    assert value(kd.losses.CosineHidden(), teacher, -teacher) == pytest.approx(2, rel=1e-6)
-
-
-def test_hidden_states_of_two_widths_are_refused():
-    with pytest.raises(ValueError, match="one shape"):
-        kd.losses.CosineHidden()(np.ones((4, 5, 6)), np.ones((4, 5, 3)))
 
 
 @common
@@ -103,7 +74,7 @@ def test_queries_and_keys_of_two_lengths():
     assert value(loss, teacher, student) == pytest.approx(
         ((scores(teacher) - scores(student)) ** 2).mean(), rel=1e-5
     )
-    with pytest.raises(ValueError, match="one entry a token"):
+    with pytest.raises(ValueError, match="one entry per token"):
         loss(teacher, student, mask=np.ones((4, 3), bool))
 
 
@@ -129,57 +100,3 @@ def test_attention_maps_that_do_not_meet(teacher, student, message):
 def test_attention_distance_must_be_known():
     with pytest.raises(ValueError, match="`distance` must be 'mse' or 'kl'"):
         kd.losses.AttentionMaps("mae")
-
-
-@common
-@given(seeds)
-def test_relations_survive_a_rotation_inside_each_head(seed):
-    signal, *turns = vectors(seed, (3, 5, 8), (4, 4), (4, 4))
-    turns = [np.linalg.qr(turn)[0] for turn in turns]
-    turned = np.concatenate([signal[..., :4] @ turns[0], signal[..., 4:] @ turns[1]], -1)
-    loss = kd.losses.SelfAttentionRelations(heads=2)
-    assert value(loss, (signal,), (turned,)) == pytest.approx(0, abs=1e-5)
-
-
-def test_relations_add_up_over_queries_keys_and_values():
-    teacher, student = vectors(0, *[(3, 5, 8)] * 3), vectors(1, *[(3, 5, 4)] * 3)
-    loss = kd.losses.SelfAttentionRelations(heads=2)
-    single = sum(value(loss, t, s) for t, s in zip(teacher, student, strict=True))
-    assert value(loss, tuple(teacher), tuple(student)) == pytest.approx(single, rel=1e-6)
-
-
-def test_relations_are_those_of_the_paper():
-    """Token by token and head by head, as the paper sums them."""
-    teacher, student = vectors(0, (2, 4, 2, 6), (2, 4, 3, 2))
-    total = 0.0
-    for b in range(2):
-        for head in range(2):
-            t = teacher.reshape(2, 4, 12)[b, :, 6 * head : 6 * head + 6]
-            s = student.reshape(2, 4, 6)[b, :, 3 * head : 3 * head + 3]
-            for i in range(4):
-                p, log_p = softmax(t @ t[i] / 6**0.5), log_softmax(t @ t[i] / 6**0.5)
-                total += (p * (log_p - log_softmax(s @ s[i] / 3**0.5))).sum() / (2 * 4 * 2)
-    assert value(kd.losses.SelfAttentionRelations(), teacher, student) == pytest.approx(total, rel=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("heads", "teacher", "student", "message"),
-    [
-        (None, [(4, 5, 8)], [(4, 5, 8)], "the teacher's signal has no heads"),
-        (3, [(4, 5, 8)], [(4, 5, 9)], "8 does not divide by 3"),
-        (None, [(4, 5, 4, 2)], [(4, 5, 6)], "6 does not divide by 4"),
-        (2, [(4, 5, 8)] * 2, [(4, 5, 8)], "as many signals of the student"),
-        (2, [(4, 8)], [(4, 8)], "as many signals of the student"),
-        (2, [(4, 5, 8)], [(4, 6, 8)], "one shape"),
-    ],
-)
-def test_relations_that_do_not_meet(heads, teacher, student, message):
-    teacher, student = (tuple(np.ones(shape) for shape in side) for side in (teacher, student))
-    with pytest.raises(ValueError, match=message):
-        kd.losses.SelfAttentionRelations(heads)(teacher, student)
-
-
-@pytest.mark.parametrize("heads", [0, -1, 2.0, "2"])
-def test_heads_must_be_a_whole_number(heads):
-    with pytest.raises(ValueError, match="`heads` must be a whole number"):
-        kd.losses.SelfAttentionRelations(heads)

@@ -1,0 +1,47 @@
+"""A loss that reads hidden states of transformers, without the padding."""
+
+import keras
+from keras import ops
+
+from keras_kd.losses.inputs import Mask
+from keras_kd.losses.loss import SignalLoss
+from keras_kd.losses.pooling import match_maps
+from keras_kd.losses.samples import l2_normalize, mean_per_sample, require_same_shape
+from keras_kd.tensors import Tensor
+
+
+@keras.saving.register_keras_serializable("keras_kd")
+class CosineHidden(SignalLoss):
+    """One minus the cosine between the hidden states of student and teacher.
+
+    The lengths of the states do not count. A state that is all zeros has the value 1, and no gradient.
+
+    Formula: `1 - h_s.h_t / (|h_s| |h_t|)`, the mean over tokens.
+
+    Reads: one tap each, of one width, usually the last hidden state; else `project=True`.
+
+    Defaults: none. DistilBERT gives it weight 1 beside 5 for the soft targets and 2 for the masked words.
+
+    Equals: DistilBERT's value for sentences of one length. DistilBERT averages over all tokens of the
+    batch, here each sentence counts the same. `||n(h_s) - n(h_t)||^2` with `n` the L2 norm, which
+    PKD for BERT (arXiv 1908.09355) reads from the first token, is twice this.
+
+    Source: Sanh et al. 2019, "DistilBERT, a distilled version of BERT", arXiv 1910.01108.
+
+    Shapes:
+        teacher, student: `(batch, ..., width)`: vectors, tokens or maps, of one shape after pooling maps
+        to the smaller spatial size. Result: `(batch,)`.
+
+    Examples:
+        >>> import numpy as np
+        >>> import keras_kd as kd
+        >>> teacher, student = np.array([[1.0, 0.0]]), np.array([[0.0, 7.0]])
+        >>> float(kd.losses.CosineHidden()(teacher, student))
+        1.0
+    """
+
+    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None) -> Tensor:
+        teacher, student = match_maps(ops.stop_gradient(teacher), student, mask)
+        require_same_shape(self, teacher, student)
+        cosines = ops.sum(l2_normalize(teacher) * l2_normalize(student), axis=-1)
+        return mean_per_sample(1 - cosines, mask)
