@@ -4,6 +4,7 @@ Models of tensorflow-model-optimization are tf_keras models. Who has one has loa
 """
 
 import contextlib
+import functools
 import sys
 import types
 from typing import Any
@@ -72,6 +73,54 @@ def unwrapped(layer: Any) -> Any:
     while is_wrapper(layer):
         layer = layer.layer
     return layer
+
+
+def tfmot_wrapper(layer: object) -> str | None:
+    """The name of what tensorflow-model-optimization wrapped a layer in, where the layer is such a wrapper.
+
+    Returns:
+        `"PruneLowMagnitude"`, `"ClusterWeights"`, `"QuantizeAnnotate"`, `"QuantizeWrapper"` or `None`.
+    """
+    if not is_wrapper(layer):
+        return None
+    names = {base.__name__ for base in type(layer).__mro__}
+    wrappers = ("PruneLowMagnitude", "ClusterWeights", "QuantizeAnnotate", "QuantizeWrapper")
+    return next((name for name in wrappers if name in names), None)
+
+
+def keras_classes(path: str) -> tuple[type[Any], ...]:
+    """A class of Keras 3, and the one of tf_keras where its objects can exist, for `isinstance`.
+
+    Examples:
+        >>> keras_classes("layers.RNN")[0] is keras.layers.RNN
+        True
+    """
+    modules: list[Any] = [module for module in (keras, sys.modules.get("tf_keras")) if module]
+    return tuple(functools.reduce(getattr, path.split("."), module) for module in modules)
+
+
+def is_tf_keras_tensor(value: object) -> bool:
+    """Whether this is a symbolic tensor of tf_keras, such as the input of a functional model."""
+    tf_keras = sys.modules.get("tf_keras")
+    return tf_keras is not None and isinstance(value, type(tf_keras.Input(())))
+
+
+# Private names of tf_keras
+
+
+def all_tf_keras_layers(model: tf.Module) -> list[Any]:
+    """A layer of tf_keras and all that it holds, however deep; it has no public walk."""
+    return list(model._flatten_layers())
+
+
+def set_tf_keras_policy(layer: tf.Module, policy: str) -> None:
+    """Change the precision in which a layer of tf_keras computes after it was made."""
+    layer._set_dtype_policy(policy)
+
+
+def has_explicit_input(model: tf.Module) -> bool:
+    """Whether a Sequential model of tf_keras was given its input shape, and did not take it from data."""
+    return bool(model._has_explicit_input_shape)
 
 
 def as_tf_keras_runs(model: Any) -> contextlib.AbstractContextManager[Any]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from typing import Any
 
 import keras
 import tensorflow as tf
 
-from keras_kd.deployment.serving import REDUCED, Serving, layers_of
-from keras_kd.legacy import is_tf_keras
+from keras_kd.deployment.serving import Serving
+from keras_kd.deployment.source_model import HALF_PRECISION, layers_of
+from keras_kd.legacy import is_tf_keras, set_tf_keras_policy
 
 
 def save(served: Serving, folder: str | os.PathLike[str]) -> None:
@@ -36,18 +36,20 @@ def save(served: Serving, folder: str | os.PathLike[str]) -> None:
 @contextlib.contextmanager
 def _computing_in_float32(model: keras.Model) -> Iterator[None]:
     # TensorFlow Lite has no half precision kernels: the trace must not contain half precision.
-    reduced = [(layer, layer.dtype_policy) for layer in layers_of(model) if layer.compute_dtype in REDUCED]
+    half = [
+        (layer, layer.dtype_policy) for layer in layers_of(model) if layer.compute_dtype in HALF_PRECISION
+    ]
     try:
-        for layer, _ in reduced:
+        for layer, _ in half:
             _set_policy(layer, keras.DTypePolicy("float32"))
         yield
     finally:
-        for layer, policy in reduced:
+        for layer, policy in half:
             _set_policy(layer, policy)
 
 
-def _set_policy(layer: keras.layers.Layer, policy: Any) -> None:
+def _set_policy(layer: keras.layers.Layer, policy: keras.DTypePolicy) -> None:
     if is_tf_keras(layer):
-        layer._set_dtype_policy(policy.name)  # there is no public way
+        set_tf_keras_policy(layer, policy.name)
     else:
         layer.dtype_policy = policy
