@@ -3,6 +3,11 @@
 import keras
 import numpy as np
 
+from keras_kd.deployment.quantizations import FLOAT32
+from keras_kd.deployment.request import Request
+from keras_kd.deployment.saved_model import save
+from keras_kd.deployment.serving import make_serving
+
 layers = keras.layers
 
 
@@ -104,6 +109,11 @@ def attention():
     return keras.Model(tokens, layers.Dense(2)(layers.GlobalAveragePooling1D()(x)), name="attention")
 
 
+def any_size():
+    image = keras.Input((None, None, 1))
+    return keras.Model(image, layers.Conv2D(2, 3)(image), name="any_size")
+
+
 def applied(function, shape=(4,)):
     return keras.Sequential([keras.Input(shape), layers.Lambda(function)], name="applied")
 
@@ -123,3 +133,12 @@ def data(model, rows=40):
     if isinstance(model, keras.Sequential):
         return values(model.inputs[0])
     return keras.tree.map_structure(values, model.input)
+
+
+def request(model, folder, quantization=FLOAT32, **options):
+    """Save a model and its samples, and write what the converter process would be asked."""
+    made = Request(folder, quantization, **{"compared": 9} | options)
+    served = make_serving(model, batch_size=made.batch_size)
+    save(served, made.saved_model)
+    np.savez(made.samples, **served.arrays(data(model)))
+    return made
