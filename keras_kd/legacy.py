@@ -7,11 +7,19 @@ import contextlib
 import functools
 import sys
 import types
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import keras
 import tensorflow as tf
 from tensorflow.python.autograph.core.ag_ctx import ControlStatusCtx, Status
+
+from keras_kd import keras_internals
+
+if TYPE_CHECKING:
+    import tf_keras
+
+KerasLayer: TypeAlias = "keras.layers.Layer | tf_keras.layers.Layer"
+KerasModel: TypeAlias = "keras.Model | tf_keras.Model"
 
 
 def is_tf_keras(value: Any) -> bool:
@@ -105,24 +113,6 @@ def is_tf_keras_tensor(value: object) -> bool:
     return tf_keras is not None and isinstance(value, type(tf_keras.Input(())))
 
 
-# Private names of tf_keras
-
-
-def all_tf_keras_layers(model: tf.Module) -> list[Any]:
-    """A layer of tf_keras and all that it holds, however deep; it has no public walk."""
-    return list(model._flatten_layers())
-
-
-def set_tf_keras_policy(layer: tf.Module, policy: str) -> None:
-    """Change the precision in which a layer of tf_keras computes after it was made."""
-    layer._set_dtype_policy(policy)
-
-
-def has_explicit_input(model: tf.Module) -> bool:
-    """Whether a Sequential model of tf_keras was given its input shape, and did not take it from data."""
-    return bool(model._has_explicit_input_shape)
-
-
 def as_tf_keras_runs(model: Any) -> contextlib.AbstractContextManager[Any]:
     """While open, Python's control flow in layers of tf_keras is converted, as in tf_keras's own `fit`.
 
@@ -144,3 +134,26 @@ def require_keras_model(model: Any, role: str) -> None:
             else ""
         )
         raise TypeError(f"The {role} must be a keras.Model. Received: {kind}.{advice}")
+
+
+# Private names of tf_keras
+
+
+def all_layers_of(model: KerasLayer) -> list[KerasLayer]:
+    """A layer of either Keras and all that it holds, however deep."""
+    if isinstance(model, keras.layers.Layer):
+        return keras_internals.all_layers(model)
+    return list(model._flatten_layers())
+
+
+def set_policy(layer: KerasLayer, policy: str) -> None:
+    """Change the precision in which a layer of either Keras computes after it was made."""
+    if isinstance(layer, keras.layers.Layer):
+        layer.dtype_policy = policy  # which tf_keras cannot set
+    else:
+        layer._set_dtype_policy(policy)
+
+
+def has_explicit_input(model: KerasLayer) -> bool:
+    """Whether a Sequential model of tf_keras was given its input shape, and did not take it from data."""
+    return bool(model._has_explicit_input_shape)

@@ -62,7 +62,7 @@ def representative_samples(data: Data, serving: Serving, limit: int = LIMIT) -> 
     Args:
         data: as for `batches`.
         serving: the model that the samples are for.
-        limit: samples to take; the ranges hardly change beyond some hundreds.
+        limit: samples to take; the ranges hardly change beyond a few hundred.
 
     Returns:
         `{input name: (samples, ...)}`.

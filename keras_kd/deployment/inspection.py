@@ -30,7 +30,7 @@ def inspect_file(
         actual: The file's outputs for the same samples; `None` where it could not be run.
 
     Raises:
-        ValueError: if the file disagrees with Keras, or has inputs or outputs of another type than asked for.
+        ValueError: if the file disagrees with Keras, or has inputs or outputs of another type than requested.
     """
     content, contents = request.file.read_bytes(), Contents.read(request.file)
     if actual is None:
@@ -74,7 +74,7 @@ def _checked_error(
 
 
 def io_fault(served: Serving, lite: LiteModel, expected: dict[str, np.ndarray], io: str) -> str | None:
-    """Say which input or output has another type than was asked for, or return `None`."""
+    """Say which input or output has another type than was requested, or return `None`."""
     real = {tensor.name for tensor in served.inputs if tensor.dtype.startswith("float")}
     for tensor in lite.inputs:
         if tensor.name in real and tensor.dtype != io:

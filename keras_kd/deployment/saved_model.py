@@ -10,8 +10,8 @@ import keras
 import tensorflow as tf
 
 from keras_kd.deployment.serving import Serving
-from keras_kd.deployment.source_model import HALF_PRECISION, layers_of
-from keras_kd.legacy import is_tf_keras, set_tf_keras_policy
+from keras_kd.deployment.source_model import HALF_PRECISION
+from keras_kd.legacy import all_layers_of, is_tf_keras, set_policy
 
 
 def save(served: Serving, folder: str | os.PathLike[str]) -> None:
@@ -37,7 +37,7 @@ def save(served: Serving, folder: str | os.PathLike[str]) -> None:
 def _computing_in_float32(model: keras.Model) -> Iterator[None]:
     # TensorFlow Lite has no half precision kernels: the trace must not contain half precision.
     half = [
-        (layer, layer.dtype_policy) for layer in layers_of(model) if layer.compute_dtype in HALF_PRECISION
+        (layer, layer.dtype_policy) for layer in all_layers_of(model) if layer.compute_dtype in HALF_PRECISION
     ]
     try:
         for layer, _ in half:
@@ -50,6 +50,6 @@ def _computing_in_float32(model: keras.Model) -> Iterator[None]:
 
 def _set_policy(layer: keras.layers.Layer, policy: keras.DTypePolicy) -> None:
     if is_tf_keras(layer):
-        set_tf_keras_policy(layer, policy.name)
+        set_policy(layer, policy.name)
     else:
         layer.dtype_policy = policy

@@ -16,9 +16,9 @@ from keras_kd.deployment.input_structure import (
     leaf_names,
     plain_names,
 )
-from keras_kd.deployment.source_model import HALF_PRECISION, layers_of
+from keras_kd.deployment.source_model import HALF_PRECISION
 from keras_kd.deployment.tensor_details import TensorDetails, TensorDetailsStructure, arrays_by_name
-from keras_kd.legacy import keras_classes
+from keras_kd.legacy import all_layers_of, keras_classes
 from keras_kd.tensors import Tensor, Tensors
 
 # The length of axes of any length, the batch apart, in random inputs.
@@ -105,7 +105,7 @@ class Serving:
         rng = np.random.default_rng(0)
         vocabularies = [
             layer.input_dim
-            for layer in layers_of(self.model)
+            for layer in all_layers_of(self.model)
             if isinstance(layer, keras_classes("layers.Embedding"))
         ]
         arrays = {}

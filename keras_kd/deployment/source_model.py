@@ -4,14 +4,7 @@ from __future__ import annotations
 
 import keras
 
-from keras_kd.keras_internals import all_layers
-from keras_kd.legacy import (
-    all_tf_keras_layers,
-    is_model,
-    is_tf_keras,
-    keras_classes,
-    tfmot_wrapper,
-)
+from keras_kd.legacy import all_layers_of, is_model, is_tf_keras, keras_classes, tfmot_wrapper
 
 HALF_PRECISION = ("float16", "bfloat16")
 # What is left to do where a wrapper of tensorflow-model-optimization is still there.
@@ -20,11 +13,6 @@ _UNFINISHED = {
     "ClusterWeights": "tfmot.clustering.keras.strip_clustering(model)",
     "QuantizeAnnotate": "tfmot.quantization.keras.quantize_apply(model)",
 }
-
-
-def layers_of(model: keras.Model) -> list[keras.layers.Layer]:
-    """Return the model and every layer in it, however deep, cells of recurrent layers included."""
-    return all_tf_keras_layers(model) if is_tf_keras(model) else all_layers(model)
 
 
 def resolve_model(model: object) -> keras.Model:
@@ -41,7 +29,7 @@ def resolve_model(model: object) -> keras.Model:
             f"Expected a keras.Model; received {type(model).__name__}. "
             "Load a file with keras.models.load_model first."
         )
-    for layer in layers_of(model):
+    for layer in all_layers_of(model):
         _check_layer(layer, model)
     return model
 
@@ -66,17 +54,17 @@ def _check_layer(layer: keras.layers.Layer, model: keras.Model) -> None:
 
 def is_quantization_aware(model: keras.Model) -> bool:
     """Tell whether a model was trained to be an int8 file, and so holds its ranges itself."""
-    return any(tfmot_wrapper(layer) == "QuantizeWrapper" for layer in layers_of(model))
+    return any(tfmot_wrapper(layer) == "QuantizeWrapper" for layer in all_layers_of(model))
 
 
 def computes_in_half(model: keras.Model) -> bool:
     """Tell whether any layer computes in float16 or bfloat16."""
-    return any(layer.compute_dtype in HALF_PRECISION for layer in layers_of(model))
+    return any(layer.compute_dtype in HALF_PRECISION for layer in all_layers_of(model))
 
 
 def recurrent_layer(model: keras.Model) -> str | None:
     """Name a layer that loops over time, however deep it is; an unrolled one does not loop."""
-    for layer in layers_of(model):
+    for layer in all_layers_of(model):
         if isinstance(layer, keras_classes("layers.RNN")) and not layer.unroll:
             return layer.name
     return None

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from keras_kd.deployment.quantizations import FLOAT32
 from keras_kd.deployment.request import Request
@@ -112,6 +113,24 @@ def attention():
 def any_size():
     image = keras.Input((None, None, 1))
     return keras.Model(image, layers.Conv2D(2, 3)(image), name="any_size")
+
+
+def pixels():
+    image = keras.Input((6, 6, 1), dtype="uint8", name="image")
+    scores = layers.Conv2D(3, 2)(layers.Rescaling(1 / 255)(keras.ops.cast(image, "float32")))
+    return keras.Model(image, {"scores": scores, "classes": layers.Lambda(argmax)(scores)}, name="pixels")
+
+
+def argmax(scores):
+    return tf.argmax(scores, -1)
+
+
+class Distilling(keras.Model):
+    """Holds a student, as a Distiller does."""
+
+    def __init__(self, student):
+        super().__init__()
+        self.student = student
 
 
 def applied(function, shape=(4,)):

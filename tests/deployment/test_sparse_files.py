@@ -79,18 +79,24 @@ def test_every_kind_of_kernel_is_stored_sparse(kind, tolerance, every_kind_files
 
 
 @pytest.mark.parametrize(
-    ("fraction", "stored"),
-    [(0.25, []), (0.35, ["first"]), pytest.param(0.9, ["first"], marks=pytest.mark.slow)],
+    ("first", "last", "stored"),
+    [
+        (0.35, 0.25, 1),
+        pytest.param(0.25, 0.25, 0, marks=pytest.mark.slow),
+        pytest.param(0.9, 0, 1, marks=pytest.mark.slow),
+    ],
 )
-def test_from_30_percent_of_zeros_on(fraction, stored, tmp_path):
+def test_from_30_percent_of_zeros_on(first, last, stored, tmp_path):
     model = dense_layers()
-    emptied(keras.Sequential(model.layers[:1]), fraction)
+    for layer, fraction in zip(model.layers, (first, last), strict=True):
+        emptied(keras.Sequential([layer]), fraction)
     exported = kd.export(model, tmp_path / "m.tflite", sparse=True)
     contents = Contents.read(exported.path)
-    assert len(contents.sparse_weights) == len(stored)
-    assert len(contents.dense_weights) == 2 - len(stored)
+    assert len(contents.sparse_weights) == stored
+    assert len(contents.dense_weights) == 2 - stored
     if stored:
         assert exported.notes[0].startswith("1 weights stored sparse: ")
+        assert exported.notes[0].endswith("(64, 64)")
         assert exported.notes[1].startswith("1 stored dense: ")
     else:
         assert exported.notes == (
