@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import keras
 import tensorflow as tf
+from tensorflow.saved_model.experimental import TrackableResource
 
 from keras_kd.deployment.serving import Serving
 from keras_kd.deployment.source_model import HALF_PRECISION
@@ -23,14 +24,22 @@ def save(served: Serving, folder: str | os.PathLike[str]) -> None:
     with _computing_in_float32(served.model):
         if is_tf_keras(served.model):
             module = tf.Module()
-            module.model = served.model  # its variables belong to the SavedModel
+            module.resources = [*served.model.variables, *_lookup_tables(served.model)]
             signature = tf.function(serve, served.specs(), autograph=False)
             tf.saved_model.save(module, os.fspath(folder), signatures={"serving_default": signature})
         else:
             archive = keras.export.ExportArchive()
-            archive.track(served.model)
+            for table in _lookup_tables(served.model):
+                archive.track(table)
             archive.add_endpoint("serve", serve, input_signature=served.specs())
             archive.write_out(os.fspath(folder), verbose=False)
+
+
+def _lookup_tables(model: keras.Model) -> list[TrackableResource]:
+    # A SavedModel must hold what its function reads besides variables. To have it hold the whole model is as
+    # good, and takes several times as long: the calls of all its layers are traced then.
+    parts = tf.train.TrackableView(model).descendants()
+    return [part for part in parts if isinstance(part, TrackableResource)]
 
 
 @contextlib.contextmanager

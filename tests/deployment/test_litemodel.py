@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from keras_kd.deployment.flatbuffer import Contents
 from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.tensor_details import TensorDetails
 from tests.deployment import small
@@ -36,21 +35,6 @@ def test_results_are_copies(dense, dense_file):
     kept = first.copy()
     lite.predict(np.zeros((2, 4)))
     np.testing.assert_array_equal(first, kept)
-
-
-@pytest.mark.slow
-def test_state_of_a_fused_lstm_is_reset(tmp_path):
-    import tensorflow as tf
-    import tf_keras  # its LSTM becomes one operator, which remembers
-
-    model = tf_keras.Sequential([tf_keras.Input((4, 3), batch_size=1), tf_keras.layers.LSTM(4)])
-    content = tf.lite.TFLiteConverter.from_keras_model(model).convert()
-    (tmp_path / "m.tflite").write_bytes(content)
-    lite = LiteModel(tmp_path / "m.tflite")
-    assert "UNIDIRECTIONAL_SEQUENCE_LSTM" in Contents.read(lite.path).operators
-    outputs = lite.predict(np.ones((3, 4, 3), "float32"))
-    np.testing.assert_array_equal(outputs[0], outputs[1])
-    np.testing.assert_array_equal(outputs, lite.predict(np.ones((3, 4, 3), "float32")))
 
 
 def test_inputs_that_make_the_file_fail(small_file):

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 
 from keras_kd.deployment.saved_model import save
 from keras_kd.deployment.serving import make_serving
@@ -36,3 +37,14 @@ def test_the_policy_is_restored_where_saving_fails(tmp_path):
     with pytest.raises(RuntimeError, match="not in a graph"):
         save(make_serving(model), tmp_path / "saved")
     assert model.layers[0].dtype_policy.name == "mixed_float16"
+
+
+@pytest.mark.parametrize("library", [keras, tf_keras], ids=["keras", "tf_keras"])
+def test_lookup_tables_are_saved_however_deep(library, tmp_path):
+    ids = library.Input((2,), dtype="int64")
+    lookup = library.Sequential([library.layers.IntegerLookup(vocabulary=[30, 40, 50])])
+    model = library.Model(ids, lookup(ids))
+    save(make_serving(model), tmp_path / "saved")
+    signature = tf.saved_model.load(str(tmp_path / "saved")).signatures["serving_default"]
+    (output,) = signature(tf.constant([[30, 50], [7, 40]], "int64")).values()
+    assert output.numpy().tolist() == [[1, 3], [0, 2]]

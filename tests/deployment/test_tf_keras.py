@@ -111,6 +111,16 @@ def test_the_file_predicts_what_the_model_predicts(build, kind, exported_of):
         assert exported.float_tensors == ()
 
 
+@pytest.mark.slow
+def test_state_of_a_fused_lstm_is_reset(exported_of):
+    _, exported = exported_of(recurrent, None)
+    assert "UNIDIRECTIONAL_SEQUENCE_LSTM" in exported.operators  # it remembers between calls
+    lite = kd.LiteModel(exported.path)
+    outputs = lite.predict(np.ones((3, 8, 8), "float32"))
+    np.testing.assert_array_equal(outputs[0], outputs[1])
+    np.testing.assert_array_equal(outputs, lite.predict(np.ones((3, 8, 8), "float32")))
+
+
 def test_names_of_inputs_and_outputs(exported_of):
     for build, kind, names in (
         (functional, "int8", ["image", "scores"]),
