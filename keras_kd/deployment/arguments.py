@@ -43,9 +43,10 @@ def check_quantization(
     if is_quantization_aware(model):
         if not row.from_training:
             # The others give this very file, or one that imitates it with more operators.
+            trained = next(row for row in quantizations.QUANTIZATIONS if row.from_training)
             raise ValueError(
-                f"{model.name!r} is quantization aware: it was trained to become an int8 file. "
-                f"Pass quantization='int8'; received {quantization!r}."
+                f"{model.name!r} is quantization aware: trained to become {trained.with_article} file. "
+                f"Pass quantization={trained.name!r}; received {quantization!r}."
             )
     elif row.integer_activations and not calibrated:
         raise ValueError(

@@ -42,7 +42,6 @@ class Quantization:
 
     Args:
         name: What `export` takes as `quantization`.
-        summary: What is stored and computed in which type.
         error: How far the outputs may be from Keras's.
         operator_sets: Names of `tf.lite.OpsSet`s to convert with, tried in this order.
         io: Types that float inputs and outputs may have in the file.
@@ -57,7 +56,6 @@ class Quantization:
     """
 
     name: str | None
-    summary: str
     error: ErrorBound
     operator_sets: tuple[tuple[str, ...], ...] = ((_FLOAT_OPERATORS,),)
     io: tuple[str, ...] = ("float32",)
@@ -80,30 +78,26 @@ class Quantization:
         return f"{'an' if self.label[0] in 'aeiou' else 'a'} {self.label}"
 
 
-FLOAT32 = Quantization(
+FLOAT32 = Quantization(  # weights and activations in float32
     name=None,
-    summary="weights and activations in float32",
     error=_FLOAT32_ERROR,
     optimizations=(),
     sparse=True,
     alternative="",
 )
-FLOAT16 = Quantization(
+FLOAT16 = Quantization(  # weights in float16, activations in float32
     name="float16",
-    summary="weights in float16, activations in float32",
     error=_FLOAT16_ERROR,
     weight_types=("float16",),
     sparse=True,
 )
-DYNAMIC = Quantization(
+DYNAMIC = Quantization(  # weights in int8, activations in float32 between operators
     name="dynamic",
-    summary="weights in int8, activations in float32 between operators",
     error=_INTEGER_ERROR,
     may_skip_weights=True,
 )
-INT8 = Quantization(
+INT8 = Quantization(  # weights and activations in int8
     name="int8",
-    summary="weights and activations in int8",
     error=_INTEGER_ERROR,
     # The second set leaves in float what has no integer kernel.
     operator_sets=((_INT8_OPERATORS,), (_FLOAT_OPERATORS, _INT8_OPERATORS)),
@@ -112,9 +106,8 @@ INT8 = Quantization(
     from_training=True,
     alternative="quantization='dynamic' or 'float16'",
 )
-INT16X8 = Quantization(
+INT16X8 = Quantization(  # weights in int8, activations in int16
     name="int16x8",
-    summary="weights in int8, activations in int16",
     error=_INTEGER_ERROR,
     operator_sets=((_INT16_OPERATORS,), (_FLOAT_OPERATORS, _INT16_OPERATORS)),
     io=("float32", "int16"),
