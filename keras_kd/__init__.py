@@ -11,8 +11,8 @@ from keras_kd.compression.pruning.sparsity import Sparsity as Sparsity
 from keras_kd.compression.pruning.sparsity import sparsity as sparsity
 from keras_kd.deployment.benchmark import Benchmark as Benchmark
 from keras_kd.deployment.benchmark import benchmark as benchmark
+from keras_kd.deployment.exported import Exported as Exported
 from keras_kd.deployment.litemodel import LiteModel as LiteModel
-from keras_kd.deployment.tflite import Exported as Exported
 from keras_kd.deployment.tflite import export as export
 from keras_kd.deployment.verification import Verification as Verification
 from keras_kd.deployment.verification import verify as verify

@@ -4,13 +4,22 @@ Models of tensorflow-model-optimization are tf_keras models. Who has one has loa
 """
 
 import contextlib
+import functools
 import sys
 import types
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import keras
 import tensorflow as tf
 from tensorflow.python.autograph.core.ag_ctx import ControlStatusCtx, Status
+
+from keras_kd import keras_internals
+
+if TYPE_CHECKING:
+    import tf_keras
+
+KerasLayer: TypeAlias = "keras.layers.Layer | tf_keras.layers.Layer"
+KerasModel: TypeAlias = "keras.Model | tf_keras.Model"
 
 
 def is_tf_keras(value: Any) -> bool:
@@ -101,6 +110,36 @@ def track_compiled_loss(model: Any, tracker: Any) -> None:
     model.compiled_loss._total_loss_mean = tracker
 
 
+def tfmot_wrapper(layer: object) -> str | None:
+    """The name of what tensorflow-model-optimization wrapped a layer in, where the layer is such a wrapper.
+
+    Returns:
+        `"PruneLowMagnitude"`, `"ClusterWeights"`, `"QuantizeAnnotate"`, `"QuantizeWrapper"` or `None`.
+    """
+    if not is_wrapper(layer):
+        return None
+    names = {base.__name__ for base in type(layer).__mro__}
+    wrappers = ("PruneLowMagnitude", "ClusterWeights", "QuantizeAnnotate", "QuantizeWrapper")
+    return next((name for name in wrappers if name in names), None)
+
+
+def keras_classes(path: str) -> tuple[type[Any], ...]:
+    """A class of Keras 3, and the one of tf_keras where its objects can exist, for `isinstance`.
+
+    Examples:
+        >>> keras_classes("layers.RNN")[0] is keras.layers.RNN
+        True
+    """
+    modules: list[Any] = [module for module in (keras, sys.modules.get("tf_keras")) if module]
+    return tuple(functools.reduce(getattr, path.split("."), module) for module in modules)
+
+
+def is_tf_keras_tensor(value: object) -> bool:
+    """Whether this is a symbolic tensor of tf_keras, such as the input of a functional model."""
+    tf_keras = sys.modules.get("tf_keras")
+    return tf_keras is not None and isinstance(value, type(tf_keras.Input(())))
+
+
 def as_tf_keras_runs(model: Any) -> contextlib.AbstractContextManager[Any]:
     """While open, Python's control flow in layers of tf_keras is converted, as in tf_keras's own `fit`.
 
@@ -122,3 +161,26 @@ def require_keras_model(model: Any, role: str) -> None:
             else ""
         )
         raise TypeError(f"The {role} must be a keras.Model. Received: {kind}.{advice}")
+
+
+# Private names of tf_keras
+
+
+def all_layers_of(model: KerasLayer) -> list[KerasLayer]:
+    """A layer of either Keras and all that it holds, however deep."""
+    if isinstance(model, keras.layers.Layer):
+        return keras_internals.all_layers(model)
+    return list(model._flatten_layers())
+
+
+def set_policy(layer: KerasLayer, policy: str) -> None:
+    """Change the precision in which a layer of either Keras computes after it was made."""
+    if isinstance(layer, keras.layers.Layer):
+        layer.dtype_policy = policy  # which tf_keras cannot set
+    else:
+        layer._set_dtype_policy(policy)
+
+
+def has_explicit_input(model: KerasLayer) -> bool:
+    """Whether a Sequential model of tf_keras was given its input shape, and did not take it from data."""
+    return bool(model._has_explicit_input_shape)

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from typing import TypeAlias
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_kd.deployment.serving import Serving
+from keras_kd.finite import nonfinite
+from keras_kd.tensors import Tensors
+
+Data: TypeAlias = (
+    tf.data.Dataset | Tensors
+)  # batches of `x`, `(x, y)` or `(x, y, weights)`; or the same as arrays
 
 LIMIT = 256
 FEW = 32
 
 
-def batches(data: Any, batch_size: int = 256) -> Iterator[tuple[Any, Any]]:
-    """Go through data batch by batch.
+def batches(data: Data, batch_size: int = 256) -> Iterator[tuple[Tensors, Tensors]]:
+    """Iterate over data batch by batch.
 
     Args:
         data: a batched `tf.data.Dataset` of `x`, `(x, y)` or `(x, y, weights)`; or the same as arrays,
@@ -44,19 +50,19 @@ def batches(data: Any, batch_size: int = 256) -> Iterator[tuple[Any, Any]]:
         )
 
 
-def _inputs_and_labels(element: Any) -> tuple[Any, Any]:
+def _inputs_and_labels(element: Tensors) -> tuple[Tensors, Tensors]:
     if isinstance(element, tuple):
         return element[0], element[1] if len(element) > 1 else None
     return element, None
 
 
-def representative_samples(data: Any, serving: Serving, limit: int = LIMIT) -> dict[str, np.ndarray]:
+def representative_samples(data: Data, serving: Serving, limit: int = LIMIT) -> dict[str, np.ndarray]:
     """Take the first samples of calibration data and check them.
 
     Args:
         data: as for `batches`.
         serving: the model that the samples are for.
-        limit: samples to take; the ranges hardly change beyond some hundreds.
+        limit: samples to take; the ranges hardly change beyond a few hundred.
 
     Returns:
         `{input name: (samples, ...)}`.
@@ -76,26 +82,30 @@ def representative_samples(data: Any, serving: Serving, limit: int = LIMIT) -> d
         if rows >= limit:
             break
     if rows == 0:
-        raise ValueError("The calibration data is empty; pass some hundred samples of the training inputs.")
+        raise ValueError("The calibration data is empty; pass a few hundred samples of the training inputs.")
     samples = {name: _joined(name, [part[name] for part in parts])[:limit] for name in parts[0]}
+    _check_samples(samples, rows)
+    return samples
+
+
+def _check_samples(samples: dict[str, np.ndarray], rows: int) -> None:
     for name, array in samples.items():
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
+        if nonfinite(array).any():
             raise ValueError(
                 f"The calibration data for {name!r} holds NaN or infinity; remove those samples."
             )
         if rows > 1 and (array == array[:1]).all():
             warnings.warn(
-                f"All calibration samples for {name!r} are alike, so ranges will be wrong: pass real ones.",
+                f"All calibration samples for {name!r} are equal, so ranges will be wrong: pass real ones.",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
     if rows < FEW:
         warnings.warn(
             f"{rows} calibration samples are few, and the ranges may be wrong: pass {FEW} or more.",
             UserWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
-    return samples
 
 
 def _joined(name: str, parts: list[np.ndarray]) -> np.ndarray:

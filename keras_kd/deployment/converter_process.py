@@ -1,21 +1,22 @@
-"""The process that converts: started once, reused, replaced when it dies.
+"""The parent's handle on the converter process: started once, reused, replaced when it dies.
 
-The converter of TensorFlow can crash the process that calls it. It therefore runs in a child, which
-also loads and runs every file it wrote before anybody else does.
+The converter of TensorFlow can crash the process that calls it. It therefore runs in a child, whose program
+is `tflite_converter.py`, and which also loads and runs every file it wrote before anybody else does.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
-import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
-from typing import IO, Any
+from typing import IO
+
+from keras_kd.deployment.request import Answer, Request, answer_from_json
 
 
 class ConverterCrashed(Exception):
@@ -30,7 +31,7 @@ class Converter:
         self._process: subprocess.Popen[str] | None = None
         self._log: IO[bytes] | None = None
         self._owner = 0
-        self._heard = 0  # bytes of the log that belong to answers already given
+        self._log_read = 0  # bytes of the log that belong to answers already given
 
     @property
     def pid(self) -> int | None:
@@ -38,7 +39,7 @@ class Converter:
         return self._process.pid if self._process and self._process.poll() is None else None
 
     def start(self) -> None:
-        """Start the child unless it runs. Returns at once: TensorFlow loads there meanwhile."""
+        """Start the child unless it runs. Returns at once, while TensorFlow still loads in the child."""
         with self._lock:
             if self.pid is not None and self._owner == os.getpid():
                 return
@@ -55,9 +56,9 @@ class Converter:
                 # Ctrl-C goes to the parent alone, which then ends the child.
                 start_new_session=True,
             )
-            self._owner, self._heard = os.getpid(), 0
+            self._owner, self._log_read = os.getpid(), 0
 
-    def convert(self, request: dict[str, Any]) -> dict[str, Any]:
+    def convert(self, request: Request) -> Answer:
         """Send a request to the child and wait for its answer.
 
         Raises:
@@ -69,18 +70,18 @@ class Converter:
             assert self._process is not None
             assert self._log is not None
             try:
-                line = self._exchange(self._process, json.dumps(request))
+                line = self._exchange(self._process, request.to_json())
             except BaseException:
                 # Interrupted: the child is in the middle of something that nobody waits for.
                 self.close()
                 raise
             if not line:
                 raise self._death()
-            self._heard = os.fstat(self._log.fileno()).st_size
-            return json.loads(line)
+            self._log_read = os.fstat(self._log.fileno()).st_size
+            return answer_from_json(line)
 
     def close(self) -> None:
-        """End the child, whatever it does."""
+        """End the child, whatever it is doing."""
         with self._lock:
             process, log = self._process, self._log
             self._process, self._log = None, None
@@ -109,17 +110,17 @@ class Converter:
         assert self._process is not None
         assert self._log is not None
         code = self._process.wait()
-        self._log.seek(self._heard)
+        self._log.seek(self._log_read)
         lines = self._log.read().decode(errors="replace").strip().splitlines()
         self.close()
         if code < 0:
             return ConverterCrashed(f"{signal.Signals(-code).name}: {signal.strsignal(-code)}")
-        last = lines[-1] if lines else "it said nothing"
+        last = lines[-1] if lines else "no output"
         return ChildProcessError(f"The converter process ended with exit code {code}: {last}")
 
 
 def _environment() -> dict[str, str]:
-    # The child finds the same packages as the parent, wherever they came from.
+    # The child imports the same packages as the parent, wherever they come from.
     paths = [os.path.abspath(entry) for entry in sys.path]
     return {
         **os.environ,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from keras_kd.deployment.tensors import Tensor
+from keras_kd.deployment.tensor_details import TensorDetails
 from keras_kd.results import Result
 
 
@@ -22,7 +22,7 @@ class Exported(Result):
         outputs: its outputs, likewise.
         operators: how often each operator occurs.
         needs_flex: whether it needs the Flex delegate, which Python cannot run.
-        float_tensors: what was left in float although integers were asked for.
+        float_tensors: what was left in float although integers were requested.
         max_error: largest |file - Keras| over `compared` samples; `None` if it could not be run.
         compared: the samples that were run for it.
         batch_size: the fixed batch, or `None` where the batch is free.
@@ -42,8 +42,8 @@ class Exported(Result):
     bytes: int
     gzip_bytes: int
     quantization: str | None
-    inputs: tuple[Tensor, ...]
-    outputs: tuple[Tensor, ...]
+    inputs: tuple[TensorDetails, ...]
+    outputs: tuple[TensorDetails, ...]
     operators: dict[str, int]
     needs_flex: bool
     float_tensors: tuple[str, ...]

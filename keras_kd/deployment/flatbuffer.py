@@ -7,7 +7,7 @@ import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -15,7 +15,7 @@ from ai_edge_litert import schema_py_generated as schema
 _OPERATORS = {code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
 _FLOATS = (schema.TensorType.FLOAT32, schema.TensorType.FLOAT16, schema.TensorType.FLOAT64)
 _STORED = {schema.TensorType.FLOAT32: "<f4", schema.TensorType.FLOAT16: "<f2"}
-SPARSE_FROM = 0.3  # the share of zeros from which on the converter stores a weight without them
+SPARSE_FROM = 0.3  # the fraction of zeros from which on the converter stores a weight without them
 # The converter itself leaves weights with fewer elements in float.
 SMALLEST_QUANTIZED_WEIGHT = 1024
 
@@ -45,7 +45,7 @@ class Contents:
         has_integer_weights: whether any stored tensor of 8 bits exists.
         sparse_weights: name and shape of stored weights whose zeros are left out.
         dense_weights: the same of the other stored weights with two axes and more.
-        empty_weights: those of `dense_weights` that are zero in 30 % of their places, or more.
+        empty_weights: those of `dense_weights` of which 30 % or more are zero.
     """
 
     operators: dict[str, int]
@@ -88,7 +88,7 @@ class Contents:
         )
 
 
-def _operator(model: Any, operator: Any) -> str:
+def _operator(model: schema.Model, operator: schema.Operator) -> str:
     code = model.OperatorCodes(operator.OpcodeIndex())
     # Codes over 127 do not fit the older field, which then holds a placeholder.
     number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
@@ -97,7 +97,7 @@ def _operator(model: Any, operator: Any) -> str:
     return _OPERATORS.get(number, f"operator {number}")
 
 
-def _float_tensors(model: Any, graph: Any, is_main: bool) -> list[str]:
+def _float_tensors(model: schema.Model, graph: schema.SubGraph, is_main: bool) -> list[str]:
     used: set[int] = set()
     edges: set[int] = set()
     for i in range(graph.OperatorsLength()):
@@ -117,7 +117,7 @@ def _float_tensors(model: Any, graph: Any, is_main: bool) -> list[str]:
     ]
 
 
-def _weights(model: Any, graph: Any) -> list[_Weight]:
+def _weights(model: schema.Model, graph: schema.SubGraph) -> list[_Weight]:
     weights = []
     for i in range(graph.TensorsLength()):
         tensor = graph.Tensors(i)
@@ -130,8 +130,8 @@ def _weights(model: Any, graph: Any) -> list[_Weight]:
     return weights
 
 
-def _zeros(buffer: Any, kind: int) -> float:
-    """The share of zeros in a stored float tensor; 0 of other types."""
+def _zeros(buffer: schema.Buffer, kind: int) -> float:
+    """The fraction of zeros in a stored float tensor; 0 for other types."""
     if kind not in _STORED or not buffer.DataLength():
         return 0.0
     return float(np.mean(buffer.DataAsNumpy().view(_STORED[kind]) == 0))

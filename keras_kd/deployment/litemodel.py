@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 
-from keras_kd.deployment.tensors import Tensor, arrays_by_name
-
-_STDERR_LOCK = threading.Lock()
+from keras_kd.deployment.arguments import check_integer
+from keras_kd.deployment.interpreters import open_interpreter, quiet_stderr, read_signature
+from keras_kd.deployment.tensor_details import TensorDetails, arrays_by_name
+from keras_kd.finite import nonfinite
+from keras_kd.tensors import Tensors
 
 
 class LiteModel:
     """Runs a `.tflite` file with the LiteRT interpreter.
 
-    Quantized inputs and outputs are quantized and dequantized, so that values go in and
+    Inputs are quantized and outputs dequantized where the file has integers there, so that values go in and
     come out in the units of the Keras model. Files with a fixed batch run chunk by chunk. The state
     of recurrent operators is reset before each chunk.
 
@@ -33,13 +31,13 @@ class LiteModel:
         threads: CPU threads that the interpreter may use.
 
     Attributes:
-        inputs: the inputs, as `Tensor`s (name, shape, dtype, scale, zero point).
+        inputs: the inputs, as `TensorDetails` (name, shape, dtype, scale, zero point).
         outputs: the outputs, likewise.
         batch_size: the fixed batch, or `None` where the batch is free.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the file is not a whole TensorFlow Lite file, or the interpreter cannot run it.
+        ValueError: if the file is not a complete TensorFlow Lite file, or the interpreter cannot run it.
 
     Examples:
         >>> import keras, numpy as np, tempfile
@@ -54,13 +52,14 @@ class LiteModel:
     """
 
     def __init__(self, path: str | os.PathLike[str], *, threads: int = 1) -> None:
-        if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
-            raise ValueError(f"threads must be a whole number of 1 or more; received {threads!r}.")
+        check_integer("threads", threads, 1)
         self.path = Path(path)
         self.threads = threads
         self._lock = threading.Lock()
-        self._interpreter = _open(self.path, threads)
-        self.inputs, self._input_indices, self.outputs, self._output_indices = _signature(self._interpreter)
+        self._interpreter = open_interpreter(self.path, threads)
+        signature = read_signature(self._interpreter)
+        self.inputs, self.outputs = signature.inputs, signature.outputs
+        self._input_indices, self._output_indices = signature.input_indices, signature.output_indices
         sizes = {tensor.shape[0] for tensor in self.inputs if tensor.shape}
         self.batch_size: int | None = max((size for size in sizes if size is not None), default=None)
         self._shapes: dict[str, tuple[int, ...]] = {}
@@ -71,7 +70,7 @@ class LiteModel:
     def __repr__(self) -> str:
         return f"LiteModel({str(self.path)!r}, threads={self.threads})"
 
-    def predict(self, x: Any, *, batch_size: int = 32) -> Any:
+    def predict(self, x: Tensors, *, batch_size: int = 32) -> Tensors:
         """Run the file on any number of samples.
 
         Args:
@@ -89,7 +88,7 @@ class LiteModel:
         """
         return self._structured(self.predict_by_name(x, batch_size=batch_size))
 
-    def predict_by_name(self, x: Any, *, batch_size: int = 32) -> dict[str, np.ndarray]:
+    def predict_by_name(self, x: Tensors, *, batch_size: int = 32) -> dict[str, np.ndarray]:
         """Do as `predict` does, and return a dict by output name whatever the model returned."""
         arrays = arrays_by_name(x, self.inputs)
         rows = len(next(iter(arrays.values())))
@@ -120,7 +119,7 @@ class LiteModel:
         self.load(arrays)
         # A fused LSTM keeps its state between invokes.
         self._interpreter.reset_all_variables()
-        with self._explained():
+        with self._readable_errors():
             self.invoke()
         return {
             tensor.name: _dequantized(self._interpreter.get_tensor(self._output_indices[tensor.name]), tensor)
@@ -138,18 +137,18 @@ class LiteModel:
         self._shapes = shapes
 
     def _allocate(self, circumstance: str = "") -> None:
-        with quiet_stderr(), self._explained(circumstance):
+        with quiet_stderr(), self._readable_errors(circumstance):
             self._interpreter.allocate_tensors()
 
     @contextlib.contextmanager
-    def _explained(self, circumstance: str = "") -> Iterator[None]:
+    def _readable_errors(self, circumstance: str = "") -> Iterator[None]:
         try:
             yield
         except RuntimeError as error:
             reason = " ".join(str(error).split())
             raise ValueError(f"{str(self.path)!r} cannot be run{circumstance}: {reason}") from error
 
-    def _structured(self, results: dict[str, np.ndarray]) -> Any:
+    def _structured(self, results: dict[str, np.ndarray]) -> Tensors:
         names = list(results)
         if len(names) == 1:
             return results[names[0]]
@@ -158,85 +157,9 @@ class LiteModel:
         return results
 
 
-def _joined(parts: list[np.ndarray], tensor: Tensor) -> np.ndarray:
-    empty = np.zeros([0, *(size or 0 for size in tensor.shape[1:])], real_dtype(tensor))
+def _joined(parts: list[np.ndarray], tensor: TensorDetails) -> np.ndarray:
+    empty = np.zeros([0, *(size or 0 for size in tensor.shape[1:])], tensor.value_dtype)
     return np.concatenate(parts) if parts else empty
-
-
-def real_dtype(tensor: Tensor) -> str:
-    """Return the type of a tensor's values once they are dequantized."""
-    return "float32" if tensor.scale else tensor.dtype
-
-
-@contextlib.contextmanager
-def quiet_stderr() -> Iterator[None]:
-    """Hold back INFO lines that C++ code writes to stderr; let everything else through."""
-    with _STDERR_LOCK, tempfile.TemporaryFile() as held:
-        sys.stderr.flush()
-        original = os.dup(2)
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(original, 2)
-            held.seek(0)
-            for line in held:
-                if not line.startswith(b"INFO: "):
-                    os.write(original, line)
-            os.close(original)
-
-
-def _open(path: Path, threads: int) -> Interpreter:
-    if path.is_dir():
-        raise IsADirectoryError(f"Expected a .tflite file; {str(path)!r} is a folder.")
-    if not path.exists():
-        raise FileNotFoundError(f"There is no file {str(path)!r}.")
-    with path.open("rb") as file:
-        head = file.read(8)
-    if head[4:8] != b"TFL3":
-        raise ValueError(f"{str(path)!r} is not a TensorFlow Lite file: bytes 4 to 8 should be TFL3.")
-    with quiet_stderr():
-        try:
-            return Interpreter(model_path=str(path), num_threads=threads)
-        except ValueError as error:
-            raise ValueError(f"{str(path)!r} is not a whole TensorFlow Lite file: {error}") from error
-
-
-def _signature(
-    interpreter: Interpreter,
-) -> tuple[tuple[Tensor, ...], dict[str, int], tuple[Tensor, ...], dict[str, int]]:
-    signatures = interpreter.get_signature_list()
-    if signatures:
-        key = "serving_default" if "serving_default" in signatures else next(iter(signatures))
-        runner = interpreter.get_signature_runner(key)
-        inputs, outputs = runner.get_input_details(), runner.get_output_details()
-    else:
-        inputs = {detail["name"]: detail for detail in interpreter.get_input_details()}
-        outputs = {detail["name"]: detail for detail in interpreter.get_output_details()}
-    return (*_tensors(inputs), *_tensors(outputs))
-
-
-def _tensors(details: dict[str, Any]) -> tuple[tuple[Tensor, ...], dict[str, int]]:
-    indices = {name: int(details[name]["index"]) for name in details}
-    return tuple(_tensor(name, details[name]) for name in sorted(details, key=_natural)), indices
-
-
-def _natural(name: str) -> tuple[str, int]:
-    # "output_10" comes after "output_9".
-    stem, _, number = name.rpartition("_")
-    return (stem, int(number)) if number.isdecimal() else (name, -1)
-
-
-def _tensor(name: str, detail: dict[str, Any]) -> Tensor:
-    shape = detail["shape_signature"] if len(detail["shape_signature"]) else detail["shape"]
-    scale, zero_point = detail["quantization"]
-    return Tensor(
-        name=name,
-        shape=tuple(None if size == -1 else int(size) for size in shape),
-        dtype=np.dtype(detail["dtype"]).name,
-        scale=float(scale),
-        zero_point=int(zero_point),
-    )
 
 
 def _rows(array: np.ndarray, start: int, count: int) -> np.ndarray:
@@ -247,17 +170,17 @@ def _rows(array: np.ndarray, start: int, count: int) -> np.ndarray:
     return np.concatenate([part, np.repeat(part[-1:], count - len(part), axis=0)])
 
 
-def _quantized(array: np.ndarray, tensor: Tensor) -> np.ndarray:
+def _quantized(array: np.ndarray, tensor: TensorDetails) -> np.ndarray:
     if not tensor.scale:
         return np.ascontiguousarray(array)
-    if not np.isfinite(array).all():
+    if nonfinite(array).any():
         raise ValueError(f"Input {tensor.name!r} is quantized and cannot take NaN or infinity.")
     limits = np.iinfo(tensor.dtype)
     steps = np.round(array.astype("float64") / tensor.scale) + tensor.zero_point
     return np.clip(steps, limits.min, limits.max).astype(tensor.dtype)
 
 
-def _dequantized(array: np.ndarray, tensor: Tensor) -> np.ndarray:
+def _dequantized(array: np.ndarray, tensor: TensorDetails) -> np.ndarray:
     if not tensor.scale:
         return array
     return ((array.astype("float32") - tensor.zero_point) * np.float32(tensor.scale)).astype("float32")

@@ -1,4 +1,4 @@
-"""What `export` says of the weights in a file."""
+"""Notes of `export` about the weights in a file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def about_sparse_weights(contents: Contents) -> list[str]:
         names = ", ".join(contents.empty_weights)
         return [f"none is stored sparse: the converter has no sparse form for these, full of zeros: {names}"]
     if not contents.sparse_weights:
-        return ["nothing is sparse enough: no weight is zero in 30 % of its places, so none is stored sparse"]
+        return ["nothing is sparse enough: no weight is zero in 30 % of its values, so none is stored sparse"]
     notes = [f"{len(contents.sparse_weights)} weights stored sparse: {', '.join(contents.sparse_weights)}"]
     if contents.dense_weights:
         notes.append(f"{len(contents.dense_weights)} stored dense: {', '.join(contents.dense_weights)}")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from typing import Any
 
 import keras
 import tensorflow as tf
+from tensorflow.saved_model.experimental import TrackableResource
 
-from keras_kd.deployment.serving import REDUCED, Serving, layers_of
-from keras_kd.legacy import is_tf_keras
+from keras_kd.deployment.serving import Serving
+from keras_kd.deployment.source_model import HALF_PRECISION
+from keras_kd.legacy import all_layers_of, is_tf_keras, set_policy
 
 
 def save(served: Serving, folder: str | os.PathLike[str]) -> None:
@@ -23,31 +24,41 @@ def save(served: Serving, folder: str | os.PathLike[str]) -> None:
     with _computing_in_float32(served.model):
         if is_tf_keras(served.model):
             module = tf.Module()
-            module.model = served.model  # its variables belong to the SavedModel
+            module.resources = [*served.model.variables, *_lookup_tables(served.model)]
             signature = tf.function(serve, served.specs(), autograph=False)
             tf.saved_model.save(module, os.fspath(folder), signatures={"serving_default": signature})
         else:
             archive = keras.export.ExportArchive()
-            archive.track(served.model)
+            for table in _lookup_tables(served.model):
+                archive.track(table)
             archive.add_endpoint("serve", serve, input_signature=served.specs())
             archive.write_out(os.fspath(folder), verbose=False)
+
+
+def _lookup_tables(model: keras.Model) -> list[TrackableResource]:
+    # A SavedModel must hold what its function reads besides variables. To have it hold the whole model is as
+    # good, and takes several times as long: the calls of all its layers are traced then.
+    parts = tf.train.TrackableView(model).descendants()
+    return [part for part in parts if isinstance(part, TrackableResource)]
 
 
 @contextlib.contextmanager
 def _computing_in_float32(model: keras.Model) -> Iterator[None]:
     # TensorFlow Lite has no half precision kernels: the trace must not contain half precision.
-    reduced = [(layer, layer.dtype_policy) for layer in layers_of(model) if layer.compute_dtype in REDUCED]
+    half = [
+        (layer, layer.dtype_policy) for layer in all_layers_of(model) if layer.compute_dtype in HALF_PRECISION
+    ]
     try:
-        for layer, _ in reduced:
+        for layer, _ in half:
             _set_policy(layer, keras.DTypePolicy("float32"))
         yield
     finally:
-        for layer, policy in reduced:
+        for layer, policy in half:
             _set_policy(layer, policy)
 
 
-def _set_policy(layer: keras.layers.Layer, policy: Any) -> None:
+def _set_policy(layer: keras.layers.Layer, policy: keras.DTypePolicy) -> None:
     if is_tf_keras(layer):
-        layer._set_dtype_policy(policy.name)  # there is no public way
+        set_policy(layer, policy.name)
     else:
         layer.dtype_policy = policy

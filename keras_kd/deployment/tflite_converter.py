@@ -1,62 +1,51 @@
-"""The program of the child process: SavedModel -> `.tflite` -> run once.
+"""The program of the converter process: SavedModel -> `.tflite` -> run once.
 
-It is started by `converter.py` as `python -m keras_kd.deployment.tflite_converter`, reads one JSON
-request a line and answers with one JSON line. The parent never imports it.
+`converter_process.py` starts it as `python -m keras_kd.deployment.tflite_converter`. It reads one `Request` a
+line and answers each with one line. The parent never imports it.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import queue
 import re
 import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from keras_kd.deployment.flatbuffer import Contents
 from keras_kd.deployment.litemodel import LiteModel
-
-_INT8 = tf.lite.OpsSet.TFLITE_BUILTINS_INT8
-_INT16X8 = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
-_FLOAT = tf.lite.OpsSet.TFLITE_BUILTINS
+from keras_kd.deployment.quantizations import FLOAT32
+from keras_kd.deployment.request import Answer, Converted, Failure, Request, answer_to_json
 
 
-def answer(request: dict[str, Any]) -> dict[str, Any]:
-    """Convert and run one model.
+def answer(request: Request) -> Answer:
+    """Convert one model and run its file.
 
-    Args:
-        request: `saved_model`, `samples` (an `.npz`), `file` and `outputs` are paths; `quantization`,
-            `io`, `batch_size`, `sparse`, `allow_flex` are as in `export`; `has_ranges` tells that the model
-            is quantization aware; `compared` samples are run.
-
-    Returns:
-        `{"ran": bool}`, or `{"failed": stage, "reason": text}` where the stage is `"convert"` or `"run"`.
+    Whatever goes wrong is the answer; nothing is raised for it.
     """
-    with np.load(request["samples"]) as stored:
+    with np.load(request.samples) as stored:
         samples = dict(stored)
     try:
         content = _convert(request, samples)
-    except Exception as error:  # whatever the converter throws is the answer
-        return {"failed": "convert", "reason": reason(str(error) or repr(error))}
-    Path(request["file"]).write_bytes(content)
-    if Contents.read(request["file"]).flex_operators:
-        return {"ran": False}
+    except Exception as error:  # the converter may throw anything
+        return Failure("convert", reason(str(error) or repr(error)))
+    request.file.write_bytes(content)
+    if Contents.read(request.file).flex_operators:
+        return Converted(ran=False)
     try:
-        outputs = _run(request["file"], {name: a[: request["compared"]] for name, a in samples.items()})
+        outputs = _run(request, {name: array[: request.compared] for name, array in samples.items()})
     except ValueError as error:
-        return {"failed": "run", "reason": reason(str(error.__cause__ or error))}
-    np.savez(request["outputs"], **outputs)  # type: ignore[arg-type]
-    return {"ran": True}
+        return Failure("run", reason(str(error.__cause__ or error)))
+    np.savez(request.outputs, **outputs)  # type: ignore[arg-type]
+    return Converted(ran=True)
 
 
-def _run(file: str, samples: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    model = LiteModel(file)
+def _run(request: Request, samples: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    model = LiteModel(request.file)
     # One sample alone, then several at once: files have failed at either.
     parts = [
         model.predict_by_name({name: array[rows] for name, array in samples.items()})
@@ -65,35 +54,38 @@ def _run(file: str, samples: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _convert(request: dict[str, Any], samples: dict[str, np.ndarray]) -> bytes:
-    choices = {"int8": [[_INT8], [_FLOAT, _INT8]], "int16x8": [[_INT16X8], [_FLOAT, _INT16X8]]}
-    # Asked for integer operators only, the converter wants samples even where it needs none.
-    choices_here = [[_FLOAT]] if request["has_ranges"] else choices.get(request["quantization"], [[_FLOAT]])
-    if request["allow_flex"]:
-        choices_here = [[*choices_here[-1], tf.lite.OpsSet.SELECT_TF_OPS]]
-    for operators in choices_here[:-1]:
+def _convert(request: Request, samples: dict[str, np.ndarray]) -> bytes:
+    *first, last = operator_sets(request)
+    for operators in first:
         try:
             return _converter(request, samples, operators).convert()
-        except Exception as error:  # the next choice leaves in float what has no integer kernel
+        except Exception as error:  # the next set has more kernels
             print(error, file=sys.stderr)
-    return _converter(request, samples, choices_here[-1]).convert()
+    return _converter(request, samples, last).convert()
 
 
-def _converter(request: dict[str, Any], samples: dict[str, np.ndarray], operators: list[Any]) -> Any:
-    converter = tf.lite.TFLiteConverter.from_saved_model(request["saved_model"])
-    converter.target_spec.supported_ops = operators
-    quantization = request["quantization"]
-    if quantization is not None:
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if request["sparse"]:
-        converter.optimizations = [*converter.optimizations, tf.lite.Optimize.EXPERIMENTAL_SPARSITY]
-    if quantization == "float16":
-        converter.target_spec.supported_types = [tf.float16]
-    if quantization in ("int8", "int16x8"):
-        if not request["has_ranges"]:
-            converter.representative_dataset = lambda: _batches(samples, request["batch_size"] or 1)
-        converter.inference_input_type = tf.as_dtype(request["io"])
-        converter.inference_output_type = tf.as_dtype(request["io"])
+def operator_sets(request: Request) -> list[tuple[str, ...]]:
+    """The names of the sets of operators to convert with, in the order in which they are tried."""
+    # Given integer operators alone, the converter demands samples even where it needs none.
+    source = FLOAT32 if request.has_ranges else request.quantization
+    sets = list(source.operator_sets)
+    return [(*sets[-1], "SELECT_TF_OPS")] if request.allow_flex else sets
+
+
+def _converter(
+    request: Request, samples: dict[str, np.ndarray], operators: tuple[str, ...]
+) -> tf.lite.TFLiteConverter:
+    quantization = request.quantization
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(request.saved_model))
+    converter.target_spec.supported_ops = [tf.lite.OpsSet[name] for name in operators]
+    optimizations = [*quantization.optimizations, *(["EXPERIMENTAL_SPARSITY"] if request.sparse else [])]
+    converter.optimizations = [tf.lite.Optimize[name] for name in optimizations]
+    converter.target_spec.supported_types = [tf.as_dtype(name) for name in quantization.weight_types]
+    if quantization.integer_activations:
+        if not request.has_ranges:
+            converter.representative_dataset = lambda: _batches(samples, request.batch_size or 1)
+        converter.inference_input_type = tf.as_dtype(request.io)
+        converter.inference_output_type = tf.as_dtype(request.io)
     return converter
 
 
@@ -106,11 +98,14 @@ def _batches(samples: dict[str, np.ndarray], size: int) -> Iterator[dict[str, np
 
 
 def reason(text: str) -> str:
-    """Boil the converter's message down to one line: the operators it names, or its first error."""
+    """Reduce the converter's message to one line: the operators it names, or its first error."""
     missing = [
-        f"{who} does not have these operators: {found[1].strip()}"
-        for label, who in (("TF Select", "TensorFlow Lite"), ("Custom", "TensorFlow Lite, even with Flex,"))
-        if (found := re.search(rf"{label} ops: ([^\n]+)", text))
+        f"{library} does not have these operators: {listed[1].strip()}"
+        for label, library in (
+            ("TF Select", "TensorFlow Lite"),
+            ("Custom", "TensorFlow Lite, even with Flex,"),
+        )
+        if (listed := re.search(rf"{label} ops: ([^\n]+)", text))
     ]
     if missing:
         return "; ".join(missing)
@@ -121,7 +116,7 @@ def reason(text: str) -> str:
     return " ".join(line.split())[:400]
 
 
-def main() -> None:  # pragma: no cover, it runs in the child that the tests of converter.py start
+def main() -> None:  # pragma: no cover, it runs in the child that the tests of converter_process.py start
     """Answer requests until stdin ends."""
     # Only answers may reach the parent's pipe: all other output goes to stderr.
     answers = os.fdopen(os.dup(1), "w")
@@ -129,7 +124,8 @@ def main() -> None:  # pragma: no cover, it runs in the child that the tests of 
     requests: queue.Queue[str] = queue.Queue()
     threading.Thread(target=_listen, args=(requests,), daemon=True).start()
     while True:
-        print(json.dumps(answer(json.loads(requests.get()))), file=answers, flush=True)
+        request = Request.from_json(requests.get())
+        print(answer_to_json(answer(request)), file=answers, flush=True)
 
 
 def _listen(requests: queue.Queue[str]) -> None:  # pragma: no cover, likewise

@@ -1,23 +1,24 @@
-"""Does the file say what the model says?"""
+"""Does a file predict what its model predicts?"""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_kd.deployment.calibration import batches
-from keras_kd.deployment.classes import true_classes
+from keras_kd.deployment.accuracy import Accuracy, Differences, top_classes, true_classes
+from keras_kd.deployment.calibration import Data, batches
+from keras_kd.deployment.input_structure import InputSpecs
 from keras_kd.deployment.litemodel import LiteModel
-from keras_kd.deployment.request import check_model
-from keras_kd.deployment.serving import serving
-from keras_kd.deployment.tensors import unknown_name
+from keras_kd.deployment.serving import make_serving
+from keras_kd.deployment.source_model import resolve_model
+from keras_kd.deployment.tensor_details import unknown_name
 from keras_kd.results import Result
+from keras_kd.tensors import Tensor, Tensors
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Verification(Result):
         samples: how many samples both ran on.
         max_error: largest |file - Keras| over all outputs.
         mean_error: mean |file - Keras| over all outputs.
-        agreement: share of predictions (0 to 1) where both name the same class; `None` where the model has
+        agreement: fraction of predictions (0 to 1) where both name the same class; `None` where the model has
             several outputs or does not classify.
         keras_accuracy: accuracy of the Keras model, 0 to 1; `None` without labels.
         file_accuracy: accuracy of the file, likewise.
@@ -75,8 +76,8 @@ class Verification(Result):
             f"{'output':<16}{'max |error|':>12}{'mean |error|':>13}{'agreement':>11}{'Keras':>9}{'file':>9}"
         )
         for output in self.outputs:
-            shares = (output.agreement, output.keras_accuracy, output.file_accuracy)
-            cells = ["-" if share is None else f"{share:.2%}" for share in shares]
+            fractions = (output.agreement, output.keras_accuracy, output.file_accuracy)
+            cells = ["-" if fraction is None else f"{fraction:.2%}" for fraction in fractions]
             lines.append(
                 f"{output.name:<16}{output.max_error:>12.3g}{output.mean_error:>13.3g}"
                 f"{cells[0]:>11}{cells[1]:>9}{cells[2]:>9}"
@@ -85,60 +86,45 @@ class Verification(Result):
 
 
 @dataclass
-class _Tally:
-    """Running sums for one output."""
+class _OutputTally:
+    """What was counted for one output so far."""
 
-    max_error: float = 0.0
-    error_sum: float = 0.0
-    elements: int = 0
-    predictions: int = 0
-    agreed: int = 0
-    labelled: int = 0
-    keras_right: int = 0
-    file_right: int = 0
+    differences: Differences = field(default_factory=Differences)
+    keras: Accuracy = field(default_factory=Accuracy)
+    file: Accuracy = field(default_factory=Accuracy)
     notes: set[str] = field(default_factory=set)
 
-    def add(self, wanted: np.ndarray, found: np.ndarray, labels: Any) -> None:
-        error = np.abs(found.astype("float64") - wanted.astype("float64"))
-        # np.maximum keeps NaN, which must not look like agreement.
-        self.max_error = float(np.maximum(self.max_error, error.max(initial=0.0)))
-        self.error_sum += float(error.sum())
-        self.elements += error.size
-        classes = None
+    def add(self, wanted: np.ndarray, received: np.ndarray, labels: Tensor | None) -> None:
+        self.differences.add(received, wanted)
+        truth = None
         if labels is not None and wanted.ndim > 1:
-            classes = true_classes(labels, wanted.shape)
-        if wanted.ndim < 2 or wanted.shape[-1] < 2 or not np.issubdtype(wanted.dtype, np.floating):
+            truth = true_classes(labels, wanted.shape)
+        keras_classes, file_classes = top_classes(wanted), top_classes(received)
+        if keras_classes is None or file_classes is None:
             self.notes.add("no agreement: the output is not one score a class")
-        elif labels is not None and classes is None:
+        elif labels is not None and truth is None:
             self.notes.add("no agreement and no accuracy: the labels are not classes of this output")
         else:
-            self._count(wanted.argmax(-1), found.argmax(-1), classes)
+            self.keras.add(keras_classes, truth)
+            self.file.add(file_classes, truth, reference=keras_classes)
             if labels is None:
                 self.notes.add("no accuracy: the data has no labels")
-
-    def _count(self, keras_says: np.ndarray, file_says: np.ndarray, classes: np.ndarray | None) -> None:
-        self.predictions += keras_says.size
-        self.agreed += int((keras_says == file_says).sum())
-        if classes is not None:
-            self.labelled += classes.size
-            self.keras_right += int((keras_says == classes).sum())
-            self.file_right += int((file_says == classes).sum())
 
     def result(self, name: str) -> OutputVerification:
         return OutputVerification(
             name=name,
-            max_error=self.max_error,
-            mean_error=self.error_sum / max(1, self.elements),
-            agreement=self.agreed / self.predictions if self.predictions else None,
-            keras_accuracy=self.keras_right / self.labelled if self.labelled else None,
-            file_accuracy=self.file_right / self.labelled if self.labelled else None,
+            max_error=self.differences.largest,
+            mean_error=self.differences.mean,
+            agreement=self.file.agreement,
+            keras_accuracy=self.keras.accuracy,
+            file_accuracy=self.file.accuracy,
         )
 
 
 def verify(
-    model: keras.Model, path: str | os.PathLike[str], data: Any, *, inputs: Any = None
+    model: keras.Model, path: str | os.PathLike[str], data: Data, *, inputs: InputSpecs = None
 ) -> Verification:
-    """Run a model and its file on the same data and compare what they say.
+    """Run a model and its file on the same data and compare their outputs.
 
     Args:
         model: the model that was exported, of Keras 3 or tf_keras; of a `Distiller`, the student is compared.
@@ -163,39 +149,41 @@ def verify(
         >>> checked.samples, checked.agreement, checked.max_error < 1e-4
         (50, 1.0, True)
     """
-    model = check_model(model)
+    model = resolve_model(model)
     if isinstance(data, tf.data.Dataset) and data.cardinality() == tf.data.INFINITE_CARDINALITY:
-        raise ValueError("The data set never ends: leave out repeat(), or take(...) some batches of it.")
+        raise ValueError("The data set is infinite: leave out repeat(), or take(...) some batches of it.")
     lite = LiteModel(path)
-    served = serving(model, inputs=inputs)
+    served = make_serving(model, inputs=inputs)
     run = served.runner()
-    tallies: dict[str, _Tally] = {}
+    tallies: dict[str, _OutputTally] = {}
     samples = 0
     for x, y in batches(data):
         arrays = served.arrays(x)
         rows = len(next(iter(arrays.values())))
         wanted = run(arrays)
-        found = lite.predict_by_name(arrays)
-        _check_same(wanted, found, lite)
+        received = lite.predict_by_name(arrays)
+        _check_same_outputs(wanted, received, lite)
         labels = _labels_by_name(y, wanted)
         for name, array in wanted.items():
-            tallies.setdefault(name, _Tally()).add(array, found[name], labels.get(name))
+            tallies.setdefault(name, _OutputTally()).add(array, received[name], labels.get(name))
         samples += rows
     if samples == 0:
         raise ValueError("The data is empty; pass a batched tf.data.Dataset or arrays with some samples.")
     return _result(Path(path), samples, tallies)
 
 
-def _check_same(wanted: dict[str, np.ndarray], found: dict[str, np.ndarray], lite: LiteModel) -> None:
-    shapes = {name: array.shape for name, array in wanted.items()}
-    received = {name: array.shape for name, array in found.items()}
-    if shapes != received:
+def _check_same_outputs(
+    wanted: dict[str, np.ndarray], received: dict[str, np.ndarray], lite: LiteModel
+) -> None:
+    expected = {name: array.shape for name, array in wanted.items()}
+    shapes = {name: array.shape for name, array in received.items()}
+    if shapes != expected:
         raise ValueError(
-            f"{str(lite.path)!r} is not a file of this model: expected outputs {shapes}, received {received}."
+            f"{str(lite.path)!r} is not a file of this model: expected outputs {expected}, received {shapes}."
         )
 
 
-def _labels_by_name(labels: Any, outputs: dict[str, np.ndarray]) -> dict[str, Any]:
+def _labels_by_name(labels: Tensors, outputs: dict[str, np.ndarray]) -> dict[str, Tensors]:
     names = list(outputs)
     if isinstance(labels, dict):
         for name in labels:
@@ -207,9 +195,9 @@ def _labels_by_name(labels: Any, outputs: dict[str, np.ndarray]) -> dict[str, An
     return {names[0]: labels} if len(names) == 1 else {}
 
 
-def _result(path: Path, samples: int, tallies: dict[str, _Tally]) -> Verification:
+def _result(path: Path, samples: int, tallies: dict[str, _OutputTally]) -> Verification:
     outputs = tuple(tally.result(name) for name, tally in tallies.items())
-    elements = sum(tally.elements for tally in tallies.values())
+    differences = [tally.differences for tally in tallies.values()]
     one = outputs[0] if len(outputs) == 1 else None
     notes = [
         note if one else f"{name}: {note}" for name, tally in tallies.items() for note in sorted(tally.notes)
@@ -217,8 +205,8 @@ def _result(path: Path, samples: int, tallies: dict[str, _Tally]) -> Verificatio
     return Verification(
         path=path,
         samples=samples,
-        max_error=float(np.max([output.max_error for output in outputs])),
-        mean_error=sum(tally.error_sum for tally in tallies.values()) / max(1, elements),
+        max_error=float(np.max([d.largest for d in differences])),
+        mean_error=sum(d.total for d in differences) / max(1, sum(d.elements for d in differences)),
         agreement=one.agreement if one else None,
         keras_accuracy=one.keras_accuracy if one else None,
         file_accuracy=one.file_accuracy if one else None,

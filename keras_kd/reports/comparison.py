@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from keras_kd.deployment.benchmark import Benchmark, benchmark_many
 from keras_kd.deployment.calibration import batches
-from keras_kd.deployment.request import is_quantization_aware
+from keras_kd.deployment.source_model import is_quantization_aware
 from keras_kd.deployment.tflite import export
 from keras_kd.messages import did_you_mean, one_line
 from keras_kd.reports import gaps

@@ -11,7 +11,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from keras_kd.deployment.litemodel import LiteModel
-from keras_kd.deployment.serving import serving
+from keras_kd.deployment.serving import make_serving
 from keras_kd.legacy import is_model
 from keras_kd.messages import did_you_mean, one_line
 
@@ -76,7 +76,7 @@ def open_subject(name: str, value: Any) -> Subject:
         raise TypeError(f"{name!r} must be a keras.Model or the path of a .tflite file. Received: {value!r}")
     student = getattr(value, "student", None)
     model = student if is_model(student) else value
-    served = serving(model)
+    served = make_serving(model)
     run = served.runner()
     return Subject(name, "keras", lambda x: run(served.arrays(x)), model=model, batch_size=served.batch_size)
 

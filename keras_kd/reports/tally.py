@@ -1,70 +1,52 @@
-"""Counting right answers, equal answers and differences while the data goes by once."""
+"""Counting what the models and files of a comparison answer, while the data goes by once."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, field
 
 import keras
 import numpy as np
 
-from keras_kd.deployment.classes import true_classes
+from keras_kd.deployment.accuracy import Accuracy, Differences, top_classes, true_classes
+from keras_kd.finite import nonfinite
 from keras_kd.messages import one_line
 from keras_kd.reports.subjects import Subject
+from keras_kd.tensors import Tensors
 
 Outputs = Mapping[str, np.ndarray]
 
 
-class Tally:
-    """What one subject answered so far; `why` says what keeps its answers from being counted."""
+@dataclass
+class Tally(Accuracy):
+    """What one subject answered so far.
 
-    def __init__(self) -> None:
-        self.right = self.labelled = 0
-        self.agreed = self.compared = 0
-        self.answers = self.broken = 0
-        self.why = ""
-        self.max_error: float | None = None
+    Args:
+        differences: How far its outputs are from those of the model that it was made from.
+        why: What keeps its answers from being counted, or its accuracy; empty for nothing.
+    """
 
-    @property
-    def accuracy(self) -> float | None:
-        """Share of right answers, None without labels."""
-        return self.right / self.labelled if self.labelled else None
+    differences: Differences = field(default_factory=Differences)
+    why: str = ""
 
     @property
-    def agreement(self) -> float | None:
-        """Share of answers that are the baseline's, None without a baseline."""
-        return self.agreed / self.compared if self.compared else None
-
-    def answer(self, classes: np.ndarray, truth: np.ndarray | None, reference: np.ndarray | None) -> None:
-        """Counts one batch of top classes; -1 stands for no answer."""
-        self.answers += classes.size
-        self.broken += int((classes < 0).sum())
-        if truth is not None:
-            self.right += int((classes == truth).sum())
-            self.labelled += classes.size
-        if reference is not None:
-            # Two models that both fail to answer agree on nothing.
-            self.agreed += int(((classes == reference) & (classes >= 0)).sum())
-            self.compared += classes.size
-
-    def differ(self, output: Outputs, source: Outputs) -> None:
-        """Keeps the largest absolute difference seen; NaN once a difference is NaN."""
-        worst = [np.abs(a.astype("float64") - b.astype("float64")).max() for a, b in paired(output, source)]
-        self.max_error = float(np.max([*worst, self.max_error or 0.0]))
+    def max_error(self) -> float | None:
+        """The largest difference; `None` where nothing was compared."""
+        return self.differences.largest if self.differences.elements else None
 
 
 def count(
     subjects: Sequence[Subject],
-    data: Iterable[tuple[Any, Any]],
+    data: Iterable[tuple[Tensors, Tensors]],
     baseline: str | None,
     sources: Mapping[str, str],
     progress: Callable[[str], None],
 ) -> tuple[dict[str, Tally], int]:
     """Runs every subject on every batch.
 
-    All of them see a batch before the next one is read, so that a data set that is shuffled anew each time
+    All of them run on a batch before the next one is read, so that a data set that is shuffled anew each time
     it is read still gives them the same samples.
 
     Returns:
-        A tally a subject, and the number of samples.
+        A tally per subject, and the number of samples.
     """
     tallies = {subject.name: Tally() for subject in subjects}
     samples = 0
@@ -75,10 +57,11 @@ def count(
         check_finite(x)
         outputs = {subject.name: predict(subject, x) for subject in subjects}
         if samples == 0:
-            check_alike(outputs, baseline)
-        answer(tallies, outputs, y, baseline)
+            check_same_shapes(outputs, baseline)
+        count_batch(tallies, outputs, y, baseline)
         for name, source in sources.items():
-            tallies[name].differ(outputs[name], outputs[source])
+            for output, reference in paired(outputs[name], outputs[source]):
+                tallies[name].differences.add(output, reference)
         samples += rows
         progress(f"predicted {samples:,} samples with {len(subjects)} models")
     if samples == 0:
@@ -86,47 +69,50 @@ def count(
     return tallies, samples
 
 
-def answer(
-    tallies: Mapping[str, Tally], outputs: Mapping[str, Outputs], y: Any, baseline: str | None
+def count_batch(
+    tallies: Mapping[str, Tally], outputs: Mapping[str, Outputs], y: Tensors, baseline: str | None
 ) -> None:
     """Counts the top classes of one batch."""
-    classes = {name: top_classes(output) for name, output in outputs.items()}
+    classes = {name: _classes(output) for name, output in outputs.items()}
     reference = None if baseline is None else classes[baseline]
     for name, tally in tallies.items():
-        found = classes[name]
-        if found is None:
+        answers = classes[name]
+        if answers is None:
             tally.why = "the output is not one vector of class scores a sample"
             continue
         several = y is None or isinstance(y, dict | list | tuple)
         truth = None if several else true_classes(y, next(iter(outputs[name].values())).shape)
         if truth is None:
             tally.why = "the data holds no labels" if y is None else "the labels are not classes"
-        tally.answer(found, truth, reference)
+        tally.add(answers, truth, reference)
 
 
-def check_finite(x: Any) -> None:
+def _classes(output: Outputs) -> np.ndarray | None:
+    return top_classes(next(iter(output.values()))) if len(output) == 1 else None
+
+
+def check_finite(x: Tensors) -> None:
     """Refuses inputs on which no figure would mean anything."""
-    for array in map(np.asarray, keras.tree.flatten(x)):
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise ValueError("The data holds NaN or infinity: remove those samples first.")
+    if any(nonfinite(array).any() for array in keras.tree.flatten(x)):
+        raise ValueError("The data holds NaN or infinity: remove those samples first.")
 
 
-def predict(subject: Subject, x: Any) -> Outputs:
-    """Outputs for one batch; what goes wrong names the subject."""
+def predict(subject: Subject, x: Tensors) -> Outputs:
+    """Outputs for one batch; an error names the subject."""
     try:
         return subject.predict(x)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{subject.name!r} cannot run on this data: {one_line(error)}") from error
 
 
-def check_alike(outputs: Mapping[str, Outputs], baseline: str | None) -> None:
-    """Refuses outputs of different shapes: such rows would say nothing about each other."""
+def check_same_shapes(outputs: Mapping[str, Outputs], baseline: str | None) -> None:
+    """Refuses outputs of different shapes, which cannot be compared."""
     first = baseline if baseline is not None else next(iter(outputs))
     for name, output in outputs.items():
-        alike = len(output) == len(outputs[first])
-        if not alike or any(a.shape != b.shape for a, b in paired(output, outputs[first])):
+        same = len(output) == len(outputs[first])
+        if not same or any(a.shape != b.shape for a, b in paired(output, outputs[first])):
             shapes = f"{first!r} has {_shapes(outputs[first])}, {name!r} has {_shapes(output)}"
-            raise ValueError(f"All models must have outputs of one shape: {shapes}.")
+            raise ValueError(f"All models must have outputs of the same shape: {shapes}.")
 
 
 def _shapes(output: Outputs) -> list[tuple[int, ...]]:
@@ -138,11 +124,3 @@ def paired(output: Outputs, other: Outputs) -> list[tuple[np.ndarray, np.ndarray
     if output.keys() == other.keys():
         return [(array, other[name]) for name, array in output.items()]
     return list(zip(output.values(), other.values(), strict=True))
-
-
-def top_classes(output: Outputs) -> np.ndarray | None:
-    """The class of the highest score, -1 where a score is NaN; None for what is not one vector of scores."""
-    scores = next(iter(output.values()))
-    if len(output) > 1 or scores.ndim < 2 or scores.shape[-1] < 2 or scores.dtype.kind != "f":
-        return None
-    return np.where(np.isnan(scores).any(-1), -1, scores.argmax(-1))

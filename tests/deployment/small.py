@@ -2,6 +2,12 @@
 
 import keras
 import numpy as np
+import tensorflow as tf
+
+from keras_kd.deployment.quantizations import FLOAT32
+from keras_kd.deployment.request import Request
+from keras_kd.deployment.saved_model import save
+from keras_kd.deployment.serving import make_serving
 
 layers = keras.layers
 
@@ -104,6 +110,29 @@ def attention():
     return keras.Model(tokens, layers.Dense(2)(layers.GlobalAveragePooling1D()(x)), name="attention")
 
 
+def any_size():
+    image = keras.Input((None, None, 1))
+    return keras.Model(image, layers.Conv2D(2, 3)(image), name="any_size")
+
+
+def pixels():
+    image = keras.Input((6, 6, 1), dtype="uint8", name="image")
+    scores = layers.Conv2D(3, 2)(layers.Rescaling(1 / 255)(keras.ops.cast(image, "float32")))
+    return keras.Model(image, {"scores": scores, "classes": layers.Lambda(argmax)(scores)}, name="pixels")
+
+
+def argmax(scores):
+    return tf.argmax(scores, -1)
+
+
+class Distilling(keras.Model):
+    """Holds a student, as a Distiller does."""
+
+    def __init__(self, student):
+        super().__init__()
+        self.student = student
+
+
 def applied(function, shape=(4,)):
     return keras.Sequential([keras.Input(shape), layers.Lambda(function)], name="applied")
 
@@ -123,3 +152,12 @@ def data(model, rows=40):
     if isinstance(model, keras.Sequential):
         return values(model.inputs[0])
     return keras.tree.map_structure(values, model.input)
+
+
+def request(model, folder, quantization=FLOAT32, **options):
+    """Save a model and its samples, and write what the converter process would be asked."""
+    made = Request(folder, quantization, **{"compared": 9} | options)
+    served = make_serving(model, batch_size=made.batch_size)
+    save(served, made.saved_model)
+    np.savez(made.samples, **served.arrays(data(model)))
+    return made

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from keras_kd.deployment.calibration import batches, representative_samples
-from keras_kd.deployment.serving import serving
+from keras_kd.deployment.serving import make_serving
 from keras_kd.deployment.tflite import export
 from tests.deployment import small
 
@@ -33,20 +33,20 @@ FORMS += [dataset(X), dataset(X, Y), dataset(X, Y, Y), {"input_0": X}, dataset({
 
 @pytest.mark.parametrize("data", FORMS, ids=range(len(FORMS)))
 def test_the_first_samples_are_taken(data):
-    samples = representative_samples(data, serving(small.dense()), limit=70)
+    samples = representative_samples(data, make_serving(small.dense()), limit=70)
     assert list(samples) == ["input_0"]
     np.testing.assert_array_equal(samples["input_0"], X[:70])
     assert samples["input_0"].dtype == "float32"
 
 
 def test_an_endless_data_set_is_left_early():
-    samples = representative_samples(dataset(X).repeat(), serving(small.dense()))
+    samples = representative_samples(dataset(X).repeat(), make_serving(small.dense()))
     assert samples["input_0"].shape == (256, 4)
 
 
 @pytest.mark.parametrize("names", [("zebra", "ant"), ("input_0", "input_1")])
 def test_several_inputs(names):
-    served = serving(small.lists())
+    served = make_serving(small.lists())
     for data in ([X, -X], ([X, -X], Y), dict(zip(names, (X, -X), strict=True)), dataset((X, -X), Y)):
         samples = representative_samples(data, served)
         np.testing.assert_array_equal(samples["input_0"], X)
@@ -54,7 +54,7 @@ def test_several_inputs(names):
 
 
 def test_dicts_go_by_name():
-    samples = representative_samples({"right": X, "left": -X}, serving(small.dicts()))
+    samples = representative_samples({"right": X, "left": -X}, make_serving(small.dicts()))
     np.testing.assert_array_equal(samples["left"], -X)
 
 
@@ -67,7 +67,7 @@ def spoiled(value):
 @pytest.mark.parametrize(
     ("data", "error", "message"),
     [
-        (X[:0], ValueError, "The calibration data is empty; pass some hundred samples"),
+        (X[:0], ValueError, "The calibration data is empty; pass a few hundred samples"),
         (dataset(X).take(0), ValueError, "The calibration data is empty"),
         (X[:, :3], ValueError, r"does not fit the model\. Input 'input_0' needs shape \(rows, 4\)"),
         (dataset(X).unbatch(), ValueError, r"Add a batch axis"),
@@ -90,7 +90,7 @@ def test_data_that_does_not_fit_is_refused_before_any_conversion(data, error, me
 
 def test_samples_of_several_shapes():
     image = keras.Input((None, None, 1))
-    served = serving(keras.Model(image, keras.layers.Conv2D(2, 3)(image)))
+    served = make_serving(keras.Model(image, keras.layers.Conv2D(2, 3)(image)))
     sizes = tf.data.Dataset.from_generator(
         lambda: (np.ones((20, side, side, 1), "float32") for side in (8, 9)),
         output_signature=tf.TensorSpec((20, None, None, 1)),
@@ -99,19 +99,20 @@ def test_samples_of_several_shapes():
         representative_samples(sizes, served)
 
 
-def test_few_samples_are_a_warning(dense, tmp_path):
-    with pytest.warns(UserWarning, match="31 calibration samples are few") as caught:
-        export(dense, tmp_path / "m.tflite", quantization="int8", calibration=X[:31])
-    assert caught[0].filename == __file__
+def test_few_samples_and_equal_samples_are_warnings(dense, tmp_path):
+    zeros = np.zeros((31, 4), "float32")
+    with pytest.warns(UserWarning, match="calibration samples") as caught:
+        export(dense, tmp_path / "m.tflite", quantization="int8", calibration=zeros)
+    assert [warning.filename for warning in caught] == [__file__] * 2
+    assert "All calibration samples for 'input_0' are equal" in str(caught[0].message)
+    assert "31 calibration samples are few" in str(caught[1].message)
 
 
 @pytest.mark.slow
-def test_a_fixed_batch_is_calibrated_in_full_batches(dense, tmp_path):
-    exported = export(dense, tmp_path / "m.tflite", quantization="int8", calibration=X, batch_size=7)
-    assert exported.inputs[0].shape[0] == 7
-    top = exported.max_error
-    free = export(dense, tmp_path / "free.tflite", quantization="int8", calibration=X)
-    assert top == pytest.approx(free.max_error)
+def test_a_fixed_batch_is_calibrated_in_full_batches(small_file):
+    _, fixed = small_file(small.dense, "int8", batch_size=7)
+    assert fixed.inputs[0].shape[0] == 7
+    assert fixed.max_error == pytest.approx(small_file(small.dense, "int8")[1].max_error)
 
 
 def test_batches():
@@ -120,9 +121,3 @@ def test_batches():
     x, y = next(batches(({"a": X}, {"b": Y}), 3))
     assert (x["a"].shape, y["b"].tolist()) == ((3, 4), [0, 1, 2])
     assert list(batches(X[:0])) == []
-
-
-def test_samples_that_are_all_alike_warn(tmp_path):
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
-    with pytest.warns(UserWarning, match="are alike"):
-        export(model, tmp_path / "m.tflite", quantization="int8", calibration=np.zeros((64, 4), "float32"))

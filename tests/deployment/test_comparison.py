@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from keras_kd.deployment.comparison import disagreement
+from keras_kd.deployment.quantizations import FLOAT32, INT8, get
 
 Y = np.random.default_rng(0).normal(size=(16, 4)).astype("float32")
 NAN = np.where(np.arange(4) == 2, np.nan, Y)
@@ -28,33 +29,33 @@ CONSTANT = np.repeat(Y.mean(0, keepdims=True), 16, 0)
     ],
 )
 def test_floats(found, quantization, fault):
-    error, said = disagreement({"y": Y}, {"y": found}, quantization)
-    assert (said is None) == (fault is None)
+    error, message = disagreement({"y": Y}, {"y": found}, get(quantization).error)
+    assert (message is None) == (fault is None)
     if fault:
-        assert "output 'y'" in said
-        assert fault in said
+        assert "output 'y'" in message
+        assert fault in message
     if found.shape == Y.shape and np.isfinite(found).all():
         assert error == pytest.approx(np.abs(found - Y).max())
 
 
 def test_a_missing_output():
-    assert "the file gives only ['z']" in disagreement({"y": Y}, {"z": Y}, None)[1]
+    assert "the file gives only ['z']" in disagreement({"y": Y}, {"z": Y}, FLOAT32.error)[1]
 
 
 def test_constant_outputs_are_fine_where_keras_hardly_moves():
     flat = 0.5 + Y / 1000
-    assert disagreement({"y": flat}, {"y": np.full_like(flat, 0.5)}, "int8")[1] is None
-    assert disagreement({"y": Y[:1]}, {"y": Y[:1]}, "int8") == (0.0, None)
+    assert disagreement({"y": flat}, {"y": np.full_like(flat, 0.5)}, INT8.error)[1] is None
+    assert disagreement({"y": Y[:1]}, {"y": Y[:1]}, INT8.error) == (0.0, None)
 
 
-def test_whole_numbers_may_flip_now_and_then():
+def test_integers_may_flip_now_and_then():
     wanted = np.arange(20)
     found = wanted.copy()
     found[0] = 5
-    assert disagreement({"y": wanted}, {"y": found}, None) == (5.0, None)
-    assert "only 0% of the whole numbers" in disagreement({"y": wanted}, {"y": wanted + 1}, None)[1]
-    assert disagreement({"y": wanted}, {"y": wanted + 1}, "int8")[1] is None
+    assert disagreement({"y": wanted}, {"y": found}, FLOAT32.error) == (5.0, None)
+    assert "only 0% of the integers" in disagreement({"y": wanted}, {"y": wanted + 1}, FLOAT32.error)[1]
+    assert disagreement({"y": wanted}, {"y": wanted + 1}, INT8.error)[1] is None
 
 
 def test_empty_outputs():
-    assert disagreement({"y": Y[:, :0]}, {"y": Y[:, :0]}, None) == (0.0, None)
+    assert disagreement({"y": Y[:, :0]}, {"y": Y[:, :0]}, FLOAT32.error) == (0.0, None)

@@ -1,11 +1,14 @@
 """Models of tf_keras, and those that tensorflow-model-optimization made of them, as files."""
 
+import functools
+
 import numpy as np
 import pytest
 import tf_keras
 
 import keras_kd as kd
 from keras_kd.deployment.flatbuffer import Contents
+from keras_kd.deployment.serving import make_serving
 
 layers = tf_keras.layers
 
@@ -66,12 +69,27 @@ def inputs_of(model, rows=40):
     return [images, images[:, :4, 0, 0]] if model.name == "lists" else images
 
 
+@pytest.fixture(scope="module")
+def exported_of(tmp_path_factory):
+    """Builds and exports a model once."""
+    folder = tmp_path_factory.mktemp("files")
+
+    @functools.cache
+    def exported(build, kind):
+        model = built(build)
+        samples = inputs_of(model) if kind == "int8" else None
+        path = folder / f"{build.__name__}-{kind}.tflite"
+        return model, kd.export(model, path, quantization=kind, calibration=samples)
+
+    return exported
+
+
 @pytest.mark.parametrize(
     ("build", "kind"),
     [
         (sequential, None),
         (functional, "int8"),
-        (Subclassed, None),
+        pytest.param(Subclassed, None, marks=pytest.mark.slow),
         (half, None),
         pytest.param(sequential, "float16", marks=pytest.mark.slow),
         pytest.param(functional, "dynamic", marks=pytest.mark.slow),
@@ -81,12 +99,9 @@ def inputs_of(model, rows=40):
     ],
     ids=lambda value: getattr(value, "__name__", str(value)).lower(),
 )
-def test_the_file_says_what_the_model_says(build, kind, tmp_path):
-    model = built(build)
+def test_the_file_predicts_what_the_model_predicts(build, kind, exported_of):
+    model, exported = exported_of(build, kind)
     x = inputs_of(model)
-    exported = kd.export(
-        model, tmp_path / "m.tflite", quantization=kind, calibration=x if kind == "int8" else None
-    )
     checked = kd.verify(model, exported.path, x)
     assert checked.max_error < {None: 1e-5, "float16": 2e-3, "dynamic": 0.02, "int8": 0.05}[kind] + (
         1e-3 if build is half else 0
@@ -96,19 +111,30 @@ def test_the_file_says_what_the_model_says(build, kind, tmp_path):
         assert exported.float_tensors == ()
 
 
-def test_names_of_inputs_and_outputs(tmp_path):
-    exported = kd.export(built(functional), tmp_path / "named.tflite")
-    assert [exported.inputs[0].name, exported.outputs[0].name] == ["image", "scores"]
-    exported = kd.export(built(sequential), tmp_path / "unnamed.tflite")
-    assert [exported.inputs[0].name, exported.outputs[0].name] == ["input_0", "output_0"]
+@pytest.mark.slow
+def test_state_of_a_fused_lstm_is_reset(exported_of):
+    _, exported = exported_of(recurrent, None)
+    assert "UNIDIRECTIONAL_SEQUENCE_LSTM" in exported.operators  # it remembers between calls
+    lite = kd.LiteModel(exported.path)
+    outputs = lite.predict(np.ones((3, 8, 8), "float32"))
+    np.testing.assert_array_equal(outputs[0], outputs[1])
+    np.testing.assert_array_equal(outputs, lite.predict(np.ones((3, 8, 8), "float32")))
+
+
+def test_names_of_inputs_and_outputs(exported_of):
+    for build, kind, names in (
+        (functional, "int8", ["image", "scores"]),
+        (sequential, None, ["input_0", "output_0"]),
+    ):
+        _, exported = exported_of(build, kind)
+        assert [exported.inputs[0].name, exported.outputs[0].name] == names
     shaped = tf_keras.Sequential([layers.Dense(2, batch_input_shape=(3, 4))])
-    exported = kd.export(shaped, tmp_path / "shaped.tflite")
-    assert [(tensor.name, tensor.shape) for tensor in exported.inputs] == [("input_0", (3, 4))]
+    inputs = make_serving(shaped).inputs
+    assert [(tensor.name, tensor.shape) for tensor in inputs] == [("input_0", (3, 4))]
 
 
-def test_half_precision_models_keep_their_policy(tmp_path):
-    model = built(half)
-    exported = kd.export(model, tmp_path / "m.tflite")
+def test_half_precision_models_keep_their_policy(exported_of):
+    model, exported = exported_of(half, None)
     assert model.layers[-1].dtype_policy.name == "mixed_float16"
     assert model(inputs_of(model)).dtype == "float16"
     assert exported.notes == ("the Keras model computes in half precision, the file in float32",)
@@ -177,11 +203,11 @@ def test_a_quantization_aware_model_is_compared_as_its_int8_file(aware, digits, 
     assert "int8 file that it was trained to be" in " ".join(report["baseline"].notes)
 
 
-@pytest.mark.parametrize("kind", [None, "float16", "dynamic", "int16x8"], ids=str)
-def test_a_quantization_aware_model_is_nothing_but_int8(kind, tfmot, tmp_path):
+def test_a_quantization_aware_model_is_nothing_but_int8(tfmot, tmp_path):
     model = tfmot.quantization.keras.quantize_model(built(sequential))
-    with pytest.raises(ValueError, match=r"'sequential' is quantization aware.*Pass quantization='int8'"):
-        kd.export(model, tmp_path / "m.tflite", quantization=kind, calibration=inputs_of(model))
+    for kind in (None, "float16", "dynamic", "int16x8"):
+        with pytest.raises(ValueError, match=r"'sequential' is quantization aware.*Pass quantization='int8'"):
+            kd.export(model, tmp_path / "m.tflite", quantization=kind, calibration=inputs_of(model))
 
 
 def pruned(tfmot):

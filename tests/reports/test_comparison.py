@@ -8,7 +8,6 @@ from keras_kd.deployment.verification import verify
 from keras_kd.distillation.distiller import Distiller
 from keras_kd.reports import NotMeasured, Report, compare
 from keras_kd.reports.subjects import file_kind
-from keras_kd.reports.tally import paired
 
 FEATURES, CLASSES = 20, 4
 
@@ -393,9 +392,3 @@ def test_empty_batches_are_left_out(models, data):
     halves = tf.data.Dataset.from_tensor_slices(data).batch(50)
     empty = halves.map(lambda x, y: (x[:0], y[:0]))
     assert compare(empty.concatenate(halves), a=models[0]).meta.samples == 100
-
-
-def test_outputs_are_paired_by_name_else_in_order():
-    one, two = np.zeros(1), np.ones(1)
-    assert paired({"a": one, "b": two}, {"b": two, "a": one}) == [(one, one), (two, two)]
-    assert paired({"a": one, "b": two}, {"x": one, "y": two}) == [(one, one), (two, two)]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from keras_kd.messages import did_you_mean
 from keras_kd.results import Result
+from keras_kd.tensors import Shape, Tensor, Tensors
 
 
 @dataclass(frozen=True)
-class Tensor(Result):
+class TensorDetails(Result):
     """One input or output of a model or file.
 
     Args:
@@ -24,10 +25,15 @@ class Tensor(Result):
     """
 
     name: str
-    shape: tuple[int | None, ...]
+    shape: Shape
     dtype: str
     scale: float = 0.0
     zero_point: int = 0
+
+    @property
+    def value_dtype(self) -> str:
+        """The type of its values once they are dequantized."""
+        return "float32" if self.scale else self.dtype
 
     def __str__(self) -> str:
         shape = ", ".join("?" if size is None else str(size) for size in self.shape)
@@ -35,12 +41,16 @@ class Tensor(Result):
         return f"{self.name} ({shape}) {self.dtype}{scaled}"
 
 
+# The inputs of a model in the structure in which it takes them.
+TensorDetailsStructure: TypeAlias = TensorDetails | list[Any] | tuple[Any, ...] | dict[str, Any]
+
+
 def unknown_name(name: str, known: list[str]) -> str:
-    """Say that a name is unknown, which names there are, and which one may have been meant."""
+    """The message for an unknown name: which names there are, and which one may have been meant."""
     return f"Unknown name {name!r}; expected one of {known}.{did_you_mean(name, known)}"
 
 
-def arrays_by_name(data: Any, tensors: tuple[Tensor, ...]) -> dict[str, np.ndarray]:
+def arrays_by_name(data: Tensors, tensors: tuple[TensorDetails, ...]) -> dict[str, np.ndarray]:
     """Bring arrays, a dict or a list of arrays into `{name: array}` and check them against `tensors`.
 
     Args:
@@ -48,22 +58,22 @@ def arrays_by_name(data: Any, tensors: tuple[Tensor, ...]) -> dict[str, np.ndarr
         tensors: the inputs that are expected.
 
     Returns:
-        One array a tensor, all with the same number of rows. Integers given for a float
-        input are cast; whole floats given for an integer input are, too.
+        One array a tensor, all with the same number of rows. Integers passed for a float
+        input are cast, and so are floats without a fraction passed for an integer input.
 
     Raises:
         ValueError: for unknown or missing names, wrong shapes, row counts that differ.
         TypeError: for a type that does not fit.
     """
-    given = _matched(data, tensors)
-    arrays = {tensor.name: _checked(given[tensor.name], tensor) for tensor in tensors}
+    matched = _matched(data, tensors)
+    arrays = {tensor.name: _checked(matched[tensor.name], tensor) for tensor in tensors}
     rows = {name: len(array) for name, array in arrays.items()}
     if len(set(rows.values())) > 1:
         raise ValueError(f"All inputs need the same number of rows; received {rows}.")
     return arrays
 
 
-def _matched(data: Any, tensors: tuple[Tensor, ...]) -> dict[str, Any]:
+def _matched(data: Tensors, tensors: tuple[TensorDetails, ...]) -> dict[str, Tensor]:
     names = [tensor.name for tensor in tensors]
     if isinstance(data, dict):
         for name in data:
@@ -86,7 +96,7 @@ def _matched(data: Any, tensors: tuple[Tensor, ...]) -> dict[str, Any]:
     return {names[0]: data}
 
 
-def _checked(value: Any, tensor: Tensor) -> np.ndarray:
+def _checked(value: Tensor, tensor: TensorDetails) -> np.ndarray:
     array = np.asarray(value)
     _check_dtype(array, tensor)
     fits = array.ndim == len(tensor.shape) and all(
@@ -104,12 +114,12 @@ def _checked(value: Any, tensor: Tensor) -> np.ndarray:
     return array if tensor.scale else array.astype(tensor.dtype, copy=False)
 
 
-def _check_dtype(array: np.ndarray, tensor: Tensor) -> None:
+def _check_dtype(array: np.ndarray, tensor: TensorDetails) -> None:
     # bfloat16 and its kin come from ml_dtypes, whose kind is "V".
     if array.dtype.kind not in "biufV" or array.dtype.names:
         raise TypeError(f"Input {tensor.name!r} needs numbers ({tensor.dtype}); received {array.dtype}.")
-    wants_whole = np.dtype(tensor.dtype).kind in "biu" and not tensor.scale
-    if not wants_whole or array.dtype.kind in "biu" or array.size == 0:
+    wants_integers = np.dtype(tensor.dtype).kind in "biu" and not tensor.scale
+    if not wants_integers or array.dtype.kind in "biu" or array.size == 0:
         return
     if not np.array_equal(array, np.floor(array)):
         raise TypeError(f"Input {tensor.name!r} takes {tensor.dtype}; received {array.dtype} with fractions.")

@@ -1,0 +1,77 @@
+"""Checks of the arguments of `export`, before any work is done."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import keras
+
+from keras_kd.deployment import quantizations
+from keras_kd.deployment.quantizations import Quantization
+from keras_kd.deployment.source_model import is_quantization_aware, recurrent_layer
+from keras_kd.files import check_writable
+
+
+def check_integer(name: str, value: object, least: int) -> None:
+    """Raise a `ValueError` unless an argument is an integer of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{name} must be an integer of at least {least}; received {value!r}.")
+
+
+def check_path(path: str | os.PathLike[str], overwrite: bool) -> Path:
+    """Check that a `.tflite` file can be written at `path`."""
+    target = Path(path)
+    check_writable(target, overwrite=overwrite, suffixes=(".tflite",))
+    return target
+
+
+def check_quantization(
+    model: keras.Model, quantization: str | None, io: str, *, sparse: bool, calibrated: bool
+) -> Quantization:
+    """Check that model, quantization, io, sparse and calibration go together.
+
+    Returns:
+        The row of the table of quantizations.
+    """
+    row = quantizations.get(quantization)
+    _check_sparse(sparse, row)
+    if io not in row.io:
+        raise ValueError(
+            f"io={io!r} does not go with quantization={quantization!r}; expected one of {row.io}."
+        )
+    if is_quantization_aware(model):
+        if not row.from_training:
+            # The others give this very file, or one that imitates it with more operators.
+            trained = next(row for row in quantizations.QUANTIZATIONS if row.from_training)
+            raise ValueError(
+                f"{model.name!r} is quantization aware: trained to become {trained.with_article} file. "
+                f"Pass quantization={trained.name!r}; received {quantization!r}."
+            )
+    elif row.integer_activations and not calibrated:
+        raise ValueError(
+            f"quantization={quantization!r} needs calibration=: a few hundred samples of the training "
+            "inputs, as a tf.data.Dataset or arrays."
+        )
+    return row
+
+
+def _check_sparse(sparse: bool, quantization: Quantization) -> None:
+    """Check that a file of this quantization can leave zeros out."""
+    if sparse and not quantization.sparse:
+        raise ValueError(
+            f"sparse=True goes with quantization in {quantizations.names(sparse=True)}; received "
+            f"{quantization.name!r}: sparse files with integer weights convert and then fail to run. "
+            "Without sparse=True, gzip compresses the zeros."
+        )
+
+
+def select_batch_size(model: keras.Model, batch_size: int | None) -> tuple[int | None, list[str]]:
+    """Return the batch size to convert with, and what to note about it."""
+    if batch_size is not None:
+        check_integer("batch_size", batch_size, 1)
+        return batch_size, []
+    recurrent = recurrent_layer(model)
+    if recurrent is None:
+        return None, []
+    return 1, [f"the batch is fixed at 1 because of the recurrent layer {recurrent!r}"]

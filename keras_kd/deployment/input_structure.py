@@ -1,0 +1,94 @@
+"""What a Keras model takes: the structure of its inputs, and names for them that reach a file as they are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import keras
+
+from keras_kd.legacy import has_explicit_input, is_tf_keras_tensor, keras_classes
+from keras_kd.tensors import Tensors, TensorSpecs
+
+InputSpecs: TypeAlias = keras.InputSpec | list[Any] | tuple[Any, ...] | dict[str, Any] | None
+# Shapes in the structure of the inputs, as `get_build_config` has them: lists, as from JSON, or tuples.
+Shapes: TypeAlias = Sequence[Any] | dict[str, Any]
+
+
+def input_structure(model: keras.Model) -> InputSpecs | TensorSpecs:
+    """Find what a built model takes, as symbolic tensors or `InputSpec`s in the structure of its argument.
+
+    Raises:
+        ValueError: if the model is not built, or does not tell.
+    """
+    if isinstance(model, keras_classes("Sequential")):
+        # A sequential model has a list of one input here, and takes that one.
+        symbolic: Any = next(iter(getattr(model, "inputs", None) or []), None)
+        if is_tf_keras_tensor(symbolic) and symbolic.name.endswith("_input"):
+            # tf_keras named it after the first layer, whose number changes from run to run.
+            batch = symbolic.shape[0] if has_explicit_input(model) else None  # else that of the first data
+            return keras.InputSpec(shape=(batch, *symbolic.shape[1:]), dtype=symbolic.dtype)
+    else:
+        symbolic = getattr(model, "input", None)  # subclassed models have none
+    return _built_structure(model) if symbolic is None else symbolic
+
+
+def _built_structure(model: keras.Model) -> InputSpecs:
+    if not model.built:
+        raise ValueError(f"{model.name!r} has not been built: call it once on a batch, or pass inputs=.")
+    config = model.get_build_config() or {}
+    if "input_shape" not in config:
+        arguments = sorted(config.get("shapes_dict", {})) or "unknown arguments"
+        raise ValueError(
+            f"Cannot determine the inputs of {model.name!r} (it takes {arguments}): give call() one "
+            "argument, an array or a dict or list of arrays, and call the model once; or pass inputs=."
+        )
+    return _shapes_to_specs(config["input_shape"])
+
+
+def _shapes_to_specs(shapes: Shapes) -> InputSpecs:
+    if isinstance(shapes, dict):
+        return {key: _shapes_to_specs(value) for key, value in shapes.items()}
+    if shapes and isinstance(shapes[0], (list, tuple, dict)):
+        return [_shapes_to_specs(value) for value in shapes]
+    return keras.InputSpec(shape=(None, *shapes[1:]), dtype=keras.config.floatx())
+
+
+def leaf_names(structure: Tensors | InputSpecs, stem: str) -> list[str]:
+    """Name the leaves of a structure: by dict keys, else `stem_0`, `stem_1`, ..."""
+    if not keras.tree.is_nested(structure):
+        return [_own_name(structure, f"{stem}_0")]
+    names = [
+        "_".join(str(key) for key in path) if isinstance(path[0], str) else "_".join(map(str, (stem, *path)))
+        for path, _ in keras.tree.flatten_with_path(structure)
+    ]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ValueError(f"Two {stem}s of the model would both be called {twice[0]!r} in a file. Rename one.")
+    return names
+
+
+def _own_name(leaf: object, otherwise: str) -> str:
+    # Keras numbers the inputs that nobody named; such names would change from run to run.
+    name: Any = getattr(leaf, "name", None)
+    if is_tf_keras_tensor(leaf):
+        return otherwise if re.fullmatch(r"input_\d+", name) else name
+    if not isinstance(leaf, keras.KerasTensor):
+        return otherwise
+    return otherwise if name is None or name.startswith("keras_tensor") else name
+
+
+def plain_names(names: Sequence[str]) -> list[str]:
+    """Names that reach the file as they are: a slash, a space or an accent would be changed on the way."""
+    plain = [re.sub(r"[^A-Za-z0-9_]", "_", name) for name in names]
+    return [name if name.strip("_") else f"input_{i}" for i, name in enumerate(plain)]
+
+
+def flatten_like(structure: Tensors | InputSpecs, x: Tensors) -> list[Any] | None:
+    """The leaves of `x` if it has this structure, lists and tuples being the same, else `None`."""
+    try:
+        keras.tree.assert_same_structure(keras.tree.lists_to_tuples(structure), keras.tree.lists_to_tuples(x))
+    except (ValueError, TypeError):
+        return None
+    return keras.tree.flatten(x)

@@ -1,0 +1,70 @@
+"""The Keras model that a file is made of: which models can become files, and what matters of their layers."""
+
+from __future__ import annotations
+
+import keras
+
+from keras_kd.legacy import all_layers_of, is_model, is_tf_keras, keras_classes, tfmot_wrapper
+
+HALF_PRECISION = ("float16", "bfloat16")
+# What is left to do where a wrapper of tensorflow-model-optimization is still there.
+_UNFINISHED = {
+    "PruneLowMagnitude": "tfmot.sparsity.keras.strip_pruning(model)",
+    "ClusterWeights": "tfmot.clustering.keras.strip_clustering(model)",
+    "QuantizeAnnotate": "tfmot.quantization.keras.quantize_apply(model)",
+}
+
+
+def resolve_model(model: object) -> keras.Model:
+    """Return the model to export, verify or time: the student of a `Distiller`, else the model itself.
+
+    Raises:
+        TypeError: if it is not a model of Keras 3 or tf_keras.
+        ValueError: if a layer of it cannot become a file.
+    """
+    student = getattr(model, "student", None)
+    model = student if is_model(student) else model
+    if not is_model(model):
+        raise TypeError(
+            f"Expected a keras.Model; received {type(model).__name__}. "
+            "Load a file with keras.models.load_model first."
+        )
+    for layer in all_layers_of(model):
+        _check_layer(layer, model)
+    return model
+
+
+def _check_layer(layer: keras.layers.Layer, model: keras.Model) -> None:
+    wrapper = tfmot_wrapper(layer)
+    if wrapper in _UNFINISHED:
+        raise ValueError(
+            f"Layer {layer.name!r} of {model.name!r} is still wrapped in {wrapper}: "
+            f"pass {_UNFINISHED[wrapper]}."
+        )
+    if not is_tf_keras(layer) and layer.quantization_mode is not None:
+        raise ValueError(
+            f"{model.name!r} was quantized by Keras ({layer.name!r}: {layer.quantization_mode}); "
+            "files of such models are wrong. Export the unquantized model with quantization= instead."
+        )
+    if getattr(layer, "stateful", False) and isinstance(layer, keras_classes("layers.RNN")):
+        raise ValueError(
+            f"Layer {layer.name!r} keeps its state between batches; a file cannot. Set stateful=False."
+        )
+
+
+def is_quantization_aware(model: keras.Model) -> bool:
+    """Tell whether a model was trained to be an int8 file, and so holds its ranges itself."""
+    return any(tfmot_wrapper(layer) == "QuantizeWrapper" for layer in all_layers_of(model))
+
+
+def computes_in_half(model: keras.Model) -> bool:
+    """Tell whether any layer computes in float16 or bfloat16."""
+    return any(layer.compute_dtype in HALF_PRECISION for layer in all_layers_of(model))
+
+
+def recurrent_layer(model: keras.Model) -> str | None:
+    """Name a layer that loops over time, however deep it is; an unrolled one does not loop."""
+    for layer in all_layers_of(model):
+        if isinstance(layer, keras_classes("layers.RNN")) and not layer.unroll:
+            return layer.name
+    return None

@@ -1,0 +1,171 @@
+"""Calls that are timed in turns, and what exactly one call of a file or a model is."""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_kd.deployment.arguments import check_integer
+from keras_kd.deployment.litemodel import LiteModel
+from keras_kd.deployment.serving import make_serving
+from keras_kd.deployment.source_model import resolve_model
+
+# A turn lasts about this long, so that caches are warm, and drift of the machine hits all alike.
+_TURN_SECONDS = 0.02
+_FEWEST_RUNS = 5
+
+
+@dataclass(frozen=True)
+class TimingOptions:
+    """What is timed, and for how long.
+
+    Args:
+        batch_size: samples a call.
+        threads: threads of the interpreter; those of TensorFlow cannot be changed once it runs.
+        runs: calls to time at most.
+        warmup: calls before the first that is timed.
+        seconds: stop early after this time, but not before 5 runs.
+
+    Raises:
+        ValueError: for numbers that make no sense.
+    """
+
+    batch_size: int = 1
+    threads: int = 1
+    runs: int = 300
+    warmup: int = 5
+    seconds: float = 2.0
+
+    def __post_init__(self) -> None:
+        check_integer("batch_size", self.batch_size, 1)
+        check_integer("runs", self.runs, 1)
+        check_integer("warmup", self.warmup, 0)
+        check_integer("threads", self.threads, 1)
+        if not self.seconds > 0:
+            raise ValueError(f"seconds must be more than 0; received {self.seconds!r}.")
+
+
+@dataclass
+class TimedCall:
+    """A call, and the times that it took so far.
+
+    Args:
+        name: the file, or the name of the Keras model.
+        kind: `"tflite"` or `"keras"`.
+        threads: threads that it may use.
+        device: the processor.
+        call: what is timed.
+        times: seconds of each call.
+        spent: seconds of all turns.
+    """
+
+    name: str
+    kind: str
+    threads: int
+    device: str
+    call: Callable[[], None]
+    times: list[float] = field(default_factory=list)
+    spent: float = 0.0
+
+    def warm_up(self, options: TimingOptions) -> None:
+        """Call without timing, for half of the seconds at most."""
+        began = time.perf_counter()
+        for _ in range(options.warmup):
+            self.call()
+            if time.perf_counter() - began > options.seconds / 2:
+                break
+
+    def take_turn(self, runs: int) -> None:
+        """Time calls until the turn is over, one at least."""
+        began = time.perf_counter()
+        while len(self.times) < runs:
+            start = time.perf_counter()
+            self.call()
+            stop = time.perf_counter()
+            self.times.append(stop - start)
+            if stop - began >= _TURN_SECONDS:
+                break
+        self.spent += time.perf_counter() - began
+
+    def is_done(self, options: TimingOptions) -> bool:
+        """Whether there are enough runs, or the seconds are over and there are a few."""
+        enough = len(self.times) >= options.runs
+        few = len(self.times) >= min(_FEWEST_RUNS, options.runs)
+        return enough or (few and self.spent >= options.seconds)
+
+
+def time_in_turns(calls: Sequence[TimedCall], options: TimingOptions) -> None:
+    """Warm up and time calls turn by turn, so that whatever disturbs the machine hits all alike."""
+    for call in calls:
+        call.warm_up(options)
+    waiting = list(calls)
+    while waiting:
+        for call in waiting:
+            call.take_turn(options.runs)
+        waiting = [call for call in waiting if not call.is_done(options)]
+
+
+def timed_call(target: keras.Model | str | os.PathLike[str], options: TimingOptions) -> TimedCall:
+    """Prepare a call of a `.tflite` file, or of a model, which is traced here.
+
+    Raises:
+        ValueError: for a file whose batch is fixed at another size.
+    """
+    if isinstance(target, (str, os.PathLike)):
+        return _file_call(Path(target), options)
+    return _model_call(resolve_model(target), options.batch_size)
+
+
+def _file_call(path: Path, options: TimingOptions) -> TimedCall:
+    lite = LiteModel(path, threads=options.threads)
+    if lite.batch_size not in (None, options.batch_size):
+        raise ValueError(
+            f"The batch of {str(path)!r} is fixed at {lite.batch_size}; "
+            f"received batch_size={options.batch_size}."
+        )
+    lite.load(_random_inputs(lite, options.batch_size))
+    return TimedCall(str(path), "tflite", options.threads, processor(), lite.invoke)
+
+
+def _random_inputs(lite: LiteModel, batch_size: int) -> dict[str, np.ndarray]:
+    # The values hardly change the time; indices must be valid, and 0 and 1 nearly always are.
+    rng = np.random.default_rng(0)
+    return {
+        tensor.name: rng.integers(0, 2, [batch_size, *(size or 32 for size in tensor.shape[1:])]).astype(
+            tensor.value_dtype
+        )
+        for tensor in lite.inputs
+    }
+
+
+def _model_call(model: keras.Model, batch_size: int) -> TimedCall:
+    served = make_serving(model, batch_size=batch_size)
+    arrays = {name: tf.constant(array) for name, array in served.random_inputs(batch_size).items()}
+    compiled = served.compiled()
+
+    def call() -> None:
+        # A GPU answers before it is done; reading the outputs waits for it.
+        for value in compiled(arrays).values():
+            value.numpy()
+
+    gpus = tf.config.list_logical_devices("GPU")
+    threads = tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count() or 1
+    return TimedCall(model.name, "keras", threads, "GPU" if gpus else processor(), call)
+
+
+@functools.cache
+def processor() -> str:
+    """Return the name of the processor."""
+    cpuinfo = Path("/proc/cpuinfo")  # Linux alone has it, and Python does not read it
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

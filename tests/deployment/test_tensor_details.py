@@ -1,0 +1,69 @@
+"""Arrays of a user against the inputs of a file: what fits, and messages for what does not."""
+
+import numpy as np
+import pytest
+
+from keras_kd.deployment.litemodel import LiteModel
+from keras_kd.deployment.tensor_details import TensorDetails, arrays_by_name
+from tests.deployment import small
+
+FLOAT = TensorDetails("input_0", (None, 4), "float32")
+IDS = TensorDetails("ids", (None, 6), "int32")
+
+
+def test_details_print_shapes_and_scales():
+    assert str(FLOAT) == "input_0 (?, 4) float32"
+    assert str(TensorDetails("x", (1, 2), "int8", 0.25, -3)) == "x (1, 2) int8 scale 0.25 zero -3"
+    assert [FLOAT.value_dtype, IDS.value_dtype] == ["float32", "int32"]
+    assert TensorDetails("x", (1, 2), "int8", 0.25, -3).value_dtype == "float32"
+
+
+@pytest.mark.parametrize("x", [np.ones((2, 4)), [np.ones((2, 4))], {"input_0": np.ones((2, 4), int)}])
+def test_input_in_every_form(x):
+    arrays = arrays_by_name(x, (FLOAT,))
+    assert list(arrays) == ["input_0"]
+    assert (arrays["input_0"].shape, arrays["input_0"].dtype) == ((2, 4), "float32")
+
+
+@pytest.mark.parametrize(
+    ("x", "error", "message"),
+    [
+        (
+            np.ones(4),
+            ValueError,
+            r"needs shape \(rows, 4\); received shape \(4,\). Add a batch axis: x\[None\]",
+        ),
+        (np.ones((2, 5)), ValueError, r"needs shape \(rows, 4\); received shape \(2, 5\)\.$"),
+        (np.array([["a"] * 4]), TypeError, r"needs numbers \(float32\); received <U1"),
+        (np.ones((2, 4), "complex64"), TypeError, "received complex64"),
+        ({"input": np.ones((2, 4))}, ValueError, r"Unknown name 'input'.*Did you mean 'input_0'\?"),
+        ({"zzz": np.ones((2, 4))}, ValueError, r"Unknown name 'zzz'; expected one of \['input_0'\]\.$"),
+        ([[1.0, 2.0, 3.0]], ValueError, r"received shape \(1, 3\)"),
+        ({}, ValueError, r"Missing input 'input_0'; expected \['input_0'\], received \[\]"),
+    ],
+)
+def test_input_that_does_not_fit(x, error, message, dense_file):
+    with pytest.raises(error, match=message):
+        LiteModel(dense_file).predict(x)
+
+
+def test_several_inputs_that_do_not_fit(small_file):
+    x = np.ones((2, 4), "float32")
+    lite = LiteModel(small_file(small.dicts)[1].path)
+    assert sorted(lite.predict({"left": x, "right": x})) == ["alpha", "z"]
+    with pytest.raises(ValueError, match=r"same number of rows; received \{'left': 2, 'right': 1\}"):
+        lite.predict({"left": x, "right": x[:1]})
+    with pytest.raises(TypeError, match=r"go by name: pass a dict with the keys \['left', 'right'\]"):
+        lite.predict([x, x])
+    with pytest.raises(TypeError, match=r"arrays for 2 inputs .* received one ndarray"):
+        lite.predict(x)
+    with pytest.raises(ValueError, match=r"Expected 2 arrays for .*; received 3"):
+        LiteModel(small_file(small.lists)[1].path).predict([x, x, x])
+
+
+def test_integers_may_come_as_floats_without_fractions():
+    ids = np.full((2, 6), 3)
+    np.testing.assert_array_equal(arrays_by_name(ids.astype("float32"), (IDS,))["ids"], ids)
+    with pytest.raises(TypeError, match="takes int32; received float64 with fractions"):
+        arrays_by_name(ids + 0.5, (IDS,))
+    assert arrays_by_name(np.zeros((0, 6)), (IDS,))["ids"].shape == (0, 6)

@@ -1,0 +1,80 @@
+"""Counting what models answer: by hand, with subjects that are plain functions."""
+
+import numpy as np
+import pytest
+
+from keras_kd.reports.subjects import Subject
+from keras_kd.reports.tally import count, paired
+
+X = np.eye(3, dtype="float32")
+
+
+def subject(name, function=lambda x: x):
+    return Subject(name, "keras", lambda x: {"y": function(x)})
+
+
+def counted(subjects, data, baseline=None, sources=None):
+    return count(subjects, data, baseline, sources or {}, lambda text: None)
+
+
+def test_right_and_equal_answers_over_batches():
+    subjects = [subject("one"), subject("other", lambda x: x[:, ::-1])]
+    tallies, samples = counted(subjects, [(X, np.array([0, 1, 0])), (X[:1], np.array([0]))], baseline="one")
+    assert samples == 4
+    assert (tallies["one"].accuracy, tallies["one"].agreement) == (3 / 4, 1)
+    assert (tallies["other"].accuracy, tallies["other"].agreement) == (2 / 4, 1 / 4)
+    assert tallies["one"].why == tallies["other"].why == ""
+
+
+def test_differences_from_the_source():
+    subjects = [subject("model"), subject("file", lambda x: x + x / 4)]
+    tallies, _ = counted(subjects, [(X, None), (2 * X, None)], sources={"file": "model"})
+    assert tallies["file"].max_error == 0.5
+    assert tallies["model"].max_error is None
+    assert tallies["file"].why == "the data holds no labels"
+
+
+def test_nan_answers_are_broken():
+    subjects = [subject("one"), subject("broken", lambda x: x * np.nan)]
+    tallies, _ = counted(subjects, [(X, np.arange(3))], baseline="broken", sources={"broken": "one"})
+    assert (tallies["broken"].broken, tallies["broken"].answers, tallies["broken"].accuracy) == (3, 3, 0)
+    assert tallies["broken"].agreement == tallies["one"].agreement == 0
+    assert np.isnan(tallies["broken"].max_error)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ([], "The data is empty"),
+        ([(X[:0], None)], "The data is empty"),
+        ([(X * np.inf, None)], "holds NaN or infinity"),
+    ],
+)
+def test_data_that_cannot_be_counted(data, message):
+    with np.errstate(invalid="ignore"), pytest.raises(ValueError, match=message):
+        counted([subject("one")], data)
+
+
+def test_models_that_do_not_fit_are_named():
+    def fails(x):
+        raise TypeError("wrong\nshape")
+
+    with pytest.raises(ValueError, match="'bad' cannot run on this data: wrong"):
+        counted([subject("bad", fails)], [(X, None)])
+    with pytest.raises(
+        ValueError, match=r"outputs of the same shape: 'one' has \[\(3,\)\], 'two' has \[\(2,\)\]"
+    ):
+        counted([subject("one"), subject("two", lambda x: x[:, :2])], [(X, None)])
+
+
+def test_what_keeps_answers_from_being_counted():
+    tallies, _ = counted([subject("regression", lambda x: x[:, :1])], [(X, np.arange(3))])
+    assert tallies["regression"].why == "the output is not one vector of class scores a sample"
+    tallies, _ = counted([subject("one")], [(X, np.full(3, 0.5))])
+    assert (tallies["one"].why, tallies["one"].accuracy) == ("the labels are not classes", None)
+
+
+def test_outputs_are_paired_by_name_else_in_order():
+    one, two = np.zeros(1), np.ones(1)
+    assert paired({"a": one, "b": two}, {"b": two, "a": one}) == [(one, one), (two, two)]
+    assert paired({"a": one, "b": two}, {"x": one, "y": two}) == [(one, one), (two, two)]
