@@ -125,7 +125,7 @@ def test_few_rows_fill_as_many_steps(digits):
 @pytest.mark.parametrize("labels", [9, 1258])
 @pytest.mark.parametrize("way", ["labelled_only", "partly_labelled"])
 def test_too_few_or_too_many_labels(digits, way, labels):
-    with pytest.raises(ValueError, match=rf"from 10 \(one a class\) to 1257 .* got {labels}"):
+    with pytest.raises(ValueError, match=rf"from 10 \(one per class\) to 1257 .* got {labels}"):
         getattr(digits, way)(labels)
 
 
