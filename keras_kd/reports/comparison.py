@@ -87,9 +87,8 @@ def compare(
     _check_names({subject.name: subject for subject in subjects}, sources, seeds)
     _check_data_and_facts(data, facts)
     measured = _measure(subjects, reference, sources, batches(data, batch_size), progress)
-    rows = [_with_seeds(row, seeds.get(row.name)) for row in measured.rows]
     return Report(
-        rows=compare_with_baseline(rows, reference),
+        rows=compare_with_baseline(_with_seeds(measured.rows, seeds), reference),
         baseline=reference,
         meta=_meta(title, data_name, command, measured),
         facts=facts,
@@ -179,9 +178,11 @@ def _row(subject: Subject, tally: Tally, source: Subject | None) -> Row:
     )
 
 
-def _with_seeds(row: Row, accuracies: Sequence[float] | None) -> Row:
-    if accuracies is None:
-        return row
+def _with_seeds(rows: Sequence[Row], seeds: Mapping[str, Sequence[float]]) -> list[Row]:
+    return [_with_spread(row, seeds[row.name]) if row.name in seeds else row for row in rows]
+
+
+def _with_spread(row: Row, accuracies: Sequence[float]) -> Row:
     std = statistics.stdev(accuracies) if len(accuracies) > 1 else None
     mean = statistics.fmean(accuracies)
     return replace(row, accuracy_mean=mean, accuracy_std=std, seeds=len(accuracies))
