@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 KEPT = ROOT / "benchmarks" / "suite_times.json"
 
-# Seconds on two idle cores. An issue that adds tests may raise WHOLE by 120 at most, and says so in its commit.
+# Seconds on two idle cores. An issue that adds tests may raise WHOLE by 120 at most, and says so.
 FAST, WHOLE = 150, 15 * 60
 
 RUNS = {
@@ -43,7 +43,7 @@ def seconds_by_room(reports):
 
 
 def summarize(reporter, file):
-    """Called when pytest ends: print the seconds of each room if there are several, and write them to `file`."""
+    """Print the seconds of each room if there are several, and write them to `file`; when pytest ends."""
     reports = [report for kind in reporter.stats.values() for report in kind if hasattr(report, "duration")]
     seconds = seconds_by_room(reports)
     if len(seconds) > 1:
