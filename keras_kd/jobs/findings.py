@@ -22,7 +22,7 @@ def verdict(distilled: Sequence[float], alone: Sequence[float], samples: int) ->
         chance = 100 * math.sqrt(2 * rate * (1 - rate) / samples)
         return (
             f"Distilled minus alone: {gain:+.2f} points of accuracy, with one seed. Chance alone moves this "
-            f"by about {chance:.2f} points ({samples} test samples): more seeds say more."
+            f"by about {chance:.2f} points ({samples} test samples): more seeds give a firmer answer."
         )
     error = statistics.stdev(gains) / math.sqrt(len(gains))
     if gain > 2 * error:
