@@ -83,9 +83,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument(
-        "--restarts", type=int, default=3, help="how often to restart the workers after a crash"
-    )
+    parser.add_argument("--restarts", type=int, default=3, help="how often to restart after a crash")
     options, others = parser.parse_known_args()  # the others are train.py's
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` ends the workers
     folder = "runs/multi_worker_short" if "--short" in others else "runs/multi_worker"
