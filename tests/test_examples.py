@@ -37,6 +37,7 @@ def run(tmp_path, monkeypatch, capfd):
     def in_this_process(path):
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr(sys, "argv", [str(path), "--short"])
+        monkeypatch.setattr(sys, "path", [str(path.parent), *sys.path])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # as little an error as in a process of its own
             runpy.run_path(str(path), run_name="__main__")
