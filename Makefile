@@ -7,6 +7,9 @@ MAKEFLAGS += --no-print-directory
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 BIN := .venv/bin
+# Each worker takes a run of tests that stand together, so that most fixtures of a module are made once.
+WORKERS := -n 2 --dist worksteal
+PYTEST := $(BIN)/python -m pytest $(WORKERS)
 INSTALLED := .venv/.installed
 # The first Python that TensorFlow has wheels for, and that can make an environment.
 FIND_PYTHON = for python in python3.11 python3.12 python3.13 python3 python; do \
@@ -14,7 +17,7 @@ FIND_PYTHON = for python in python3.11 python3.12 python3.13 python3 python; do 
 	2> /dev/null && command -v $$python && exit; done; \
 	echo 'Python 3.11, 3.12 or 3.13 with the venv module is needed, and none was found on the PATH.' >&2; exit 1
 
-.PHONY: help demo test test-fast lint docs bench clean
+.PHONY: help demo test test-fast test-times test-next lint docs bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1	\2/' | expand -t 20
@@ -24,11 +27,25 @@ demo: $(INSTALLED) ## train, distil, export, measure; leaves a report in runs/
 
 # Python counts lines a third slower than it runs them, and the slow tests reach few lines that the others do not.
 test: lint ## everything: lint, types, tests, doctests, examples, docs, coverage
-	$(BIN)/python -m pytest -n 2 -m "not slow" --cov
-	$(BIN)/python -m pytest -n 2 -m slow
+	$(PYTEST) -m "not slow" --cov
+	$(PYTEST) -m slow
 
 test-fast: lint ## the same without slow tests and coverage
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(PYTEST) -m "not slow"
+
+test-times: $(INSTALLED) ## how long the tests of each room take, and what is left of the budget
+	$(BIN)/python -m tests.suite_times
+
+# An environment that sees .venv through its own Keras: TensorFlow is not installed a second time.
+test-next: $(INSTALLED) ## the quick tests on the newest Keras nightly, in .venv-next
+	$(BIN)/python -m venv --clear --without-pip .venv-next
+	packages='import sysconfig; print(sysconfig.get_path("purelib"))'; \
+		own=$$(.venv-next/bin/python -c "$$packages"); \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --pre --upgrade \
+			--target "$$own" keras-nightly; \
+		echo "import site; site.addsitedir('$$($(BIN)/python -c "$$packages")')" > "$$own/venv.pth"
+	.venv-next/bin/python -c 'import keras; print("Keras", keras.__version__)'
+	.venv-next/bin/python -m pytest $(WORKERS) -m "not slow"
 
 lint: $(INSTALLED) ## style, format and types
 	$(BIN)/ruff check .
@@ -42,7 +59,7 @@ bench: $(INSTALLED) ## run every benchmark
 	for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file; done
 
 clean: ## remove the environment, caches and builds; keeps runs/
-	rm -rf .venv build dist site *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-next build dist site *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find keras_kd tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 # The stamp is written last, so an interrupted installation is started again.

@@ -1,4 +1,4 @@
-"""From a trained student to a .tflite file, with proof: export, verify, benchmark, report.
+"""From a trained student to a .tflite file, with evidence: export, verify, benchmark, report.
 
 Run: python examples/deploy.py [--short]
 

@@ -1,4 +1,4 @@
-"""Let a student also imitate what its teacher computes on the way.
+"""Let a student also imitate the intermediate features of its teacher.
 
 Run: python examples/features.py [--short]
 """

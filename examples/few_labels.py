@@ -2,8 +2,8 @@
 
 Run: python examples/few_labels.py [--short]
 
-The teacher knows all 1,257 labels, the students 100. Alone, a student learns from these 100 digits.
-Distilled, it also learns what the teacher says about the other 1,157, whose labels weigh nothing.
+The teacher is trained on all 1,257 labels, the students on 100. Alone, a student learns from these 100
+digits. Distilled, it also learns the teacher's predictions for the other 1,157, whose labels have weight 0.
 """
 
 import argparse

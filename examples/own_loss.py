@@ -38,7 +38,7 @@ class Margin(keras.losses.Loss):
 
 
 def double(name):
-    """A teacher that looks at digits of 16x16 pixels."""
+    """A teacher that takes digits of 16x16 pixels."""
     inputs = keras.Input((16, 16, 1))
     x = layers.Conv2D(32, 3, strides=2, padding="same", activation="relu")(inputs)
     x = layers.Conv2D(48, 3, strides=2, padding="same", activation="relu", name="features")(x)

@@ -29,7 +29,7 @@ teacher.fit(data.train, epochs=epochs, verbose=2)
 
 
 def trained(distil):
-    """A student of Keras 3, the same one at first."""
+    """A student of Keras 3, with the same initial weights each time."""
     keras.utils.set_random_seed(1)
     student = kd.models.digits_student()
     model = kd.Distiller(student, teacher) if distil else student
@@ -53,8 +53,8 @@ for name, distil in (("taught", True), ("alone", False)):
     model = pruned(trained(distil), distil)
     exported = kd.export(model, f"student-{name}.tflite", overwrite=True)
     print(kd.verify(model, exported.path, data.test))
-    said = kd.LiteModel(exported.path).predict(data.arrays["test"].x).argmax(-1)
-    right = np.mean(said == data.arrays["test"].y)
+    predicted = kd.LiteModel(exported.path).predict(data.arrays["test"].x).argmax(-1)
+    right = np.mean(predicted == data.arrays["test"].y)
     print(
         f"{name}: {exported.gzip_bytes} bytes after gzip, {100 * right:.1f} % of the test digits are right\n"
     )

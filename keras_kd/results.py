@@ -21,7 +21,7 @@ class Result:
         return json.dumps(self.to_dict(), indent=2)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     if isinstance(value, Result):
         return value.to_dict()
     if isinstance(value, dict):

@@ -5,8 +5,20 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 os.environ["MPLBACKEND"] = "Agg"
 
+from pathlib import Path
+
 import keras
 import pytest
+
+from tests import suite_times
+
+
+def pytest_addoption(parser):
+    parser.addoption("--times", type=Path, metavar="FILE", help="write the seconds of each room as JSON")
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    suite_times.summarize(terminalreporter, config.getoption("times"))
 
 
 @pytest.fixture(autouse=True)

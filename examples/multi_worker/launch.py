@@ -1,9 +1,9 @@
-"""Start train.py on several workers of this machine, and start all of them again when one dies.
+"""Start train.py on several workers of this machine, and restart all of them when one dies.
 
 Run: python examples/multi_worker/launch.py [--short]
 
 On a cluster its scheduler does this: it runs train.py on every machine with a TF_CONFIG of its own. Any
-supervisor will do that starts all workers again when one has died.
+supervisor will do that restarts all workers when one has died.
 """
 
 import argparse
@@ -29,19 +29,19 @@ def free_ports(count):
 
 
 def start(command, workers):
-    """A process for each worker, which knows its place in the cluster, and a thread that shows its output."""
+    """A process for each worker, which knows its index in the cluster, and a thread that shows its output."""
     cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(workers)]}
-    gang = []
+    group = []
     for index in range(workers):
-        place = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})
-        environment = {**os.environ, "TF_CONFIG": place, "PYTHONUNBUFFERED": "1"}
+        config = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})
+        environment = {**os.environ, "TF_CONFIG": config, "PYTHONUNBUFFERED": "1"}
         process = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         thread = threading.Thread(target=forward, args=(process.stdout, index))
         thread.start()
-        gang.append((process, thread))
-    return gang
+        group.append((process, thread))
+    return group
 
 
 def forward(lines, index):
@@ -50,10 +50,10 @@ def forward(lines, index):
             print(f"[{index}] {line}", end="", flush=True)
 
 
-def wait(gang):
+def wait(group):
     """Wait until all are done or one has failed; the exit code."""
     while True:
-        codes = [process.poll() for process, _ in gang]
+        codes = [process.poll() for process, _ in group]
         failed = [code for code in codes if code]
         if failed or None not in codes:
             return failed[0] if failed else 0
@@ -61,15 +61,15 @@ def wait(gang):
 
 
 def run(command, workers, restarts):
-    """Run the gang until it is done, or has died more often than `restarts`; the exit code."""
+    """Run the workers until they are done, or have died more often than `restarts`; the exit code."""
     for left in range(restarts, -1, -1):
-        gang = start(command, workers)
+        group = start(command, workers)
         try:
-            code = wait(gang)
+            code = wait(group)
         finally:
-            for process, _ in gang:
+            for process, _ in group:
                 process.kill()  # they wait for the one that died
-            for process, thread in gang:
+            for process, thread in group:
                 process.wait()
                 thread.join()
         if code == 0:
@@ -83,7 +83,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--restarts", type=int, default=3, help="how often a gang that died is started again")
+    parser.add_argument("--restarts", type=int, default=3, help="how often to restart after a crash")
     options, others = parser.parse_known_args()  # the others are train.py's
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` ends the workers
     folder = "runs/multi_worker_short" if "--short" in others else "runs/multi_worker"

@@ -1,4 +1,4 @@
-"""The same training under Ray Train, which starts the workers, and starts them again when one dies.
+"""The same training under Ray Train, which starts the workers, and restarts them when one dies.
 
 Run: python examples/multi_worker/ray_train.py [--short]
 
@@ -12,14 +12,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-# On one machine: no dashboard, and a small store, since nothing is kept in it.
+# On one machine: no dashboard, and a small object store, since nothing is kept in it.
 ALONE = {"include_dashboard": False, "object_store_memory": 80_000_000}
 
 
 def run(work, config, workers, failures):
     """Run `work(config)` on each worker, with a TF_CONFIG of its own; what the first one returns."""
     alone = "RAY_ADDRESS" not in os.environ
-    if alone:  # read when Ray is imported: it stays on the loopback, and no statistics go to its makers
+    if alone:  # read when Ray is imported: stay on the loopback interface, send no usage statistics
         os.environ |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
     import ray
     from ray.train import FailureConfig, RunConfig, ScalingConfig

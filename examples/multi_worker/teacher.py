@@ -12,7 +12,7 @@ import keras_kd as kd
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--short", action="store_true", help="few epochs, to see that it runs")
-parser.add_argument("--folder", type=Path, help="where to; by custom runs/multi_worker")
+parser.add_argument("--folder", type=Path, help="output folder; default runs/multi_worker")
 options = parser.parse_args()
 epochs = 2 if options.short else 20
 folder = options.folder or Path("runs/multi_worker_short" if options.short else "runs/multi_worker")

@@ -3,10 +3,9 @@
 Run: python examples/multi_worker/train.py [--short]
 
 Without TF_CONFIG it trains on this machine alone. All machines must see runs/multi_worker on one file system
-(runs/multi_worker_short in the short form):
-it holds the teacher (made by teacher.py), the state of training, and the student at the end. A run that was
-killed is started again by the same command, and ends as if nothing had happened. A run that has ended is not
-trained on: delete state.npz to start anew.
+(runs/multi_worker_short in the short form): it holds the teacher (trained by teacher.py), the checkpoint of
+the training, and the student at the end. After a crash the same command resumes the run, which ends as if
+nothing had happened. A finished run is not trained further: delete state.npz to start over.
 """
 
 import argparse
@@ -23,11 +22,11 @@ def train(epochs, folder):
     strategy = tf.distribute.MultiWorkerMirroredStrategy()  # reads TF_CONFIG; before anything runs
     chief = strategy.cluster_resolver.task_id in (None, 0)
 
-    # The batch size is that of all replicas together; each takes its part.
+    # The batch size is that of all replicas together; each takes its share.
     data = kd.datasets.digits(batch_size=64)
     with strategy.scope():
         teacher = keras.models.load_model(folder / "teacher.keras")
-        # Every replica normalises as one: its own part of a batch is small.
+        # All replicas normalise together: the share of each in a batch is small.
         student = keras.models.clone_model(kd.models.digits_student(), clone_function=synchronized)
         distiller = kd.Distiller(student, teacher, temperature=4.0, alpha=0.1)
         distiller.compile(

@@ -1,4 +1,4 @@
-"""Data sets that come with a dependency or a package of the system."""
+"""Data sets that come with a dependency or with a package of the system."""
 
 import contextlib
 import io
@@ -8,9 +8,14 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from keras_kd.datasets.data import Data, Split, assemble, cut
+import tensorflow as tf
+
+from keras_kd.datasets.data import Data, Split, make_data, split_off
+
+if TYPE_CHECKING:
+    from tensorflow_datasets.core import DatasetBuilder
 
 FASHION_FOLDER = "/usr/share/datasets/fashion-mnist"  # of Debian's package dataset-fashion-mnist
 # The modification times inside the original .gz files; Debian's package has zeros there.
@@ -26,7 +31,7 @@ def digits(*, batch_size: int = 32) -> Data:
     """1,797 handwritten digits, 8x8 pixels, from scikit-learn: nothing is downloaded.
 
     Args:
-        batch_size: Samples a batch.
+        batch_size: Samples per batch.
 
     Returns:
         `Data` with float32 images in [0, 1], channels last.
@@ -40,9 +45,9 @@ def digits(*, batch_size: int = 32) -> Data:
 
     x, y = load_digits(return_X_y=True)
     everything = Split((x / 16).astype("float32").reshape(-1, 8, 8, 1), y.astype("int32"))
-    rest, test = cut(everything, 360)
-    train, validation = cut(rest, 180)
-    return assemble("digits", 10, train, validation, test, batch_size)
+    remaining, test = split_off(everything, 360)
+    train, validation = split_off(remaining, 180)
+    return make_data("digits", 10, train, validation, test, batch_size)
 
 
 def fashion_mnist(
@@ -59,7 +64,7 @@ def fashion_mnist(
     does tensorflow-datasets download them.
 
     Args:
-        batch_size: Samples a batch.
+        batch_size: Samples per batch.
         source: Folder of the four `.gz` files. Default: the environment variable `KERAS_KD_FASHION_MNIST`,
             else `/usr/share/datasets/fashion-mnist`.
         data_dir: Where tensorflow-datasets keeps prepared data. Default: its own, `~/tensorflow_datasets`.
@@ -88,21 +93,21 @@ def fashion_mnist(
         to_split(builder.as_dataset(split=name, batch_size=-1, shuffle_files=False, read_config=read))
         for name in ("train", "test")
     )
-    train, validation = cut(known, 5_000)
-    return assemble("fashion_mnist", 10, train, validation, test, batch_size)
+    train, validation = split_off(known, 5_000)
+    return make_data("fashion_mnist", 10, train, validation, test, batch_size)
 
 
 def fashion_folder(source: str | os.PathLike[str] | None) -> Path | None:
-    """The folder of the four files, or `None` if they have to be downloaded."""
-    asked = source or os.environ.get("KERAS_KD_FASHION_MNIST")
-    folder = Path(asked or FASHION_FOLDER)
+    """The folder of the four files, or `None` if they must be downloaded."""
+    requested = source or os.environ.get("KERAS_KD_FASHION_MNIST")
+    folder = Path(requested or FASHION_FOLDER)
     missing = [f"{name}.gz" for name in FASHION_FILES if not (folder / f"{name}.gz").is_file()]
-    if asked and missing:
+    if requested and missing:
         raise FileNotFoundError(f"{folder} does not hold {', '.join(missing)} of Fashion-MNIST")
     return None if missing else folder
 
 
-def prepare(builder: Any, folder: Path | None, progress: Callable[[str], None]) -> None:
+def prepare(builder: "DatasetBuilder", folder: Path | None, progress: Callable[[str], None]) -> None:
     """Let tensorflow-datasets write its records, from `folder` if there is one."""
     import tensorflow_datasets as tfds
 
@@ -118,7 +123,7 @@ def prepare(builder: Any, folder: Path | None, progress: Callable[[str], None]) 
             # It prints two lines about unknown sizes; standard output belongs to our caller.
             with contextlib.redirect_stdout(io.StringIO()):
                 builder.download_and_prepare(download_config=config)
-        except Exception as error:  # whatever failed, the way out is the same
+        except Exception as error:  # whatever failed, the remedy is the same
             raise OSError(
                 f"Fashion-MNIST could not be prepared {origin} ({type(error).__name__}: {error}). "
                 "Install the Debian package dataset-fashion-mnist, or set KERAS_KD_FASHION_MNIST "
@@ -132,12 +137,12 @@ def original_bytes(folder: Path, name: str) -> bytes:
     Debian strips name and time from the header, and tensorflow-datasets compares checksums of the whole file.
     """
     raw = (folder / f"{name}.gz").read_bytes()
-    if raw[3] != 0:  # the header has a name: nothing was stripped
+    if raw[3] != 0:  # the header has a name: it was not stripped
         return raw
     stamp = struct.pack("<I", FASHION_FILES[name])
     return b"\x1f\x8b\x08\x08" + stamp + raw[8:10] + name.encode() + b"\0" + raw[10:]
 
 
-def to_split(rows: Any) -> Split:
-    """Images in [0, 1] and labels, from one batch of tensorflow-datasets that holds everything."""
+def to_split(rows: dict[str, tf.Tensor]) -> Split:
+    """Images in [0, 1] and labels, from one batch of tensorflow-datasets that holds the whole split."""
     return Split(rows["image"].numpy().astype("float32") / 255, rows["label"].numpy().astype("int32"))

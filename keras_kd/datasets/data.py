@@ -1,4 +1,4 @@
-"""A data set that is split, and how rows are chosen."""
+"""A data set that is split, and how rows are selected."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -45,8 +45,8 @@ class Data:
         classes: Number of classes. Labels run from 0 to `classes - 1`.
         arrays: The splits `"train"`, `"validation"`, `"test"` and `"calibration"`. The last is a part of the
             training inputs, for quantization.
-        batch_size: Samples a batch.
-        steps: Batches in an epoch of `train`, which is then repeated to fill them. `None` is one pass.
+        batch_size: Samples per batch.
+        steps: Batches in an epoch of `train`, which is then repeated to fill them. `None` means one pass.
 
     Examples:
         >>> from keras_kd.datasets import digits
@@ -88,7 +88,7 @@ class Data:
 
     @property
     def validation(self) -> tf.data.Dataset:
-        """Validation batches: for looking at curves, never trained on."""
+        """Validation batches: for learning curves, never trained on."""
         return self._rows("validation").batch(self.batch_size).prefetch(2)
 
     @property
@@ -109,7 +109,7 @@ class Data:
 
         Args:
             labels: How many training rows to keep, from `classes` to all of them.
-            seed: Chooses the rows. `partly_labelled` with the same seed chooses the same ones.
+            seed: Selects the rows. `partly_labelled` with the same seed selects the same ones.
 
         Raises:
             ValueError: If there are fewer labels than classes, or more than training rows.
@@ -128,12 +128,13 @@ class Data:
     def partly_labelled(self, labels: int, seed: int = 0) -> "Data":
         """The same data with all its training inputs, of which only `labels` keep their label.
 
-        A labelled row weighs `rows / labels` and any other 0, so that the weights have mean 1 and the mean of
-        a batch estimates the mean over the labelled rows. The labels that were taken away read 0.
+        The weight of a labelled row is `rows / labels` and that of any other 0, so that the weights have
+        mean 1 and the mean of a batch estimates the mean over the labelled rows. The labels that were taken
+        away are 0.
 
         Args:
             labels: How many training rows keep their label, from `classes` to all of them.
-            seed: Chooses the rows. `labelled_only` with the same seed chooses the same ones.
+            seed: Selects the rows. `labelled_only` with the same seed selects the same ones.
 
         Raises:
             ValueError: If there are fewer labels than classes, or more than training rows.
@@ -156,9 +157,9 @@ class Data:
         y = self.arrays["train"].y
         if not self.classes <= labels <= len(y):
             raise ValueError(
-                f"labels must be from {self.classes} (one a class) to {len(y)} (every row), got {labels}"
+                f"labels must be from {self.classes} (one per class) to {len(y)} (every row), got {labels}"
             )
-        return choose(y, labels, seed, balanced=True)
+        return select_rows(y, labels, seed, balanced=True)
 
     def _with_train(self, train: Split, steps: int | None, labels: int) -> "Data":
         name = f"{self.name}, {labels} labels"
@@ -170,26 +171,26 @@ class Data:
         )
 
 
-def choose(y: np.ndarray, size: int, seed: int, balanced: bool = False) -> np.ndarray:
-    """`size` rows: each class in proportion, or as many of each class as possible."""
+def select_rows(y: np.ndarray, size: int, seed: int, balanced: bool = False) -> np.ndarray:
+    """Indices of `size` rows: each class in proportion, or as many of each class as possible."""
     order = np.random.default_rng(seed).permutation(len(y))
-    place = np.empty(len(y))
+    rank = np.empty(len(y))
     for label in np.unique(y):
         rows = order[y[order] == label]
-        place[rows] = np.arange(len(rows)) / (1 if balanced else len(rows))
-    return order[np.argsort(place[order], kind="stable")[:size]]
+        rank[rows] = np.arange(len(rows)) / (1 if balanced else len(rows))
+    return order[np.argsort(rank[order], kind="stable")[:size]]
 
 
-def cut(split: Split, size: int) -> tuple[Split, Split]:
-    """The rest, and `size` rows that hold every class in proportion."""
-    rows = choose(split.y, size, SPLIT_SEED)
+def split_off(split: Split, size: int) -> tuple[Split, Split]:
+    """The remaining rows, and `size` rows that hold every class in proportion."""
+    rows = select_rows(split.y, size, SPLIT_SEED)
     rest = np.setdiff1d(np.arange(len(split.y)), rows)
     return Split(split.x[rest], split.y[rest]), Split(split.x[rows], split.y[rows])
 
 
-def assemble(name: str, classes: int, train: Split, validation: Split, test: Split, batch_size: int) -> Data:
+def make_data(name: str, classes: int, train: Split, validation: Split, test: Split, batch_size: int) -> Data:
     """`Data` with a calibration split taken from the training rows."""
-    rows = choose(train.y, CALIBRATION_SAMPLES, SPLIT_SEED)
+    rows = select_rows(train.y, CALIBRATION_SAMPLES, SPLIT_SEED)
     calibration = Split(train.x[rows], train.y[rows])
     arrays = {"train": train, "validation": validation, "test": test, "calibration": calibration}
     return Data(name, classes, arrays, batch_size)

@@ -3,11 +3,12 @@
 import os
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from keras_kd.datasets.data import Data, Split, assemble, cut
+from keras_kd.datasets.data import Data, Split, make_data, split_off
+from keras_kd.finite import nonfinite
+from keras_kd.tensors import Tensor
 
 
 def load(path: str | os.PathLike[str], *, batch_size: int = 64, name: str | None = None) -> Data:
@@ -16,7 +17,7 @@ def load(path: str | os.PathLike[str], *, batch_size: int = 64, name: str | None
     Args:
         path: The file. Its keys are `x_train`, `y_train`, `x_test`, `y_test` and, if you have them, `x_val`
             and `y_val`. Without these, a tenth of the training rows is set aside.
-        batch_size: Samples a batch.
+        batch_size: Samples per batch.
         name: What reports call it. Default: the name of the file.
 
     Returns:
@@ -47,13 +48,13 @@ def load(path: str | os.PathLike[str], *, batch_size: int = 64, name: str | None
     if "val" in splits:
         validation = splits["val"]
     elif len(train.x) == 1:
-        raise ValueError(f"{path} has one training row, so none can be set aside: add x_val and y_val")
+        raise ValueError(f"{path} has only one training row, so none can be set aside: add x_val and y_val")
     else:
-        train, validation = cut(train, max(1, len(train.x) // 10))
-    return assemble(name or path.stem, classes, train, validation, splits["test"], batch_size)
+        train, validation = split_off(train, max(1, len(train.x) // 10))
+    return make_data(name or path.stem, classes, train, validation, splits["test"], batch_size)
 
 
-def check(x: Any, y: Any, classes: int | None = None, what: str = "train") -> None:
+def check(x: Tensor, y: Tensor, classes: int | None = None, what: str = "train") -> None:
     """Raise a one-line error if inputs and labels cannot be trained on.
 
     Args:
@@ -85,11 +86,9 @@ def check(x: Any, y: Any, classes: int | None = None, what: str = "train") -> No
         raise ValueError(f"{what}: inputs must be numbers, got {x.dtype}")
     if y.dtype.kind not in "iu":
         raise ValueError(f"{what}: labels must be integers, got {y.dtype}")
-    finite = np.isfinite(x).reshape(len(x), -1).all(axis=1)
-    if not finite.all():
-        raise ValueError(
-            f"{what}: {(~finite).sum()} inputs hold NaN or infinity, the first at row {finite.argmin()}"
-        )
+    bad = nonfinite(x).reshape(len(x), -1).any(axis=1)
+    if bad.any():
+        raise ValueError(f"{what}: {bad.sum()} inputs hold NaN or infinity, the first at row {bad.argmax()}")
     wrong = (y < 0) | (y >= (classes if classes is not None else np.inf))
     if wrong.any():
         row = int(wrong.argmax())

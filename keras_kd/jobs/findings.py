@@ -3,16 +3,18 @@
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from keras_kd.datasets import Data
 from keras_kd.reports import NotMeasured, Report
+
+Figures: TypeAlias = dict[str, Any]  # of one result, by name
 
 TEACHER, ALONE, DISTILLED = "teacher", "student alone", "student distilled"
 
 
 def verdict(distilled: Sequence[float], alone: Sequence[float], samples: int) -> str:
-    """Whether distillation helped, from accuracies (0 to 1) of both students, one a seed."""
+    """Whether distillation helped, from the accuracies (0 to 1) of both students, one per seed."""
     gains = [100 * (d - a) for d, a in zip(distilled, alone, strict=True)]
     gain = statistics.mean(gains)
     if len(gains) == 1:
@@ -20,7 +22,7 @@ def verdict(distilled: Sequence[float], alone: Sequence[float], samples: int) ->
         chance = 100 * math.sqrt(2 * rate * (1 - rate) / samples)
         return (
             f"Distilled minus alone: {gain:+.2f} points of accuracy, with one seed. Chance alone moves this "
-            f"by about {chance:.2f} points ({samples} test samples): more seeds tell more."
+            f"by about {chance:.2f} points ({samples} test samples): more seeds give a firmer answer."
         )
     error = statistics.stdev(gains) / math.sqrt(len(gains))
     if gain > 2 * error:
@@ -36,12 +38,12 @@ def verdict(distilled: Sequence[float], alone: Sequence[float], samples: int) ->
 
 
 def few_labels(labels: int, data: Data, train_teacher: bool) -> str:
-    """What the students saw when most labels were taken away."""
+    """What the students were trained on when most labels were taken away."""
     total = len(data.arrays["train"].x)
-    seen = f"The teacher was trained on all {total} labels. " if train_teacher else ""
+    teacher = f"The teacher was trained on all {total} labels. " if train_teacher else ""
     return (
-        f"{seen}The students saw {labels} labels: alone the student trained on these inputs only, distilled "
-        f"also on the teacher's soft targets for all {total} inputs."
+        f"{teacher}The students saw {labels} labels: alone the student trained on these inputs only, "
+        f"distilled also on the teacher's soft targets for all {total} inputs."
     )
 
 
@@ -63,18 +65,18 @@ def sizes(report: Report) -> list[str]:
     return facts
 
 
-def agreements(verified: Mapping[str, dict[str, Any]]) -> str:
-    """How far each file says what the Keras student says, from its verification."""
+def agreements(verified: Mapping[str, Figures]) -> str:
+    """How often each file predicts the class that the Keras student predicts, from its verification."""
     each = ", ".join(
-        f"{name} {100 * told['agreement']:.2f} % (max |error| {told['max_error']:.2g})"
-        for name, told in verified.items()
+        f"{name} {100 * figures['agreement']:.2f} % (max |error| {figures['max_error']:.2g})"
+        for name, figures in verified.items()
     )
-    return f"Test samples on which a file names the class that the Keras student names: {each}."
+    return f"Test samples on which a file predicts the class that the Keras student predicts: {each}."
 
 
 def gaps(seeds: int) -> list[NotMeasured]:
     """What the job did not measure."""
-    gaps = [NotMeasured("energy, and latency on a phone", "the processor was the one in the report")]
+    gaps = [NotMeasured("energy, and latency on a phone", "only the processor named in the report was used")]
     if seeds == 1:
         gaps.append(
             NotMeasured("the spread over training seeds", "one seed was asked for; --seeds 5 measures it")

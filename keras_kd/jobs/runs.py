@@ -1,32 +1,34 @@
-"""A run: a folder of finished results that an interrupted job goes on from."""
+"""A run: a folder of finished stages, from which an interrupted job resumes."""
 
 import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 
-from keras_kd.files import write_atomically
-from keras_kd.messages import one_line
+from keras_kd.files import check_writable, write_atomically
+from keras_kd.model_files import load_model
+
+Json: TypeAlias = dict[str, Any] | list[Any] | str | float | bool | None
 
 _SETTINGS = "settings.json"
 
 
 class Run:
-    """A folder in which every file is a finished stage of a job, written whole or not at all.
+    """A folder in which every file is a finished stage of a job, written completely or not at all.
 
-    A job asks for its results in order. What the folder holds is read, the rest is made, and so a
-    job that was interrupted goes on where it stopped.
+    A job asks for its results in order. Those that the folder holds are read, the others are made, and so a
+    job that was interrupted resumes where it stopped.
 
     Args:
-        folder: The folder; it is made if need be.
+        folder: The folder; it is created if it does not exist.
         settings: What the results depend on, as JSON values. A folder that holds the results of
             other settings is refused.
 
     Raises:
-        FileExistsError: The folder holds another run, or files that are no run.
+        FileExistsError: The folder holds another run, or files of something else.
         OSError: The folder cannot be written.
 
     Examples:
@@ -39,33 +41,34 @@ class Run:
         {'accuracy': 0.9}
     """
 
-    def __init__(self, folder: str | os.PathLike[str], settings: Mapping[str, Any]) -> None:
+    def __init__(self, folder: str | os.PathLike[str], settings: Mapping[str, Json]) -> None:
         self.folder = Path(folder)
         self.settings = json.loads(json.dumps(settings))
         if self.folder.exists() and not self.folder.is_dir():
             raise FileExistsError(f"{self.folder} is a file. Name a folder for the results.")
         self.folder.mkdir(parents=True, exist_ok=True)
-        if not os.access(self.folder, os.W_OK):
-            raise PermissionError(f"The folder {self.folder} cannot be written. Name another one.")
+        try:
+            check_writable(self.folder / _SETTINGS)
+        except OSError as error:
+            raise PermissionError(f"The folder {self.folder} is not writable. Name another one.") from error
         self._claim()
 
     def _claim(self) -> None:
         file = self.folder / _SETTINGS
         if file.exists():
-            found, asked = _flat(_read_json(file)), _flat(self.settings)
-            keys = dict.fromkeys([*found, *asked])
-            differ = {
-                key: (found.get(key), asked.get(key)) for key in keys if found.get(key) != asked.get(key)
-            }
-            if differ:
-                each = ", ".join(f"{key} was {old!r}, now {new!r}" for key, (old, new) in differ.items())
+            old, new = _flat(_read_json(file)), _flat(self.settings)
+            keys = [key for key in dict.fromkeys([*old, *new]) if old.get(key) != new.get(key)]
+            if keys:
+                each = ", ".join(f"{key} was {old.get(key)!r}, now {new.get(key)!r}" for key in keys)
                 raise FileExistsError(
                     f"{self.folder} holds a run with other settings ({each}). "
                     "Name another folder, or delete it."
                 )
             return
         if any(not file.name.startswith(".part-") for file in self.folder.iterdir()):
-            raise FileExistsError(f"{self.folder} holds files that are no run. Name an empty or new folder.")
+            raise FileExistsError(
+                f"{self.folder} holds files that are not from a run. Name an empty or new folder."
+            )
         self.keep(_SETTINGS, self.settings)
 
     def path(self, name: str) -> Path:
@@ -86,20 +89,18 @@ class Run:
             with write_atomically(path) as part:
                 model.save(part)
         try:
-            return keras.saving.load_model(path, safe_mode=True)
-        except (ValueError, TypeError, OSError) as error:
-            raise ValueError(
-                f"{path} does not load ({one_line(error)}). Delete it to have it made again."
-            ) from error
+            return load_model(path)
+        except ValueError as error:
+            raise ValueError(f"{str(error).rstrip('.')}. Delete the file to have it made again.") from error
 
-    def figures(self, name: str, make: Callable[[], Any]) -> Any:
+    def figures(self, name: str, make: Callable[[], Json]) -> Any:
         """The JSON value in file `name`, made and saved if it is not there."""
         path = self.path(name)
         if not path.exists():
             self.keep(name, make())
         return _read_json(path)
 
-    def keep(self, name: str, value: Any) -> None:
+    def keep(self, name: str, value: Json) -> None:
         """Write a JSON value to file `name`, over what an interrupted attempt left there."""
         text = json.dumps(value, indent=2) + "\n"
         with write_atomically(self.path(name)) as part:
@@ -110,10 +111,12 @@ def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text())
     except ValueError as error:
-        raise ValueError(f"{path} is no JSON file ({error}). Delete it to have it made again.") from None
+        raise ValueError(
+            f"{path} is not valid JSON ({error}). Delete the file to have it made again."
+        ) from None
 
 
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def _flat(settings: Mapping[str, Json], prefix: str = "") -> dict[str, Any]:
     """`{"recipe": {"epochs": 3}}` as `{"recipe.epochs": 3}`."""
     flat: dict[str, Any] = {}
     for key, value in settings.items():

@@ -1,36 +1,35 @@
 """compare(): models and files side by side, all measured on the same data."""
 
 import contextlib
-import gzip
 import statistics
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
-from pathlib import Path
-from typing import Any
+from typing import NamedTuple, TypeAlias
 
 import keras
 import tensorflow as tf
 
-from keras_kd.deployment.benchmark import Benchmark, benchmark_many
+from keras_kd.deployment.benchmark import Benchmark
 from keras_kd.deployment.calibration import batches
-from keras_kd.deployment.source_model import is_quantization_aware
-from keras_kd.deployment.tflite import export
-from keras_kd.messages import did_you_mean, one_line
+from keras_kd.messages import did_you_mean
 from keras_kd.reports import gaps
+from keras_kd.reports.measurement import measure_files, trained_quantization
 from keras_kd.reports.report import Report, plain_curves
-from keras_kd.reports.rows import Meta, NotMeasured, Row, against
-from keras_kd.reports.subjects import Subject, subjects
+from keras_kd.reports.rows import Meta, NotMeasured, Row, compare_with_baseline
+from keras_kd.reports.subjects import ModelOrFile, Subject, open_subjects
 from keras_kd.reports.tally import Tally, count
+from keras_kd.tensors import Tensors
+
+Data: TypeAlias = tf.data.Dataset | Tensors
 
 
 def compare(
-    data: Any,
+    data: Data,
     *,
-    baseline: keras.Model | str | Path | None = None,
-    models: Mapping[str, keras.Model | str | Path] | None = None,
+    baseline: ModelOrFile | None = None,
+    models: Mapping[str, ModelOrFile] | None = None,
     sources: Mapping[str, str] | None = None,
     seeds: Mapping[str, Sequence[float]] | None = None,
     curves: Mapping[str, Mapping[str, Sequence[float]]] | None = None,
@@ -41,38 +40,37 @@ def compare(
     command: str | None = None,
     batch_size: int = 256,
     progress: Callable[[str], None] | None = None,
-    **named: keras.Model | str | Path,
+    **named: ModelOrFile,
 ) -> Report:
-    """Measures models and files on the same data, one row each.
+    """Measure models and files on the same data, one row each.
 
     A Keras model is sized and timed as the float32 `.tflite` file that `export` makes of it (int8, where
-    it is quantization aware), so that
-    all sizes and times in a report are of the same sort; its accuracy is Keras's own. The files take
-    turns while they are timed, one sample a call, at one thread.
+    it is quantization aware), so that all sizes and times in a report are comparable; its accuracy is
+    Keras's own. The files take turns while they are timed, one sample per call, on one thread.
 
     Args:
         data: A batched `tf.data.Dataset` or a tuple of arrays: (x, y) or (x, y, weights), or x alone.
             y holds classes or one-hot rows. Weights are ignored.
         baseline: What the others are compared with: a model, a file (its row is named "baseline"),
             or the name of one of the models.
-        models: Name -> model or file, for names that are no Python keywords.
+        models: Name -> model or file, for names that cannot be Python keywords.
         sources: Name of a file -> name of the Keras model here that it was made from. Gives the file's
             row `parameters` and `max_error`.
         seeds: Name -> accuracies (0 to 1) of repeated trainings of that model.
         curves: Name -> metric -> one value per epoch: the `history.history` of a fit.
         facts: Sentences that the report shows first.
-        not_measured: Gaps that the caller knows of, as (what, why); gaps found here are added.
+        not_measured: Gaps that the caller knows of, as (what, why); those found here are added.
         title: Heading of the report.
         data_name: What the data is called in the report.
         command: What was typed to get this report.
-        batch_size: How arrays are cut.
-        progress: Called with one line of text as the work goes on.
+        batch_size: Samples per batch, for data given as arrays.
+        progress: Called with a line of text before each step.
         **named: Name -> a `keras.Model`, or the path of a `.tflite` or `.keras` file.
 
     Raises:
         ValueError: Without models, for names that clash or are unknown, for empty data, NaN in the data,
             labels outside the classes, or outputs of different shapes.
-        TypeError: For a value that is no model and no path.
+        TypeError: For a value that is neither a model nor a path.
         FileNotFoundError: If a file does not exist.
 
     Examples:
@@ -84,36 +82,51 @@ def compare(
         >>> report["same"].agreement, report["same"].parameters
         (1.0, 15)
     """
-    say = progress or (lambda text: None)
-    opened, reference = subjects(_merged(models, named), baseline)
-    by_name = {subject.name: subject for subject in opened}
-    sources, seeds, drawn = dict(sources or {}), dict(seeds or {}), plain_curves(curves or {})
-    _check_names(by_name, sources, seeds)
-    _check_rest(data, facts)
-    told = [gap if isinstance(gap, NotMeasured) else NotMeasured(*gap) for gap in not_measured]
-    tallies, samples = count(opened, batches(data, batch_size), reference, sources, say)
-    rows = [
-        _counted(subject, tallies[subject.name], by_name.get(sources.get(subject.name, "")))
-        for subject in opened
-    ]
-    rows, timings, gaps_of_files = _measured(rows, opened, say)
-    rows = [_spread(row, seeds.get(row.name)) for row in rows]
+    subjects, reference = open_subjects(_merge(models, named), baseline)
+    sources, seeds, plain = dict(sources or {}), dict(seeds or {}), plain_curves(curves or {})
+    _check_names({subject.name: subject for subject in subjects}, sources, seeds)
+    _check_data_and_facts(data, facts)
+    measured = _measure(subjects, reference, sources, batches(data, batch_size), progress)
     return Report(
-        rows=against(rows, reference),
+        rows=compare_with_baseline(_with_seeds(measured.rows, seeds), reference),
         baseline=reference,
-        meta=_meta(title, data_name, samples, command, timings),
+        meta=_meta(title, data_name, command, measured),
         facts=facts,
-        curves=drawn,
-        not_measured=[
-            *told,
-            *gaps.uncounted(tallies, reference),
-            *gaps_of_files,
-            *gaps.unknown(rows, sources),
-        ],
+        curves=plain,
+        not_measured=[*map(_gap, not_measured), *measured.gaps],
     )
 
 
-def _merged(models: Mapping[str, Any] | None, named: Mapping[str, Any]) -> dict[str, Any]:
+def _gap(gap: NotMeasured | tuple[str, str]) -> NotMeasured:
+    return gap if isinstance(gap, NotMeasured) else NotMeasured(*gap)
+
+
+class _Measured(NamedTuple):
+    rows: list[Row]
+    samples: int
+    timings: dict[str, Benchmark]
+    gaps: list[NotMeasured]
+
+
+def _measure(
+    subjects: Sequence[Subject],
+    reference: str | None,
+    sources: Mapping[str, str],
+    data: Iterable[tuple[Tensors, Tensors]],
+    progress: Callable[[str], None] | None,
+) -> _Measured:
+    say = progress or (lambda text: None)
+    tallies, samples = count(subjects, data, reference, sources, say)
+    by_name = {subject.name: subject for subject in subjects}
+    rows = [_row(s, tallies[s.name], by_name.get(sources.get(s.name, ""))) for s in subjects]
+    rows, timings, gaps_of_files = measure_files(rows, subjects, say)
+    missing = [*gaps.missing_accuracies(tallies, reference), *gaps_of_files]
+    return _Measured(rows, samples, timings, [*missing, *gaps.missing_sources(rows, sources)])
+
+
+def _merge(
+    models: Mapping[str, ModelOrFile] | None, named: Mapping[str, ModelOrFile]
+) -> dict[str, ModelOrFile]:
     twice = sorted(set(models or {}) & set(named))
     if twice:
         raise ValueError(
@@ -140,19 +153,19 @@ def _check_names(
             raise ValueError(f"seeds[{name!r}] must be accuracies from 0 to 1. Received: {list(accuracies)}")
 
 
-def _check_rest(data: Any, facts: Sequence[str]) -> None:
+def _check_data_and_facts(data: Data, facts: Sequence[str]) -> None:
     if isinstance(facts, str):
         raise TypeError(f"facts is a list of sentences. Received one string: {facts!r}")
     if isinstance(data, tf.data.Dataset) and data.cardinality() == tf.data.INFINITE_CARDINALITY:
-        raise ValueError("The data never ends: leave out repeat(), or take() what should be measured.")
+        raise ValueError("The data set is infinite: leave out repeat(), or take() what should be measured.")
 
 
-def _counted(subject: Subject, tally: Tally, source: Subject | None) -> Row:
+def _row(subject: Subject, tally: Tally, source: Subject | None) -> Row:
     model = subject.model or (source.model if source else None)
     notes = (
         [f"{tally.broken:,} of {tally.answers:,} answers are NaN and count as wrong."] if tally.broken else []
     )
-    if subject.model is not None and _imitated(subject.model):
+    if subject.model is not None and trained_quantization(subject.model):
         notes.append("Sized and timed as the int8 file that it was trained to be.")
     return Row(
         name=subject.name,
@@ -165,71 +178,23 @@ def _counted(subject: Subject, tally: Tally, source: Subject | None) -> Row:
     )
 
 
-def _measured(
-    rows: Sequence[Row], subjects: Sequence[Subject], say: Callable[[str], None]
-) -> tuple[list[Row], dict[str, Benchmark], list[NotMeasured]]:
-    """The rows with sizes and times, the times by themselves, and what has none."""
-    fixed = {subject.name for subject in subjects if subject.batch_size not in (None, 1)}
-    with tempfile.TemporaryDirectory() as folder:
-        files, failures = _files(subjects, Path(folder), say)
-        say(f"timing {len(files)} files in turns")
-        timings = benchmark_many({name: path for name, path in files.items() if name not in fixed})
-        rows = [_timed(_sized(row, files.get(row.name)), timings.get(row.name)) for row in rows]
-    return rows, timings, [*failures, *gaps.untimed(fixed)]
+def _with_seeds(rows: Sequence[Row], seeds: Mapping[str, Sequence[float]]) -> list[Row]:
+    return [_with_spread(row, seeds[row.name]) if row.name in seeds else row for row in rows]
 
 
-def _files(
-    subjects: Sequence[Subject], folder: Path, say: Callable[[str], None]
-) -> tuple[dict[str, Path], list[NotMeasured]]:
-    """A file for every subject; Keras models are exported for it, and those that cannot be are told."""
-    files, failures = {}, []
-    for index, subject in enumerate(subjects):
-        if subject.path is not None:
-            files[subject.name] = subject.path
-            continue
-        say(f"exporting {subject.name} to size and time it")
-        path = folder / f"{index}.tflite"
-        try:
-            export(subject.model, path, quantization=_imitated(subject.model))
-        except (ValueError, RuntimeError) as error:
-            why = f"it does not export: {one_line(error)}"
-            failures.append(NotMeasured(f"size and latency of {subject.name}", why))
-        else:
-            files[subject.name] = path
-    return files, failures
-
-
-def _imitated(model: keras.Model) -> str | None:
-    return "int8" if is_quantization_aware(model) else None
-
-
-def _sized(row: Row, path: Path | None) -> Row:
-    if path is None:
-        return row
-    return replace(row, bytes=path.stat().st_size, gzip_bytes=len(gzip.compress(path.read_bytes(), mtime=0)))
-
-
-def _timed(row: Row, timing: Benchmark | None) -> Row:
-    return row if timing is None else replace(row, median_ms=timing.median_ms, p90_ms=timing.p90_ms)
-
-
-def _spread(row: Row, accuracies: Sequence[float] | None) -> Row:
-    if accuracies is None:
-        return row
+def _with_spread(row: Row, accuracies: Sequence[float]) -> Row:
     std = statistics.stdev(accuracies) if len(accuracies) > 1 else None
     mean = statistics.fmean(accuracies)
     return replace(row, accuracy_mean=mean, accuracy_std=std, seeds=len(accuracies))
 
 
-def _meta(
-    title: str, data_name: str | None, samples: int, command: str | None, timings: Mapping[str, Benchmark]
-) -> Meta:
-    first = next(iter(timings.values()), None)
+def _meta(title: str, data_name: str | None, command: str | None, measured: _Measured) -> Meta:
+    first = next(iter(measured.timings.values()), None)
     return Meta(
         title=title,
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         data=data_name,
-        samples=samples,
+        samples=measured.samples,
         cpu=None if first is None else first.device,
         threads=None if first is None else first.threads,
         versions=_versions(),
@@ -240,7 +205,7 @@ def _meta(
 def _versions() -> dict[str, str]:
     versions = {"tensorflow": tf.__version__, "keras": keras.__version__}
     for package in ("ai-edge-litert", "keras-kd"):
-        # Run from a source tree that was never installed, keras-kd has no version to tell.
+        # In a source tree that was never installed, keras-kd has no version.
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions[package] = metadata.version(package)
     return versions

@@ -5,10 +5,14 @@ import io
 import re
 import warnings
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 from xml.etree import ElementTree
 
 from keras_kd.reports.style import SERIES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 WIDTH, HEIGHT = 440, 330
 LEFT, RIGHT, TOP, BOTTOM = 54, 12, 12, 46
@@ -16,7 +20,7 @@ FONT = 12
 # The steps between ticks, times a power of ten.
 ROUND = (1, 2, 5, 10)
 
-# matplotlib knows no CSS: it draws in stand-ins, which `svg` turns into the variables of the style sheet.
+# matplotlib does not know CSS: it draws in placeholders, which `svg` turns into variables of the style sheet.
 _COLOURS = ("paper", "ink", "soft", "grid", *[f"c{number}" for number in range(SERIES)])
 _SETTINGS: dict[str, Any] = {
     "figure.dpi": 72,  # one point is one pixel
@@ -28,14 +32,14 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def colour(name: str | int) -> str:
-    """What to hand matplotlib for a colour of the style sheet: its name, or the number of a series."""
+    """The placeholder of a colour of the style sheet, given its name or the number of a series."""
     key = name if isinstance(name, str) else f"c{name % SERIES}"
     return f"#0000{_COLOURS.index(key) + 1:02x}"
 
 
 @contextlib.contextmanager
 def settings() -> Iterator[None]:
-    """Matplotlib's defaults and ours, for whatever is drawn inside; the user's come back afterwards."""
+    """Matplotlib's defaults and ours inside the block; the user's settings are restored afterwards."""
     from matplotlib import rc_context, rcdefaults
 
     with rc_context(), warnings.catch_warnings():
@@ -46,7 +50,7 @@ def settings() -> Iterator[None]:
             yield
 
 
-def axes(x_title: str, y_title: str, scale: str = "linear", right: float = RIGHT) -> Any:
+def axes(x_title: str, y_title: str, scale: str = "linear", right: float = RIGHT) -> "Axes":
     """Axes in a matplotlib figure of their own: a grid, tick labels and titles.
 
     Args:
@@ -60,16 +64,16 @@ def axes(x_title: str, y_title: str, scale: str = "linear", right: float = RIGHT
 
     figure = Figure((WIDTH / 72, HEIGHT / 72), frameon=False)
     size = ((WIDTH - LEFT - right) / WIDTH, (HEIGHT - TOP - BOTTOM) / HEIGHT)
-    made = figure.add_axes((LEFT / WIDTH, BOTTOM / HEIGHT, *size), frameon=False, xscale=scale)
-    made.minorticks_off()
-    made.grid(color=colour("grid"), linewidth=1, clip_on=False)
-    made.tick_params(bottom=False, left=False, labelcolor=colour("soft"), labelsize=11.5)
-    made.set_xlabel(clean(x_title), color=colour("soft"))
-    made.set_ylabel(clean(y_title), color=colour("soft"))
-    made.yaxis.set_major_locator(MaxNLocator(6, steps=ROUND))
-    for axis in (made.xaxis, made.yaxis):
+    axes = figure.add_axes((LEFT / WIDTH, BOTTOM / HEIGHT, *size), frameon=False, xscale=scale)
+    axes.minorticks_off()
+    axes.grid(color=colour("grid"), linewidth=1, clip_on=False)
+    axes.tick_params(bottom=False, left=False, labelcolor=colour("soft"), labelsize=11.5)
+    axes.set_xlabel(clean(x_title), color=colour("soft"))
+    axes.set_ylabel(clean(y_title), color=colour("soft"))
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=ROUND))
+    for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(lambda value, _: number(value))
-    return made
+    return axes
 
 
 def number(value: float) -> str:
@@ -82,20 +86,21 @@ def clean(text: str) -> str:
     return _NOT_XML.sub("\ufffd", " ".join(text.split()))
 
 
-def svg(drawn: Any, label: str, tips: Mapping[str, str]) -> str:
+def svg(axes: "Axes", label: str, tips: Mapping[str, str]) -> str:
     """The figure of these axes as an `<svg>` element.
 
     Args:
-        drawn: What `axes` gave. The gids of its artists become classes, less the number at the end.
+        axes: From the function `axes`. The gids of its artists become classes, less the number at the end.
         label: What a screen reader says instead of the drawing.
-        tips: gid -> what is shown when the pointer rests on that artist.
+        tips: gid -> the tooltip of that artist.
     """
     from matplotlib import rc_context
 
+    figure = cast("Figure", axes.figure)
     file = io.StringIO()
     # The salt keeps ids the same from one run to the next, and different from figure to figure.
     with rc_context({"svg.hashsalt": label}):
-        drawn.figure.savefig(file, format="svg", metadata={"Date": None})
+        figure.savefig(file, format="svg", metadata={"Date": None})
     # The rest of the file is a style sheet and metadata.
     group = next(part for part in ElementTree.fromstring(file.getvalue()) if part.tag.endswith("}g"))
     for element in list(group.iter()):

@@ -6,27 +6,27 @@ from keras_kd.reports.rows import NotMeasured, Row
 from keras_kd.reports.tally import Tally
 
 
-def uncounted(tallies: Mapping[str, Tally], baseline: str | None) -> list[NotMeasured]:
-    """Accuracies that could not be counted, and what lacks without a baseline."""
+def missing_accuracies(tallies: Mapping[str, Tally], baseline: str | None) -> list[NotMeasured]:
+    """Accuracies that could not be computed, and what is missing without a baseline."""
     gaps = []
     for why in dict.fromkeys(tally.why for tally in tallies.values() if tally.why):
         names = [name for name, tally in tallies.items() if tally.why == why]
-        agreed = baseline is None or any(tallies[name].compared for name in names)
-        figures = "accuracy" if agreed else "accuracy and agreement"
+        has_agreement = baseline is None or any(tallies[name].compared for name in names)
+        figures = "accuracy" if has_agreement else "accuracy and agreement"
         gaps.append(NotMeasured(f"{figures} of {', '.join(names)}", why))
     if baseline is None:
         gaps.append(NotMeasured("agreement, smaller and faster", "no baseline was given"))
     return gaps
 
 
-def untimed(fixed: set[str]) -> list[NotMeasured]:
-    """Files that take more than one sample a call."""
-    why = "the batch is fixed at more than one sample a call"
-    return [NotMeasured(f"latency of {', '.join(sorted(fixed))}", why)] if fixed else []
+def missing_latencies(fixed_batch: set[str]) -> list[NotMeasured]:
+    """Files that take more than one sample per call."""
+    why = "the batch size is fixed at more than one sample per call"
+    return [NotMeasured(f"latency of {', '.join(sorted(fixed_batch))}", why)] if fixed_batch else []
 
 
-def unknown(rows: Sequence[Row], sources: Mapping[str, str]) -> list[NotMeasured]:
-    """Files whose origin was not told."""
+def missing_sources(rows: Sequence[Row], sources: Mapping[str, str]) -> list[NotMeasured]:
+    """Files of which nobody said from which model they were made."""
     files = [row.name for row in rows if row.kind != "keras" and row.name not in sources]
     if not files:
         return []

@@ -9,7 +9,7 @@ import numpy as np
 LONGEST = 22
 LINE = 15
 _ROUNDS = 8
-# Points nearer than this, in pixels, hide each other.
+# Points closer than this, in pixels, hide each other.
 _COVERED = 7
 _MARKER = 7
 _DISTANCES = (9, 15, 22, 30, 40, 52, 66, 82, 100, 120, 145)
@@ -19,7 +19,7 @@ _ANGLES = np.radians([0, 180, 90, 270, 45, 315, 135, 225, 23, 337, 157, 203, 68,
 
 @dataclass(frozen=True)
 class Block:
-    """The names of points that cover each other, one a line, in the order of `members`.
+    """The names of points that cover each other, one per line, in the order of `members`.
 
     Args:
         members: Indices of the points.
@@ -40,52 +40,54 @@ def shorten(name: str) -> str:
 
 
 def width(names: Sequence[str], size: float) -> float:
-    """About how wide the widest of the names is, in pixels, with a font of that size."""
-    # 0.58 of the font size is about the mean letter of the widest system fonts.
+    """The approximate width of the widest name, in pixels, in a font of that size."""
+    # The mean letter of the widest system fonts is about 0.58 of the font size wide.
     return 0.58 * size * max(len(name) for name in names)
 
 
-def place(points: np.ndarray, names: Sequence[str], size: float, inside: np.ndarray) -> list[Block]:
-    """A place for each name: near its point, inside a box, over nothing else.
+def place_labels(points: np.ndarray, names: Sequence[str], size: float, inside: np.ndarray) -> list[Block]:
+    """Find a position for each name: near its point, inside a box, not over anything else.
 
     Args:
         points: (points, 2) pixels.
-        names: One a point.
+        names: One per point.
         size: Font size in pixels.
         inside: Left, bottom, right and top of the box, in pixels.
     """
-    spots = _spots(points)
-    sizes = [(width([names[i] for i in spot], size) + 4, LINE * len(spot)) for spot in spots]
-    choices = [_candidates(points[spot[0]], size) for spot, size in zip(spots, sizes, strict=True)]
-    markers = [np.hstack([points[spot] - _MARKER, points[spot] + _MARKER]) for spot in spots]
-    chosen: dict[int, np.ndarray] = {}
-    # Whoever comes first takes the best place; later rounds, to and fro, let every block move again.
+    clusters = _clusters(points)
+    candidates = [
+        _candidates(points[i[0]], (width([names[k] for k in i], size) + 4, LINE * len(i))) for i in clusters
+    ]
+    markers = [np.hstack([points[members] - _MARKER, points[members] + _MARKER]) for members in clusters]
+    placed: dict[int, np.ndarray] = {}
+    # The first block takes the best position; later rounds, back and forth, let every block move again.
     for turn in range(_ROUNDS):
-        for spot in range(len(spots))[:: 1 if turn % 2 else -1]:
-            taken = [box[None] for other, box in chosen.items() if other != spot]
-            strangers = [boxes for other, boxes in enumerate(markers) if other != spot]
-            others = np.concatenate([np.empty((0, 4)), *taken, *strangers])
-            boxes, costs = choices[spot]
-            costs = costs + _crowding(boxes, others, markers[spot], inside)
-            costs += 40 * _crossings(boxes, points[spots[spot][0]], others)
-            chosen[spot] = boxes[costs.argmin()]
-    return [Block(tuple(spot), chosen[index]) for index, spot in enumerate(spots)]
+        for index in range(len(clusters))[:: 1 if turn % 2 else -1]:
+            other_blocks = [box[None] for other, box in placed.items() if other != index]
+            other_markers = [boxes for other, boxes in enumerate(markers) if other != index]
+            others = np.concatenate([np.empty((0, 4)), *other_blocks, *other_markers])
+            boxes, costs = candidates[index]
+            costs = costs + _overlap_cost(boxes, others, markers[index], inside)
+            costs += 40 * _crossings(boxes, points[clusters[index][0]], others)
+            placed[index] = boxes[costs.argmin()]
+    return [Block(tuple(members), placed[index]) for index, members in enumerate(clusters)]
 
 
-def _spots(points: np.ndarray) -> list[list[int]]:
-    """Indices of the points, those that cover each other together."""
-    spots: list[list[int]] = []
+def _clusters(points: np.ndarray) -> list[list[int]]:
+    """Indices of the points, grouped by which cover each other."""
+    clusters: list[list[int]] = []
     for i, point in enumerate(points):
-        near = next((spot for spot in spots if math.dist(point, points[spot[0]]) < _COVERED), None)
-        if near is None:
-            spots.append([i])
+        covered = (members for members in clusters if math.dist(point, points[members[0]]) < _COVERED)
+        cluster = next(covered, None)
+        if cluster is None:
+            clusters.append([i])
         else:
-            near.append(i)
-    return spots
+            cluster.append(i)
+    return clusters
 
 
 def _candidates(point: np.ndarray, size: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
-    """(boxes, 4) places for a block around its point, and what each costs by itself."""
+    """(boxes, 4) positions for a block around its point, and the cost of each by itself."""
     half = np.array(size) / 2
     distances = np.repeat(_DISTANCES, len(_ANGLES))
     angles = np.tile(_ANGLES, len(_DISTANCES))
@@ -95,20 +97,20 @@ def _candidates(point: np.ndarray, size: tuple[float, float]) -> tuple[np.ndarra
 
 
 def _overlap(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Area that each box shares with all the others together."""
+    """Area that each box has in common with all the others together."""
     low = np.maximum(boxes[:, None, :2], others[None, :, :2])
     high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
     return np.clip(high - low, 0, None).prod(-1).sum(-1)
 
 
-def _crowding(boxes: np.ndarray, others: np.ndarray, own: np.ndarray, inside: np.ndarray) -> np.ndarray:
+def _overlap_cost(boxes: np.ndarray, others: np.ndarray, own: np.ndarray, inside: np.ndarray) -> np.ndarray:
     area = (boxes[:, 2:] - boxes[:, :2]).prod(-1)
     hidden = area - _overlap(boxes, inside[None])
     return 1000 * hidden + 100 * _overlap(boxes, np.concatenate([others, own]))
 
 
 def _crossings(boxes: np.ndarray, point: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """How much the line from the point to each box runs over other things."""
+    """How much of the line from the point to each box crosses other boxes."""
     ends = np.clip(point, boxes[:, :2], boxes[:, 2:])
     steps = np.linspace(0, 1, 13)[1:, None, None, None]
     line = point + steps * (ends - point)[:, None]

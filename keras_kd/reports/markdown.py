@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def markdown(report: "Report") -> str:
     """The whole report as GitHub-flavoured Markdown."""
-    columns = table.shown(report.rows)
+    columns = table.nonempty_columns(report.rows)
     lines = [f"# {escape(report.meta.title)}", ""]
     lines += [f"- {escape(fact)}" for fact in report.facts] + ([""] if report.facts else [])
     if report.baseline is not None:
@@ -22,9 +22,11 @@ def markdown(report: "Report") -> str:
     lines += _section("Notes", [f"{row.name}: {note}" for row in report.rows for note in row.notes])
     lines += _section("Not measured", [f"{gap.what}: {gap.why}" for gap in report.not_measured])
     lines += _section("How it was measured", report.method())
-    lines += _section("Columns", [f"{c.title}: {c.meaning}" for c in columns if c.meaning])
+    lines += _section(
+        "Columns", [f"{title}: {meaning}" for title, meaning in table.meanings(report.rows).items()]
+    )
     lines += _curves(report)
-    lines += _section("Where it was measured", [f"{key}: {value}" for key, value in report.origin().items()])
+    lines += _section("Where it was measured", _pairs(report.origin()))
     return "\n".join(lines) + "\n"
 
 
@@ -39,6 +41,10 @@ def _line(cells: list[str]) -> str:
 
 def _section(title: str, items: list[str]) -> list[str]:
     return ["", f"## {title}", "", *[f"- {escape(item)}" for item in items]] if items else []
+
+
+def _pairs(pairs: dict[str, str]) -> list[str]:
+    return [f"{key}: {value}" for key, value in pairs.items()]
 
 
 def _curves(report: "Report") -> list[str]:

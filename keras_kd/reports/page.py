@@ -1,4 +1,4 @@
-"""A report as one HTML page that needs no network, no script and no second file."""
+"""A report as one HTML page that needs no network, no scripts and no other files."""
 
 from html import escape
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from keras_kd.reports.style import SERIES, STYLE
 if TYPE_CHECKING:
     from keras_kd.reports.report import Report
 
-# The browser itself refuses whatever would come from elsewhere.
+# The browser itself refuses whatever would be loaded from elsewhere.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
@@ -32,7 +32,7 @@ def page(report: "Report") -> str:
         _section("Notes", [f"{row.name}: {note}" for row in report.rows for note in row.notes]),
         _section("Not measured", [f"{gap.what}: {gap.why}" for gap in report.not_measured]),
         _section("How it was measured", report.method()),
-        _pairs("What the columns say", {c.title: c.meaning for c in table.shown(report.rows) if c.meaning}),
+        _pairs("What the columns mean", table.meanings(report.rows)),
         _pairs("Where it was measured", report.origin()),
         "</main>\n</body>\n</html>\n",
     ]
@@ -60,7 +60,7 @@ def _facts(report: "Report") -> str:
 
 
 def _figures(report: "Report") -> str:
-    columns = table.shown(report.rows)
+    columns = table.nonempty_columns(report.rows)
     best = {column.key: table.best_rows(column, report.rows, report.baseline) for column in columns}
     heads = "".join(
         f'<th scope="col"{" class=text" if i < 2 else ""}>{escape(column.title)}</th>'
@@ -68,7 +68,7 @@ def _figures(report: "Report") -> str:
     )
     rows = "\n".join(_row(i, row, columns, best, report.baseline) for i, row in enumerate(report.rows))
     figures = _table("figures", "Table of figures", heads, rows)
-    legend = "Green: the best of its column, the baseline aside; times within 5 % of it count as equal."
+    legend = "Green: the best of its column, excluding the baseline; times within 5 % of it count as equal."
     return f'<section>\n<h2>Figures</h2>\n{figures}\n<p class="small">{legend}</p>\n</section>'
 
 
@@ -113,7 +113,7 @@ def _training(report: "Report") -> str:
     if not values:
         return ""
     held_out = "On the validation data, where there is any."
-    both = any(key.startswith("val_") and key[4:] in told for told in report.curves.values() for key in told)
+    both = any(f"val_{metric}" in curve for curve in report.curves.values() for metric in curve)
     captions = {"loss": held_out}
     usual = "Solid: validation. Dotted: training." if both else held_out
     figures = [

@@ -2,16 +2,19 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from keras_kd.reports import drawing, labels
 from keras_kd.reports.rows import Row
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 Curves = Mapping[str, Mapping[str, Sequence[float | None]]]
 
-# A name further than this from its point, in pixels, is tied to it by a line.
+# A name further than this from its point, in pixels, is connected to it by a line.
 _NEAR = 14
 
 
@@ -33,7 +36,7 @@ class Line(NamedTuple):
 
     @property
     def validation(self) -> bool:
-        """Whether it is of data that was not trained on."""
+        """Whether it was measured on data that was not trained on."""
         return self.key.startswith("val_")
 
 
@@ -61,16 +64,19 @@ def accuracy_plot(rows: Sequence[Row], key: str, title: str, unit: float, baseli
         tips = {}
         for series, row, x, percent in points:
             marker, gid = "s" if row.name == baseline else "o", f"mark-{series}"
-            style = {"color": drawing.colour(series), "markeredgecolor": drawing.colour("paper")}
+            style: dict[str, Any] = {
+                "color": drawing.colour(series),
+                "markeredgecolor": drawing.colour("paper"),
+            }
             axes.plot([x], [percent], marker, markersize=11, gid=gid, clip_on=False, zorder=3, **style)
             tips[gid] = f"{row.name}: {percent:.2f} %, {x:,.3g}"
         _name_points(axes, points)
-        said = "; ".join(f"{row.name} {percent:.2f} % at {x:,.4g}" for _, row, x, percent in points)
-        return drawing.svg(axes, f"Accuracy against {title}. {said}", tips)
+        description = "; ".join(f"{row.name} {percent:.2f} % at {x:,.4g}" for _, row, x, percent in points)
+        return drawing.svg(axes, f"Accuracy against {title}. {description}", tips)
 
 
-def _logarithmic(axes: Any, values: Sequence[float]) -> None:
-    """A logarithmic axis with a margin, at least a factor of four wide."""
+def _logarithmic(axes: "Axes", values: Sequence[float]) -> None:
+    """Make the horizontal axis logarithmic, with a margin, spanning at least a factor of four."""
     from matplotlib.ticker import LogLocator
 
     low, high = min(values), max(values)
@@ -80,21 +86,21 @@ def _logarithmic(axes: Any, values: Sequence[float]) -> None:
     axes.xaxis.set_major_locator(LogLocator(subs=subs, numticks=7))
 
 
-def _limit(axes: Any, values: Sequence[float], least: float) -> None:
-    """A vertical axis with a margin, at least `least` wide."""
+def _limit(axes: "Axes", values: Sequence[float], least: float) -> None:
+    """Give the vertical axis a margin, and a span of at least `least`."""
     low, high = min(values), max(values)
     margin = max(0.16 * (high - low), (least - (high - low)) / 2)
     axes.set_ylim(low - margin, high + margin)
 
 
-def _name_points(axes: Any, points: Sequence[Point]) -> None:
+def _name_points(axes: "Axes", points: Sequence[Point]) -> None:
     pixels = axes.transData.transform([(point.x, point.percent) for point in points])
     names = [labels.shorten(drawing.clean(point.row.name)) for point in points]
-    for block in labels.place(pixels, names, drawing.FONT, np.array(axes.bbox.extents)):
+    for block in labels.place_labels(pixels, names, drawing.FONT, np.array(axes.bbox.extents)):
         at = pixels[block.members[0]]
         end = block.nearest(at)
         if math.dist(at, end) >= _NEAR:
-            tie = {"color": drawing.colour(points[block.members[0]].series), "alpha": 0.7}
+            tie: dict[str, Any] = {"color": drawing.colour(points[block.members[0]].series), "alpha": 0.7}
             axes.plot(*zip(at, end, strict=True), transform=None, gid="leader", linewidth=1, zorder=2, **tie)
         left, _, right, top = block.box
         x, side = (left + right) / 2, "center"
@@ -107,13 +113,17 @@ def _name_points(axes: Any, points: Sequence[Point]) -> None:
             _write(axes, x, top - labels.LINE * (line + 0.5), names[i], "ink", side)
 
 
-def _write(axes: Any, x: float, y: float, name: str, colour: str | int, side: str) -> None:
-    style = {"color": drawing.colour(colour), "horizontalalignment": side, "verticalalignment": "center"}
+def _write(axes: "Axes", x: float, y: float, name: str, colour: str | int, side: str) -> None:
+    style: dict[str, Any] = {
+        "color": drawing.colour(colour),
+        "horizontalalignment": side,
+        "verticalalignment": "center",
+    }
     axes.text(x, y, name, transform=None, gid="name", zorder=4, **style)
 
 
 def curve_plots(curves: Curves, rows: Sequence[Row]) -> list[tuple[str, str]]:
-    """(caption, SVG) of the first accuracy and of the loss over the epochs, where there are any."""
+    """(caption, SVG) of the first accuracy metric and of the loss over the epochs, where there are any."""
     metrics = list(
         dict.fromkeys(metric.removeprefix("val_") for history in curves.values() for metric in history)
     )
@@ -124,7 +134,7 @@ def curve_plots(curves: Curves, rows: Sequence[Row]) -> list[tuple[str, str]]:
 
 
 def _lines(metric: str, curves: Curves) -> list[Line]:
-    # Training losses are of different objectives; only the validation losses can be laid side by side.
+    # Training losses are of different objectives; only the validation losses can be compared.
     validated = any(f"val_{metric}" in history for history in curves.values())
     keys = [f"val_{metric}"] if metric == "loss" and validated else [metric, f"val_{metric}"]
     lines = [
@@ -136,7 +146,7 @@ def _lines(metric: str, curves: Curves) -> list[Line]:
 
 
 def _curve_plot(metric: str, lines: Sequence[Line], order: Sequence[str]) -> str:
-    """One metric of all models; `order` gives each its colour."""
+    """One metric of all models; `order` decides their colours."""
     from matplotlib.ticker import MaxNLocator
 
     names = {line.name: labels.shorten(drawing.clean(line.name)) for line in lines}
@@ -150,19 +160,21 @@ def _curve_plot(metric: str, lines: Sequence[Line], order: Sequence[str]) -> str
         tips = {}
         for number, line in enumerate(lines):
             tips[f"line-{number}"] = f"{line.name}, {line.key}"
-            # The validation curve goes over the training curve, as it matters more.
-            solid = {"linestyle": "-", "linewidth": 2.0, "zorder": 3.0}
-            style = solid if line.validation else {"linestyle": ":", "linewidth": 1.5, "zorder": 2.0}
+            # The validation curve is drawn over the training curve, as it matters more.
+            solid: dict[str, Any] = {"linestyle": "-", "linewidth": 2.0, "zorder": 3.0}
+            style: dict[str, Any] = (
+                solid if line.validation else {"linestyle": ":", "linewidth": 1.5, "zorder": 2.0}
+            )
             style |= {"marker": "o" if len(line.points) == 1 else "", "clip_on": False}
             colour = drawing.colour(order.index(line.name))
             axes.plot(*zip(*line.points, strict=True), color=colour, gid=f"line-{number}", **style)
         _name_ends(axes, lines, names, order)
-        said = "; ".join(f"{line.name} {line.key} ends at {line.points[-1][1]:.4g}" for line in lines)
-        return drawing.svg(axes, f"{metric} over {last} epochs. {said}", tips)
+        description = "; ".join(f"{line.name} {line.key} ends at {line.points[-1][1]:.4g}" for line in lines)
+        return drawing.svg(axes, f"{metric} over {last} epochs. {description}", tips)
 
 
-def _name_ends(axes: Any, lines: Sequence[Line], names: Mapping[str, str], order: Sequence[str]) -> None:
-    """Each model's name at the right end, pushed apart where curves end together."""
+def _name_ends(axes: "Axes", lines: Sequence[Line], names: Mapping[str, str], order: Sequence[str]) -> None:
+    """Write each model's name at the right end, pushed apart where curves end together."""
     # The validation curve comes last for each model and decides where its name goes.
     ends = {line.name: axes.transData.transform(line.points[-1])[1] for line in lines}
     lowest = math.inf

@@ -5,14 +5,15 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from keras_kd.files import write_atomically
+from keras_kd.files import check_writable, write_atomically
 from keras_kd.reports import table
 from keras_kd.reports.markdown import markdown
 from keras_kd.reports.page import page
-from keras_kd.reports.rows import Meta, NotMeasured, Row, finite
+from keras_kd.reports.rows import Meta, NotMeasured, Row, plain_number
 from keras_kd.results import Result
 
 FORMAT = "keras_kd report 1"
+SUFFIXES = (".html", ".md", ".json")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,17 +21,17 @@ class Report(Result):
     """Figures of several models side by side, and what was not measured.
 
     Args:
-        rows: One `Row` a model or file, names all different.
+        rows: One `Row` per model or file, all names different.
         baseline: Name of the row that the others are compared with, or None.
         meta: Where and how the figures were taken.
         facts: Sentences to read first, such as what distillation gained.
         curves: Name of a model -> metric -> one value per epoch (the `history.history` of a Keras fit).
         not_measured: What is missing, and why.
 
-    A report is frozen; `dataclasses.replace(report, facts=[...])` gives one that says more.
+    A report is frozen; `dataclasses.replace(report, facts=[...])` returns one that says more.
 
     Raises:
-        ValueError: Without rows, with two rows of one name, or with a baseline that is no row.
+        ValueError: Without rows, with two rows of one name, or with a baseline that is not one of the rows.
 
     Examples:
         >>> from keras_kd.reports import Report, Row
@@ -78,7 +79,7 @@ class Report(Result):
         """The report for a terminal.
 
         Args:
-            width: Characters a line; a narrow table leaves out columns. `None` shows them all.
+            width: Characters per line; a narrow table leaves out columns. `None` shows them all.
         """
         lines = [table.plain(self.rows, width), ""]
         if self.baseline is not None:
@@ -92,12 +93,12 @@ class Report(Result):
         return json.dumps({"format": FORMAT, **self.to_dict()}, indent=2, ensure_ascii=False) + "\n"
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Writes the report; the suffix decides how.
+        """Write the report; the suffix decides the format.
 
         Args:
             path: A file ending in `.html` (a page that needs nothing else), `.md` or `.json`. All three hold
                 the same figures.
-            overwrite: Whether a file that is there already may be replaced.
+            overwrite: Whether an existing file may be replaced.
 
         Returns:
             The path that was written.
@@ -116,19 +117,15 @@ class Report(Result):
             0.9
         """
         path = Path(path)
-        writers = {".html": page, ".md": markdown, ".json": Report.to_json}
-        if path.suffix.lower() not in writers:
-            raise ValueError(f"A report is saved as .html, .md or .json. Received: {str(path)!r}")
-        if not path.parent.is_dir():
-            raise FileNotFoundError(f"The folder {str(path.parent)!r} does not exist: make it first.")
-        if path.exists() and not overwrite:
-            raise FileExistsError(f"{str(path)!r} exists already: pass overwrite=True, or another path.")
-        _write_whole(path, writers[path.suffix.lower()](self))
+        check_report_path(path, overwrite=overwrite)
+        write = dict(zip(SUFFIXES, (page, markdown, Report.to_json), strict=True))[path.suffix.lower()]
+        with write_atomically(path) as part:
+            part.write_text(write(self), encoding="utf-8")
         return path
 
     @classmethod
     def load(cls, path: str | Path) -> "Report":
-        """Reads a report that was saved as `.json`.
+        """Read a report that was saved as `.json`.
 
         Raises:
             FileNotFoundError: If there is no such file.
@@ -137,7 +134,9 @@ class Report(Result):
         try:
             saved = json.loads(Path(path).read_text(encoding="utf-8"))
         except (UnicodeDecodeError, json.JSONDecodeError) as error:
-            raise ValueError(f"{str(path)!r} is not JSON; load what was saved as .json: {error}") from error
+            raise ValueError(
+                f"{str(path)!r} is not JSON; load a report that was saved as .json: {error}"
+            ) from error
         if not isinstance(saved, dict) or saved.get("format") != FORMAT:
             found = saved.get("format") if isinstance(saved, dict) else type(saved).__name__
             raise ValueError(f"{str(path)!r} is not a {FORMAT!r}. Received: {found!r}")
@@ -154,7 +153,7 @@ class Report(Result):
             raise ValueError(f"{str(path)!r} is a damaged report: {error}") from error
 
     def method(self) -> list[str]:
-        """How the figures were taken, one sentence each."""
+        """How the figures were measured, one sentence each."""
         lines = []
         if self.meta.samples is not None:
             lines.append(f"Accuracy and agreement: all models saw the same {self.meta.samples:,} samples.")
@@ -162,18 +161,18 @@ class Report(Result):
             count = self.meta.threads
             threads = f", {count} thread{'s' if count > 1 else ''}" if count else ""
             lines.append(
-                f"Latency: one sample a call{threads}, the interpreter alone; the files take turns, so that "
-                "a busy moment of the machine hits all alike. Another machine gives other figures."
+                f"Latency: one sample per call{threads}, the interpreter alone; the files take turns, so "
+                "that a busy moment of the machine affects all alike. Another machine gives other figures."
             )
         if any(row.kind == "keras" and row.bytes is not None for row in self.rows):
             lines.append(
                 "A Keras model is sized and timed as the float32 .tflite file that it exports to, "
-                "so that all sizes and times are of the same sort. Its accuracy is Keras's own."
+                "so that all sizes and times are comparable. Its accuracy is Keras's own."
             )
         return lines
 
     def origin(self) -> dict[str, str]:
-        """Label -> text: when, on what and with which versions the figures were taken."""
+        """Label -> text: when, on what and with which versions the figures were measured."""
         meta = self.meta
         labels = {
             "Date": meta.created,
@@ -205,11 +204,12 @@ def plain_curves(
 ) -> dict[str, dict[str, tuple[float | None, ...]]]:
     """Training curves as plain numbers, None where a value is not finite."""
     return {
-        name: {metric: tuple(map(finite, values)) for metric, values in history.items()}
+        name: {metric: tuple(map(plain_number, values)) for metric, values in history.items()}
         for name, history in curves.items()
     }
 
 
-def _write_whole(path: Path, text: str) -> None:
-    with write_atomically(path) as part:
-        part.write_text(text, encoding="utf-8")
+def check_report_path(path: Path, *, overwrite: bool) -> None:
+    """Raise an error now if a report could not be saved at `path` later; the case of the suffix is free."""
+    suffixes = (path.suffix,) if path.suffix.lower() in SUFFIXES else SUFFIXES
+    check_writable(path, overwrite=overwrite, suffixes=suffixes)

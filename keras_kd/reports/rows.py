@@ -1,4 +1,4 @@
-"""What a report is made of: rows of figures, reasons for gaps, and where the figures come from."""
+"""What a report consists of: rows of figures, reasons for gaps, and where the figures come from."""
 
 import dataclasses
 import math
@@ -15,17 +15,17 @@ class Row(Result):
     Args:
         name: What the caller calls this model.
         kind: `"keras"`, or what a file holds: `"float32"`, `"float16"`, `"dynamic"`, `"int8"`, `"int16x8"`.
-        accuracy: Share of right answers, 0 to 1.
+        accuracy: Fraction of correct answers, 0 to 1.
         accuracy_mean: Mean accuracy over training seeds, 0 to 1.
         accuracy_std: Sample standard deviation of the accuracy over those seeds, 0 to 1.
         seeds: How many seeds.
         accuracy_delta: Accuracy minus the accuracy of the baseline.
-        agreement: Share of samples on which the top class is the one of the baseline, 0 to 1.
-        parameters: How many numbers the Keras model holds.
+        agreement: Fraction of samples on which the top class is that of the baseline, 0 to 1.
+        parameters: Number of parameters of the Keras model.
         bytes: Size of the file.
         gzip_bytes: Size of the file after gzip.
         median_ms: Median time of one call, in milliseconds.
-        p90_ms: Nine calls in ten were faster than this, in milliseconds.
+        p90_ms: 90th percentile of the time of one call, in milliseconds.
         compression: Bytes of the baseline divided by bytes.
         speedup: Median time of the baseline divided by the median time.
         max_error: Largest absolute difference from the outputs of the Keras model that a file was made from.
@@ -58,7 +58,7 @@ class Row(Result):
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             if field.name not in ("name", "kind", "notes"):
-                object.__setattr__(self, field.name, finite(getattr(self, field.name)))
+                object.__setattr__(self, field.name, plain_number(getattr(self, field.name)))
         object.__setattr__(self, "notes", tuple(self.notes))
 
 
@@ -82,11 +82,11 @@ class NotMeasured(Result):
 
 @dataclasses.dataclass(frozen=True)
 class Meta(Result):
-    """Where and how the figures of a report were taken.
+    """Where and how the figures of a report were measured.
 
     Args:
         title: Heading of the report.
-        created: Date and time in UTC, ISO 8601.
+        created: Date and time in UTC.
         data: Name of the data.
         samples: How many samples the accuracies are of.
         cpu: Name of the processor.
@@ -113,7 +113,7 @@ class Meta(Result):
         object.__setattr__(self, "versions", dict(self.versions))
 
 
-def finite(value: Any) -> Any:
+def plain_number(value: object) -> Any:
     """The value as a plain Python number, or None where there is no finite number (NaN, infinity, None)."""
     if value is None:
         return None
@@ -123,14 +123,14 @@ def finite(value: Any) -> Any:
     return number if math.isfinite(number) else None
 
 
-def against(rows: Sequence[Row], baseline: str | None) -> list[Row]:
-    """The rows with what they gain and lose against the baseline."""
+def compare_with_baseline(rows: Sequence[Row], baseline: str | None) -> list[Row]:
+    """The rows with the difference of accuracy and the ratios of size and time to the baseline."""
     reference = next((row for row in rows if row.name == baseline), None)
     if reference is None:
         return list(rows)
 
-    def ratio(whole: float | None, part: float | None) -> float | None:
-        return whole / part if whole is not None and part else None
+    def ratio(base: float | None, value: float | None) -> float | None:
+        return base / value if base is not None and value else None
 
     def delta(row: Row) -> float | None:
         if row.accuracy is None or reference.accuracy is None:

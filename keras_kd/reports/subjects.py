@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -13,9 +13,13 @@ from ai_edge_litert import schema_py_generated as schema
 from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.serving import make_serving
 from keras_kd.legacy import is_model
-from keras_kd.messages import did_you_mean, one_line
+from keras_kd.messages import did_you_mean
+from keras_kd.model_files import load_model
+from keras_kd.tensors import Tensors
 
 BASELINE = "baseline"
+
+ModelOrFile: TypeAlias = keras.Model | str | os.PathLike[str]
 
 
 @dataclass(frozen=True)
@@ -28,19 +32,21 @@ class Subject:
         predict: Batch of inputs -> output name -> array.
         model: The Keras model, None for a file.
         path: The file, None for a Keras model.
-        batch_size: The batch if it is fixed.
+        batch_size: The batch size, if it is fixed.
     """
 
     name: str
     kind: str
-    predict: Callable[[Any], dict[str, np.ndarray]]
+    predict: Callable[[Tensors], dict[str, np.ndarray]]
     model: keras.Model | None = None
     path: Path | None = None
     batch_size: int | None = None
 
 
-def subjects(models: Mapping[str, Any], baseline: Any) -> tuple[list[Subject], str | None]:
-    """Opens everything that is compared; the baseline first when it is not one of the models.
+def open_subjects(
+    models: Mapping[str, ModelOrFile], baseline: ModelOrFile | None
+) -> tuple[list[Subject], str | None]:
+    """Open everything that is compared; the baseline first when it is not one of the models.
 
     Returns:
         The subjects, and the name of the baseline.
@@ -59,17 +65,17 @@ def subjects(models: Mapping[str, Any], baseline: Any) -> tuple[list[Subject], s
         raise ValueError(
             f"Two models are named {BASELINE!r}: rename one, or pass baseline={BASELINE!r} alone."
         )
-    given = dict(models) if baseline is None or by_name else {BASELINE: baseline, **models}
-    if not given:
+    named = dict(models) if baseline is None or by_name else {BASELINE: baseline, **models}
+    if not named:
         raise ValueError("There is nothing to compare: pass models or files, such as student=model.")
-    name = None if baseline is None else baseline if by_name else BASELINE
-    return [open_subject(key, value) for key, value in given.items()], name
+    reference = None if baseline is None else str(baseline) if by_name else BASELINE
+    return [open_subject(key, value) for key, value in named.items()], reference
 
 
-def open_subject(name: str, value: Any) -> Subject:
+def open_subject(name: str, value: ModelOrFile) -> Subject:
     """A model, a `.tflite` file or a `.keras` file, ready to predict."""
     if not isinstance(name, str) or not name.strip():
-        raise ValueError(f"A model needs a name that can be read. Received: {name!r}")
+        raise ValueError(f"A model needs a readable name. Received: {name!r}")
     if isinstance(value, str | os.PathLike):
         return _open_file(name, Path(value))
     if not is_model(value):
@@ -83,12 +89,10 @@ def open_subject(name: str, value: Any) -> Subject:
 
 def _open_file(name: str, path: Path) -> Subject:
     if path.suffix == ".keras":
-        if not path.is_file():
-            raise FileNotFoundError(f"There is no file {str(path)!r} (for {name!r}).")
         try:
-            model = keras.saving.load_model(path, compile=False, safe_mode=True)
-        except (ValueError, TypeError, OSError) as error:
-            raise ValueError(f"{str(path)!r} (for {name!r}) does not load: {one_line(error)}") from error
+            model = load_model(path, compile=False)
+        except (ValueError, FileNotFoundError) as error:
+            raise type(error)(f"{name!r}: {error}") from error
         return open_subject(name, model)
     if path.suffix != ".tflite":
         raise ValueError(f"{name!r} must be a .tflite or a .keras file. Received: {str(path)!r}")
@@ -97,7 +101,7 @@ def _open_file(name: str, path: Path) -> Subject:
 
 
 def file_kind(path: Path) -> str:
-    """What a `.tflite` file computes in, told from the types of its tensors."""
+    """The number format that a `.tflite` file computes in, judging by the types of its tensors."""
     model = schema.Model.GetRootAs(path.read_bytes(), 0)
     computed: set[tuple[int, bool]] = set()
     stored: set[tuple[int, bool]] = set()

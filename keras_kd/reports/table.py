@@ -33,7 +33,7 @@ def _times(value: float) -> str:
 
 @dataclass(frozen=True)
 class Column:
-    """One column: a field of `Row`, its headings, how a value is written, and what share of it is noise."""
+    """One column: a field of `Row`, its headings, how to write a value, and what fraction of it is noise."""
 
     key: str
     title: str
@@ -57,7 +57,12 @@ COLUMNS = (
     Column("name", "Model", "model", str),
     Column("kind", "Kind", "kind", str, "keras is a Keras model; every other kind is a .tflite file."),
     Column(
-        "accuracy", "Accuracy", "accuracy", _percent, "Share of samples whose top class is the label.", "max"
+        "accuracy",
+        "Accuracy",
+        "accuracy",
+        _percent,
+        "Fraction of samples whose top class is the label.",
+        "max",
     ),
     Column(
         "accuracy_mean",
@@ -78,9 +83,9 @@ COLUMNS = (
         "Agreement",
         "agree",
         _percent,
-        "Share of samples on which the top class is the one that the baseline names, right or wrong.",
+        "Fraction of samples on which the top class is that of the baseline, correct or not.",
     ),
-    Column("parameters", "Parameters", "params", "{:,}".format, "Numbers that the Keras model holds."),
+    Column("parameters", "Parameters", "params", "{:,}".format, "Number of parameters of the Keras model."),
     Column("bytes", "Size (KiB)", "KiB", _kib, "Size of the file; 1 KiB is 1024 bytes.", "min"),
     Column("gzip_bytes", "Gzip (KiB)", "gzip KiB", _kib, "Size of the file after gzip."),
     Column("compression", "Smaller", "smaller", _times, "Bytes of the baseline divided by bytes."),
@@ -97,17 +102,22 @@ COLUMNS = (
 )
 
 
-# What a narrow terminal does without, first things first; the files of a report hold all columns.
+# What a narrow terminal leaves out, in this order; the files of a report hold all columns.
 _LEAST = ("p90_ms", "gzip_bytes", "max_error", "accuracy_delta", "parameters", "compression", "accuracy_mean")
 
 
-def shown(rows: Sequence[Row]) -> list[Column]:
+def nonempty_columns(rows: Sequence[Row]) -> list[Column]:
     """The columns in which at least one row has a figure."""
     return [column for column in COLUMNS if any(getattr(row, column.key) is not None for row in rows)]
 
 
+def meanings(rows: Sequence[Row]) -> dict[str, str]:
+    """Title -> meaning of the columns that are shown and need an explanation."""
+    return {column.title: column.meaning for column in nonempty_columns(rows) if column.meaning}
+
+
 def best_rows(column: Column, rows: Sequence[Row], baseline: str | None) -> set[str]:
-    """Names of the rows with the best figure of a column, the baseline aside; none when all are as good."""
+    """Names of the rows, without the baseline, with the best figure; none when all are equally good."""
     if column.best is None:
         return set()
     values = {row.name: getattr(row, column.key) for row in rows if row.name != baseline}
@@ -124,30 +134,32 @@ def plain(rows: Sequence[Row], width: int | None = None) -> str:
 
     Args:
         rows: The rows.
-        width: Characters a line. Columns that tell least are left out until the table fits.
+        width: Characters per line. The least informative columns are left out until the table fits.
     """
-    columns = shown(rows)
+    columns = nonempty_columns(rows)
     for key in ("", *_LEAST):
         columns = [column for column in columns if column.key != key]
-        text = _drawn(rows, columns)
+        text = _render(rows, columns)
         if width is None or max(map(len, text.splitlines())) <= width:
             break
     return text
 
 
-def _drawn(rows: Sequence[Row], columns: Sequence[Column]) -> str:
+def _render(rows: Sequence[Row], columns: Sequence[Column]) -> str:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
+    rendered = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
     for i, column in enumerate(columns):
-        drawn.add_column(column.short, justify="left" if i < 2 else "right", no_wrap=True)
+        rendered.add_column(column.short, justify="left" if i < 2 else "right", no_wrap=True)
     for row in rows:
-        # As Text, so that rich reads no markup in a name.
-        drawn.add_row(*[Text(column.text(row)) for column in columns])
+        # As Text, so that rich does not interpret markup in a name.
+        rendered.add_row(*[Text(column.text(row)) for column in columns])
     file = io.StringIO()
-    # Whatever the terminal is: no colours, and wide enough to cut nothing.
-    Console(file=file, width=_WIDE, color_system=None, force_jupyter=False, legacy_windows=False).print(drawn)
+    # Independent of the terminal: no colours, and wide enough for every line.
+    Console(file=file, width=_WIDE, color_system=None, force_jupyter=False, legacy_windows=False).print(
+        rendered
+    )
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines())

@@ -16,5 +16,4 @@ from keras_kd.jobs.findings import verdict
     ],
 )
 def test_the_verdict_says_what_was_found(distilled, alone, words):
-
     assert re.search(words, verdict(distilled, alone, 100))

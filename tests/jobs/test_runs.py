@@ -1,5 +1,5 @@
 import json
-import os
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -62,7 +62,7 @@ def test_other_settings_are_refused(tmp_path):
 
 def test_foreign_folders_are_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(FileExistsError, match="files that are no run"):
+    with pytest.raises(FileExistsError, match="files that are not from a run"):
         Run(tmp_path, {})
     with pytest.raises(FileExistsError, match="is a file"):
         Run(tmp_path / "notes.txt", {})
@@ -72,13 +72,16 @@ def test_foreign_folders_are_refused(tmp_path):
 def test_a_damaged_file_is_named(tmp_path):
     run = Run(tmp_path, {})
     run.path("x.json").write_text("{")
-    with pytest.raises(ValueError, match=r"x.json is no JSON file .* Delete it"):
+    with pytest.raises(ValueError, match=r"x.json is not valid JSON .* Delete the file"):
         run.figures("x.json", forbidden)
 
 
 def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(os, "access", lambda path, mode: False)  # the tests may run as root
-    with pytest.raises(PermissionError, match="cannot be written"):
+    def denied(path):
+        raise PermissionError(path)
+
+    monkeypatch.setattr(Path, "touch", denied)  # the tests may run as root
+    with pytest.raises(PermissionError, match="is not writable"):
         Run(tmp_path / "run", {})
 
 

@@ -7,44 +7,11 @@ from keras_kd.deployment.tflite import export
 from keras_kd.deployment.verification import verify
 from keras_kd.distillation.distiller import Distiller
 from keras_kd.reports import NotMeasured, Report, compare
-from keras_kd.reports.subjects import file_kind
-
-FEATURES, CLASSES = 20, 4
-
-
-def dense(units=64, outputs=CLASSES, activation=None):
-    inputs = keras.Input((FEATURES,))
-    hidden = keras.layers.Dense(units, activation="relu")(inputs)
-    return keras.Model(inputs, keras.layers.Dense(outputs, activation=activation)(hidden))
+from tests.reports.conftest import CLASSES, FEATURES, dense
 
 
 def gaps(report):
     return {gap.what: gap.why for gap in report.not_measured}
-
-
-@pytest.fixture(scope="module")
-def models():
-    keras.utils.set_random_seed(3)
-    return dense(96), dense(64)
-
-
-@pytest.fixture(scope="module")
-def data():
-    rng = np.random.default_rng(0)
-    return rng.normal(size=(100, FEATURES)).astype("float32"), rng.integers(0, CLASSES, 100)
-
-
-@pytest.fixture(scope="module")
-def files(models, data, tmp_path_factory):
-    """The student in all five quantizations."""
-    folder = tmp_path_factory.mktemp("files")
-    paths = {}
-    for name in ("float32", "float16", "dynamic", "int8", "int16x8"):
-        quantization = None if name == "float32" else name
-        calibration = data[0] if name.startswith("int") else None
-        paths[name] = folder / f"{name}.tflite"
-        export(models[1], paths[name], quantization=quantization, calibration=calibration)
-    return paths
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +21,10 @@ def full(models, files, data):
     report = compare(
         data,
         baseline=teacher,
-        models={"student told": student, **files},
-        sources=dict.fromkeys(files, "student told"),
-        seeds={"student told": [0.9, 0.8, 1.0], "baseline": [0.5]},
-        curves={"student told": {"accuracy": np.array([0.1, np.nan])}},
+        models={"student distilled": student, **files},
+        sources=dict.fromkeys(files, "student distilled"),
+        seeds={"student distilled": [0.9, 0.8, 1.0], "baseline": [0.5]},
+        curves={"student distilled": {"accuracy": np.array([0.1, np.nan])}},
         facts=["It helped."],
         not_measured=[("energy", "no meter")],
         title="All of it",
@@ -71,7 +38,7 @@ def full(models, files, data):
 def test_a_row_for_everything_the_baseline_first(full, files):
     report, _ = full
     assert report.baseline == "baseline"
-    assert [row.name for row in report.rows] == ["baseline", "student told", *files]
+    assert [row.name for row in report.rows] == ["baseline", "student distilled", *files]
     assert [row.kind for row in report.rows] == ["keras", "keras", *files]
 
 
@@ -80,13 +47,13 @@ def test_accuracy_and_agreement(full, models, data):
     x, y = data
     teacher, student = (model.predict(x, verbose=0).argmax(-1) for model in models)
     assert report["baseline"].accuracy == pytest.approx((teacher == y).mean())
-    assert report["student told"].accuracy == pytest.approx((student == y).mean())
-    assert report["student told"].agreement == pytest.approx((teacher == student).mean())
-    assert report["student told"].accuracy_delta == pytest.approx(
+    assert report["student distilled"].accuracy == pytest.approx((student == y).mean())
+    assert report["student distilled"].agreement == pytest.approx((teacher == student).mean())
+    assert report["student distilled"].accuracy_delta == pytest.approx(
         (student == y).mean() - (teacher == y).mean()
     )
     assert report["baseline"].agreement == 1.0
-    assert 0.2 < report["student told"].agreement < 0.9
+    assert 0.2 < report["student distilled"].agreement < 0.9
 
 
 def test_files_answer_for_themselves(full, models, files, data):
@@ -112,13 +79,17 @@ def test_sizes_and_times(full, files, models, tmp_path):
     exported = export(models[0], tmp_path / "teacher.tflite")
     assert report["baseline"].bytes == exported.bytes
     assert report["baseline"].gzip_bytes == exported.gzip_bytes
-    assert report["student told"].bytes == report["float32"].bytes
+    assert report["student distilled"].bytes == report["float32"].bytes
 
 
 def test_spread_over_seeds(full):
     report, _ = full
-    told, baseline = report["student told"], report["baseline"]
-    assert (told.accuracy_mean, told.accuracy_std, told.seeds) == (pytest.approx(0.9), pytest.approx(0.1), 3)
+    distilled, baseline = report["student distilled"], report["baseline"]
+    assert (distilled.accuracy_mean, distilled.accuracy_std, distilled.seeds) == (
+        pytest.approx(0.9),
+        pytest.approx(0.1),
+        3,
+    )
     assert (baseline.accuracy_mean, baseline.accuracy_std, baseline.seeds) == (0.5, None, 1)
     assert "90.00 ± 10.00 % (3)" in str(report)
 
@@ -130,7 +101,7 @@ def test_what_the_caller_says_is_in_the_report(full):
     assert (meta.threads, bool(meta.cpu)) == (1, True)
     assert meta.versions["keras"] == keras.__version__
     assert meta.created.endswith(" UTC")
-    assert report.curves == {"student told": {"accuracy": (0.1, None)}}
+    assert report.curves == {"student distilled": {"accuracy": (0.1, None)}}
     assert report.facts == ("It helped.",)
     assert report.not_measured == (NotMeasured("energy", "no meter"),)
     assert [line.split()[0] for line in said] == ["predicted", "exporting", "exporting", "timing"]
@@ -143,8 +114,9 @@ def test_the_report_of_a_comparison_can_be_saved(full, tmp_path):
     assert Report.load(tmp_path / "report.json") == report
 
 
-def test_every_way_to_give_data(models, data):
+def test_every_way_to_give_data(files, data):
     x, y = data
+    file = files["float32"]
     one_hot = np.eye(CLASSES)[y]
     ways = [
         (x, y[:, None]),
@@ -154,13 +126,13 @@ def test_every_way_to_give_data(models, data):
         (x, 0.9 * one_hot + 0.1 / CLASSES),
         tf.data.Dataset.from_tensor_slices((x, one_hot, np.zeros(100))).batch(64),
     ]
-    expected = compare(data, a=models[0], batch_size=9)["a"].accuracy
-    assert [compare(way, a=models[0])["a"].accuracy for way in ways] == [expected] * len(ways)
+    expected = compare(data, a=file, batch_size=9)["a"].accuracy
+    assert [compare(way, a=file)["a"].accuracy for way in ways] == [expected] * len(ways)
 
 
-def test_a_data_set_shuffled_anew_each_time_is_read_once(models, data):
+def test_a_data_set_shuffled_anew_each_time_is_read_once(files, data):
     shuffled = tf.data.Dataset.from_tensor_slices(data).shuffle(100).batch(10)
-    report = compare(shuffled, baseline="a", a=models[0], b=models[0])
+    report = compare(shuffled, baseline="a", a=files["float32"], b=files["float32"])
     assert report["b"].agreement == 1.0
 
 
@@ -173,19 +145,14 @@ def test_script_of_the_readme(models, files, data, tmp_path):
     assert "name it in sources" in gaps(report)["parameters and max error of int8"]
 
 
-def test_without_a_baseline(models, data):
-    report = compare(data, a=models[0])
+def test_without_a_baseline(files, data):
+    report = compare(data, a=files["float32"], sources={})
     row = report["a"]
     assert (row.agreement, row.accuracy_delta, row.compression, row.speedup) == (None,) * 4
     assert row.accuracy is not None
-    assert gaps(report) == {"agreement, smaller and faster": "no baseline was given"}
+    assert gaps(report)["agreement, smaller and faster"] == "no baseline was given"
 
 
-# Keras 3.15 makes NumPy 2 warn whenever it saves or quantizes a model.
-copy_warning = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
-
-@copy_warning
 def test_files_as_baseline_and_saved_models(models, files, data, tmp_path):
     models[1].save(tmp_path / "student.keras")
     report = compare(data, baseline=files["float32"], saved=tmp_path / "student.keras")
@@ -196,23 +163,23 @@ def test_files_as_baseline_and_saved_models(models, files, data, tmp_path):
 
 def test_a_damaged_keras_file(data, tmp_path):
     (tmp_path / "torn.keras").write_bytes(b"PK\x03\x04 torn")
-    with pytest.raises(ValueError, match=r"torn\.keras' \(for 'a'\) does not load: ") as raised:
+    with pytest.raises(ValueError, match=r"'a': .*torn\.keras does not load: ") as raised:
         compare(data, a=tmp_path / "torn.keras")
     assert "\n" not in str(raised.value)
 
 
 def test_a_distiller_stands_for_its_student(models, data):
     teacher, student = models
-    report = compare(data, baseline="student", student=student, told=Distiller(student, teacher))
-    assert report["told"].parameters == student.count_params()
-    assert report["told"].agreement == 1.0
+    report = compare(data, baseline="student", student=student, distilled=Distiller(student, teacher))
+    assert report["distilled"].parameters == student.count_params()
+    assert report["distilled"].agreement == 1.0
 
 
-def test_without_labels(models, data):
-    report = compare((data[0],), baseline="a", a=models[0], b=models[1])
+def test_without_labels(models, files, data):
+    report = compare((data[0],), baseline=models[0], b=files["float32"], sources={})
     assert report["b"].accuracy is None
     assert 0 < report["b"].agreement < 1
-    assert gaps(report) == {"accuracy of a, b": "the data holds no labels"}
+    assert gaps(report)["accuracy of baseline, b"] == "the data holds no labels"
 
 
 @pytest.mark.parametrize(
@@ -224,16 +191,15 @@ def test_without_labels(models, data):
         (3, {"a": np.zeros(100)}, "the labels are not classes"),
     ],
 )
-def test_what_is_not_classification(data, outputs, labels, why):
-    report = compare((data[0], labels), a=dense(2, outputs), b=dense(3, outputs))
+def test_what_is_not_classification(data, scores, outputs, labels, why):
+    report = compare((data[0], labels), a=scores[outputs], b=scores[outputs])
     assert report["a"].accuracy is None
     assert report["a"].bytes > 0
     assert gaps(report)["accuracy of a, b"] == why
 
 
-def test_without_scores_there_is_no_agreement(data):
-    model = dense(2, 1)
-    report = compare(data, baseline=model, a=model)
+def test_without_scores_there_is_no_agreement(data, scores):
+    report = compare(data, baseline=scores[1], a=scores[1])
     assert report["a"].agreement is None
     assert "accuracy and agreement of baseline, a" in gaps(report)
 
@@ -257,17 +223,6 @@ def test_scores_a_step(data):
     assert compare((x, truth), a=model)["a"].accuracy == pytest.approx(0.8)
 
 
-@copy_warning
-def test_a_model_that_does_not_export_is_still_compared(models, data):
-    quantized = dense(8)
-    quantized.layers[-1].quantize("int8")
-    report = compare(data, baseline=models[0], quantized=quantized)
-    row = report["quantized"]
-    assert row.accuracy is not None
-    assert (row.bytes, row.median_ms, row.speedup, row.compression) == (None,) * 4
-    assert "it does not export: " in gaps(report)["size and latency of quantized"]
-
-
 def test_answers_that_are_nan_count_as_wrong(models, data):
     broken = dense(8)
     broken.layers[-1].bias.assign([np.nan] * CLASSES)
@@ -276,28 +231,6 @@ def test_answers_that_are_nan_count_as_wrong(models, data):
     assert report["baseline"].agreement == 0.0
     assert report["good"].agreement == 0.0
     assert report["baseline"].notes == ("100 of 100 answers are NaN and count as wrong.",)
-
-
-def test_a_file_with_a_larger_fixed_batch_is_not_timed(models, data, tmp_path):
-    export(models[1], tmp_path / "eight.tflite", batch_size=8)
-    report = compare(data, a=models[1], eight=tmp_path / "eight.tflite", sources={"eight": "a"})
-    assert report["eight"].median_ms is None
-    assert report["eight"].accuracy == report["a"].accuracy
-    assert "fixed" in gaps(report)["latency of eight"]
-
-
-def test_models_with_a_fixed_batch(data):
-    inputs = keras.Input(batch_shape=(10, FEATURES))
-    model = keras.Model(inputs, keras.layers.Dense(CLASSES)(inputs))
-    report = compare(data, a=model)
-    assert report["a"].accuracy is not None
-    assert report["a"].median_ms is None
-
-
-def test_kinds_of_files_without_anything_to_quantize(data, tmp_path):
-    # The converter leaves weights this small alone: the file is what it holds, not what was asked for.
-    export(dense(4), tmp_path / "small.tflite", quantization="dynamic")
-    assert file_kind(tmp_path / "small.tflite") == "float32"
 
 
 def test_user_models_are_left_alone(data):
@@ -315,7 +248,7 @@ BAD = {
     "no file": ({"a": "none.tflite"}, FileNotFoundError, r"none\.tflite"),
     "no keras file": ({"a": "none.keras"}, FileNotFoundError, r"none\.keras"),
     "other file": ({"a": "model.onnx"}, ValueError, r"a \.tflite or a \.keras file"),
-    "blank name": ({"models": {" ": "student"}}, ValueError, "needs a name"),
+    "blank name": ({"models": {" ": "student"}}, ValueError, "needs a readable name"),
     "clash": ({"models": {"a": "student"}, "a": "student"}, ValueError, "Every row needs its own name"),
     "baseline twice": (
         {"models": {"baseline": "student"}, "baseline": "teacher"},
@@ -371,7 +304,7 @@ X = np.zeros((4, FEATURES), "float32")
     [
         ((X[:0], np.zeros(0)), "data is empty"),
         (tf.data.Dataset.from_tensor_slices((X, np.zeros(4))).batch(2).take(0), "data is empty"),
-        (tf.data.Dataset.from_tensor_slices((X, np.zeros(4))).batch(2).repeat(), "never ends"),
+        (tf.data.Dataset.from_tensor_slices((X, np.zeros(4))).batch(2).repeat(), "infinite"),
         (tf.data.Dataset.from_tensor_slices((X, np.zeros(4))), "'a' cannot run on this data"),
         (tf.data.Dataset.from_tensor_slices(np.zeros(4)), "'a' cannot run on this data"),
         ((X[:, :3], np.zeros(4)), "'a' cannot run on this data"),
@@ -388,7 +321,7 @@ def test_bad_data(bad, message, models):
     assert "\n" not in str(raised.value)
 
 
-def test_empty_batches_are_left_out(models, data):
+def test_empty_batches_are_left_out(files, data):
     halves = tf.data.Dataset.from_tensor_slices(data).batch(50)
     empty = halves.map(lambda x, y: (x[:0], y[:0]))
-    assert compare(empty.concatenate(halves), a=models[0]).meta.samples == 100
+    assert compare(empty.concatenate(halves), a=files["float32"]).meta.samples == 100

@@ -1,0 +1,55 @@
+"""Arguments and options that several commands share."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DATA_HELP = "An .npz file with the arrays x_train, y_train, x_test, y_test and, optionally, x_val, y_val."
+
+
+class DemoData(StrEnum):
+    """The data sets of the demo."""
+
+    digits = "digits"
+    fashion_mnist = "fashion_mnist"
+
+
+class Quantization(StrEnum):
+    """What `export` can write."""
+
+    float32 = "float32"
+    float16 = "float16"
+    dynamic = "dynamic"
+    int8 = "int8"
+    int16x8 = "int16x8"
+
+
+class FileIO(StrEnum):
+    """Types of a file's inputs and outputs."""
+
+    float32 = "float32"
+    int8 = "int8"
+    uint8 = "uint8"
+    int16 = "int16"
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]
+ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A .keras file.")]
+LiteFile = Annotated[Path, typer.Argument(metavar="FILE", help="A .tflite file.")]
+DataFile = Annotated[Path, typer.Option("--data", help=DATA_HELP)]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
+Folder = Annotated[Path, typer.Option("--out", help="Folder for the results.")]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs of every training.")]
+Labels = Annotated[
+    int | None,
+    typer.Option(min=1, help="Labels available to the student; soft targets cover all inputs."),
+]
+Seeds = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        help="How often to train each student. With distill, its initial weights stay the same.",
+    ),
+]

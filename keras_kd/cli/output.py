@@ -1,0 +1,73 @@
+"""What commands print: figures to standard output, everything else to standard error."""
+
+import contextlib
+import shlex
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Protocol
+
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from keras_kd.jobs.experiment import Progress
+    from keras_kd.jobs.runs import Run
+    from keras_kd.reports import Report
+
+out = Console(highlight=False, soft_wrap=True, markup=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+
+# How the library's messages call what is an option here.
+_OPTIONS = {
+    "overwrite=True": "--overwrite",
+    "calibration=": "--data",
+    "allow_flex=True": "--allow-flex",
+    "batch_size=1": "--batch-size 1",
+    "quantization=": "--quantization ",
+}
+
+
+class Figures(Protocol):
+    """A result of the library."""
+
+    def to_json(self) -> str:
+        """The figures as JSON text."""
+
+
+def in_shell(message: str) -> str:
+    """Rewrite a message of the library in the words of the command line."""
+    for argument, option in _OPTIONS.items():
+        message = message.replace(argument, option)
+    return message
+
+
+@contextlib.contextmanager
+def show_progress() -> Iterator["Progress"]:
+    """Print lines on standard error and, where that is a terminal, a status that says what is running."""
+    from keras_kd.jobs.experiment import Progress
+
+    with err.status("starting") as status:
+        yield Progress(say=err.print, note=status.update)
+
+
+def command_line() -> str:
+    """What the user typed."""
+    return shlex.join(["keras-kd", *sys.argv[1:]])
+
+
+def show(result: Figures, as_json: bool) -> None:
+    """Print a result, readable or as JSON."""
+    sys.stdout.write(f"{result.to_json().rstrip() if as_json else result}\n")
+
+
+def show_report(report: "Report", as_json: bool) -> None:
+    """Print a report; on a terminal, no wider than it is."""
+    if as_json or not sys.stdout.isatty():
+        show(report, as_json)
+    else:
+        out.print(report.text(out.width))
+
+
+def show_run(report: "Report", run: "Run", as_json: bool) -> None:
+    """Print the report of a finished run and where its page is."""
+    show_report(report, as_json)
+    err.print(f"Report: {run.path('report.html')}")

@@ -1,0 +1,72 @@
+"""Commands that train: `demo` and `distill`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keras_kd.cli.options import AsJson, DataFile, DemoData, Epochs, Folder, Labels, Seeds
+from keras_kd.cli.output import command_line, show_progress, show_run
+
+
+def demo(
+    data: Annotated[DemoData, typer.Option(help="The data set.")] = DemoData.digits,
+    labels: Labels = None,
+    seeds: Seeds = 1,
+    epochs: Epochs = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for the results.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train, distil, export, verify and measure on real data; leaves a report page.
+
+    If interrupted, the same command resumes after the last finished stage.
+
+    Example: keras-kd demo --data digits --labels 100 --seeds 5
+    """
+    from keras_kd.jobs.demo import demo
+
+    with show_progress() as progress:
+        run, report = demo(
+            data,
+            labels=labels,
+            seeds=seeds,
+            epochs=epochs,
+            out=out,
+            progress=progress,
+            command=command_line(),
+        )
+    show_run(report, run, as_json)
+
+
+def distill(
+    teacher: Annotated[Path, typer.Option(help="The trained teacher, a .keras file.")],
+    student: Annotated[Path, typer.Option(help="The student, a .keras file with its initial weights.")],
+    data: DataFile,
+    out: Folder,
+    labels: Labels = None,
+    seeds: Seeds = 1,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs of each student.")] = 20,
+    batch_size: Annotated[int, typer.Option(min=1, help="Samples per step.")] = 64,
+    learning_rate: Annotated[float, typer.Option(min=0, help="Initial learning rate of Adam.")] = 2e-3,
+    temperature: Annotated[float, typer.Option(min=0, help="Temperature of the soft targets.")] = 4.0,
+    alpha: Annotated[float, typer.Option(min=0, max=1, help="Weight of the hard labels.")] = 0.1,
+    as_json: AsJson = False,
+) -> None:
+    """Do for your teacher, student and data what the demo does.
+
+    Example: keras-kd distill --teacher big.keras --student small.keras --data mine.npz --out runs/mine
+    """
+    from keras_kd.jobs.distil_files import distil_files
+    from keras_kd.jobs.experiment import Hyperparameters
+
+    hyperparameters = Hyperparameters(0, epochs, learning_rate, temperature, alpha)
+    with show_progress() as progress:
+        run, report = distil_files(
+            *(teacher, student, data, out, hyperparameters),
+            batch_size=batch_size,
+            labels=labels,
+            seeds=seeds,
+            progress=progress,
+            command=command_line(),
+        )
+    show_run(report, run, as_json)

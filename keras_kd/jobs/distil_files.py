@@ -1,0 +1,75 @@
+"""The main job on a user's own models and data."""
+
+import hashlib
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+from keras_kd import datasets
+from keras_kd.jobs.distil import distil
+from keras_kd.jobs.experiment import Experiment, Hyperparameters, Progress, check_experiment
+from keras_kd.jobs.runs import Run
+from keras_kd.model_files import load_model
+from keras_kd.reports import Report
+
+
+def distil_files(
+    teacher: str | os.PathLike[str],
+    student: str | os.PathLike[str],
+    data: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    hyperparameters: Hyperparameters,
+    *,
+    batch_size: int = 64,
+    labels: int | None = None,
+    seeds: int = 1,
+    progress: Progress | None = None,
+    command: str | None = None,
+) -> tuple[Run, Report]:
+    """Do the main job on a user's own models and data.
+
+    Args:
+        teacher: A trained teacher, a `.keras` file.
+        student: The student with its initial weights, a `.keras` file.
+        data: An `.npz` file, see `keras_kd.datasets.load`.
+        out: Folder for the results.
+        hyperparameters: How to train.
+        batch_size: Samples per step.
+        labels: The students see this many labels.
+        seeds: How often the student is trained each way.
+        progress: Where to report progress.
+        command: What was typed, for the report.
+
+    Returns:
+        The folder and the report.
+
+    Raises:
+        ValueError: Files that cannot be used, or models that do not fit the data or one another.
+        OSError: Missing files, or a folder that cannot be used.
+
+    Examples:
+        >>> from keras_kd.jobs.distil_files import distil_files
+        >>> from keras_kd.jobs.experiment import Hyperparameters
+        >>> distil_files("big.keras", "small.keras", "mine.npz", "runs/mine", Hyperparameters(0, 20))
+        Traceback (most recent call last):
+        FileNotFoundError: There is no file big.keras.
+    """
+    trained = load_model(teacher)
+    experiment = Experiment(
+        datasets.load(data, batch_size=batch_size),
+        lambda: trained,
+        lambda: load_model(student),
+        hyperparameters,
+        labels=labels,
+        seeds=seeds,
+    )
+    check_experiment(experiment)  # before the folder is made
+    files = {"teacher": _digest(teacher), "student": _digest(student), "data": _digest(data)}
+    options = {"batch_size": batch_size, "labels": labels, "seeds": seeds}
+    # The last key is that of the settings in folders of earlier versions.
+    run = Run(out, {**files, **options, "recipe": asdict(hyperparameters)})
+    return run, distil(run, experiment, progress=progress, command=command)
+
+
+def _digest(path: str | os.PathLike[str]) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

@@ -1,0 +1,38 @@
+"""Keras models in `.keras` files: the one place that loads them."""
+
+import os
+import zipfile
+from pathlib import Path
+
+import keras
+
+from keras_kd.messages import one_line
+
+
+def load_model(path: str | os.PathLike[str], *, compile: bool = True) -> keras.Model:
+    """Load a model from a `.keras` file without running code that the file brings along.
+
+    Args:
+        path: The file.
+        compile: Whether to restore the optimizer and the losses that the model was compiled with.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is not a `.keras` file, or Keras cannot load it.
+
+    Examples:
+        >>> keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)]).save("small.keras")
+        >>> load_model("small.keras").count_params()
+        9
+    """
+    path = Path(path)
+    if path.suffix != ".keras":
+        raise ValueError(
+            f"Expected a .keras file. Received: {path}. Save the model with model.save('NAME.keras')."
+        )
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {path}.")
+    try:
+        return keras.saving.load_model(path, compile=compile, safe_mode=True)
+    except (ValueError, TypeError, OSError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} does not load: {one_line(error)}") from error

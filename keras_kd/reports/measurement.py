@@ -1,0 +1,67 @@
+"""Sizes and times of what is compared: Keras models are exported for them."""
+
+import gzip
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+
+from keras_kd.deployment.benchmark import Benchmark, benchmark_many
+from keras_kd.deployment.source_model import is_quantization_aware
+from keras_kd.deployment.tflite import export
+from keras_kd.messages import one_line
+from keras_kd.reports import gaps
+from keras_kd.reports.rows import NotMeasured, Row
+from keras_kd.reports.subjects import Subject
+
+
+def measure_files(
+    rows: Sequence[Row], subjects: Sequence[Subject], say: Callable[[str], None]
+) -> tuple[list[Row], dict[str, Benchmark], list[NotMeasured]]:
+    """The rows with sizes and times, the times by themselves, and what has none."""
+    fixed_batch = {subject.name for subject in subjects if subject.batch_size not in (None, 1)}
+    with tempfile.TemporaryDirectory() as folder:
+        files, failures = export_models(subjects, Path(folder), say)
+        say(f"timing {len(files)} files in turns")
+        timings = benchmark_many({name: path for name, path in files.items() if name not in fixed_batch})
+        rows = [_with_time(_with_size(row, files.get(row.name)), timings.get(row.name)) for row in rows]
+    return rows, timings, [*failures, *gaps.missing_latencies(fixed_batch)]
+
+
+def export_models(
+    subjects: Sequence[Subject], folder: Path, say: Callable[[str], None]
+) -> tuple[dict[str, Path], list[NotMeasured]]:
+    """A file for every subject, exported to `folder` for a Keras model; and those that do not export."""
+    files, failures = {}, []
+    for index, subject in enumerate(subjects):
+        if subject.path is not None:
+            files[subject.name] = subject.path
+            continue
+        say(f"exporting {subject.name} to size and time it")
+        path = folder / f"{index}.tflite"
+        try:
+            export(subject.model, path, quantization=trained_quantization(subject.model))
+        except (ValueError, RuntimeError) as error:
+            why = f"it does not export: {one_line(error)}"
+            failures.append(NotMeasured(f"size and latency of {subject.name}", why))
+        else:
+            files[subject.name] = path
+    return files, failures
+
+
+def trained_quantization(model: keras.Model) -> str | None:
+    """The quantization that a model was trained for, `None` for a float model."""
+    return "int8" if is_quantization_aware(model) else None
+
+
+def _with_size(row: Row, path: Path | None) -> Row:
+    if path is None:
+        return row
+    content = path.read_bytes()
+    return replace(row, bytes=len(content), gzip_bytes=len(gzip.compress(content, mtime=0)))
+
+
+def _with_time(row: Row, timing: Benchmark | None) -> Row:
+    return row if timing is None else replace(row, median_ms=timing.median_ms, p90_ms=timing.p90_ms)

@@ -1,0 +1,30 @@
+"""What commands print, and messages in the words of the command line."""
+
+import json
+import sys
+
+from rich.console import Console
+
+from keras_kd.cli import output
+from keras_kd.reports import Report, Row
+
+
+def test_a_report_on_a_terminal_is_as_wide_as_it_is(printed, monkeypatch):
+    rows = [Row(f"m{i}", "float32", accuracy=0.5, bytes=10, gzip_bytes=9, parameters=3) for i in range(2)]
+    report = Report(rows)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(output, "out", Console(width=30, soft_wrap=True))
+    output.show_report(report, as_json=False)
+    assert "gzip" not in printed()[0]
+    output.show_report(report, as_json=True)
+    assert json.loads(printed()[0])["rows"]
+
+
+def test_arguments_of_the_library_are_options_in_messages():
+    assert output.in_shell("it exists; pass overwrite=True") == "it exists; pass --overwrite"
+    assert output.in_shell("quantization='int8' needs calibration=") == "--quantization 'int8' needs --data"
+
+
+def test_the_command_line_can_be_pasted_into_a_shell(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/bin/keras-kd", "taps", "my model.keras"])
+    assert output.command_line() == "keras-kd taps 'my model.keras'"

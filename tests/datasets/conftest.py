@@ -1,0 +1,2 @@
+def contents(x):
+    return [row.tobytes() for row in x]

@@ -1,0 +1,102 @@
+"""A user's own arrays, from a `.npz` file."""
+
+import numpy as np
+import pytest
+
+from keras_kd import datasets
+from keras_kd.datasets import check
+from tests.datasets.conftest import contents
+
+X, Y = np.zeros((4, 3)), np.array([0, 1, 2, 0])
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (X[:0], Y[:0], "val: there are no samples"),
+        (X[:, 0], Y, r"val: inputs must have the shape \(samples, ...\), got \(4,\)"),
+        (X, np.eye(3)[Y], r"got \(4, 3\); turn one-hot labels into integers with y.argmax\(-1\)"),
+        (X, Y[:, None, None], r"labels must have the shape \(samples,\), got \(4, 1, 1\)$"),
+        (X, Y[:3], "val: 4 inputs but 3 labels"),
+        (X.astype(str), Y, "val: inputs must be numbers, got <U32"),
+        (X, Y.astype(float), "val: labels must be integers, got float64"),
+        (np.where(np.eye(4, 3), np.nan, 0), Y, "val: 3 inputs hold NaN or infinity, the first at row 0"),
+        (np.full((4, 3), np.inf), Y, "val: 4 inputs hold NaN or infinity"),
+        (X, np.array([0, -1, 2, 0]), "val: labels must be from 0 to 2, found -1 at row 1"),
+        (X, np.array([0, 1, 3, 0]), "val: labels must be from 0 to 2, found 3 at row 2"),
+    ],
+)
+def test_check_says_what_is_wrong(x, y, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        check(x, y, classes=3, what="val")
+    assert "\n" not in str(caught.value)
+
+
+def test_check_accepts_what_can_be_trained_on():
+    check(X, Y)
+    check(X.astype("uint8"), Y.astype("uint8"), classes=3)
+    with pytest.raises(ValueError, match="labels must be at least 0, found -1 at row 0"):
+        check(X, Y - 1)
+
+
+@pytest.fixture
+def mine(tmp_path):
+    x = np.arange(120.0).reshape(40, 3)
+    y = np.arange(40) % 4
+    return tmp_path / "mine.npz", {"x_train": x, "y_train": y, "x_test": x[:8] + 0.5, "y_test": y[:8]}
+
+
+def test_load_sets_a_validation_split_aside(mine):
+    path, arrays = mine
+    np.savez(path, **arrays)
+    data = datasets.load(path, batch_size=5)
+    assert str(data) == "mine: inputs 3, 4 classes, 36 train, 4 validation, 8 test"
+    assert data.arrays["train"].x.dtype == "float32"
+    assert sorted(data.arrays["validation"].y) == [0, 1, 2, 3]
+    assert not set(contents(data.arrays["train"].x)) & set(contents(data.arrays["validation"].x))
+    np.testing.assert_array_equal(datasets.load(path).arrays["train"].x, data.arrays["train"].x)
+
+
+def test_load_takes_the_validation_split_of_the_file(mine):
+    path, arrays = mine
+    np.savez(path, **arrays, x_val=arrays["x_train"][:3], y_val=arrays["y_train"][:3])
+    data = datasets.load(path, name="own")
+    assert (data.name, len(data.arrays["train"].x), len(data.arrays["validation"].x)) == ("own", 40, 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"y_test": None}, "has no array y_test; it has x_test, x_train, y_train"),
+        ({"x_val": X}, "has no array y_val"),
+        ({"y_test": np.full(8, 4)}, "test: labels must be from 0 to 3, found 4 at row 0"),
+        ({"x_test": np.zeros((8, 2))}, r"test: inputs of shape \(2,\), but those of train \(3,\)"),
+        ({"x_train": np.full((40, 3), np.nan)}, "train: 40 inputs hold NaN"),
+        ({"x_train": X[:1], "y_train": Y[:1], "y_test": np.zeros(8, int)}, "one training row"),
+        ({"x_train": np.array([{}, {}], object)}, "cannot be read as plain arrays"),
+    ],
+)
+def test_load_says_what_is_wrong(mine, change, message):
+    path, arrays = mine
+    np.savez(path, **{key: value for key, value in {**arrays, **change}.items() if value is not None})
+    with pytest.raises(ValueError, match=message):
+        datasets.load(path)
+
+
+def test_load_refuses_what_is_not_npz(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no such file: .*nothing\.npz"):
+        datasets.load(tmp_path / "nothing.npz")
+    path = tmp_path / "text.npz"
+    path.write_text("hello")
+    with pytest.raises(ValueError, match=r"is not a \.npz file; write one with numpy.savez"):
+        datasets.load(path)
+
+
+def test_load_refuses_a_damaged_file(mine):
+    path, arrays = mine
+    np.savez(path, **arrays)
+    raw = bytearray(path.read_bytes())
+    raw[200:240] = b"x" * 40
+    path.write_bytes(raw)
+    with pytest.raises(ValueError, match="cannot be read as plain arrays"):
+        datasets.load(path)

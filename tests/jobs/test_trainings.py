@@ -1,0 +1,35 @@
+"""The trainings of the main job: what differs between the two students is the teacher."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from keras_kd.jobs.experiment import Progress
+from keras_kd.jobs.findings import ALONE, DISTILLED, TEACHER
+from keras_kd.jobs.runs import Run
+from keras_kd.jobs.trainings import Trainings
+from tests.conftest import classifier
+
+
+@pytest.mark.slow
+def test_both_students_start_from_the_same_weights(experiment, tmp_path):
+    # With next to no learning rate nothing is learned, so what is left is the start.
+    rate = dataclasses.replace(experiment.hyperparameters, learning_rate=1e-30)
+    trainings = Trainings(
+        Run(tmp_path, {}), dataclasses.replace(experiment, hyperparameters=rate), Progress()
+    )
+    alone, distilled = trainings.students(classifier("teacher", 8), seed=0)
+    for a, b in zip(alone.trainable_weights, distilled.trainable_weights, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-20)
+
+
+def test_what_a_run_holds_is_read(finished, experiment):
+    run, report, _ = finished
+    trainings = Trainings(run, experiment, Progress())
+    assert trainings.accuracies("distilled") == [pytest.approx(report[DISTILLED].accuracy)]
+    curves = trainings.curves()
+    assert list(curves) == [TEACHER, ALONE, DISTILLED]
+    assert {key for curve in curves.values() for key in curve} == {"val_accuracy", "val_loss"}
+    without_teacher = dataclasses.replace(experiment, train_teacher=False)
+    assert list(Trainings(run, without_teacher, Progress()).curves()) == [ALONE, DISTILLED]

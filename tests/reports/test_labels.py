@@ -1,0 +1,54 @@
+"""Where the names of points are written."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from keras_kd.reports.labels import LINE, place_labels, shorten
+
+INSIDE = np.array([54.0, 46.0, 428.0, 318.0])
+
+
+def lines(block):
+    """The box of each name of a block."""
+    left, _, right, top = block.box
+    return [(left, top - LINE * (i + 1), right, top - LINE * i) for i in range(len(block.members))]
+
+
+def apart(a, b):
+    return a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
+
+
+CROWDS = {
+    "one spot": [(200.0, 160.0)] * 8,
+    "row": [(100.0 + 6 * i, 180.0) for i in range(9)],
+    "corner": [(424.0 - 4 * i, 314.0 - 3 * i) for i in range(9)],
+    "spread": [(60.0 + (i * 97) % 350, 60.0 + (i * 61) % 250) for i in range(9)],
+}
+
+
+@pytest.mark.parametrize("kind", CROWDS)
+def test_names_never_cover_each_other_or_a_point(kind):
+    points = np.array(CROWDS[kind])
+    blocks = place_labels(points, [f"student no {i}" for i in range(len(points))], 12, INSIDE)
+    boxes = [box for block in blocks for box in lines(block)]
+    assert sorted(i for block in blocks for i in block.members) == list(range(len(points)))
+    assert all(apart(a, b) for a, b in itertools.combinations(boxes, 2))
+    for box in boxes:
+        assert all(apart(box, (x - 5, y - 5, x + 5, y + 5)) for x, y in points)
+        assert box[0] >= INSIDE[0]
+        assert box[2] <= INSIDE[2]
+        assert box[1] >= INSIDE[1] - 1e-9
+        assert box[3] <= INSIDE[3]
+
+
+def test_points_that_hide_each_other_share_one_block_of_names():
+    points = np.array([(200.0, 160.0), (203.0, 161.0), (300.0, 250.0)])
+    blocks = place_labels(points, ["a", "b", "c"], 12, INSIDE)
+    assert [block.members for block in blocks] == [(0, 1), (2,)]
+
+
+def test_long_names_are_shortened_to_one_ellipsis():
+    assert shorten("a" * 22) == "a" * 22
+    assert shorten("a" * 23) == "a" * 21 + "…"

@@ -1,0 +1,57 @@
+"""Sizes and times of files, and of the files that Keras models export to."""
+
+import gzip
+
+import keras
+
+from keras_kd.deployment.tflite import export
+from keras_kd.reports import Row, compare
+from keras_kd.reports.measurement import measure_files, trained_quantization
+from keras_kd.reports.subjects import open_subject
+from tests.reports.conftest import CLASSES, FEATURES, dense
+
+
+def test_a_file_has_its_size_and_a_time(files):
+    said = []
+    subjects = [open_subject("a", files["int8"])]
+    (row,), timings, missing = measure_files([Row("a", "int8")], subjects, said.append)
+    content = files["int8"].read_bytes()
+    assert (row.bytes, row.gzip_bytes) == (len(content), len(gzip.compress(content, mtime=0)))
+    assert 0 < row.median_ms <= row.p90_ms
+    assert timings["a"].median_ms == row.median_ms
+    assert missing == []
+    assert said == ["timing 1 files in turns"]
+
+
+def test_a_float_model_is_exported_as_float(models):
+    assert trained_quantization(models[0]) is None
+
+
+def gaps(report):
+    return {gap.what: gap.why for gap in report.not_measured}
+
+
+def test_a_model_that_does_not_export_is_still_compared(models, data):
+    quantized = dense(8)
+    quantized.layers[-1].quantize("int8")
+    report = compare(data, baseline=models[0], quantized=quantized)
+    row = report["quantized"]
+    assert row.accuracy is not None
+    assert (row.bytes, row.median_ms, row.speedup, row.compression) == (None,) * 4
+    assert "it does not export: " in gaps(report)["size and latency of quantized"]
+
+
+def test_a_file_with_a_larger_fixed_batch_is_not_timed(models, data, tmp_path):
+    export(models[1], tmp_path / "eight.tflite", batch_size=8)
+    report = compare(data, a=models[1], eight=tmp_path / "eight.tflite", sources={"eight": "a"})
+    assert report["eight"].median_ms is None
+    assert report["eight"].accuracy == report["a"].accuracy
+    assert "fixed" in gaps(report)["latency of eight"]
+
+
+def test_models_with_a_fixed_batch(data):
+    inputs = keras.Input(batch_shape=(10, FEATURES))
+    model = keras.Model(inputs, keras.layers.Dense(CLASSES)(inputs))
+    report = compare(data, a=model)
+    assert report["a"].accuracy is not None
+    assert report["a"].median_ms is None

@@ -1,0 +1,38 @@
+"""What is compared: models and files, each with a name."""
+
+import keras
+import numpy as np
+
+from keras_kd.deployment.tflite import export
+from keras_kd.reports.subjects import file_kind, open_subject, open_subjects
+from tests.reports.conftest import dense
+
+
+def test_the_kind_of_a_file_is_what_it_computes_in(files):
+    assert {name: file_kind(path) for name, path in files.items()} == {name: name for name in files}
+
+
+def test_kinds_of_files_without_anything_to_quantize(data, tmp_path):
+    # The converter leaves weights this small alone: the file is what it holds, not what was asked for.
+    export(dense(4), tmp_path / "small.tflite", quantization="dynamic")
+    assert file_kind(tmp_path / "small.tflite") == "float32"
+
+
+def test_a_baseline_that_is_not_one_of_the_models_comes_first(models, files):
+    subjects, baseline = open_subjects({"file": files["float32"]}, models[0])
+    assert ([subject.name for subject in subjects], baseline) == (["baseline", "file"], "baseline")
+    subjects, baseline = open_subjects({"file": files["float32"], "model": models[0]}, "model")
+    assert ([subject.name for subject in subjects], baseline) == (["file", "model"], "model")
+
+
+def test_a_model_and_its_keras_file_predict_alike(models, data, tmp_path):
+    models[1].save(tmp_path / "student.keras")
+    saved, model = open_subject("a", str(tmp_path / "student.keras")), open_subject("b", models[1])
+    (ours,), (theirs,) = saved.predict(data[0]).values(), model.predict(data[0]).values()
+    np.testing.assert_array_equal(ours, theirs)
+    assert (saved.kind, saved.path) == ("keras", None)
+
+
+def test_a_fixed_batch_size_is_known():
+    inputs = keras.Input(batch_shape=(10, 3))
+    assert open_subject("a", keras.Model(inputs, keras.layers.Dense(2)(inputs))).batch_size == 10

@@ -1,0 +1,56 @@
+"""Models in `.keras` files: loaded safely, and one clear error where that fails."""
+
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+from keras_kd.model_files import load_model
+
+
+@pytest.fixture
+def saved(tmp_path):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
+    model.compile("sgd", loss="mse")
+    model.train_on_batch(np.zeros((1, 2)), np.zeros((1, 3)))
+    model.save(tmp_path / "model.keras")
+    return model, tmp_path / "model.keras"
+
+
+def test_a_model_comes_back_compiled_or_not(saved):
+    model, path = saved
+    for compile in (True, False):
+        loaded = load_model(str(path), compile=compile)
+        np.testing.assert_array_equal(loaded.get_weights()[0], model.get_weights()[0])
+        assert loaded.compiled is compile
+
+
+def test_code_in_a_file_is_not_run(tmp_path):
+    keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: x + 1)]).save(tmp_path / "code.keras")
+    with pytest.raises(ValueError, match=r"code\.keras does not load: .*Lambda"):
+        load_model(tmp_path / "code.keras")
+
+
+def test_errors_are_one_line_and_name_the_file(saved, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"There is no file .*none\.keras"):
+        load_model(tmp_path / "none.keras")
+    with pytest.raises(ValueError, match=r"Expected a \.keras file\. Received: .*model\.h5.*model\.save"):
+        load_model(tmp_path / "model.h5")
+    path = saved[1]
+    for content in (b"not a model", path.read_bytes()[:-30]):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"model\.keras does not load: ") as caught:
+            load_model(path)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_file_damaged_inside_does_not_load(saved):
+    path = saved[1]
+    with zipfile.ZipFile(path) as archive:
+        at = archive.getinfo("model.weights.h5").header_offset + 200
+    content = bytearray(path.read_bytes())
+    content[at : at + 64] = bytes(64)
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="does not load"):
+        load_model(path)
