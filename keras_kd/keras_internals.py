@@ -218,6 +218,9 @@ def moving_average(optimizer: Any, variable: keras.Variable) -> keras.Variable |
     return optimizer._model_variables_moving_average[optimizer._get_variable_index(variable)]
 
 
+# What Keras itself sets on a callback: no state of its own.
+CALLBACK_ATTRIBUTES: Sequence[str] = ("params", "_model")
+
 # Methods that are replaced on a layer while its outputs are recorded. `quantized_call` runs in place of
 # `call` in layers that Keras has quantized, and the last one attaches a mask after `call` has returned.
 CALL_METHODS: Sequence[str] = ("call", "quantized_call")

@@ -13,8 +13,9 @@ from keras_kd.losses.loss import join_masks
 from keras_kd.losses.samples import fits
 from keras_kd.messages import one_line
 from keras_kd.signals import batches
+from keras_kd.signals.activations import activation_in
 from keras_kd.signals.taps import Taps
-from keras_kd.signals.tracing import Signal, activation_in, probed, trace, trace_signals
+from keras_kd.signals.tracing import Signal, probed, trace, trace_signals
 
 
 class Tapped(NamedTuple):
