@@ -45,18 +45,13 @@ def own_seed_generators(layer: keras.layers.Layer) -> list[SeedGenerator]:
     return list(layer._seed_generators)
 
 
-def set_dtype_policy(layer: keras.layers.Layer, policy: str) -> None:
-    """Change the precision in which a layer computes after it was made."""
-    layer._set_dtype_policy(policy)
-
-
 def takes_training(operation: Any) -> bool:
     """Whether the `call` of a layer has an argument `training`."""
     return bool(getattr(operation, "_call_has_training_arg", False))
 
 
 def dropout_of(attention: keras.layers.Layer) -> float:
-    """The share of attention scores that an attention layer drops in training."""
+    """The fraction of attention scores that an attention layer drops in training."""
     return float(attention._dropout)
 
 
