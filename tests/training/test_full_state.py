@@ -185,7 +185,7 @@ def train(
             initial_epoch=first,
             verbose=0,
             callbacks=listed,
-            validation_data=HELD_OUT,
+            validation_data=HELD_OUT if data == "arrays" or others else None,
         )
     except Killed:
         return None
