@@ -1,4 +1,4 @@
-"""Files are written whole or not at all, and whether that is possible is known before the work begins."""
+"""Writing files whole or not at all, and checking that it is possible before the work begins."""
 
 import contextlib
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def write_atomically(path: Path) -> Iterator[Path]:
-    """Give a place beside `path` to write to; what was written moves to `path` if the block ends well.
+    """Yield a path beside `path` to write to; the file moves to `path` if the block ends without an error.
 
     Examples:
         >>> from pathlib import Path
@@ -32,14 +32,14 @@ def check_writable(path: Path, *, overwrite: bool = True, suffixes: Sequence[str
     Args:
         path: The file to write.
         overwrite: Whether a file that is there may be replaced.
-        suffixes: The endings that are allowed, such as `(".html", ".md")`; none: all.
+        suffixes: The suffixes that are allowed, such as `(".html", ".md")`; empty for all.
 
     Raises:
-        ValueError: Another ending.
+        ValueError: Another suffix.
         FileNotFoundError: The folder does not exist.
-        IsADirectoryError: There is a folder in its place.
+        IsADirectoryError: `path` is a folder.
         FileExistsError: The file exists, and may not be replaced.
-        OSError: The folder cannot be written.
+        OSError: The folder is not writable.
     """
     if suffixes and path.suffix not in suffixes:
         allowed = " or ".join(filter(None, (", ".join(suffixes[:-1]), suffixes[-1])))

@@ -45,18 +45,13 @@ def own_seed_generators(layer: keras.layers.Layer) -> list[SeedGenerator]:
     return list(layer._seed_generators)
 
 
-def set_dtype_policy(layer: keras.layers.Layer, policy: str) -> None:
-    """Change the precision in which a layer computes after it was made."""
-    layer._set_dtype_policy(policy)
-
-
 def takes_training(operation: Any) -> bool:
     """Whether the `call` of a layer has an argument `training`."""
     return bool(getattr(operation, "_call_has_training_arg", False))
 
 
 def dropout_of(attention: keras.layers.Layer) -> float:
-    """The share of attention scores that an attention layer drops in training."""
+    """The fraction of attention scores that an attention layer drops in training."""
     return float(attention._dropout)
 
 
@@ -228,6 +223,9 @@ def moving_average(optimizer: Any, variable: keras.Variable) -> keras.Variable |
         return None
     return optimizer._model_variables_moving_average[optimizer._get_variable_index(variable)]
 
+
+# What Keras itself sets on a callback: no state of its own.
+CALLBACK_ATTRIBUTES: Sequence[str] = ("params", "_model")
 
 # Methods that are replaced on a layer while its outputs are recorded. `quantized_call` runs in place of
 # `call` in layers that Keras has quantized, and the last one attaches a mask after `call` has returned.

@@ -1,6 +1,7 @@
-"""tf_keras, the Keras before Keras 3: its objects are told apart here, and it is loaded by nobody.
+"""tf_keras, the Keras before Keras 3: recognizing its objects, and its private names behind plain ones.
 
-Models of tensorflow-model-optimization are tf_keras models. Who has one has loaded tf_keras.
+Models of tensorflow-model-optimization are tf_keras models. Whoever has one has loaded tf_keras, so nothing
+here imports it.
 """
 
 import contextlib
@@ -22,7 +23,7 @@ KerasLayer: TypeAlias = "keras.layers.Layer | tf_keras.layers.Layer"
 KerasModel: TypeAlias = "keras.Model | tf_keras.Model"
 
 
-def is_tf_keras(value: Any) -> bool:
+def is_tf_keras(value: object) -> bool:
     """Whether a value is a layer or a model of tf_keras.
 
     Examples:
@@ -34,8 +35,8 @@ def is_tf_keras(value: Any) -> bool:
     return tf_keras is not None and isinstance(value, tf_keras.layers.Layer)
 
 
-def comes_from(value: Any, library: str) -> bool:
-    """Whether a function, a class or an object is of a library, or is made from what is.
+def comes_from(value: object, library: str) -> bool:
+    """Whether a function, a class or an object is from a library, or derived from what is.
 
     Args:
         value: Anything.
@@ -54,29 +55,29 @@ def comes_from(value: Any, library: str) -> bool:
     return any((getattr(kind, "__module__", None) or "").split(".")[0] == library for kind in kinds)
 
 
-def is_layer(value: Any) -> bool:
+def is_layer(value: object) -> bool:
     """Whether a value is a layer, of Keras 3 or of tf_keras; models are layers."""
     return isinstance(value, keras.layers.Layer) or is_tf_keras(value)
 
 
-def is_model(value: Any) -> bool:
+def is_model(value: object) -> bool:
     """Whether a value is a model, of Keras 3 or of tf_keras."""
     return isinstance(value, keras.Model) or (
         is_tf_keras(value) and isinstance(value, sys.modules["tf_keras"].Model)
     )
 
 
-def is_weight(value: Any) -> bool:
-    """Whether an attribute of a layer is a weight. tfmot puts tensors where variables were."""
+def is_weight(value: object) -> bool:
+    """Whether an attribute of a layer is a weight; tfmot replaces variables by tensors."""
     return isinstance(value, (keras.Variable, tf.Variable, tf.Tensor))
 
 
-def is_wrapper(layer: Any) -> bool:
+def is_wrapper(layer: object) -> bool:
     """Whether a layer is what tensorflow-model-optimization puts around a layer."""
     return type(layer).__module__.startswith("tensorflow_model_optimization.") and hasattr(layer, "layer")
 
 
-def unwrapped(layer: Any) -> Any:
+def unwrapped(layer: KerasLayer) -> KerasLayer:
     """The layer inside of tensorflow-model-optimization's wrappers, or the layer itself."""
     while is_wrapper(layer):
         layer = layer.layer
@@ -140,7 +141,7 @@ def is_tf_keras_tensor(value: object) -> bool:
     return tf_keras is not None and isinstance(value, type(tf_keras.Input(())))
 
 
-def as_tf_keras_runs(model: Any) -> contextlib.AbstractContextManager[Any]:
+def as_tf_keras_runs(model: object) -> contextlib.AbstractContextManager[Any]:
     """While open, Python's control flow in layers of tf_keras is converted, as in tf_keras's own `fit`.
 
     Keras 3 turns that conversion off for all that runs in a train step.
@@ -150,7 +151,7 @@ def as_tf_keras_runs(model: Any) -> contextlib.AbstractContextManager[Any]:
     return ControlStatusCtx(status=Status.UNSPECIFIED)
 
 
-def require_keras_model(model: Any, role: str) -> None:
+def require_keras_model(model: object, role: str) -> None:
     """Raise a `TypeError` unless `model` is a Keras 3 model; `role` names it."""
     if not isinstance(model, keras.Model):
         kind = f"{type(model).__module__}.{type(model).__name__}"
@@ -184,3 +185,15 @@ def set_policy(layer: KerasLayer, policy: str) -> None:
 def has_explicit_input(model: KerasLayer) -> bool:
     """Whether a Sequential model of tf_keras was given its input shape, and did not take it from data."""
     return bool(model._has_explicit_input_shape)
+
+
+def child_layers_of(layer: KerasLayer) -> list[KerasLayer]:
+    """The layers that a layer of either Keras holds directly."""
+    if isinstance(layer, keras.layers.Layer):
+        return keras_internals.child_layers(layer)
+    return list(layer._flatten_layers(recursive=False, include_self=False))
+
+
+def own_untrainable_weights(layer: KerasLayer) -> list[tf.Variable]:
+    """The weights that a layer of tf_keras itself was made with not to be trained."""
+    return list(layer._non_trainable_weights)

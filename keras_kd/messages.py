@@ -18,6 +18,16 @@ def one_line(error: BaseException) -> str:
     return (lines[1] if framed else lines[0])[:400] if lines else type(error).__name__
 
 
+def close_matches(name: str, names: Iterable[str], most: int = 1) -> list[str]:
+    """The names that are most like a misspelt one, the closest first.
+
+    Examples:
+        >>> close_matches("soft_target", ["soft_targets", "mse"])
+        ['soft_targets']
+    """
+    return difflib.get_close_matches(name, list(names), n=most, cutoff=0.5)
+
+
 def did_you_mean(name: str, names: Iterable[str], most: int = 1) -> str:
     """`" Did you mean ...?"` where some of the names are close, else nothing.
 
@@ -25,5 +35,5 @@ def did_you_mean(name: str, names: Iterable[str], most: int = 1) -> str:
         >>> did_you_mean("soft_target", ["soft_targets", "mse"])
         " Did you mean 'soft_targets'?"
     """
-    matches = difflib.get_close_matches(name, list(names), n=most, cutoff=0.5)
+    matches = close_matches(name, names, most)
     return f" Did you mean {', '.join(map(repr, matches))}?" if matches else ""

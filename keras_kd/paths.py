@@ -1,41 +1,30 @@
 """Layers by their paths: `"block2"`, `"backbone/block4"`."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import keras
 
-from keras_kd.legacy import is_layer, is_model, is_tf_keras, unwrapped
+from keras_kd.legacy import child_layers_of, is_layer, is_model, unwrapped
 
 
-def _children(layer: keras.layers.Layer) -> Iterator[tuple[str, keras.layers.Layer]]:
-    if isinstance(layer, keras.Sequential) or (is_model(layer) and _inputs(layer)):
-        yield from ((child.name, child) for child in layer.layers)
-        return
-    attributes = {}
-    for name, value in vars(layer).items():
-        if name.startswith("_"):
-            continue
-        if is_layer(value):
-            attributes[id(value)] = name
-        elif isinstance(value, (list, tuple)):
-            attributes.update({id(v): f"{name}/{i}" for i, v in enumerate(value) if is_layer(v)})
-    inside = (
-        layer._flatten_layers(recursive=False, include_self=False) if is_tf_keras(layer) else layer._layers
-    )
-    names: dict[str, int] = {}  # of layers that are told apart by nothing else
-    for child in inside:
-        name = attributes.get(id(child), child.name)
-        count = names[name] = names.get(name, -1) + 1
-        yield f"{name}_{count}" if count else name, child
+def layers_by_path(model: keras.Model) -> dict[str, keras.layers.Layer]:
+    """Every layer of a model by its path, nested ones included.
 
+    A wrapper of tensorflow-model-optimization is found by the name of the layer inside, and by its own.
 
-def _inputs(model: keras.Model) -> Any:
-    return getattr(model, "inputs", None)
+    Examples:
+        >>> body = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="hidden")], name="body")
+        >>> list(layers_by_path(keras.Sequential([body, keras.layers.Dense(2, name="head")])))
+        ['body', 'body/hidden', 'head']
+    """
+    found: dict[str, keras.layers.Layer] = {}
+    for path, layer in _walk(model):
+        found.setdefault(path, layer)
+    return found
 
 
 def _walk(model: keras.layers.Layer, prefix: str = "") -> Iterator[tuple[str, keras.layers.Layer]]:
-    for name, layer in _children(model):
+    for name, layer in _named_children(model):
         if type(layer).__name__ == "InputLayer":
             continue
         inner = unwrapped(layer)
@@ -45,12 +34,26 @@ def _walk(model: keras.layers.Layer, prefix: str = "") -> Iterator[tuple[str, ke
         yield from _walk(inner, f"{prefix}{name if inner is layer else inner.name}/")
 
 
-def layers_by_path(model: keras.Model) -> dict[str, keras.layers.Layer]:
-    """Every layer of a model by its path, nested ones included.
+def _named_children(layer: keras.layers.Layer) -> Iterator[tuple[str, keras.layers.Layer]]:
+    if isinstance(layer, keras.Sequential) or (is_model(layer) and getattr(layer, "inputs", None)):
+        yield from ((child.name, child) for child in layer.layers)
+        return
+    attributes = _attribute_paths(layer)
+    counts: dict[str, int] = {}  # of layers that nothing else tells apart
+    for child in child_layers_of(layer):
+        name = attributes.get(id(child), child.name)
+        count = counts[name] = counts.get(name, -1) + 1
+        yield f"{name}_{count}" if count else name, child
 
-    A wrapper of tensorflow-model-optimization is found by the name of the layer inside, and by its own.
-    """
-    found: dict[str, keras.layers.Layer] = {}
-    for path, layer in _walk(model):
-        found.setdefault(path, layer)
-    return found
+
+def _attribute_paths(layer: keras.layers.Layer) -> dict[int, str]:
+    """By the identity of each layer that a public attribute holds: `"block"`, or `"blocks/0"` in a list."""
+    paths: dict[int, str] = {}
+    for name, value in vars(layer).items():
+        if name.startswith("_"):
+            continue
+        if is_layer(value):
+            paths[id(value)] = name
+        elif isinstance(value, (list, tuple)):
+            paths.update({id(v): f"{name}/{i}" for i, v in enumerate(value) if is_layer(v)})
+    return paths

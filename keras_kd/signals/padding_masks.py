@@ -5,13 +5,17 @@ norms after it carry none, although the layers that need the mask get it: it was
 when the model was made. From there it can be computed again, from the inputs alone.
 """
 
-from typing import Any
+from collections.abc import Mapping
 
 import keras
 
+from keras_kd.keras_internals import functional_of, mask_of, nodes_of
+
+Symbols = dict[str, keras.KerasTensor | None]  # by tap
+
 
 def mask_models(
-    model: keras.Model, layers: dict[str, keras.layers.Layer], tapped: dict[str, keras.layers.Layer]
+    model: keras.Model, layers: Mapping[str, keras.layers.Layer], tapped: Mapping[str, keras.layers.Layer]
 ) -> list[tuple[keras.Model, keras.Model]]:
     """For each functional model that holds a tapped layer, a model from inputs to masks, `{tap: mask}`.
 
@@ -25,22 +29,27 @@ def mask_models(
     """
     if not isinstance(model, keras.Model):  # tf_keras leaves the masks where they are
         return []
-    owners: dict[str, dict[str, Any]] = {}
+    symbols: dict[str, Symbols] = {}  # by the path of the model that holds them
     for tap, layer in tapped.items():
-        parts = tap.split("/")
-        paths = ["/".join(parts[:end]) for end in range(len(parts) - 1, 0, -1)]
-        path = next((path for path in paths if getattr(layers.get(path), "inputs", None)), "")
-        owners.setdefault(path, {})[tap] = _symbol_of(layers[path] if path else model, layer)
+        owner = _owner_path(tap, layers)
+        symbols.setdefault(owner, {})[tap] = _find_symbol(layers[owner] if owner else model, layer)
     outputs = getattr(model, "outputs", None) or []
     if len(outputs) == 1:
-        owners.setdefault("", {})["output"] = outputs[0]
-    pairs = [(layers[path] if path else model, symbols) for path, symbols in owners.items()]
-    found = [(owner, _mask_model(owner, symbols)) for owner, symbols in pairs]
+        symbols.setdefault("", {})["output"] = outputs[0]
+    owners = {path: layers[path] if path else model for path in symbols}
+    found = [(owners[path], _mask_model(owners[path], named)) for path, named in symbols.items()]
     return [(owner, masks) for owner, masks in found if masks is not None]
 
 
-def _mask_model(model: keras.Model, symbols: dict[str, Any]) -> keras.Model | None:
-    masks = {tap: getattr(symbol, "_keras_mask", None) for tap, symbol in symbols.items()}
+def _owner_path(tap: str, layers: Mapping[str, keras.layers.Layer]) -> str:
+    """The path of the innermost nested model with known inputs that a tap is in; `""`: the model itself."""
+    parts = tap.split("/")
+    around = ["/".join(parts[:end]) for end in range(len(parts) - 1, 0, -1)]
+    return next((path for path in around if getattr(layers.get(path), "inputs", None)), "")
+
+
+def _mask_model(model: keras.Model, symbols: Symbols) -> keras.Model | None:
+    masks = {tap: mask_of(symbol) for tap, symbol in symbols.items()}
     known = {tap: mask for tap, mask in masks.items() if isinstance(mask, keras.KerasTensor)}
     if not known:
         return None
@@ -50,10 +59,9 @@ def _mask_model(model: keras.Model, symbols: dict[str, Any]) -> keras.Model | No
     return None if found.weights else found
 
 
-def _symbol_of(model: keras.Model, layer: keras.layers.Layer) -> Any:
+def _find_symbol(model: keras.Model, layer: keras.layers.Layer) -> keras.KerasTensor | None:
     """What a layer returns in a model's graph, if it is called once, for one tensor."""
-    graph = getattr(model, "_functional", None) or model  # of a Sequential
-    by_depth = getattr(graph, "_nodes_by_depth", {})
-    nodes = [node for level in by_depth.values() for node in level if node.operation is layer]
+    graph = functional_of(model)
+    nodes = [] if graph is None else [node for node in nodes_of(graph) if node.operation is layer]
     outputs = nodes[0].outputs if len(nodes) == 1 else []
     return outputs[0] if len(outputs) == 1 else None

@@ -1,34 +1,35 @@
 """Shapes of signals, known without running a model: the model is traced, never executed."""
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
-from keras.src.backend import compute_output_spec
 
+from keras_kd.keras_internals import output_spec
 from keras_kd.paths import layers_by_path
-from keras_kd.signals.taps import Recording, Taps, record
-from keras_kd.tensors import Tensors, TensorSpecs
-
-_LINEAR = ("BiasAdd", "MatMul", "BatchMatMulV2", "Conv2D", "Einsum")
-_PASSES_VALUES_ON = ("Identity", "Reshape", "Cast", "Squeeze", "ExpandDims", "StopGradient")
+from keras_kd.signals.activations import activation_of, is_gated, is_linear
+from keras_kd.signals.activations import is_distribution as _is_distribution
+from keras_kd.signals.recording import Recording, record
+from keras_kd.signals.taps import Taps
+from keras_kd.tensors import Shape, Tensors, TensorSpecs
 
 
 class Signal(NamedTuple):
     """What a trace tells of one signal."""
 
-    shape: tuple[int | None, ...]
+    shape: Shape
     dtype: str
     activation: str | None  # "softmax" or "sigmoid" when the signal is what such an operation returned
-    mask: tuple[int | None, ...] | None = None  # the shape of the padding mask that it carries
+    mask: Shape | None = None  # the shape of the padding mask that it carries
     linear: bool = False  # whether a dense layer or a convolution made it, so that it is no probability
     gated: bool = False  # whether a sigmoid is behind it, with nothing linear between
     given: bool = False  # whether it comes with the data, so that its values have to tell what it is
 
 
-def input_spec(model: keras.Model) -> Any:
+def input_spec(model: keras.Model) -> TensorSpecs:
     """The structure of `tf.TensorSpec`s that a functional or sequential model takes, else `None`."""
     if not getattr(model, "inputs", None):
         return None
@@ -36,43 +37,7 @@ def input_spec(model: keras.Model) -> Any:
     return keras.tree.map_structure(lambda t: tf.TensorSpec(t.shape, t.dtype), inputs)
 
 
-def is_linear(tensor: Any) -> bool:
-    """Whether a traced tensor is what a dense layer or a convolution without activation returned."""
-    op = _maker(tensor)
-    if op is None:
-        return False
-    adds_bias = op.type == "AddV2" and any("ReadVariableOp" in t.op.type for t in op.inputs)
-    return adds_bias or op.type in _LINEAR
-
-
-def _maker(tensor: Any) -> Any:
-    op = getattr(tensor, "op", None)
-    while op is not None and op.type in _PASSES_VALUES_ON:
-        op = op.inputs[0].op
-    return op
-
-
-def activation_of(tensor: Any) -> str | None:
-    """`"softmax"` or `"sigmoid"` when a traced tensor is the output of one, else `None`."""
-    op = _maker(tensor)
-    return {"Softmax": "softmax", "Sigmoid": "sigmoid"}.get(op.type) if op is not None else None
-
-
-def is_gated(tensor: Any) -> bool:
-    """Whether a sigmoid is behind a traced tensor, with no dense layer or convolution in between."""
-    waiting, seen = [tensor], set()
-    while waiting:
-        op = getattr(waiting.pop(), "op", None)
-        if op is None or op in seen or op.type in _LINEAR:
-            continue
-        if op.type == "Sigmoid":
-            return True
-        seen.add(op)
-        waiting.extend(op.inputs)
-    return False
-
-
-def trace(function: Callable[..., Any], *specs: Any) -> Any:
+def trace(function: Callable[..., Any], *specs: TensorSpecs) -> Any:
     """Trace `function` on specs; the concrete function is returned and nothing is run."""
     return tf.function(function, autograph=False).get_concrete_function(*specs)
 
@@ -132,20 +97,6 @@ def probed(
     return found
 
 
-def activation_in(values: Any) -> str | None:
-    """`"softmax"` or `"sigmoid"` when a batch of values looks as if one had made it, else `None`."""
-    values = np.asarray(values, "float64")
-    if _is_distribution(values):
-        return "softmax"
-    return "sigmoid" if (values >= 0).all() and (values <= 1).all() else None
-
-
-def _is_distribution(values: np.ndarray) -> bool:
-    if values.ndim < 2 or values.shape[-1] < 2 or (values < 0).any():
-        return False
-    return bool(np.allclose(values.sum(-1), 1, atol=1e-2))
-
-
 def output_activation(model: keras.Model) -> str | None:
     """`"softmax"` or `"sigmoid"` when a model with one output and known inputs ends in one, else `None`."""
     taps, spec = Taps(model, ["output"]), input_spec(model)
@@ -158,7 +109,69 @@ def output_activation(model: keras.Model) -> str | None:
     return probed(call, taps, spec, signals, ["output"])["output"].activation
 
 
-def tap_shapes(model: keras.Model) -> dict[str, tuple[int | None, ...] | None]:
+class TracedModel(NamedTuple):
+    """A model after one trace.
+
+    Attributes:
+        taps: What can be tapped, in the order of the calls: symbolic tensors of TensorFlow, or specs on other
+            backends.
+        inputs: The model's, likewise.
+        outputs: The model's, likewise.
+        function: What the tensors belong to, which must outlive them.
+    """
+
+    taps: dict[str, Any]
+    inputs: Tensors
+    outputs: Tensors
+    function: object = None
+
+
+def trace_taps(model: keras.Model, layers: Mapping[str, keras.layers.Layer]) -> TracedModel:
+    """Trace a model once, and note what each of its layers returns.
+
+    Args:
+        model: A model with known inputs.
+        layers: Its layers by path.
+    """
+    paths = {id(layer): path for path, layer in reversed(list(layers.items()))}
+    calls: list[str] = []
+    noted: list[Any] = []
+
+    def run(inputs: Tensors) -> tuple[Tensors, ...]:
+        graph = tf.compat.v1.get_default_graph()
+        with record(layers.values()) as recording:
+            outputs = model(inputs, training=False)
+        # What a loop or a tf.function inside the model computes cannot be read outside of it.
+        found = [
+            call
+            for call in recording.calls
+            if keras.ops.is_tensor(call.outputs) and getattr(call.outputs, "graph", graph) is graph
+        ]
+        calls[:] = [paths[call.layer_id] for call in found]  # JAX traces twice, to tell which axes vary
+        return [call.outputs for call in found], inputs, outputs
+
+    spec, function = input_spec(model), None
+    if keras.backend.backend() == "tensorflow":
+        function = trace(lambda inputs: noted.extend(run(inputs)), spec)
+    else:
+        noted.extend(output_spec(run, keras.tree.map_structure(_symbol, spec)))
+    tensors, inputs, outputs = noted
+    return TracedModel(dict(zip(_number_calls(calls), tensors, strict=True)), inputs, outputs, function)
+
+
+def _symbol(spec: tf.TensorSpec) -> keras.KerasTensor:
+    return keras.KerasTensor(spec.shape, spec.dtype.name)
+
+
+def _number_calls(paths: list[str]) -> Iterator[str]:
+    """The tap of each call: the path, and which call it is if there are several."""
+    totals, counts = Counter(paths), Counter[str]()
+    for path in paths:
+        yield path if totals[path] == 1 else f"{path}:{counts[path]}"
+        counts[path] += 1
+
+
+def tap_shapes(model: keras.Model) -> dict[str, Shape | None]:
     """Every path of `model` that can be tapped, in call order, with the shape of its signal.
 
     Args:
@@ -176,36 +189,9 @@ def tap_shapes(model: keras.Model) -> dict[str, tuple[int | None, ...] | None]:
         {'hidden': (None, 3)}
     """
     layers = layers_by_path(model)
-    spec = input_spec(model)
-    if spec is None:
+    if input_spec(model) is None:
         return dict.fromkeys(layers)
-    paths = {id(layer): path for path, layer in reversed(layers.items())}
-    calls: list[str] = []
-
-    def run(inputs: Any) -> list[Any]:
-        graph = tf.compat.v1.get_default_graph()
-        with record(layers.values()) as recording:
-            model(inputs, training=False)
-        # What a loop or a tf.function inside the model computes cannot be read outside of it.
-        found = [
-            call
-            for call in recording.calls
-            if keras.ops.is_tensor(call.outputs) and getattr(call.outputs, "graph", graph) is graph
-        ]
-        calls[:] = [paths[call.layer] for call in found]  # JAX traces twice, to tell which axes vary
-        return [call.outputs for call in found]
-
-    if keras.backend.backend() == "tensorflow":
-        outputs = trace(run, spec).structured_outputs
-    else:
-        symbols = keras.tree.map_structure(lambda s: keras.KerasTensor(s.shape, s.dtype.name), spec)
-        outputs = compute_output_spec(run, symbols)
-    total = {path: calls.count(path) for path in calls}
-    shapes: dict[str, tuple[int | None, ...] | None] = {}
-    for path, out in zip(calls, outputs, strict=True):
-        count = sum(name.split(":")[0] == path for name in shapes)
-        shapes[path if total[path] == 1 else f"{path}:{count}"] = tuple(out.shape)
-    return shapes
+    return {tap: tuple(tensor.shape) for tap, tensor in trace_taps(model, layers).taps.items()}
 
 
 def tap_names(model: keras.Model) -> list[str]:

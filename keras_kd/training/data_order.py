@@ -1,19 +1,19 @@
 """Where in its data an uninterrupted `fit` would be, and bringing a new `fit` there."""
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import tensorflow as tf
 
 
-class Place(NamedTuple):
+class DataPosition(NamedTuple):
     """Where in the data an epoch begins."""
 
     iterators: int  # made over the data set before the one that this epoch reads
     batches: int  # taken from that one in earlier epochs
 
 
-def place(data: Any, epoch: int, steps: int | None, at_once: int = 1) -> Place:
+def find_position(data: object, epoch: int, steps: int | None, steps_per_execution: int = 1) -> DataPosition:
     """Where in its data `fit` begins an epoch.
 
     A shuffled data set draws new seeds whenever an iterator is made of it, so the order of an epoch depends
@@ -24,28 +24,29 @@ def place(data: Any, epoch: int, steps: int | None, at_once: int = 1) -> Place:
         data: What `fit` was given as `x`.
         epoch: The epoch, counted from the first that was trained.
         steps: Of an epoch, if Keras knows.
-        at_once: `steps_per_execution`.
+        steps_per_execution: As `compile` was given.
 
     Raises:
-        ValueError: A data set that ends, with `steps_per_epoch`: where it begins anew is lost.
+        ValueError: A data set that ends, with `steps_per_epoch`: where it starts over is unknown.
     """
-    taken = at_once * math.ceil((steps or 0) / at_once)  # by an epoch, from an iterator that has more
+    # By an epoch, from an iterator that has more.
+    taken = steps_per_execution * math.ceil((steps or 0) / steps_per_execution)
     if hasattr(data, "__next__"):  # a generator
-        return Place(0, epoch * taken)
+        return DataPosition(0, epoch * taken)
     if not isinstance(data, tf.data.Dataset):
-        return Place(0, 0)
+        return DataPosition(0, 0)
     size = int(data.cardinality())
     if size == steps:
-        return Place(2 * epoch, 0)
+        return DataPosition(2 * epoch, 0)
     if size > 0:
         raise ValueError(
             f"The data set has {size} batches and steps_per_epoch is {steps}, so kd.FullState cannot tell "
-            "where an epoch begins. Give data.repeat(), or leave out steps_per_epoch."
+            "where an epoch begins. Pass data.repeat(), or leave out steps_per_epoch."
         )
-    return Place(0, epoch * taken) if steps else Place(epoch, 0)
+    return DataPosition(0, epoch * taken) if steps else DataPosition(epoch, 0)
 
 
-def advance(data: Any, iterators: int) -> None:
+def draw_seeds(data: tf.data.Dataset, iterators: int) -> None:
     """Draw the seeds that so many iterators over a data set draw."""
     for _ in range(iterators):
         iter(data)

@@ -1,65 +1,65 @@
-"""A callback that saves all that training depends on, so that an interrupted `fit` can go on."""
+"""A callback that saves all that training depends on, so that an interrupted `fit` can be resumed."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from keras_kd.keras_internals import begin_at, build_on_batch, strategy_of
-from keras_kd.training import callback_state, state_file
-from keras_kd.training.data_order import advance, place
-from keras_kd.training.preserved_state import recurrent_states
-from keras_kd.training.train_function import TrainFunction, intercept, remove
-
-_KEYS = (
-    "epoch",
-    "batch",
-    "first",
-    "optimizer",
-    "epoch_random",
-    "stopped",
-    "weights",
-    "metrics",
-    "random",
-    "callbacks",
+from keras_kd.tensors import Tensors
+from keras_kd.training import callback_state
+from keras_kd.training.data_order import draw_seeds, find_position
+from keras_kd.training.random_state import read_random_state, restore_random_state
+from keras_kd.training.skipped_batches import SkippedBatches
+from keras_kd.training.state_file import prepare_path, read_state, write_state
+from keras_kd.training.training_variables import (
+    assign_values,
+    find_mismatch,
+    read_values,
+    require_variables,
+    training_variables,
 )
+
+# Of the file, whose older versions must stay readable.
+_KEYS = ["epoch", "batch", "first", "optimizer", "epoch_random", "stopped"]
+_KEYS += ["weights", "metrics", "random", "callbacks"]
 
 
 class FullState(keras.callbacks.Callback):
     """Save the state of training, and restore it when `fit` is called again after an interruption.
 
     A run that was killed and started again ends with the weights of a run that was not. Beside weights,
-    optimizer and epoch, which `keras.callbacks.BackupAndRestore` saves, this holds the seeds of dropout, the
-    order of shuffled data, the state of the other callbacks (`EarlyStopping`, `ReduceLROnPlateau`, yours),
-    the history and, if saved there, the place within an epoch. It works for any Keras model.
+    optimizer and epoch, which `keras.callbacks.BackupAndRestore` saves, the checkpoint holds the seeds of
+    dropout, the order of shuffled data, the state of the other callbacks (`EarlyStopping`,
+    `ReduceLROnPlateau`, yours), the history and, if saved there, the position within an epoch. It works for
+    any Keras model.
 
-    A data set is brought to its place by making iterators of it, so make it anew before `fit` is called
+    A data set is brought to its position by making iterators of it, so make a new one before `fit` is called
     again in the same process. The file is written whole or not at all. It is read without running what is
     in it. When `fit` ends, it is deleted.
 
     Put it first in the list of callbacks, so that it sees the others between their epochs; `Distiller.fit`
-    does that by itself. What must be the same in every start: the model, the data set and its seeds. Python
+    does that by itself. The model, the data set and its seeds must be the same in every start. Python
     generators are read again from their first batch. A `keras.utils.PyDataset` decides on its own order;
     derive it from the epoch. Data augmentation should use stateless random numbers. Of other callbacks, the
-    attributes that changed since training began are restored, if they are numbers, strings, arrays, or lists
-    or dictionaries of these.
+    attributes that have changed since training began are restored, if they are numbers, strings, arrays, or
+    lists or dictionaries of these.
 
-    Under several workers all of them must see the same file system: the chief writes, all read. There
-    give `delete_checkpoint=False`, because one worker may be killed when another has finished.
+    With several workers, all of them must see the same file system: the chief writes, all read. Pass
+    `delete_checkpoint=False` there, because one worker may be killed when another has finished.
 
     Args:
         path: The file, a NumPy archive: `"state.npz"`.
         save_freq: `"epoch"`, or a number of batches.
-        delete_checkpoint: Whether to delete the file when training ends. If not, the same call of `fit`
-            does nothing then.
+        delete_checkpoint: Whether to delete the file when training ends. If it is kept, calling `fit` again
+            with the same arguments trains no further.
         callbacks: The other callbacks. `Distiller.fit` finds them by itself.
         data: The data set that `fit` is given. `Distiller.fit` finds it by itself.
 
     Raises:
-        ValueError: The file is no such state, or that of a model of other shapes; a `CSVLogger` that would
-            delete what it has logged; a model that has not all its weights yet.
+        ValueError: The file is not such a checkpoint, or is that of a model of other shapes; a `CSVLogger`
+            that would overwrite its log; a model that does not have all its weights yet.
         OSError: The file cannot be read or written.
 
     Examples:
@@ -81,86 +81,97 @@ class FullState(keras.callbacks.Callback):
         save_freq: str | int = "epoch",
         delete_checkpoint: bool = True,
         callbacks: Sequence[keras.callbacks.Callback] = (),
-        data: Any = None,
+        data: object = None,
     ) -> None:
         super().__init__()
-        whole_number = isinstance(save_freq, int) and not isinstance(save_freq, bool) and save_freq > 0
-        if save_freq != "epoch" and not whole_number:
-            raise ValueError(f"`save_freq` must be 'epoch' or a number of batches. Received: {save_freq!r}.")
+        is_count = isinstance(save_freq, int) and not isinstance(save_freq, bool) and save_freq > 0
+        if save_freq != "epoch" and not is_count:
+            raise ValueError(
+                f"`save_freq` must be 'epoch' or a positive number of batches. Received: {save_freq!r}."
+            )
         self.path, self.save_freq, self.delete_checkpoint = Path(path), save_freq, delete_checkpoint
         self.watch(callbacks, data)
-        self._saved: dict[str, Any] | None = None  # what an earlier run has left
-        self._skips, self._skipped = False, 0
+        self._checkpoint: dict[str, Any] | None = None  # of an earlier run, while it is needed
+        self._skipping: SkippedBatches | None = None
         if isinstance(save_freq, int):
             # Defined only then: Keras waits for the end of each batch if a callback asks for it.
             self.on_train_batch_end = self._batch_ended
 
-    def watch(self, callbacks: Sequence[keras.callbacks.Callback], data: Any) -> None:
-        """Name the other callbacks, and the data that `fit` is given."""
-        self._siblings, self._data = [c for c in callbacks if c is not self], data
-        for callback in self._siblings:
+    def watch(self, callbacks: Sequence[keras.callbacks.Callback], data: object) -> None:
+        """Set the other callbacks, and the data that `fit` is given."""
+        self._others, self._data = [c for c in callbacks if c is not self], data
+        for callback in self._others:
             if isinstance(callback, keras.callbacks.CSVLogger) and not callback.append:
                 raise ValueError(
-                    "This CSVLogger would delete what it has logged when training is resumed. Give it "
-                    "append=True."
+                    "This CSVLogger would overwrite its log when training is resumed. Pass it append=True."
                 )
 
-    def on_train_begin(self, logs: Any = None) -> None:
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._epoch, self._batch, self._since = 0, 0, 0
-        self._before: list[dict[str, Any]] = []  # of each callback
-        begin_at(self.model, None)  # Keras keeps that of an earlier fit
+        self._before: list[dict[str, Any]] = []  # attributes of each callback
         self._first: int | None = None  # the epoch in which training began, in whatever process
-        _check_ready(self.model)
-        if _writes(self.model):
-            state_file.check_place(self.path)
-        self._place = place(self._data, 0, self.params["steps"])
-        self._saved = state_file.read(self.path, _KEYS) if self.path.exists() else None
-        if self._saved is None:
-            return
-        self._restore_weights()
-        self._epoch = self._saved["epoch"]
-        begin_at(self.model, self.params["epochs"] if self._saved["stopped"] else self._epoch)
-        self._first = self._saved["first"]
-        trained, at_once = self._epoch - self._first, self.model.steps_per_execution
-        self._place = place(self._data, trained, self.params["steps"], at_once)
-        advance(self._data, self._place.iterators)
-        if self.params["verbose"]:
-            where = f"goes on at epoch {self._epoch + 1}, batch {self._saved['batch'] + 1}"
-            done = self._saved["stopped"] or self._epoch >= self.params["epochs"]
-            print(f"Training {'had ended' if done else where}, says {self.path}.")
+        self._skipping = None
+        begin_at(self.model, None)  # Keras keeps that of an earlier fit
+        require_variables(self.model)
+        if _writes_files(self.model):
+            prepare_path(self.path)
+        self._position = find_position(self._data, 0, self.params["steps"])
+        self._checkpoint = read_state(self.path, _KEYS) if self.path.exists() else None
+        if self._checkpoint is not None:
+            self._resume(self._checkpoint)
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        first = not self._before
+    def _resume(self, checkpoint: dict[str, Any]) -> None:
+        """Restore what has to be restored before the first epoch, and have `fit` begin at the right one."""
+        self._restore_variables(checkpoint)
+        self._epoch, self._first = checkpoint["epoch"], checkpoint["first"]
+        begin_at(self.model, self.params["epochs"] if checkpoint["stopped"] else self._epoch)
+        trained, together = self._epoch - checkpoint["first"], self.model.steps_per_execution
+        self._position = find_position(self._data, trained, self.params["steps"], together)
+        draw_seeds(self._data, self._position.iterators)
+        if self.params["verbose"]:
+            finished = checkpoint["stopped"] or self._epoch >= self.params["epochs"]
+            where = f"epoch {self._epoch + 1}, batch {checkpoint['batch'] + 1}"
+            print(f"{'Training had already finished' if finished else f'Resuming at {where}'} ({self.path}).")
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        is_first = not self._before
         self._epoch, self._batch = epoch, 0
-        if first:
+        if is_first:
             begin_at(self.model, None)  # it was read, and would hold for other fits
-            self._before = callback_state.note(self._watched())
+            self._before = callback_state.snapshot(self._watched())
             self._first = epoch if self._first is None else self._first
-            if self._saved is not None:
-                self._restore_all()  # the others may have changed something when training began
-                callback_state.restore_random_numbers(self._saved["epoch_random"])
-                self._go_to(self._place.batches, self._saved["batch"])
-                self._saved = self._saved if self._skips else None  # it is as large as the model
-        self._epoch_random = callback_state.random_numbers()
-        if not first and self.save_freq == "epoch":
+            if self._checkpoint is not None:
+                self._continue_epoch(self._checkpoint)
+        self._epoch_random = read_random_state()
+        if not is_first and self.save_freq == "epoch":
             self._save()
 
-    def _batch_ended(self, batch: int, logs: Any = None) -> None:
+    def _continue_epoch(self, checkpoint: dict[str, Any]) -> None:
+        self._restore_all()  # the others may have changed something when training began
+        restore_random_state(checkpoint["epoch_random"])
+        self._skipping = SkippedBatches(
+            self.model, self._position.batches, checkpoint["batch"], self._restore_metrics, self._skipped
+        )
+        if not self._skipping.active:
+            self._checkpoint = None  # it is as large as the model
+
+    def _batch_ended(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         steps, self._batch = batch + 1 - self._batch, batch + 1
         self._since += steps
-        if self._since >= int(self.save_freq) and not self._skips:
+        skips = self._skipping is not None and self._skipping.active
+        if self._since >= int(self.save_freq) and not skips:
             self._since = 0
             self._save()
 
-    def on_train_end(self, logs: Any = None) -> None:
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         begin_at(self.model, None)
-        nothing_was_left = not self._before
-        if nothing_was_left:
+        trained = bool(self._before)
+        if not trained:
             self._restore_all()
         elif not self.delete_checkpoint:
             self._epoch, self._batch = self._epoch + 1, 0
             self._save()
-        if self.delete_checkpoint and _writes(self.model):
+        if self.delete_checkpoint and _writes_files(self.model):
             self.path.unlink(missing_ok=True)
 
     def _save(self) -> None:
@@ -171,114 +182,58 @@ class FullState(keras.callbacks.Callback):
             "optimizer": type(self.model.optimizer).__name__,
             "epoch_random": self._epoch_random,
             "stopped": bool(self.model.stop_training),
-            "weights": _values(_variables(self.model)),
-            "metrics": _values(self.model.metrics_variables) if self._batch else [],
-            "random": callback_state.random_numbers(),
-            "callbacks": callback_state.changes(self._watched(), self._before),
+            "weights": read_values(training_variables(self.model)),
+            "metrics": read_values(self.model.metrics_variables) if self._batch else [],
+            "random": read_random_state(),
+            "callbacks": callback_state.changed_attributes(self._watched(), self._before),
         }
-        if _writes(self.model):  # all workers have to read the values, some of which are spread over them
-            state_file.write(self.path, values)
-
-    def _restore(self, variables: list[Any], what: str) -> None:
-        assert self._saved is not None
-        values = self._saved[what]
-        shapes = [tuple(variable.shape) for variable in variables]
-        saved = [tuple(value.shape) for value in values]
-        if shapes != saved or self._saved["optimizer"] != type(self.model.optimizer).__name__:
-            differ = [pair for pair in zip(saved, shapes, strict=False) if pair[0] != pair[1]]
-            detail = (
-                f"; the first that differs has the shape {differ[0][0]}, not {differ[0][1]}" if differ else ""
-            )
-            raise ValueError(
-                f"{self.path} holds the state of another model or optimizer: {len(saved)} {what} were saved, "
-                f"and {len(shapes)} are wanted{detail}. Delete it to start anew, or name another file."
-            )
-        with self.model.distribute_strategy.scope():
-            for variable, value in zip(variables, values, strict=True):
-                variable.assign(value)
+        if _writes_files(
+            self.model
+        ):  # all workers have to read the values, some of which are spread over them
+            write_state(self.path, values)
 
     def _watched(self) -> list[keras.callbacks.Callback]:
-        return [*self._siblings, self.model.history]
-
-    def _restore_weights(self) -> None:
-        assert self._saved is not None
-        self._restore(_variables(self.model), "weights")
-        callback_state.restore_random_numbers(self._saved["random"])
+        return [*self._others, self.model.history]
 
     def _restore_all(self) -> None:
-        if self._saved is not None:
-            self._restore_weights()
-            callback_state.restore(self._watched(), self._saved["callbacks"])
+        if self._checkpoint is not None:
+            self._restore_variables(self._checkpoint)
+            callback_state.restore_attributes(self._watched(), self._checkpoint["callbacks"])
 
-    def _go_to(self, owed: int, batches: int) -> None:
-        """Take what was trained on from the data, before the next call of the train function trains."""
-        model, history = self.model, self.model.history
-        self._skips, self._skipped = batches > 0, 0
-        waiting = owed
+    def _restore_variables(self, checkpoint: dict[str, Any]) -> None:
+        self._assign(checkpoint, "weights", training_variables(self.model))
+        restore_random_state(checkpoint["random"])
 
-        def run(iterator: Any, train: TrainFunction) -> Any:
-            nonlocal waiting
-            interrupted = model.history is not history  # this was of a fit that ended while it skipped
-            while waiting and not interrupted:
-                next(iterator)
-                waiting -= 1
-            if interrupted or not self._skips:
-                remove(model, skipping)
-                return train(iterator)
-            logs = self._skip(iterator, batches)
-            if not self._skips:
-                remove(model, skipping)
-            return logs
+    def _restore_metrics(self, batch: Tensors) -> None:
+        assert self._checkpoint is not None
+        if strategy_of(self.model) is None:  # metrics are made by the first step, which is not run
+            build_on_batch(self.model, batch)
+        self._assign(self._checkpoint, "metrics", self.model.metrics_variables)
 
-        if owed or batches:
-            skipping = intercept(model, run)
+    def _skipped(self) -> None:
+        self._restore_all()  # the others have seen the epoch and these batches begin
+        self._checkpoint = None
 
-    def _skip(self, iterator: Any, batches: int) -> Any:
-        model = self.model
-        taken = [data for _, data in zip(range(model.steps_per_execution), iterator, strict=False)]
-        if not taken:
-            raise StopIteration
-        if self._skipped == 0:
-            if strategy_of(model) is None:  # metrics are made by the first step, which is not run
-                build_on_batch(model, taken[0])
-            self._restore(model.metrics_variables, "metrics")
-        self._skipped += len(taken)
-        if self._skipped >= batches or len(taken) < model.steps_per_execution:
-            self._restore_all()  # the others have seen the epoch and these batches begin
-            self._skips, self._saved = False, None
-        return model.get_metrics_result()
+    def _assign(self, checkpoint: dict[str, Any], key: str, variables: list[keras.Variable]) -> None:
+        problem = find_mismatch(variables, checkpoint[key])
+        optimizer = type(self.model.optimizer).__name__
+        if problem is None and checkpoint["optimizer"] != optimizer:
+            problem = f"those of {checkpoint['optimizer']} were saved, and the optimizer is {optimizer}"
+        if problem is not None:
+            raise ValueError(
+                f"{self.path} is the checkpoint of another model or optimizer. Of its {key}, {problem}. "
+                "Delete it to start from the beginning, or choose another path."
+            )
+        assign_values(self.model, variables, checkpoint[key])
 
 
-def _variables(model: keras.Model) -> list[Any]:
-    """Weights, seeds, recurrent states and what the optimizer holds."""
-    optimizer, weights = model.optimizer, [*model.variables, *recurrent_states(model)]
-    if optimizer is None:
-        return weights
-    if not optimizer.built:
-        with model.distribute_strategy.scope():
-            optimizer.build(model.trainable_variables)
-    return [*weights, *optimizer.variables]
-
-
-def _check_ready(model: keras.Model) -> None:
-    if not (model.built and getattr(model, "prepared", True)):
-        raise ValueError(
-            f"kd.FullState restores weights before the first step, and {model.name!r} has not all of them. "
-            "Call the model once on a batch of data before `fit`. If it has projections, give `fit` arrays "
-            "or a tf.data.Dataset, which tell their shapes."
-        )
-
-
-def _values(variables: list[Any]) -> list[np.ndarray]:
-    return [np.asarray(keras.ops.convert_to_numpy(variable)) for variable in variables]
-
-
-def _writes(model: keras.Model) -> bool:
+def _writes_files(model: keras.Model) -> bool:
+    """Whether this worker is the one that writes."""
     return bool(model.distribute_strategy.extended.should_checkpoint)
 
 
-def put_first(callbacks: Any, data: Any) -> Any:
-    """The callbacks of `fit`, with those first that save the state of the others, which they are told."""
+def put_first(callbacks: Any, data: object) -> Any:
+    """The callbacks of `fit` with each `FullState` first, and told of the others and of the data."""
     if isinstance(callbacks, keras.callbacks.CallbackList) or callbacks is None:
         return callbacks
     listed = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]

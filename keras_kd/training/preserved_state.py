@@ -1,43 +1,47 @@
-"""A teacher is left as it was found."""
+"""What running a model changes beside its outputs, and a way to leave it unchanged."""
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
 
 import keras
 import tensorflow as tf
 
-from keras_kd.legacy import is_tf_keras, is_wrapper
+from keras_kd.keras_internals import own_seed_generators, own_untrainable_variables
+from keras_kd.legacy import all_layers_of, is_tf_keras, is_wrapper, own_untrainable_weights
+from keras_kd.tensors import Tensor
 
 
-def recurrent_states(model: keras.Model) -> list[Any]:
+def recurrent_states(model: keras.Model) -> list[keras.Variable]:
     """The states that stateful recurrent layers keep from batch to batch; no list of weights has them."""
-    layers = [model, *model._flatten_layers(include_self=False)]
-    recurrent = [layer for layer in layers if getattr(layer, "stateful", False)]
+    recurrent = [layer for layer in all_layers_of(model) if getattr(layer, "stateful", False)]
     states = [state for layer in recurrent for state in keras.tree.flatten(getattr(layer, "states", []))]
     return [state for state in states if state is not None]
 
 
 @contextlib.contextmanager
-def preserve_state(teacher: Any) -> Iterator[None]:
-    """Put back, at the end, what running a teacher moves: states of recurrent layers and random seeds."""
-    moved = [] if teacher is None else [*_moved(teacher), *recurrent_states(teacher)]
-    before = [tf.identity(variable) for variable in moved]
+def preserve_state(model: keras.Model | None) -> Iterator[None]:
+    """Undo, at the end, what running a model changes: states of recurrent layers and random seeds.
+
+    Args:
+        model: A teacher, of either Keras; `None` for none.
+    """
+    changing = [] if model is None else [*_untrainable(model), *recurrent_states(model)]
+    before: list[Tensor] = [tf.identity(variable) for variable in changing]
     try:
         yield
     finally:
-        for variable, value in zip(moved, before, strict=True):
+        for variable, value in zip(changing, before, strict=True):
             variable.assign(value)
 
 
-def _moved(teacher: Any) -> list[tf.Variable]:
-    layers = [teacher, *teacher._flatten_layers(include_self=False)]
-    # Those made untrainable: others do not move, and may be many.
-    if not is_tf_keras(teacher):
-        moved = [variable for layer in layers for variable in layer._non_trainable_variables]
-        moved += [seed.state for layer in layers for seed in layer._seed_generators]
-        return [variable.value for variable in moved]
-    moved = [weight for layer in layers for weight in layer._non_trainable_weights]
+def _untrainable(model: keras.Model) -> list[tf.Variable]:
+    """The variables that were made not to be trained: others do not change, and may be many."""
+    layers = all_layers_of(model)
+    if not is_tf_keras(model):
+        variables = [variable for layer in layers for variable in own_untrainable_variables(layer)]
+        variables += [seed.state for layer in layers for seed in own_seed_generators(layer)]
+        return [variable.value for variable in variables]
+    weights = [weight for layer in layers for weight in own_untrainable_weights(layer)]
     # tfmot's wrappers apply their masks and clusters whenever they run.
-    moved += [weight for layer in layers if is_wrapper(layer) for weight in layer.weights]
-    return list({id(weight): weight for weight in moved}.values())
+    weights += [weight for layer in layers if is_wrapper(layer) for weight in layer.weights]
+    return list({id(weight): weight for weight in weights}.values())

@@ -1,7 +1,6 @@
-"""A file of arrays and plain values: written whole or not at all, and read without running anything."""
+"""A file of arrays and plain values: written whole or not at all, and read without running what is in it."""
 
 import json
-import uuid
 import zipfile
 import zlib
 from collections.abc import Iterable
@@ -10,13 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from keras_kd.files import write_atomically
+from keras_kd.files import check_writable, write_atomically
 
 _ARRAY, _OTHER, _PLAIN = "__array__", "__other__", (bool, int, float, str, type(None))
+# What NumPy and the standard library raise for a file that is something else, or is cut off.
+_MALFORMED = ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error
 
 
-def storable(value: Any) -> bool:
-    """Whether a value is made of numbers, strings, arrays, lists, tuples, sets and dictionaries."""
+def is_storable(value: object) -> bool:
+    """Whether a value is made of numbers, strings, arrays, lists, tuples, sets and dictionaries.
+
+    Examples:
+        >>> is_storable({"steps": [1, 2.5], "mask": np.ones(3)}), is_storable({"call": print})
+        (True, False)
+    """
     if isinstance(value, dict):
         return all(isinstance(key, (str, int, float, tuple)) for key in value) and _all(value.values(), value)
     if isinstance(value, (list, tuple, set)):
@@ -26,22 +32,18 @@ def storable(value: Any) -> bool:
     return isinstance(value, _PLAIN)
 
 
-def _all(*collections: Any) -> bool:
-    return all(storable(value) for collection in collections for value in collection)
+def _all(*collections: Iterable[object]) -> bool:
+    return all(is_storable(value) for collection in collections for value in collection)
 
 
-def check_place(path: Path) -> None:
-    """Raise an `OSError` now if nothing can be written there later."""
+def prepare_path(path: Path) -> None:
+    """Create the folder of a file, and raise an `OSError` now if the file could not be written later."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder, and a file is to be written there.")
-    tried = path.with_name(f".tried-{uuid.uuid4().hex[:12]}")
-    tried.touch()
-    tried.unlink()
+    check_writable(path)
 
 
-def write(path: Path, values: Any) -> None:
-    """Write what is `storable` to a `.npz` archive."""
+def write_state(path: Path, values: object) -> None:
+    """Write what `is_storable` to a `.npz` archive."""
     arrays: list[np.ndarray] = []
     text = json.dumps(_packed(values, arrays))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,8 +52,8 @@ def write(path: Path, values: Any) -> None:
         np.savez(file, json=np.frombuffer(text.encode(), "uint8"), **named)
 
 
-def read(path: Path, keys: Iterable[str] = ()) -> Any:
-    """What `write` has written, a dictionary with at least these keys.
+def read_state(path: Path, keys: Iterable[str] = ()) -> Any:
+    """What `write_state` has written, a dictionary with at least these keys.
 
     Raises:
         OSError: The file cannot be read.
@@ -62,21 +64,13 @@ def read(path: Path, keys: Iterable[str] = ()) -> Any:
             arrays = {name: archive[name] for name in archive.files}
         values = _unpacked(json.loads(arrays["json"].tobytes()), arrays)
         return values | {key: values[key] for key in keys}
-    except (
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        EOFError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
+    except _MALFORMED as error:
         raise ValueError(
-            f"{path} is no state that kd.FullState has written. Delete it, or name another file."
+            f"{path} is not a checkpoint written by kd.FullState. Delete it, or choose another path."
         ) from error
 
 
-def _packed(value: Any, arrays: list[np.ndarray]) -> Any:
+def _packed(value: object, arrays: list[np.ndarray]) -> Any:
     if isinstance(value, dict):
         if all(isinstance(key, str) for key in value):
             return {key: _packed(inner, arrays) for key, inner in value.items()}
@@ -94,7 +88,7 @@ def _packed(value: Any, arrays: list[np.ndarray]) -> Any:
     return {_ARRAY: [len(arrays) - 1, None if native else array.dtype.name]}
 
 
-def _unpacked(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+def _unpacked(value: object, arrays: dict[str, np.ndarray]) -> Any:
     if isinstance(value, list):
         return [_unpacked(inner, arrays) for inner in value]
     if not isinstance(value, dict):

@@ -7,7 +7,8 @@ import pytest
 
 import keras_kd as kd
 from keras_kd.keras_internals import mask_of
-from keras_kd.signals.taps import Taps, record
+from keras_kd.signals.recording import record
+from keras_kd.signals.taps import Taps
 from keras_kd.signals.tracing import tap_shapes
 
 COMPILED = pytest.mark.parametrize("run", [lambda function: function, jax.jit], ids=["eager", "jit"])

@@ -118,7 +118,7 @@ def test_a_killed_worker_leaves_no_trace(undisturbed, tmp_path, monkeypatch, cap
     assert launched("killed", tmp_path, restarts=1) == 0
     said = capfd.readouterr().out
     assert f"A worker ended with {-signal.SIGKILL}" in said
-    assert "Training goes on at epoch 2" in said
+    assert "Resuming at epoch 2" in said
     assert_same_training(undisturbed, tmp_path)
 
 

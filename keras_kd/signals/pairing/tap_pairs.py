@@ -1,11 +1,15 @@
-"""Which layers of two models belong together: the same share of the input's size, then of the depth."""
+"""Which layers of two models belong together: the same fraction of the input's size, then of the depth."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias
 
 import keras
 
 from keras_kd.legacy import require_keras_model
-from keras_kd.signals.pairing.stages import KINDS, Place, Stage, stages_of
+from keras_kd.signals.pairing.candidates import Candidate
+from keras_kd.signals.pairing.descriptions import describe_fraction, describe_stages, format_columns
+from keras_kd.signals.pairing.stages import KINDS, Stage, stages_of
+from keras_kd.tensors import Shape
 
 
 class TapPair(NamedTuple):
@@ -22,8 +26,8 @@ class TapPair(NamedTuple):
     student: str
     teacher: str
     why: str
-    student_shape: tuple[int | None, ...]
-    teacher_shape: tuple[int | None, ...]
+    student_shape: Shape
+    teacher_shape: Shape
 
     @property
     def objective(self) -> str:
@@ -35,16 +39,16 @@ class TapPair(NamedTuple):
 def pair_taps(teacher: keras.Model, student: keras.Model, n: int = 3, verbose: bool = True) -> list[TapPair]:
     """Propose layers of a student and a teacher to compare, and print why.
 
-    Maps are paired with maps of the same share of the input's height and width, from the ends of
+    Maps are paired with maps of the same fraction of the input's height and width, from the ends of
     stages, the deepest first. Where there are fewer stages than `n`, and for tokens and vectors,
-    ends of blocks at the same share of the depth are paired too. A block ends where no shortcut
+    ends of blocks at the same fraction of the depth are paired too. A block ends where no shortcut
     goes around: after an addition or concatenation and its activation, or else after an activation.
     Where the connections do not tell that a stage ends there, `why` says "maps": a strided layer
     after an activation could be the middle of a block, and an addition that is no layer has no tap.
-    Tokens are paired only with as many tokens. The models' own outputs are never among them: they
+    Tokens are paired only with the same number of tokens. The models' own outputs are never among them: they
     are tapped as `"output"`.
 
-    It is a proposal from shapes and connections. Nothing is run, and nothing is known of what the
+    It is a proposal from shapes and connections. Nothing is run, and nothing is known about what the
     layers have learned. Copy the lines that suit.
 
     Args:
@@ -75,31 +79,31 @@ def pair_taps(teacher: keras.Model, student: keras.Model, n: int = 3, verbose: b
     require_keras_model(teacher, "teacher")
     require_keras_model(student, "student")
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-        raise ValueError(f"`n` must be a whole number of at least 1. Received: {n!r}.")
+        raise ValueError(f"`n` must be an integer of at least 1. Received: {n!r}.")
     stages = {"teacher": stages_of(teacher), "student": stages_of(student)}
-    kind, matches = _best_kind(stages["student"], stages["teacher"])
+    kind, matches = _select_kind(stages["student"], stages["teacher"])
     if not matches:
         raise ValueError(
             f"No layers of the teacher {teacher.name!r} and the student {student.name!r} match: "
-            f"{_told(stages)}. Distil from the outputs alone, or choose taps yourself: kd.tap_names lists "
-            "them."
+            f"{describe_stages(stages)}. Distil from the outputs alone, or choose taps yourself: "
+            "kd.tap_names lists them."
         )
-    pairs = _pairs(kind, matches, n)
+    pairs = _make_pairs(kind, matches, n)
     if verbose:
-        print(_table(pairs))
+        missing = ""
         if len(pairs) < n:
-            told = _told(stages, KINDS[: KINDS.index(kind) + 1])
-            print(f"\n{len(pairs)} and not {n}, because no more match: {told}.")
-        print("\n" + "\n".join(pair.objective for pair in pairs))
+            found = describe_stages(stages, KINDS[: KINDS.index(kind) + 1])
+            missing = f"\n{len(pairs)} instead of {n}, because no more match: {found}.\n"
+        print(_table(pairs), missing, *(pair.objective for pair in pairs), sep="\n")
     return pairs
 
 
-Match = tuple[Stage, Stage]  # of the student and of the teacher
+Match: TypeAlias = tuple[Stage, Stage]  # of the student and of the teacher
 
 
-def _best_kind(student: dict[str, list[Stage]], teacher: dict[str, list[Stage]]) -> tuple[str, list[Match]]:
+def _select_kind(student: dict[str, list[Stage]], teacher: dict[str, list[Stage]]) -> tuple[str, list[Match]]:
     """The kind of signal of which most could be paired, and which of its stages match."""
-    matches = {kind: _matches(student[kind], teacher[kind]) for kind in KINDS}
+    matches = {kind: _match_stages(student[kind], teacher[kind]) for kind in KINDS}
     kind = max(KINDS, key=lambda kind: sum(_capacity(match) for match in matches[kind]))
     return kind, matches[kind]
 
@@ -108,7 +112,7 @@ def _capacity(match: Match) -> int:
     return min(len(stage.ends) for stage in match)
 
 
-def _matches(student: list[Stage], teacher: list[Stage]) -> list[Match]:
+def _match_stages(student: Sequence[Stage], teacher: Sequence[Stage]) -> list[Match]:
     """The longest sequence of stages that both models have in this order; of equals the deepest."""
     best: dict[tuple[int, int], list[Match]] = {}
     for i in range(len(student) + 1):
@@ -122,66 +126,48 @@ def _matches(student: list[Stage], teacher: list[Stage]) -> list[Match]:
     return best[len(student), len(teacher)]
 
 
-def _pairs(kind: str, matches: list[Match], n: int) -> list[TapPair]:
-    matches = matches[-n:]
+def _count_pairs(matches: Sequence[Match], n: int) -> list[int]:
+    """How many pairs to take from each match: one at first, then inside of the stages."""
     counts = [1] * len(matches)
     while sum(counts) < n and any(c < _capacity(m) for c, m in zip(counts, matches, strict=True)):
         open_ones = [i for i, match in enumerate(matches) if counts[i] < _capacity(match)]
-        # the stage with the fewest so far, of equals the deepest
+        # The stage with the fewest so far, of equals the deepest.
         counts[min(reversed(open_ones), key=lambda i: counts[i])] += 1
+    return counts
+
+
+def _make_pairs(kind: str, matches: Sequence[Match], n: int) -> list[TapPair]:
+    matches = matches[-n:]
     pairs = []
-    for match, count in zip(matches, counts, strict=True):
+    for match, count in zip(matches, _count_pairs(matches, n), strict=True):
         both = zip(*(_spread(stage.ends, count) for stage in match), strict=True)
         for number, (s, t) in enumerate(both, 1):
             depths = f"depths {100 * s.depth:.0f} % and {100 * t.depth:.0f} %"
-            why = f"{_what(kind, match, number == count)}, {depths}"
+            why = f"{_reason(kind, match, number == count)}, {depths}"
             pairs.append(TapPair(s.tap, t.tap, why, s.shape, t.shape))
     return pairs
 
 
-def _spread(ends: list[Place], count: int) -> list[Place]:
-    """As many, evenly, the last one among them."""
+def _spread(ends: Sequence[Candidate], count: int) -> list[Candidate]:
+    """So many of them, evenly spread, the last one among them."""
     return [ends[-(-number * len(ends) // count) - 1] for number in range(1, count + 1)]
 
 
-def _what(kind: str, match: Match, last: bool) -> str:
+def _reason(kind: str, match: Match, last: bool) -> str:
     key = match[0].key
     if kind == "maps":
         ends = "ends of stages" if all(stage.closed for stage in match) else "maps"
-        return f"{ends if last else 'inside of stages'} at {_share(key)} of the input"
+        return f"{ends if last else 'inside of stages'} at {describe_fraction(key)} of the input"
     return f"{'?' if key is None else key} tokens" if kind == "tokens" else "vectors"
 
 
-def _share(key: float | None) -> str:
-    if key is None:
-        return "an unknown share"
-    return f"1/{2**key:.3g}" if key >= 0 else f"{2**-key:.3g}/1"
-
-
-def _told(stages: dict[str, dict[str, list[Stage]]], kinds: tuple[str, ...] = KINDS) -> str:
-    """What each of the models has, for a message."""
-    parts = []
-    for side, found in stages.items():
-        has = [_have(kind, found[kind]) for kind in kinds if found[kind]]
-        parts.append(f"the {side} has {' and '.join(has) or 'none of these before its output'}")
-    return ", ".join(parts)
-
-
-def _have(kind: str, stages: list[Stage]) -> str:
-    if kind == "maps":
-        return f"maps at {', '.join(dict.fromkeys(_share(stage.key) for stage in stages))} of its input"
-    count = sum(len(stage.ends) for stage in stages)
-    blocks = f"{count} block{'s' * (count > 1)}"
-    if kind == "tokens":
-        lengths = ", ".join(dict.fromkeys(str(stage.key or "?") for stage in stages))
-        return f"sequences of length {lengths} after {blocks}"
-    return f"vectors after {blocks}"
-
-
-def _table(pairs: list[TapPair]) -> str:
+def _table(pairs: Sequence[TapPair]) -> str:
     rows = [("student", "teacher", "why")]
     for pair in pairs:
-        sizes = ["x".join("?" if d is None else str(d) for d in s[1:]) for s in pair[3:]]
-        rows.append((f"{pair.student} ({sizes[0]})", f"{pair.teacher} ({sizes[1]})", pair.why))
-    widths = [max(len(row[column]) for row in rows) + 4 for column in (0, 1)]
-    return "\n".join(f"{s:<{widths[0]}}{t:<{widths[1]}}{why}" for s, t, why in rows)
+        student, teacher = (f"{tap} ({_size(shape)})" for tap, shape in zip(pair[:2], pair[3:], strict=True))
+        rows.append((student, teacher, pair.why))
+    return format_columns(rows)
+
+
+def _size(shape: Shape) -> str:
+    return "x".join("?" if axis is None else str(axis) for axis in shape[1:])

@@ -5,103 +5,7 @@ from keras import layers
 
 import keras_kd as kd
 from keras_kd.signals.pairing.stages import stages_of
-
-
-def resnet(blocks, width=4, size=16, name="resnet", preactivated=False, stem_stride=1):
-    """Three stages of as many blocks each, halved at the start of the second and third."""
-    inputs = keras.Input((size, size, 3))
-    x = layers.Conv2D(width, 3, strides=stem_stride, padding="same", name="stem")(inputs)
-    if not preactivated:
-        x = layers.ReLU(name="stem_relu")(layers.BatchNormalization()(x))
-    for stage in range(3):
-        for block in range(blocks):
-            stride = 2 if stage and not block else 1
-            x = residual(x, width * 2**stage, stride, f"s{stage + 1}b{block + 1}", preactivated)
-    x = layers.ReLU(name="top_relu")(x) if preactivated else x
-    x = layers.GlobalAveragePooling2D(name="pool")(x)
-    return keras.Model(inputs, layers.Dense(10, name="logits")(x), name=name)
-
-
-def residual(x, width, stride, name, preactivated):
-    y = layers.ReLU(name=f"{name}_pre")(x) if preactivated else x
-    y = layers.Conv2D(width, 3, strides=stride, padding="same", name=f"{name}_conv1")(y)
-    y = layers.ReLU(name=f"{name}_relu1")(layers.BatchNormalization()(y))
-    y = layers.Conv2D(width, 3, padding="same", name=f"{name}_conv2")(y)
-    if stride != 1 or x.shape[-1] != width:
-        x = layers.Conv2D(width, 1, strides=stride, name=f"{name}_shortcut")(x)
-    x = layers.Add(name=f"{name}_add")([x, y])
-    return x if preactivated else layers.ReLU(name=f"{name}_out")(x)
-
-
-def mlp(widths, name="mlp", norm=False):
-    model = keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten()], name=name)
-    for number, width in enumerate(widths, 1):
-        model.add(layers.Dense(width, None if norm else "relu", name=f"dense{number}"))
-        if norm:
-            model.add(layers.BatchNormalization())
-            model.add(layers.ReLU(name=f"relu{number}"))
-        model.add(layers.Dropout(0.1))
-    model.add(layers.Dense(10, name="logits"))
-    model.add(layers.Softmax())
-    return model
-
-
-def transformer(depth, width=8, tokens=6, name="transformer", postnorm=False):
-    inputs = keras.Input((tokens,), dtype="int32")
-    x = layers.Embedding(20, width, name="embedding")(inputs)
-    for number in range(1, depth + 1):
-        y = x if postnorm else layers.LayerNormalization()(x)
-        y = layers.MultiHeadAttention(2, 4, name=f"attention{number}")(y, y)
-        x = layers.Add(name=f"attended{number}")([x, y])
-        x = layers.LayerNormalization(name=f"norm{number}")(x) if postnorm else x
-        y = x if postnorm else layers.LayerNormalization()(x)
-        y = layers.Dense(width, name=f"down{number}")(layers.Dense(16, "gelu", name=f"up{number}")(y))
-        x = layers.Add(name=f"block{number}")([x, y])
-        x = layers.LayerNormalization(name=f"out{number}")(x) if postnorm else x
-    return keras.Model(inputs, layers.Dense(3, name="logits")(x[:, 0]), name=name)
-
-
-@keras.saving.register_keras_serializable("tests")
-class Block(layers.Layer):
-    """A residual block as users write them: the addition is no layer."""
-
-    def __init__(self, width, stride=1, **kwargs):
-        super().__init__(**kwargs)
-        self.conv = layers.Conv2D(width, 3, strides=stride, padding="same")
-        self.relu = layers.ReLU()
-        self.conv2 = layers.Conv2D(width, 3, padding="same")
-        self.shortcut = keras.Sequential(
-            [layers.Conv2D(width, 1, strides=stride), layers.BatchNormalization()]
-        )
-
-    def call(self, x):
-        return keras.ops.relu(self.conv2(self.relu(self.conv(x))) + self.shortcut(x))
-
-
-class Stage(layers.Layer):
-    def __init__(self, width, stride, blocks, **kwargs):
-        super().__init__(**kwargs)
-        self.blocks = [Block(width, 1 if i else stride) for i in range(blocks)]
-
-    def call(self, x):
-        for block in self.blocks:
-            x = block(x)
-        return x
-
-
-class Net(keras.Model):
-    """A subclassed model."""
-
-    def __init__(self, blocks, **kwargs):
-        super().__init__(**kwargs)
-        self.stem = layers.Conv2D(4, 3, padding="same")
-        self.stage1 = Stage(4, 1, blocks)
-        self.stage2 = Stage(8, 2, blocks)
-        self.pool = layers.GlobalAveragePooling2D()
-        self.head = layers.Dense(10)
-
-    def call(self, x):
-        return self.head(self.pool(self.stage2(self.stage1(self.stem(x)))))
+from tests.signals.pairing.networks import Net, mlp, resnet, transformer
 
 
 def taps(pairs):
@@ -109,15 +13,15 @@ def taps(pairs):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("n", [1, 2, 3])
 @pytest.mark.parametrize(("deep", "shallow"), [(3, 1), (1, 4)])
-def test_residual_nets_of_two_depths_pair_stage_by_stage(deep, shallow, n):
-    pairs = kd.pair_taps(resnet(deep, 8), resnet(shallow), n)
-    ends = [(f"s{s}b{shallow}_out", f"s{s}b{deep}_out") for s in (1, 2, 3)]
-    assert taps(pairs) == ends[-n:]
-    assert pairs[-1].student_shape == (None, 4, 4, 16)
-    assert pairs[-1].teacher_shape == (None, 4, 4, 32)
-    assert "ends of stages at 1/4 of the input" in pairs[-1].why
+def test_residual_nets_of_two_depths_pair_stage_by_stage(deep, shallow):
+    for n in (1, 2, 3):
+        pairs = kd.pair_taps(resnet(deep, 8), resnet(shallow), n)
+        ends = [(f"s{s}b{shallow}_out", f"s{s}b{deep}_out") for s in (1, 2, 3)]
+        assert taps(pairs) == ends[-n:]
+        assert pairs[-1].student_shape == (None, 4, 4, 16)
+        assert pairs[-1].teacher_shape == (None, 4, 4, 32)
+        assert "ends of stages at 1/4 of the input" in pairs[-1].why
 
 
 def test_more_pairs_than_stages_come_from_inside_of_the_stages():
@@ -145,14 +49,14 @@ def test_stages_are_matched_by_resolution_before_depth():
     assert taps(kd.pair_taps(resnet(3, size=32), resnet(1)))[-1] == ("s3b1_out", "s3b3_out")
 
 
-def test_what_is_printed(capsys):
+def test_the_printed_table_and_lines(capsys):
     pairs = kd.pair_taps(resnet(3, 8), resnet(1, 8, stem_stride=2, name="small"))
     assert capsys.readouterr().out == (
         "student              teacher              why\n"
         f"s1b1_out (8x8x8)     s2b3_out (8x8x16)    {pairs[0].why}\n"
         f"s2b1_out (4x4x16)    s3b3_out (4x4x32)    {pairs[1].why}\n"
         "\n"
-        "2 and not 3, because no more match: the teacher has maps at 1/1, 1/2, 1/4 of its input, "
+        "2 instead of 3, because no more match: the teacher has maps at 1/1, 1/2, 1/4 of its input, "
         "the student has maps at 1/2, 1/4, 1/8 of its input.\n"
         "\n"
         'kd.Objective("mse", student="s1b1_out", teacher="s2b3_out", project=True)\n'
@@ -163,7 +67,7 @@ def test_what_is_printed(capsys):
 
 
 @pytest.mark.slow
-def test_the_lines_can_be_run_and_trained():
+def test_the_proposed_objectives_can_be_trained():
     teacher, student = resnet(1, 8, size=8), resnet(1, size=8)
     pairs = kd.pair_taps(teacher, student)
     objectives = [eval(pair.objective, {"kd": kd}) for pair in pairs]
@@ -175,9 +79,9 @@ def test_the_lines_can_be_run_and_trained():
 
 
 def test_hidden_layers_of_an_mlp_pair_by_depth():
-    pairs = kd.pair_taps(mlp([32] * 6), mlp([8] * 3))
+    pairs = kd.pair_taps(mlp((32,) * 6), mlp((8,) * 3))
     assert taps(pairs) == [("dense1", "dense2"), ("dense2", "dense4"), ("dense3", "dense6")]
-    pairs = kd.pair_taps(mlp([32] * 4, norm=True), mlp([8] * 2), 3)
+    pairs = kd.pair_taps(mlp((32,) * 4, norm=True), mlp((8,) * 2), 3)
     assert taps(pairs) == [("dense1", "relu2"), ("dense2", "relu4")]
     assert pairs[0].why == "vectors, depths 29 % and 42 %"
 
@@ -326,19 +230,6 @@ def test_real_architectures_against_themselves(name):
     assert all(pair.why.startswith("maps at") for pair in pairs if pair.student not in ends)
 
 
-def test_gates_of_pooled_maps_and_copies_are_no_candidates():
-    inputs = keras.Input((8, 8, 3))
-    x = layers.Conv2D(4, 3, padding="same", activation="relu", name="conv")(inputs)
-    gate = layers.Conv2D(4, 1, activation="relu", name="gate")(
-        layers.GlobalAveragePooling2D(keepdims=True)(x)
-    )
-    x = layers.Multiply(name="gated")([x, gate])
-    x = layers.Dropout(0.5, name="drop")(layers.ZeroPadding2D(name="pad")(x))
-    model = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(x)))
-    (stage,) = stages_of(model)["maps"]
-    assert [place.tap for place in stage.ends] == ["conv"]
-
-
 def test_outputs_are_never_proposed():
     def segmenter(name):
         inputs = keras.Input((8, 8, 3))
@@ -373,11 +264,12 @@ def test_unknown_sizes_pair_by_depth(capsys):
 
     pairs = kd.pair_taps(net(4), net(2), 2)
     assert taps(pairs) == [("conv1", "conv2"), ("conv2", "conv4")]
-    assert "an unknown share" in pairs[0].why
+    assert "an unknown fraction" in pairs[0].why
     assert taps(kd.pair_taps(net(4), resnet(2))) == [("pool", "pool")]  # their maps do not match
     out = capsys.readouterr().out
     assert (
-        "the teacher has maps at an unknown share of its input and vectors after 1 block, the student" in out
+        "the teacher has maps at an unknown fraction of its input and vectors after 1 block, the student"
+        in out
     )
 
 
@@ -393,13 +285,13 @@ def test_maps_do_not_pair_with_vectors():
     with pytest.raises(ValueError, match=r"'resnet' and the student 'mlp' match.*maps at 1/1, 1/2, 1/4"):
         kd.pair_taps(resnet(1), student)
     # where both have vectors, those
-    pairs = kd.pair_taps(resnet(1), mlp([8, 8]))
+    pairs = kd.pair_taps(resnet(1), mlp((8, 8)))
     assert taps(pairs) == [("dense2", "pool")]
 
 
 @pytest.mark.parametrize("n", [0, -1, 2.0, True])
-def test_how_many_must_be_a_number(n):
-    with pytest.raises(ValueError, match="`n` must be a whole number"):
+def test_n_must_be_a_positive_integer(n):
+    with pytest.raises(ValueError, match="`n` must be an integer of at least 1"):
         kd.pair_taps(resnet(1), resnet(1), n)
     with pytest.raises(TypeError, match=r"teacher must be a keras\.Model"):
         kd.pair_taps("resnet", resnet(1))

@@ -1,0 +1,71 @@
+"""What made a signal: a softmax, a sigmoid, or a layer without an activation.
+
+A traced tensor tells by the operation that made it, and values tell by what they look like.
+"""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_kd.tensors import Tensor
+
+_LINEAR = ("BiasAdd", "MatMul", "BatchMatMulV2", "Conv2D", "Einsum")
+_PASSES_VALUES_ON = ("Identity", "Reshape", "Cast", "Squeeze", "ExpandDims", "StopGradient")
+
+
+def is_linear(tensor: Tensor) -> bool:
+    """Whether a traced tensor is what a dense layer or a convolution without activation returned."""
+    operation = _maker(tensor)
+    if operation is None:
+        return False
+    adds_bias = operation.type == "AddV2" and any("ReadVariableOp" in t.op.type for t in operation.inputs)
+    return adds_bias or operation.type in _LINEAR
+
+
+def activation_of(tensor: Tensor) -> str | None:
+    """`"softmax"` or `"sigmoid"` when a traced tensor is the output of one, else `None`."""
+    operation = _maker(tensor)
+    return None if operation is None else {"Softmax": "softmax", "Sigmoid": "sigmoid"}.get(operation.type)
+
+
+def is_gated(tensor: Tensor) -> bool:
+    """Whether a sigmoid is behind a traced tensor, with no dense layer or convolution in between."""
+    waiting: list[Any] = [tensor]
+    visited: set[tf.Operation] = set()
+    while waiting:
+        operation = getattr(waiting.pop(), "op", None)
+        if operation is None or operation in visited or operation.type in _LINEAR:
+            continue
+        if operation.type == "Sigmoid":
+            return True
+        visited.add(operation)
+        waiting.extend(operation.inputs)
+    return False
+
+
+def _maker(tensor: Tensor) -> tf.Operation | None:
+    operation = getattr(tensor, "op", None)
+    while operation is not None and operation.type in _PASSES_VALUES_ON:
+        operation = operation.inputs[0].op
+    return operation
+
+
+def activation_in(values: Tensor) -> str | None:
+    """`"softmax"` or `"sigmoid"` when a batch of values looks as if one had made it, else `None`.
+
+    Examples:
+        >>> activation_in(np.array([[0.25, 0.75]])), activation_in(np.array([[0.5, 0.75]]))
+        ('softmax', 'sigmoid')
+    """
+    array = np.asarray(values, "float64")
+    if is_distribution(array):
+        return "softmax"
+    return "sigmoid" if (array >= 0).all() and (array <= 1).all() else None
+
+
+def is_distribution(values: np.ndarray) -> bool:
+    """Whether values are probabilities along their last axis, of two or more classes."""
+    if values.ndim < 2 or values.shape[-1] < 2 or (values < 0).any():
+        return False
+    return bool(np.allclose(values.sum(-1), 1, atol=1e-2))
