@@ -252,6 +252,33 @@ def trained(k: Any) -> keras.Model:
     return hooks_that_ran(k)[1]
 
 
+def compiled_is_required(k: Any) -> bool:
+    trained(k).require_compiled("fit")
+    with pytest.raises(ValueError, match="compile"):
+        k.TrainedModel().require_compiled("fit")
+    return True
+
+
+def metrics_are_new_until_a_batch(k: Any) -> bool:
+    model = type(trained(k))()
+    found = [model.has_new_metrics]
+    model.compile("sgd", loss="mse", metrics=["mae"])
+    found.append(model.has_new_metrics)
+    k.build_on_batch(model, (tf.constant(X), tf.constant(Y)))
+    return [*found, model.has_new_metrics] == [False, True, False]
+
+
+def checkpoint_is_hooked(k: Any) -> bool:
+    saved = []
+
+    class Noting(k.HookedCheckpoint):
+        def save_model(self, epoch: int, batch: int | None, logs: dict[str, Any] | None) -> None:
+            saved.append((epoch, "loss" in logs))
+
+    compiled().fit(X, Y, epochs=2, verbose=0, callbacks=[Noting("model.keras")])
+    return saved == [(0, True), (1, True)]
+
+
 USES = {
     "child_layers": Use("_layers", lambda k: [x.name for x in k.child_layers(nested())] == ["inner"]),
     "all_layers": Use(
@@ -355,10 +382,13 @@ USES = {
     "CALLBACK_ATTRIBUTES": Use("_model", callback_attributes),
     "CALL_METHODS": Use("quantized_call", replaced_methods),
     "MASK_METHOD": Use("_set_mask_metadata", mask_method),
-    "TrainedModel.hard_loss": Use(
-        "_compile_loss", lambda k: float(trained(k).hard_loss(tf.constant(Y), tf.constant(Y + 2))) == 4
+    "HookedCheckpoint.save_model": Use("_save_model", checkpoint_is_hooked),
+    "TrainedModel.require_compiled": Use("_assert_compile_called", compiled_is_required),
+    "TrainedModel.has_new_metrics": Use("_compile_metrics", metrics_are_new_until_a_batch),
+    "compiled_loss": Use(
+        "_compile_loss", lambda k: float(k.compiled_loss(trained(k))(tf.constant(Y), tf.constant(Y + 2))) == 4
     ),
-    "TrainedModel.total_tracker": Use("_loss_tracker", lambda k: trained(k).total_tracker.name == "loss"),
+    "total_tracker": Use("_loss_tracker", lambda k: k.total_tracker(trained(k)).name == "loss"),
     "TrainedModel.additional_losses": Use(
         "_aggregate_additional_loss",
         lambda k: [float(loss) for loss in trained(k).additional_losses([tf.constant([1.0, 2.0])])] == [3.0],

@@ -4,7 +4,8 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 
 from keras_kd.distillation.objectives import Objective
-from keras_kd.signals.tracing import Signal, activation_in
+from keras_kd.signals.activations import activation_in
+from keras_kd.signals.tracing import Signal
 from keras_kd.tensors import Tensor
 
 

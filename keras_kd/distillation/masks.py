@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import keras
 
-from keras_kd.losses.loss import join_masks
+from keras_kd.losses.inputs import join_masks
 from keras_kd.losses.samples import fits
 from keras_kd.signals.batches import Batch, comes_with_data, read_tap
 from keras_kd.tensors import Tensor, Tensors

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_kd.keras_internals import output_spec
+from keras_kd.keras_internals import mask_of, output_spec
 from keras_kd.paths import layers_by_path
 from keras_kd.signals.activations import activation_of, is_gated, is_linear
 from keras_kd.signals.activations import is_distribution as _is_distribution
@@ -50,7 +50,7 @@ def trace_signals(
 
     def run(inputs: Tensors) -> None:
         for tap, tensor in taps.signals(*call(inputs)).items():
-            mask = getattr(tensor, "_keras_mask", None)
+            mask = mask_of(tensor)
             found[tap] = Signal(
                 tuple(tensor.shape),
                 tensor.dtype.name,
