@@ -57,7 +57,7 @@ COMMAND_LINE = [
     "__main__",
 ]
 # A class of tf_keras is made where tf_keras is imported; the package imports this file when it is used.
-WHEN_USED = ["tfmot.distiller"]
+WHEN_USED = ["tfmot.distiller", "tfmot.bridge.keras_operation"]
 HEAVY = ["tf_keras", "tensorflow_model_optimization", "tensorflow_datasets"]
 HEAVY += ["matplotlib", "sklearn", "typer", "rich", "pandas"]
 
