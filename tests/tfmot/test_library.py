@@ -16,8 +16,8 @@ CODE = """
 import json, os, sys, threading
 import tensorflow as tf
 import keras, keras_kd as kd
-assert "tf_keras" not in sys.modules and "tensorflow_model_optimization" not in sys.modules
 if sys.argv[1] == "bridge":
+    assert "tf_keras" not in sys.modules and "tensorflow_model_optimization" not in sys.modules
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, activation="hard_silu")])
     kd.tfmot.from_tf_keras(kd.tfmot.to_tf_keras(model))
     assert "TF_USE_LEGACY_KERAS" not in os.environ
