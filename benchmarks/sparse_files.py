@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 import keras_kd as kd
-from keras_kd.compression.pruning.patterns import Groups, keep_largest, parse
+from keras_kd.compression.pruning.patterns import Groups, keep_largest, parse_pattern
 from keras_kd.deployment.flatbuffer import Contents
 from keras_kd.deployment.timing import processor
 
@@ -80,7 +80,7 @@ SHORT = {
 def pruned(build, pattern, share):
     """A network with zeros where weights were smallest."""
     keras.utils.set_random_seed(0)
-    model, pattern = build(1), parse(pattern)
+    model, pattern = build(1), parse_pattern(pattern)
     for layer in model.layers[:-1]:
         if not isinstance(layer, (layers.Conv2D, layers.Dense)) or isinstance(layer, layers.DepthwiseConv2D):
             continue
@@ -92,7 +92,7 @@ def pruned(build, pattern, share):
         if isinstance(pattern, Groups):
             kept = pattern.mask(matrix)
         else:
-            kept = pattern.spread(keep_largest([pattern.scores(matrix)], share)[0])
+            kept = pattern.expand(keep_largest([pattern.scores(matrix)], share)[0])
         layer.kernel.assign(np.where(kept.reshape(kernel.shape), kernel, 0))
     return model
 

@@ -55,6 +55,15 @@ def dropout_of(attention: keras.layers.Layer) -> float:
     return float(attention._dropout)
 
 
+def hidden_argument(layer: keras.layers.Layer, name: str) -> Any:
+    """An argument that a layer was made with and keeps for itself, and that its config tells as text only.
+
+    These are `"output_shape"` of a Lambda, `"standardize"` and `"split"` of a TextVectorization; its
+    `"lookup_layer"` is kept like them.
+    """
+    return getattr(layer, f"_{name}")
+
+
 def layer_family(layer: Any) -> str | None:
     """The kind of a layer of Keras, such as `"pooling"` or `"activations"`; `None` for layers of others.
 

@@ -174,6 +174,56 @@ def all_layers_of(model: KerasLayer) -> list[KerasLayer]:
     return list(model._flatten_layers())
 
 
+def child_layers_of(layer: KerasLayer) -> list[KerasLayer]:
+    """The layers that a layer of either Keras holds directly."""
+    if isinstance(layer, keras.layers.Layer):
+        return keras_internals.child_layers(layer)
+    return list(layer._flatten_layers(recursive=False, include_self=False))
+
+
+def own_variables_of(layer: KerasLayer) -> list[Any]:
+    """The variables that a layer of either Keras itself was made with, those to be trained first."""
+    if isinstance(layer, keras.layers.Layer):
+        trainable = keras_internals.own_trainable_variables(layer)
+        return [*trainable, *keras_internals.own_untrainable_variables(layer)]
+    return [*layer._trainable_weights, *layer._non_trainable_weights]
+
+
+def calls_of_layer(layer: KerasLayer) -> list[Any]:
+    """The nodes of every symbolic call of a layer of either Keras."""
+    if isinstance(layer, keras.layers.Layer):
+        return keras_internals.calls_of(layer)
+    return list(layer._inbound_nodes)
+
+
+def maker_of_tensor(tensor: object) -> "KerasLayer | None":
+    """The layer that made a symbolic tensor of tf_keras; `None` for other values."""
+    history = getattr(tensor, "_keras_history", None)
+    return None if history is None else history[0]
+
+
+def graph_nodes(model: KerasModel) -> list[Any]:
+    """The calls of a functional model of tf_keras, each after those whose results it reads; no inputs."""
+    nodes_by_depth = getattr(model, "_nodes_by_depth", None) or {}
+    depths = sorted(nodes_by_depth, reverse=True)
+    return [node for depth in depths for node in nodes_by_depth[depth] if not node.is_input]
+
+
+def is_wired(model: KerasModel) -> bool:
+    """Whether a model of tf_keras has a graph: it is functional, or a Sequential that is built."""
+    return bool(getattr(model, "_nodes_by_depth", None))
+
+
+def nested_inputs(model: KerasModel) -> Any:
+    """The symbolic inputs of a functional model of tf_keras in the structure in which it takes them."""
+    return model._nested_inputs
+
+
+def nested_outputs(model: KerasModel) -> Any:
+    """The symbolic outputs of a functional model of tf_keras in the structure in which it returns them."""
+    return model._nested_outputs
+
+
 def set_policy(layer: KerasLayer, policy: str) -> None:
     """Change the precision in which a layer of either Keras computes after it was made."""
     if isinstance(layer, keras.layers.Layer):
@@ -187,13 +237,34 @@ def has_explicit_input(model: KerasLayer) -> bool:
     return bool(model._has_explicit_input_shape)
 
 
-def child_layers_of(layer: KerasLayer) -> list[KerasLayer]:
-    """The layers that a layer of either Keras holds directly."""
-    if isinstance(layer, keras.layers.Layer):
-        return keras_internals.child_layers(layer)
-    return list(layer._flatten_layers(recursive=False, include_self=False))
-
-
 def own_untrainable_weights(layer: KerasLayer) -> list[tf.Variable]:
     """The weights that a layer of tf_keras itself was made with not to be trained."""
     return list(layer._non_trainable_weights)
+
+
+def takes_constants(layer: KerasLayer) -> bool:
+    """Whether a recurrent layer of tf_keras is called with constants."""
+    return bool(getattr(layer, "_num_constants", None))
+
+
+def hold_variable(layer: KerasLayer, variable: keras.Variable) -> None:
+    """Make a variable of Keras 3 a weight of a layer of tf_keras, which trains and saves it."""
+    own = layer._trainable_weights if variable.trainable else layer._non_trainable_weights
+    own.append(variable.value)
+
+
+def functional_class(library: types.ModuleType) -> type:
+    """The class of functional models in `keras` or `tf_keras`, which neither exports."""
+    return keras_internals.Functional if library is keras else library.src.engine.functional.Functional
+
+
+def application_class(library: types.ModuleType, module: str, name: str) -> type | None:
+    """A class that `keras` or `tf_keras` defines for one of its applications, such as `LayerScale`."""
+    return getattr(getattr(library.src.applications, module, None), name, None)
+
+
+def hidden_argument(layer: KerasLayer, name: str) -> Any:
+    """An argument that a layer of either Keras was made with, and keeps for itself."""
+    if isinstance(layer, keras.layers.Layer):
+        return keras_internals.hidden_argument(layer, name)
+    return getattr(layer, f"_{name}")

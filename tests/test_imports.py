@@ -48,7 +48,7 @@ ALLOWED = {
 # Rooms that `import keras_kd` does not load: their files may import HEAVY at the top.
 COMMAND_LINE = ["cli", "jobs", "__main__"]
 # A class of tf_keras is made where tf_keras is imported; the package imports this file when it is used.
-WHEN_USED = ["tfmot.distiller"]
+WHEN_USED = ["tfmot.distiller", "tfmot.bridge.keras_operation"]
 HEAVY = ["tf_keras", "tensorflow_model_optimization", "tensorflow_datasets"]
 HEAVY += ["matplotlib", "sklearn", "typer", "rich", "pandas"]
 

@@ -1,4 +1,4 @@
-"""tensorflow-model-optimization imported without a trace in the process."""
+"""tensorflow-model-optimization, imported without side effects on the process."""
 
 import contextlib
 import os
@@ -11,16 +11,18 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_kd.legacy import KerasLayer
+
 _VARIABLE = "TF_USE_LEGACY_KERAS"
-_LOCK = threading.RLock()  # two threads would each put back what they found, the other's tf_keras
+_LOCK = threading.RLock()  # of two threads, one would restore what the other has set
 
 
 def import_tfmot() -> ModuleType:
-    """Import `tensorflow_model_optimization`, and leave the process as it was found.
+    """Import `tensorflow_model_optimization`, and leave the process as it was.
 
-    By itself that import sets `TF_USE_LEGACY_KERAS=1` for the process and all that it starts, and decides
-    that `tf.keras` is tf_keras from then on. Here the variable and what `tf.keras` resolves to, also later,
-    are put back. Where it was imported before, nothing is changed.
+    By itself that import sets `TF_USE_LEGACY_KERAS=1` for the process and its children, and makes `tf.keras`
+    tf_keras from then on. Here the variable and what `tf.keras` resolves to, also later, are restored. If it
+    was imported before, nothing is changed.
 
     Returns:
         The module, which is usually called `tfmot`.
@@ -38,17 +40,17 @@ def import_tfmot() -> ModuleType:
         True
     """
     name = "tensorflow_model_optimization"
-    with _LOCK:  # also to look: a module that is still being imported is there already
+    with _LOCK:  # for the look-up too: a module that is still being imported is in there already
         if name not in sys.modules:
-            with warnings.catch_warnings(action="ignore"), _variable_put_back(), _tf_keras_as_keras():
+            with warnings.catch_warnings(action="ignore"), _restored_variable(), _tf_keras_as_keras():
                 # It imports distutils, which warns.
                 import tensorflow_model_optimization as tensorflow_model_optimization
     return sys.modules[name]
 
 
 @contextlib.contextmanager
-def computing_as(layer: Any) -> Iterator[None]:
-    """While open, what tfmot makes computes in the precision of a layer: it asks for the global policy."""
+def global_policy_of(layer: KerasLayer) -> Iterator[None]:
+    """While open, the global dtype policy is that of a layer: tfmot makes its wrappers with it."""
     from tf_keras import mixed_precision
 
     before = mixed_precision.global_policy()
@@ -60,7 +62,7 @@ def computing_as(layer: Any) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _variable_put_back() -> Iterator[None]:
+def _restored_variable() -> Iterator[None]:
     before = os.environ.get(_VARIABLE)
     try:
         yield
@@ -75,18 +77,18 @@ def _variable_put_back() -> Iterator[None]:
 def _tf_keras_as_keras() -> Iterator[None]:
     """While open, `tf.keras` is tf_keras: tfmot looks there for the layers and cells that it supports.
 
-    The loaders that stand there are put back as they are, so that one that has not decided can do so later.
+    The lazy loaders of TensorFlow are put back as they are, so that one that has not loaded yet still can.
     """
     import tf_keras
     from tf_keras.api._v1 import keras as first
     from tf_keras.api._v2 import keras as second
 
-    places: list[tuple[Any, Any]] = [(tf, tf_keras), (tf.compat.v1, first), (tf.compat.v2, second)]
-    before = [vars(place)["keras"] for place, _ in places]
+    modules: list[tuple[Any, Any]] = [(tf, tf_keras), (tf.compat.v1, first), (tf.compat.v2, second)]
+    before = [vars(module)["keras"] for module, _ in modules]
     try:
-        for place, module in places:
-            place.keras = module
+        for module, keras in modules:
+            module.keras = keras
         yield
     finally:
-        for (place, _), loader in zip(places, before, strict=True):
-            place.keras = loader
+        for (module, _), loader in zip(modules, before, strict=True):
+            module.keras = loader

@@ -1,17 +1,18 @@
-"""What tfmot's pruning can do with a kernel, which it finds out in the middle of a graph, or never."""
+"""What tfmot's pruning can do with a kernel; it notices in the middle of a graph, or never."""
 
 from typing import Any
 
+from keras_kd.legacy import KerasLayer
 from keras_kd.messages import did_you_mean
 
 
-def check_pattern(block_size: Any, block_pooling_type: Any, sparsity_m_by_n: Any) -> None:
+def check_pattern(block_size: object, block_pooling_type: object, sparsity_m_by_n: object) -> None:
     """Raise a `ValueError` for arguments of `prune_low_magnitude` that fit no kernel."""
-    pair = _two_whole(block_size)
+    pair = _integer_pair(block_size)
     if pair is None or min(pair) < 1:
         raise ValueError(
-            "`block_size` must be a height and a width, whole numbers from 1 on, such as (1, 4). Received: "
-            f"{block_size!r}."
+            "`block_size` must be a height and a width, two integers of at least 1, such as (1, 4). "
+            f"Received: {block_size!r}."
         )
     if block_pooling_type not in ("AVG", "MAX"):
         hint = did_you_mean(str(block_pooling_type).upper(), ["AVG", "MAX"])
@@ -20,59 +21,62 @@ def check_pattern(block_size: Any, block_pooling_type: Any, sparsity_m_by_n: Any
         )
     if sparsity_m_by_n is None:
         return
-    zeros = _two_whole(sparsity_m_by_n)
+    zeros = _integer_pair(sparsity_m_by_n)
     if zeros is None or not 0 < zeros[0] < zeros[1]:
         raise ValueError(
-            "`sparsity_m_by_n` must be two whole numbers (m, n) with 0 < m < n, such as (2, 4) for two zeros "
-            f"in each four weights. Received: {sparsity_m_by_n!r}."
+            "`sparsity_m_by_n` must be two integers (m, n) with 0 < m < n, such as (2, 4) for two zeros in "
+            f"every four weights. Received: {sparsity_m_by_n!r}."
         )
     if pair != (1, 1):
         raise ValueError(
             f"tfmot prunes either in blocks or m by n. Received: block_size={block_size!r} and "
-            f"sparsity_m_by_n={sparsity_m_by_n!r}. Leave out one of them."
+            f"sparsity_m_by_n={sparsity_m_by_n!r}. Leave one of them out."
         )
 
 
-def _two_whole(value: Any) -> tuple[int, int] | None:
-    whole = isinstance(value, (list, tuple)) and len(value) == 2 and all(type(n) is int for n in value)
-    return (value[0], value[1]) if whole else None
+def _integer_pair(value: object) -> tuple[int, int] | None:
+    if isinstance(value, (list, tuple)) and len(value) == 2 and all(type(n) is int for n in value):
+        return value[0], value[1]
+    return None
 
 
-def fault(layer: Any, block_size: Any, sparsity_m_by_n: Any) -> str | None:
-    """Why tfmot cannot prune a layer that it knows in this pattern, else `None`."""
+def find_misfit(
+    layer: KerasLayer, block_size: tuple[int, int], sparsity_m_by_n: tuple[int, int] | None
+) -> str | None:
+    """Why tfmot cannot prune a layer that it supports in this pattern, else `None`."""
     if tuple(block_size) == (1, 1) and sparsity_m_by_n is None:
         return None
     for weight in _prunable_weights(layer):
         shape = tuple(weight.shape)
         if sparsity_m_by_n is None:
-            found = _fault_in_blocks(shape, *block_size)
+            misfit = _misfit_of_blocks(shape, *block_size)
         else:
-            found = _fault_in_groups(shape, *sparsity_m_by_n)
-        if found:
-            return found
+            misfit = _misfit_of_groups(shape, *sparsity_m_by_n)
+        if misfit:
+            return misfit
     return None
 
 
-def _fault_in_blocks(shape: tuple[int, ...], height: int, width: int) -> str | None:
+def _misfit_of_blocks(shape: tuple[int, ...], height: int, width: int) -> str | None:
     if len(shape) != 2:
         return f"blocks need matrices, and it has {shape}"
-    # It pads the last blocks, and drops axes of size 1 of what it pools.
+    # tfmot pads the last blocks, and drops axes of size 1 from the pooled ones.
     if min(-(-shape[0] // height), -(-shape[1] // width)) < 2:
-        return f"needs two blocks in height and in width, and it has {shape}"
+        return f"it needs two blocks in height and in width, and it has {shape}"
     return None
 
 
-def _fault_in_groups(shape: tuple[int, ...], zeros: int, size: int) -> str | None:
+def _misfit_of_groups(shape: tuple[int, ...], zeros: int, size: int) -> str | None:
     if len(shape) not in (2, 4):
         return f"m by n needs kernels of 2 or 4 axes, and it has {shape}"
     inputs = shape[-2]
-    # It pads with zeros, which it counts. So few weights that all are kept are left alone.
+    # tfmot pads with zeros, which it counts. So few inputs that all are kept are left alone.
     if inputs % size and inputs > size - zeros:
-        return f"its {inputs} inputs are no multiple of {size}"
+        return f"its {inputs} inputs are not a multiple of {size}"
     return None
 
 
-def _prunable_weights(layer: Any) -> list[Any]:
+def _prunable_weights(layer: KerasLayer) -> list[Any]:
     from tensorflow_model_optimization.python.core.sparsity.keras.prune_registry import PruneRegistry
 
     if hasattr(layer, "get_prunable_weights"):
@@ -80,4 +84,4 @@ def _prunable_weights(layer: Any) -> list[Any]:
     try:
         return PruneRegistry.make_prunable(layer).get_prunable_weights()
     finally:
-        del layer.get_prunable_weights  # it is put into the layer of the user
+        del layer.get_prunable_weights  # which make_prunable has added to the layer of the user

@@ -2,40 +2,47 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from keras_kd.legacy import is_model, is_wrapper
+from keras_kd.legacy import KerasModel, is_model, is_wrapper
 from keras_kd.messages import did_you_mean, one_line
-from keras_kd.tfmot.checks import refuse
+from keras_kd.tfmot.checks import Layers, check_supported
 from keras_kd.tfmot.library import import_tfmot
-from keras_kd.tfmot.wrappers import taken_from, wrapped_copy
+from keras_kd.tfmot.wrappers import select_bare_layers, wrap_copy
+
+
+class QuantizeScheme(Protocol):
+    """What is used of tfmot's schemes."""
+
+    def get_quantize_registry(self) -> Any:
+        """What knows which layers can be quantized."""
 
 
 def quantize_model(
-    model: Any,
+    model: KerasModel,
     preserve: str | tuple[str, ...] | None = None,
     *,
     layers: Sequence[str] | None = None,
-) -> Any:
-    """A copy of a model that sees itself through int8, with tfmot's `quantize_apply`.
+) -> KerasModel:
+    """A copy of a model that simulates int8 while it trains, with tfmot's `quantize_apply`.
 
     Args:
-        model: A functional or sequential tf_keras model without models in it. It stays as it is.
+        model: A functional or sequential tf_keras model that contains no models. It stays as it is.
         preserve: What training must keep of the weights: `"sparsity"` (PQAT), `"clusters"` (CQAT), or
             `("sparsity", "clusters")` (PCQAT), for a model that was pruned or clustered, and stripped. With
             `"clusters"`, call `strip_clustering` afterwards. Default: nothing (QAT).
-        layers: The layers to quantize, by name. Default: all. Of a layer that one of these reads, tfmot
-            quantizes the output.
+        layers: The layers to quantize, by name. Default: all. tfmot quantizes the outputs of layers that
+            these read as well.
 
     Returns:
         A model, not compiled, whose layers are named `quant_NAME`.
 
     Raises:
         TypeError: A model of Keras 3.
-        ValueError: Layers that tfmot cannot quantize, all of them named; models in the model; nothing that
-            could be preserved.
+        ValueError: Layers that tfmot cannot quantize, all of them named; models in the model; nothing to
+            preserve.
 
     Examples:
         >>> import tf_keras
@@ -46,38 +53,51 @@ def quantize_model(
         ['quantize_layer', 'quant_head']
     """
     what = "kd.tfmot.quantize_model"
-    taken = taken_from(model, layers, what)
+    selected = select_bare_layers(model, layers, what)
     nested = [layer.name for layer in model.layers if is_model(layer)]
     if nested:
         raise ValueError(
-            f"{what}: tfmot cannot quantize a model that holds models: {nested}. Build it from their layers."
+            f"{what}: tfmot cannot quantize a model that contains models: {nested}. Build it from their "
+            "layers."
         )
-    kept = _kept(preserve)
-    _check_kept(taken, kept, what)
-    scheme = _scheme(kept)
-    refused = _unknown(taken, scheme)
-    while True:  # of the rest tfmot names one layer at a time
-        rest = {path: layer for path, layer in taken.items() if path not in refused}
+    kept = _parse_preserve(preserve)
+    _check_preservable(selected, kept, what)
+    return _quantize_all(model, selected, _make_scheme(kept), what)
+
+
+def _quantize_all(model: KerasModel, selected: Layers, scheme: QuantizeScheme, what: str) -> KerasModel:
+    """Quantize these layers, or raise a `ValueError` that names all which tfmot does not support."""
+    unsupported = _find_unsupported(selected, scheme)
+    while True:  # of the layers that this does not find, tfmot names one at a time
+        rest = {path: layer for path, layer in selected.items() if path not in unsupported}
         if not rest:
-            refuse(refused, taken, what)
+            check_supported(unsupported, selected, what)
         try:
-            annotated = wrapped_copy(model, rest, import_tfmot().quantization.keras.quantize_annotate_layer)
-            quantized = import_tfmot().quantization.keras.quantize_apply(annotated, scheme)
-        except Exception as error:  # tfmot stumbles over layers that it does not know in many ways
+            quantized = _quantize(model, rest, scheme)
+        except Exception as error:  # tfmot fails on layers that it does not support in many ways
             found = re.search(r"Layer (\S+):<class '[\w.]*?(\w+)'> is not supported", str(error))
             if found and found[1] in rest:
-                refused[found[1]] = found[2]
+                unsupported[found[1]] = found[2]
                 continue
-            refuse(refused, taken, what)
+            check_supported(unsupported, selected, what)
             raise ValueError(f"{what}: tfmot cannot quantize {model.name!r}: {one_line(error)}") from error
-        refuse(refused, taken, what)
+        check_supported(unsupported, selected, what)
         return quantized
 
 
-_REBUILT = "BatchNormalization", "SeparableConv1D", "SeparableConv2D"  # by tfmot, into layers that it knows
+def _quantize(model: KerasModel, layers: Layers, scheme: QuantizeScheme) -> KerasModel:
+    tools = import_tfmot().quantization.keras
+    return tools.quantize_apply(wrap_copy(model, layers, tools.quantize_annotate_layer), scheme)
 
 
-def _unknown(layers: dict[str, Any], scheme: Any) -> dict[str, str]:
+_REBUILT = (
+    "BatchNormalization",
+    "SeparableConv1D",
+    "SeparableConv2D",
+)  # by tfmot, into layers that it supports
+
+
+def _find_unsupported(layers: Layers, scheme: QuantizeScheme) -> dict[str, str]:
     registry = scheme.get_quantize_registry()
     return {
         path: type(layer).__name__
@@ -89,7 +109,7 @@ def _unknown(layers: dict[str, Any], scheme: Any) -> dict[str, str]:
 _PRESERVED = ("sparsity", "clusters")
 
 
-def _kept(preserve: Any) -> set[str]:
+def _parse_preserve(preserve: str | tuple[str, ...] | None) -> set[str]:
     kept = {preserve} if isinstance(preserve, str) else set(preserve or ())
     if not kept <= set(_PRESERVED):
         raise ValueError(
@@ -99,18 +119,21 @@ def _kept(preserve: Any) -> set[str]:
     return kept
 
 
-def _check_kept(layers: dict[str, Any], kept: set[str], what: str) -> None:
-    """Raise a `ValueError` if there is nothing to keep: training would keep nothing, and not say so."""
+def _check_preservable(layers: Layers, kept: set[str], what: str) -> None:
+    """Raise a `ValueError` if there is nothing to keep: tfmot would keep nothing, and not say so."""
     kernels = [np.asarray(w) for layer in layers.values() for w in layer.get_weights() if len(w.shape) > 1]
     if "sparsity" in kept and not any((kernel == 0).any() for kernel in kernels):
-        raise ValueError(f"{what}(preserve='sparsity'): no kernel holds a zero. Prune and strip it first.")
+        raise ValueError(
+            f"{what}(preserve='sparsity'): no kernel contains a zero. Prune the model and strip it first."
+        )
     if "clusters" in kept and not any(2 * len(np.unique(k)) <= k.size for k in kernels):
         raise ValueError(
-            f"{what}(preserve='clusters'): no kernel holds few values. Cluster and strip it first."
+            f"{what}(preserve='clusters'): no kernel has few distinct values. Cluster the model and strip it "
+            "first."
         )
 
 
-def _scheme(kept: set[str]) -> Any:
+def _make_scheme(kept: set[str]) -> QuantizeScheme:
     tfmot = import_tfmot()
     if "clusters" in kept:
         return tfmot.experimental.combine.Default8BitClusterPreserveQuantizeScheme("sparsity" in kept)

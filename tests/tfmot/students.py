@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 import tf_keras
 
 import keras_kd as kd
@@ -104,3 +105,66 @@ HOLDS = {
     "CQAT": lambda kernel: len(np.unique(kernel)) <= 4 and quantized(kernel),
     "PCQAT": lambda kernel: len(np.unique(kernel)) <= 3 and np.mean(kernel == 0) >= 0.5 and quantized(kernel),
 }
+
+
+L = tf_keras.layers
+
+
+def sequential(*layers):
+    return tf_keras.Sequential(layers, name="student")
+
+
+def with_layer(layer, units=3):
+    inputs = tf_keras.Input((6,))
+    x = L.Dense(units, name="hidden")(inputs)
+    return tf_keras.Model(inputs, L.Dense(3, name="head")(layer(x)), name="student")
+
+
+class Own(L.Layer):
+    """A layer that no function of tfmot supports."""
+
+    def build(self, shape):
+        self.scale = self.add_weight("scale", shape=(shape[-1],))
+
+    def call(self, inputs):
+        return inputs * self.scale
+
+
+def unsupported():
+    """A model with two layers that tfmot does not support."""
+    inputs = tf_keras.Input((6,))
+    x = L.Dense(4, name="hidden")(Own(name="first")(inputs))
+    return tf_keras.Model(inputs, Own(name="second")(x), name="student")
+
+
+def nested():
+    inputs = tf_keras.Input((6,))
+    return tf_keras.Model(inputs, network(tf_keras, 8, "backbone")(inputs), name="student")
+
+
+def half_precision():
+    """A model of mixed precision with a head in float32, made while the global policy is another."""
+    model = sequential(
+        L.Input((4,)), L.Dense(8, dtype="mixed_float16", name="hidden"), L.Dense(2, name="head")
+    )
+    model._set_dtype_policy("mixed_float16")
+    return model
+
+
+# tfmot's functions that wrap, by name, and those that strip.
+WRAPS = {
+    "prune_low_magnitude": kd.tfmot.prune_low_magnitude,
+    "cluster_weights": lambda model, **options: kd.tfmot.cluster_weights(model, 4, "LINEAR", **options),
+    "quantize_model": kd.tfmot.quantize_model,
+}
+STRIPS = {"strip_pruning": kd.tfmot.strip_pruning, "strip_clustering": kd.tfmot.strip_clustering}
+
+
+def refused(table):
+    """The cases of a table of `name: (make, error, message)`, for `assert_refused`."""
+    return [pytest.param(*case, id=name) for name, case in table.items()]
+
+
+def assert_refused(make, error, message):
+    with pytest.raises(error, match=message):
+        make()

@@ -1,13 +1,13 @@
 """Patterns of zeros: which weights of a kernel are kept, given their magnitudes. All in NumPy.
 
 A kernel is seen as a matrix `(inputs, outputs)`: what is summed over, and what comes out. The kernel of a
-convolution has a row for every position and input channel.
+convolution has a row for each position and input channel.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
@@ -18,7 +18,7 @@ _KNOWN = ["unstructured", "2:4", "1x4"]
 
 @dataclass(frozen=True)
 class Blocks:
-    """Whole blocks of `rows` inputs by `columns` outputs are zero; blocks of one weight are no structure.
+    """Blocks of `rows` inputs by `columns` outputs are zero together; blocks of one weight are no structure.
 
     Args:
         rows: Inputs of a block.
@@ -32,14 +32,14 @@ class Blocks:
 
     @property
     def structured(self) -> bool:
-        """Whether the place of a weight in its matrix matters."""
+        """Whether the position of a weight in its matrix matters."""
         return (self.rows, self.columns) != (1, 1)
 
-    def fault(self, channels: int, outputs: int) -> str | None:
+    def find_misfit(self, channels: int, outputs: int) -> str | None:
         """Why the pattern does not divide a matrix whose inputs come in runs of `channels`, else `None`."""
         for what, size, block in (("inputs", channels, self.rows), ("outputs", outputs, self.columns)):
             if size % block:
-                return f"its {size} {what} are no multiple of {block}"
+                return f"its {size} {what} are not a multiple of {block}"
         return None
 
     def scores(self, magnitudes: np.ndarray) -> np.ndarray:
@@ -51,7 +51,7 @@ class Blocks:
         pooled = blocks.mean(1).mean(2) if self.pooling == "mean" else blocks.max((1, 3))
         return pooled.astype("float32")
 
-    def spread(self, kept: np.ndarray) -> np.ndarray:
+    def expand(self, kept: np.ndarray) -> np.ndarray:
         """Which weights are kept, `(inputs, outputs)`, given which blocks are."""
         return kept if not self.structured else kept.repeat(self.rows, 0).repeat(self.columns, 1)
 
@@ -69,15 +69,15 @@ class Groups:
 
     @property
     def sparsity(self) -> float:
-        """The share of zeros."""
+        """The fraction of zeros."""
         return (self.size - self.kept) / self.size  # 2 / 3 is not 1 - 1 / 3
 
-    def fault(self, channels: int, outputs: int) -> str | None:
+    def find_misfit(self, channels: int, outputs: int) -> str | None:
         """Why the pattern does not divide a matrix whose inputs come in runs of `channels`, else `None`."""
-        return f"its {channels} inputs are no multiple of {self.size}" if channels % self.size else None
+        return f"its {channels} inputs are not a multiple of {self.size}" if channels % self.size else None
 
     def mask(self, magnitudes: np.ndarray) -> np.ndarray:
-        """Which weights are kept: in each group the largest, of equals the first."""
+        """Which weights are kept: the largest of each group, of equal ones the first."""
         groups = magnitudes.T.reshape(-1, self.size)
         order = np.argsort(-groups, axis=1, kind="stable")[:, : self.kept]
         mask = np.zeros(groups.shape, bool)
@@ -85,10 +85,10 @@ class Groups:
         return mask.reshape(magnitudes.T.shape).T
 
 
-Pattern = Blocks | Groups
+Pattern: TypeAlias = Blocks | Groups
 
 
-def parse(pattern: Any, pooling: str = "mean") -> Pattern:
+def parse_pattern(pattern: object, pooling: object = "mean") -> Pattern:
     """The pattern that a string names: `"unstructured"`, `"n:m"`, or `"ROWSxCOLUMNS"`.
 
     Raises:
@@ -109,7 +109,7 @@ def parse(pattern: Any, pooling: str = "mean") -> Pattern:
     if found[2] == "x":
         if min(first, second) < 1:
             raise ValueError(f"A block has at least one row and one column. Received: pattern={pattern!r}.")
-        return Blocks(first, second, pooling)
+        return Blocks(first, second, str(pooling))
     if not 0 < first < second:
         raise ValueError(
             f"'n:m' keeps n of m weights, with 0 < n < m. Received: pattern={pattern!r}."
@@ -119,14 +119,14 @@ def parse(pattern: Any, pooling: str = "mean") -> Pattern:
 
 
 def keep_largest(scores: Sequence[np.ndarray], sparsity: float) -> list[np.ndarray]:
-    """Which scores stay when a share of them goes, the smallest first, over all arrays together.
+    """Which scores stay when a fraction of them goes, the smallest first, over all arrays together.
 
     What is as large as the smallest that stays, stays too; at least one does. This is the rule of
     tensorflow-model-optimization, in float32 like there.
 
     Args:
         scores: Arrays of numbers that are not negative.
-        sparsity: The share that goes, in [0, 1).
+        sparsity: The fraction that goes, in [0, 1).
     """
     flat = np.concatenate([array.ravel() for array in scores])
     kept = max(round(float(np.float32(flat.size) * (np.float32(1) - np.float32(sparsity)))), 1)

@@ -1,4 +1,4 @@
-"""Pruning: a callback that sets the smallest weights to zero, bit by bit, and keeps them there."""
+"""Pruning: a callback that sets the smallest weights to zero, step by step, and keeps them there."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -8,16 +8,25 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_kd.compression.pruning import schedules
-from keras_kd.compression.pruning.arguments import check_together, names
-from keras_kd.compression.pruning.kernels import Kernel, chosen
-from keras_kd.compression.pruning.mask_constraint import Masked, attached, iterations
-from keras_kd.compression.pruning.patterns import Groups, Pattern, keep_largest, parse
-from keras_kd.compression.pruning.schedules import check_share
-from keras_kd.messages import did_you_mean
+from keras_kd.compression.pruning.arguments import Arguments, Layers, Sparsity, resolve
+from keras_kd.compression.pruning.kernel_selection import select_kernels
+from keras_kd.compression.pruning.kernels import Kernel
+from keras_kd.compression.pruning.mask_constraint import MaskConstraint, attach_masks
+from keras_kd.compression.pruning.masks import (
+    Masks,
+    check_mask_shapes,
+    check_pattern_fits,
+    fraction_of_zeros,
+    nonzeros,
+    select_masks,
+)
+from keras_kd.compression.pruning.patterns import Groups
+from keras_kd.compression.pruning.schedules import PolynomialSchedule, Schedule, StepFunction
+from keras_kd.compression.selection import Selection
+from keras_kd.keras_internals import optimizer_steps
 from keras_kd.training import train_function
 
-_SCOPES = ["layer", "global"]
+Logs = dict[str, Any]
 
 
 class Prune(keras.callbacks.Callback):
@@ -26,27 +35,27 @@ class Prune(keras.callbacks.Callback):
     It works with `fit` of any Keras model and of `kd.Distiller`, whose student it prunes. There is no wrapper
     and nothing to strip: the zeros are held by the constraints of the weights, which the optimizer applies
     inside of its compiled step, and when training ends the model is what it was, with zeros. A constraint of
-    your own goes on to work, and is put back. The moving averages of an optimizer with `use_ema` are pruned
-    as well.
+    your own is applied as before, and is put back. The moving averages of an optimizer with `use_ema` are
+    pruned as well.
 
     Steps are the batches of this `fit`, counted from 1. The polynomial schedule is `final + (initial -
-    final) * (1 - (step - begin) / (end - begin)) ** power`; it is asked at `begin`, every `frequency`
+    final) * (1 - (step - begin) / (end - begin)) ** power`; it is evaluated at `begin`, every `frequency`
     steps, and at `end`, before the batch is trained on. `n:m` patterns are pruned at once, at `begin`. With
     `steps_per_execution` a step that falls inside of an execution is taken at its start. A weight that was
     pruned does not grow again as long as the sparsity does not fall.
 
-    The logs of each epoch get `sparsity`, the share of zeros that is held. Put `Prune` after callbacks that
-    restore weights when training ends, such as `EarlyStopping(restore_best_weights=True)`: what they restore
-    is pruned then. The best epoch of a `ModelCheckpoint` may be one before `end`. `kd.FullState` saves masks
-    and steps. `keras.callbacks.BackupAndRestore` does not: masks are then seen from the zeros of the
-    weights, and steps from the optimizer.
+    The logs of each epoch get `sparsity`, the fraction of weights that are held at zero. Put `Prune` after
+    callbacks that restore weights when training ends, such as `EarlyStopping(restore_best_weights=True)`:
+    what they restore is pruned then. The best epoch of a `ModelCheckpoint` may be one before `end`.
+    `kd.FullState` saves masks and steps. `keras.callbacks.BackupAndRestore` does not: masks are then inferred
+    from the zeros of the weights, and steps from the optimizer.
 
     Source: Zhu and Gupta 2017, arXiv 1710.01878.
 
     Args:
-        sparsity: The share of zeros at the end, in [0, 1). It may be left out with `"n:m"`, with a schedule
-            that says it, and if `layers` gives one for each. `"keep"`: prune nothing, and keep the zeros that
-            are there.
+        sparsity: The fraction of zeros at the end, in [0, 1). It may be left out with `"n:m"`, with a
+            schedule that gives it, and if `layers` gives one for each. `"keep"`: prune nothing, and keep the
+            zeros that are there.
         pattern: `"unstructured"`; `"n:m"`, such as `"2:4"`: at most 2 of every 4 consecutive inputs of an
             output are not zero; or blocks `"ROWSxCOLUMNS"`, such as `"1x4"`: of 1 input by 4 outputs.
         begin: The first step at which to prune.
@@ -58,8 +67,8 @@ class Prune(keras.callbacks.Callback):
         initial_sparsity: Where the polynomial schedule begins, in [0, 1).
         power: Its exponent.
         layers: Which layers: names, paths (`"backbone/conv1"`), globs (`"conv*"`), or a mapping from these
-            to sparsities; of several that match, the last counts. The others get `sparsity` if that is given
-            too. Default: the kernels of all dense, convolutional, attention and recurrent layers.
+            to sparsities; of several that match, the last one counts. The others get `sparsity` if that is
+            given too. Default: the kernels of all dense, convolutional, attention and recurrent layers.
             Embeddings are pruned if they are named. A layer of your own is, if its `get_prunable_weights()`
             returns weights.
         skip: Names, paths or globs of layers to leave alone. Frozen layers always are.
@@ -85,53 +94,35 @@ class Prune(keras.callbacks.Callback):
 
     def __init__(
         self,
-        sparsity: Any = None,
+        sparsity: Sparsity = None,
         *,
         pattern: str = "unstructured",
         begin: int = 0,
         end: int | None = None,
         frequency: int = 100,
-        schedule: Any = "polynomial",
+        schedule: str | StepFunction = "polynomial",
         initial_sparsity: float = 0.0,
         power: float = 3,
-        layers: Sequence[str] | Mapping[str, float] | str | None = None,
+        layers: Layers = None,
         skip: Sequence[str] | str = (),
         scope: str = "layer",
         block_pooling: str = "mean",
     ) -> None:
         super().__init__()
-        self.layers = None if layers is None else names(layers)
-        self.skip = names(skip)
-        self.pattern: Pattern = parse(pattern, block_pooling)
-        self.keeps = isinstance(sparsity, str) and sparsity == "keep"
-        if callable(sparsity):
-            if schedule != "polynomial":
-                raise ValueError("`sparsity` is a schedule here. Leave out `schedule`.")
-            sparsity, schedule = None, sparsity
-        if scope not in _SCOPES:
-            raise ValueError(
-                f"`scope` must be one of {_SCOPES}. Received: {scope!r}.{did_you_mean(str(scope), _SCOPES)}"
-            )
-        self.scope = scope
-        given = None if self.keeps else sparsity
-        flat = isinstance(self.pattern, Groups) and schedule == "polynomial"
-        shape = "constant" if flat else schedule
-        self.schedule: Any = schedules.make(given, shape, begin, end, frequency, initial_sparsity, power)
-        self.sparsity = given
-        if isinstance(layers, Mapping):
-            for name, value in layers.items():
-                check_share(value, f"layers[{name!r}]")
-        given_all = (pattern, begin, end, frequency, schedule, scope, initial_sparsity, power)
-        check_together(self, callable(schedule), given_all)
+        when = begin, end, frequency, schedule, initial_sparsity, power
+        settings = resolve(Arguments(sparsity, pattern, *when, layers, skip, scope, block_pooling))
+        self.sparsity, self.keeps = settings.sparsity, settings.keeps
+        self.pattern, self.schedule = settings.pattern, settings.schedule
+        self.layers, self.skip, self.scope = settings.layers, settings.skip, settings.scope
         self._kernels: list[tuple[Kernel, float | None]] = []
-        self._constraints: list[Masked] = []
-        self._before = 0
-        self._forget()
+        self._constraints: list[MaskConstraint] = []
+        self._before = 0  # steps of the optimizer before this training
+        self._reset_state()
 
-    def _forget(self) -> None:
-        """What `kd.FullState` saves and restores: numbers, and arrays."""
-        self._masks: list[np.ndarray] | None = None
-        self._asked = -1  # up to which step the schedule was
+    def _reset_state(self) -> None:
+        """What `kd.FullState` saves and restores, under these names: numbers, and arrays."""
+        self._masks: Masks | None = None
+        self._asked = -1  # the step up to which the schedule was evaluated
         self._epochs_steps = 0  # of the epochs that have ended
         self._batches = 0  # of this epoch
         self._end: int | None = None
@@ -144,142 +135,112 @@ class Prune(keras.callbacks.Callback):
                 f"{type(model).__module__}. For models of tf_keras: kd.tfmot.prune_low_magnitude."
             )
         super().set_model(model)
-        self._before = iterations(model)
+        self._before = optimizer_steps(model.optimizer)
 
-    def on_train_begin(self, logs: Any = None) -> None:
+    def on_train_begin(self, logs: Logs | None = None) -> None:
         if keras.backend.backend() != "tensorflow":
             raise ValueError(f"kd.Prune works on TensorFlow, and Keras runs on {keras.backend.backend()!r}.")
         student = getattr(self.model, "student", None)
         student = student if isinstance(student, keras.Model) else self.model
-        self._forget()
-        others = self.sparsity if isinstance(self.layers, Mapping) else None
-        self._kernels = chosen(student, self.layers, self.skip, self.pattern.structured, others)
-        self._check_fit()
+        self._reset_state()
+        default = self.sparsity if isinstance(self.layers, Mapping) else None
+        selection = Selection(self.layers, self.skip, default)
+        self._kernels = select_kernels(student, selection, self.pattern.structured)
+        check_pattern_fits(self._kernels, self.pattern)
         train_function.remake(self.model)  # one that was traced before has the constraints of then in it
 
-    def _check_fit(self) -> None:
-        faults = [(kernel, self.pattern.fault(kernel.run, kernel.outputs)) for kernel, _ in self._kernels]
-        told = [f"{kernel.path!r} {tuple(kernel.variable.shape)}: {why}" for kernel, why in faults if why]
-        if told:
-            names = list(dict.fromkeys(kernel.layer for kernel, why in faults if why))
-            raise ValueError(
-                f"The pattern does not divide these kernels: {'; '.join(told)}. Leave them out: skip={names}."
-            )
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self._batches = 0
         if self._masks is None:
-            self._start(epoch)
+            self._initialize_masks(epoch)
         if not self._constraints:
             with self.model.distribute_strategy.scope():
-                self._constraints = attached([kernel.variable for kernel, _ in self._kernels], self.model)
+                self._constraints = attach_masks([kernel.variable for kernel, _ in self._kernels], self.model)
 
-    def _start(self, epoch: int) -> None:
-        restored = iterations(self.model) - self._before  # by `BackupAndRestore`
+    def _initialize_masks(self, epoch: int) -> None:
+        restored = optimizer_steps(self.model.optimizer) - self._before  # by `BackupAndRestore`
         self._epochs_steps, self._asked = restored, restored or -1
-        ones = [kernel.value() != 0 for kernel, _ in self._kernels]
+        masks = nonzeros(self._kernels)
         if self.keeps:
-            if all(mask.all() for mask in ones):
+            if all(mask.all() for mask in masks):
                 raise ValueError("There are no zeros to keep in the kernels of this model. Prune it first.")
-            self._masks = ones
+            self._masks = masks
             return
-        self._plan(epoch)
-        if restored > self.schedule.begin:
-            self._masks = ones
-        else:
-            self._masks = [np.ones(mask.shape, bool) for mask in ones]
+        self._find_end(epoch)
+        resumed = restored > self.schedule.begin
+        self._masks = masks if resumed else [np.ones(mask.shape, bool) for mask in masks]
 
-    def _plan(self, epoch: int) -> None:
+    def _find_end(self, epoch: int) -> None:
         """Find the end of a ramp that was not given one."""
-        steps, epochs = self._steps(), (self.params or {}).get("epochs")
+        steps, epochs = self._steps_per_epoch(), (self.params or {}).get("epochs")
         planned = steps and epochs and self._epochs_steps + steps * (epochs - epoch)
         schedule = self.schedule
-        last = (schedule.end if schedule.ramps else None) or schedule.begin
+        ramp = schedule if isinstance(schedule, PolynomialSchedule) else None
+        last = (ramp.end if ramp else None) or schedule.begin
         if planned and planned < last:
             warnings.warn(
-                f"This training has {planned} steps, and kd.Prune has to go on until step {last}: the "
-                "sparsity will not be reached.",
+                f"This training has {planned} steps, but kd.Prune needs {last}: the sparsity will not be "
+                "reached.",
                 stacklevel=2,
             )
-        if schedule.ramps and schedule.end is None:
+        if ramp and ramp.end is None:
             if not planned:
                 raise ValueError(
-                    "Say when pruning ends: kd.Prune(..., end=STEP). This data set does not tell how many "
-                    "batches it has."
+                    "Say when pruning ends: kd.Prune(..., end=STEP). The number of batches in this data set "
+                    "is not known."
                 )
-            self._end = schedule.ending(planned).end
+            self._end = ramp.with_end_for(planned).end
 
-    def _steps(self) -> int | None:
-        """Batches in an epoch, if that is known."""
+    def _steps_per_epoch(self) -> int | None:
         return (self.params or {}).get("steps")
 
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         if not self._constraints:
-            self.on_epoch_begin(0)  # in a loop of the user's own
-        if self._masks is not None and self._constraints[0].held is not self._masks[0]:
-            self._check_shapes(self._masks)
-            self._hold(self._masks)  # they are new, or were restored
+            self.on_epoch_begin(0)  # in a training loop of the user's own
+        if self._masks is not None and self._constraints[0].last_set is not self._masks[0]:
+            check_mask_shapes(self._kernels, self._masks)
+            self._set_masks(self._masks)  # they are new, or were restored
         ended = batch + self.model.steps_per_execution
-        self._batches = min(ended, self._steps() or ended)
+        self._batches = min(ended, self._steps_per_epoch() or ended)
         until = self._epochs_steps + self._batches
         if until <= self._asked:
             return
         step = None if self.keeps else self._due(until)
         self._asked = until
         if step is not None:
-            self._hold(self._select(step))
+            schedule = self._schedule_with_end()
+            self._set_masks(
+                select_masks(self._kernels, self._masks or (), self.pattern, schedule, self.scope, step)
+            )
 
     def _due(self, until: int) -> int | None:
         if isinstance(self.pattern, Groups):
             return until if self._asked < max(self.schedule.begin, 1) <= until else None
-        return self._scheduled().due(self._asked, until)
+        return self._schedule_with_end().due(self._asked, until)
 
-    def _scheduled(self) -> Any:
-        return self.schedule if self._end is None else replace(self.schedule, end=self._end)
+    def _schedule_with_end(self) -> Schedule:
+        schedule = self.schedule
+        if isinstance(schedule, PolynomialSchedule) and self._end is not None:
+            return replace(schedule, end=self._end)
+        return schedule
 
-    def _select(self, step: int) -> list[np.ndarray]:
-        matrices = [
-            kernel.matrix(np.where(mask, np.abs(kernel.value()), -1))  # what is pruned goes first
-            for (kernel, _), mask in zip(self._kernels, self._masks or (), strict=True)
-        ]
-        if isinstance(self.pattern, Groups):
-            kept = [self.pattern.mask(matrix) for matrix in matrices]
-        else:
-            scores = [self.pattern.scores(matrix) for matrix in matrices]
-            schedule = self._scheduled()
-            if self.scope == "global":
-                large = keep_largest(scores, schedule.sparsity(step))
-            else:
-                shares = [schedule.sparsity(step, given) for _, given in self._kernels]
-                large = [keep_largest([s], share)[0] for s, share in zip(scores, shares, strict=True)]
-            kept = [self.pattern.spread(mask) for mask in large]
-        return [kernel.unmatrix(mask) for (kernel, _), mask in zip(self._kernels, kept, strict=True)]
-
-    def _check_shapes(self, masks: list[np.ndarray]) -> None:
-        wanted = [tuple(kernel.variable.shape) for kernel, _ in self._kernels]
-        if [mask.shape for mask in masks] != wanted:
-            raise ValueError(
-                "The masks that were restored are of other weights. Give kd.Prune the layers of the training "
-                "that was interrupted, or delete its state."
-            )
-
-    def _hold(self, masks: list[np.ndarray]) -> None:
-        """Make these the masks that training keeps, and the weights fit them."""
+    def _set_masks(self, masks: Masks) -> None:
+        """Make these the masks that training keeps, and set the weights to zero where they say so."""
         self._masks = masks
         with self.model.distribute_strategy.scope():
             for constraint, mask in zip(self._constraints, masks, strict=True):
-                constraint.hold(mask)
+                constraint.set_mask(mask)
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self._epochs_steps += self._batches
         if logs is not None and self._masks is not None:
-            logs["sparsity"] = 1 - sum(int(m.sum()) for m in self._masks) / sum(m.size for m in self._masks)
+            logs["sparsity"] = fraction_of_zeros(self._masks)
 
-    def on_train_end(self, logs: Any = None) -> None:
+    def on_train_end(self, logs: Logs | None = None) -> None:
         if self._masks is not None and self._constraints:
-            self._hold(self._masks)  # Keras may have put averages of the weights into their place
+            self._set_masks(self._masks)  # Keras may have replaced the weights by their averages
         for constraint in self._constraints:
             constraint.detach()
         self._constraints = []
-        self._before = iterations(self.model)
+        self._before = optimizer_steps(self.model.optimizer)
         train_function.discard(self.model)

@@ -1,8 +1,7 @@
-"""How sparse a model is: its zeros, their structure, and what gzip makes of them."""
+"""How sparse a model is: its zeros, their structure, and its size after gzip."""
 
 import gzip
 import io
-import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +9,8 @@ import keras
 import numpy as np
 
 from keras_kd.compression.pruning.kernels import Kernel, kernels_of
+from keras_kd.compression.pruning.structure import find_structure
 from keras_kd.results import Result
-
-_GROUPS = 2, 4, 8, 16
-_SIDES = 16, 8, 4, 2, 1
-_TIGHT = (
-    0.95  # of the weights that an n:m pattern lets be non-zero; less says that something else made the zeros
-)
 
 
 @dataclass(frozen=True)
@@ -29,8 +23,8 @@ class KernelSparsity(Result):
         shape: its shape.
         size: how many numbers it has.
         zeros: how many of them are zero.
-        structure: what the zeros are made of: `"2:4"`, `"1x4"`; empty if nothing was found.
-        gzip_bytes: of its float32 values.
+        structure: the patterns that the zeros follow, such as `"2:4"` or `"1x4"`; empty if there are none.
+        gzip_bytes: the size of its float32 values after gzip.
     """
 
     layer: str
@@ -43,7 +37,7 @@ class KernelSparsity(Result):
 
     @property
     def fraction(self) -> float:
-        """The share of zeros, in [0, 1]."""
+        """The fraction of zeros, in [0, 1]."""
         return self.zeros / self.size
 
 
@@ -54,7 +48,8 @@ class Sparsity(Result):
     Args:
         kernels: those that `kd.Prune` can prune, in the order of the layers.
         parameters: numbers in all weights of the model, biases and statistics included.
-        gzip_bytes: of all these numbers in float32: about what gzip makes of a float32 `.tflite` file.
+        gzip_bytes: the size of all these numbers in float32 after gzip: about that of a float32 `.tflite`
+            file.
 
     Examples:
         >>> import keras
@@ -80,7 +75,7 @@ class Sparsity(Result):
 
     @property
     def fraction(self) -> float:
-        """The share of zeros in the kernels, in [0, 1]."""
+        """The fraction of zeros in the kernels, in [0, 1]."""
         return self.zeros / self.size
 
     @property
@@ -118,12 +113,12 @@ class Sparsity(Result):
         return "\n".join([*lines, f"all {self.parameters:,} parameters: {size}"])
 
 
-def _figures(counted: Any) -> tuple[str, str, str]:
+def _figures(counted: KernelSparsity | Sparsity) -> tuple[str, str, str]:
     return f"{counted.zeros:,}", f"{counted.size:,}", f"{100 * counted.fraction:.2f}"
 
 
 def sparsity(model: keras.Model) -> Sparsity:
-    """Count the zeros of a model, per kernel and in all, and say what structure they have.
+    """Count the zeros of a model, per kernel and in total, and find the patterns that they follow.
 
     Args:
         model: A built model. Of a `Distiller`, the student.
@@ -132,7 +127,7 @@ def sparsity(model: keras.Model) -> Sparsity:
         The figures; `print` shows a table.
 
     Raises:
-        TypeError: Something else than a Keras model.
+        TypeError: Not a Keras model.
         ValueError: A model without weights, or without kernels that can be pruned.
 
     Examples:
@@ -156,13 +151,13 @@ def sparsity(model: keras.Model) -> Sparsity:
         raise ValueError(f"{model.name!r} has no kernels that can be pruned.")
     weights = [weight.numpy() for weight in model.weights]
     return Sparsity(
-        kernels=tuple(map(_counted, kernels)),
+        kernels=tuple(map(_count_zeros, kernels)),
         parameters=sum(weight.size for weight in weights),
         gzip_bytes=sum(map(_gzip_bytes, weights)),
     )
 
 
-def _counted(kernel: Kernel) -> KernelSparsity:
+def _count_zeros(kernel: Kernel) -> KernelSparsity:
     value = kernel.value()
     return KernelSparsity(
         layer=kernel.layer,
@@ -170,35 +165,10 @@ def _counted(kernel: Kernel) -> KernelSparsity:
         shape=tuple(value.shape),
         size=value.size,
         zeros=int((value == 0).sum()),
-        structure=() if kernel.inputs is None else structure_of(kernel.matrix(value != 0), kernel.run),
+        structure=() if kernel.inputs is None else find_structure(kernel.matrix(value != 0), kernel.run),
         gzip_bytes=_gzip_bytes(value),
     )
 
 
 def _gzip_bytes(value: np.ndarray) -> int:
     return len(gzip.compress(np.ascontiguousarray(value, "float32").tobytes(), mtime=0))
-
-
-def structure_of(kept: np.ndarray, run: int) -> tuple[str, ...]:
-    """The n:m and block patterns that the zeros of a matrix have.
-
-    Args:
-        kept: Where it is not zero, `(inputs, outputs)`.
-        run: Inputs that follow each other; neither groups nor blocks reach beyond.
-    """
-    if kept.all() or not kept.any():
-        return ()
-    groups: list[tuple[int, int]] = []
-    for size in (size for size in _GROUPS if run % size == 0):
-        most = int(kept.T.reshape(-1, size).sum(1).max())
-        follows = any(size % m == 0 and n * size <= most * m for n, m in groups)
-        if most < size and kept.mean() >= _TIGHT * most / size and not follows:
-            groups.append((most, size))
-    found = [f"{n}:{m}" for n, m in groups]
-    sides = sorted(itertools.product(_SIDES, _SIDES), key=lambda side: -side[0] * side[1])
-    for rows, columns in sides[:-1]:
-        if run % rows == 0 and kept.shape[1] % columns == 0:
-            blocks = kept.reshape(kept.shape[0] // rows, rows, -1, columns).sum((1, 3))
-            if np.isin(blocks, (0, rows * columns)).all():
-                return (*found, f"{rows}x{columns}")
-    return tuple(found)

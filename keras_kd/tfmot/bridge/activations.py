@@ -1,13 +1,16 @@
 """Activation functions of one library as the other takes them."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import keras
 
+from keras_kd.tensors import Tensor
 from keras_kd.tfmot.bridge.directions import Direction
 
-# What both libraries compute alike, under the same name. tf_keras's `hard_sigmoid` is another function
-# than Keras 3's, though both know the name.
+Activation: TypeAlias = Callable[..., Any]
+
+# What both libraries compute alike, under the same name. `hard_sigmoid` is in both too, and differs.
 SHARED = (
     *("elu", "exponential", "gelu", "linear", "mish", "relu", "selu", "sigmoid", "softmax"),
     *("softplus", "softsign", "swish", "tanh"),
@@ -15,13 +18,13 @@ SHARED = (
 
 
 @keras.saving.register_keras_serializable("keras_kd")
-def tf_keras_hard_sigmoid(x: Any) -> Any:
+def tf_keras_hard_sigmoid(x: Tensor) -> Tensor:
     """`hard_sigmoid` as tf_keras computes it: 0.2 x + 0.5, cut off at 0 and 1."""
     return keras.ops.clip(0.2 * x + 0.5, 0.0, 1.0)
 
 
-def pairs(direction: Direction) -> list[tuple[Any, Any]]:
-    """Functions of the source's library and their equals in the target's."""
+def equal_pairs(direction: Direction) -> list[tuple[Activation, Activation]]:
+    """Functions of the source's library and those of the target's that compute the same."""
     source, target = direction.source.activations, direction.target.activations
     equal = [(getattr(source, name), getattr(target, name)) for name in SHARED]
     tf_keras = target if direction.forward else source
@@ -29,19 +32,19 @@ def pairs(direction: Direction) -> list[tuple[Any, Any]]:
     return [*equal, odd if direction.forward else odd[::-1]]
 
 
-def activation(function: Any, direction: Direction) -> Any:
-    """The activation for a layer of the target's library; functions that are not shared are called."""
-    for source, target in pairs(direction):
+def translate_activation(function: Activation, direction: Direction) -> Activation:
+    """The activation for a layer of the target's library; a function that it lacks is used as it is."""
+    for source, target in equal_pairs(direction):
         if function is source:
             return target
-    if direction.forward and is_keras(function):
-        # By this name tf_keras saves it, and finds it again; it would take "hard_sigmoid" for its own.
+    if direction.forward and is_keras_activation(function):
+        # tf_keras saves and finds it by this name; it would take "hard_sigmoid" for its own.
         register = direction.target.saving.register_keras_serializable("keras3", function.__name__)
         return register(function)
     return function
 
 
-def is_keras(function: Any) -> bool:
+def is_keras_activation(function: Activation) -> bool:
     """Whether a function is one of `keras.activations`, under its own name."""
     name = getattr(function, "__name__", "")
     return getattr(keras.activations, name, None) is function

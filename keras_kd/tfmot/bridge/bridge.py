@@ -1,35 +1,42 @@
 """Models rebuilt in the other library: Keras 3 to tf_keras, and back."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import keras
 
-from keras_kd.tfmot.bridge import equality, weights
-from keras_kd.tfmot.bridge.directions import Direction, backward, forward
-from keras_kd.tfmot.bridge.graphs import graph_of
+from keras_kd.legacy import KerasModel, comes_from
+from keras_kd.tfmot.bridge import weights
+from keras_kd.tfmot.bridge.directions import Direction, direction_from_tf_keras, direction_to_tf_keras
+from keras_kd.tfmot.bridge.equality import check_equal
+from keras_kd.tfmot.bridge.graphs import read_graph
 from keras_kd.tfmot.bridge.rebuilding import Rebuilding
+
+if TYPE_CHECKING:
+    import tf_keras
+
+CustomLayers: TypeAlias = Mapping[type, type | Callable[[Any], Any]]
 
 
 def to_tf_keras(
     model: keras.Model,
-    custom_layers: Mapping[type, type | Callable[[Any], Any]] | None = None,
+    custom_layers: CustomLayers | None = None,
     *,
     check: bool = True,
-) -> Any:
+) -> "tf_keras.Model":
     """Rebuilds a Keras 3 model in tf_keras, where tensorflow-model-optimization takes it.
 
-    Weights are copied, and the same ones are trainable; names of layers, inputs and models stay, and dtype
-    policies. What is written as `x + y` becomes a layer, so that tensorflow-model-optimization sees it.
+    Weights are copied, and the same ones are trainable; names of layers, inputs and models and dtype policies
+    are kept. What is written as `x + y` becomes a layer, so that tensorflow-model-optimization sees it.
     Operations and layers that tf_keras does not have, or that treat masks in another way there, are called as
     they are, from a layer in which it finds nothing to prune.
     The model comes without optimizer and losses: compile it.
 
     Args:
         model: A Functional or Sequential model that is built. It is not changed.
-        custom_layers: What stands for layers of your own, by class: a tf_keras layer class that takes the
+        custom_layers: The counterparts of layers of your own, by class: a tf_keras layer class that takes the
             same arguments, or a function from the layer to a tf_keras layer. Weights are copied in order.
-        check: Whether to compare both models on made-up inputs, with padding where the model has masks, in
+        check: Whether to compare both models on random inputs, with padding where the model has masks, in
             inference mode: outputs may differ by 1e-5 of the largest one (in half precision by four roundings
             times the square root of the number of layers).
 
@@ -37,7 +44,7 @@ def to_tf_keras(
         A `tf_keras.Model`: Sequential if `model` is, else Functional.
 
     Raises:
-        TypeError: If the model is no Keras 3 model.
+        TypeError: If the model is not a Keras 3 model.
         ValueError: If layers cannot be bridged (all of them are named, before anything is built), if the
             model is not built, or if the rebuilt model computes something else or trains other weights.
         ImportError: If tf_keras is not installed.
@@ -50,17 +57,17 @@ def to_tf_keras(
         ('tf_keras', ['logits'])
     """
     if not isinstance(model, keras.Model):
-        known = "tf_keras" in libraries(model)
+        known = comes_from(model, "tf_keras")
         hint = (
             "this is a tf_keras model already; from_tf_keras leads back to Keras 3" if known else type(model)
         )
         raise TypeError(f"to_tf_keras takes a Keras 3 model (keras.Model): {hint}")
-    return rebuilt(model, custom_layers or {}, check, forward())
+    return rebuild(model, custom_layers or {}, check, direction_to_tf_keras())
 
 
 def from_tf_keras(
-    model: Any,
-    custom_layers: Mapping[type, type | Callable[[Any], Any]] | None = None,
+    model: "tf_keras.Model",
+    custom_layers: CustomLayers | None = None,
     *,
     check: bool = True,
 ) -> keras.Model:
@@ -68,16 +75,16 @@ def from_tf_keras(
 
     Args:
         model: A Functional or Sequential `tf_keras` model that is built. It is not changed.
-        custom_layers: What stands for layers of your own, by class: a Keras 3 layer class that takes the same
-            arguments, or a function from the layer to a Keras 3 layer. Weights are copied in order.
-        check: Whether to compare both models on made-up inputs, as `to_tf_keras` does.
+        custom_layers: The counterparts of layers of your own, by class: a Keras 3 layer class that takes the
+            same arguments, or a function from the layer to a Keras 3 layer. Weights are copied in order.
+        check: Whether to compare both models on random inputs, as `to_tf_keras` does.
 
     Returns:
         A `keras.Model`: Sequential if `model` is, else Functional. A layer that the model calls with
         `training=False` follows, as always in Keras 3, the flag with which the model is called.
 
     Raises:
-        TypeError: If the model is no tf_keras model.
+        TypeError: If the model is not a tf_keras model.
         ValueError: If layers cannot be bridged, wrappers of tensorflow-model-optimization among them (all are
             named, before anything is built), or if the rebuilt model computes something else.
         ImportError: If tf_keras is not installed.
@@ -94,50 +101,45 @@ def from_tf_keras(
         raise TypeError(
             "from_tf_keras takes a tf_keras model: this is a Keras 3 model already; see to_tf_keras"
         )
-    direction = backward()
+    direction = direction_from_tf_keras()
     if not isinstance(model, direction.source.Model):
         raise TypeError(f"from_tf_keras takes a tf_keras model (tf_keras.Model): {type(model)}")
-    return rebuilt(model, custom_layers or {}, check, direction)
+    return rebuild(model, custom_layers or {}, check, direction)
 
 
-def libraries(value: Any) -> set[str]:
-    """The packages that the classes of a value are from."""
-    return {cls.__module__.split(".")[0] for cls in type(value).__mro__}
-
-
-def rebuilt(model: Any, custom_layers: Mapping, check: bool, direction: Direction) -> Any:
+def rebuild(model: KerasModel, custom_layers: CustomLayers, check: bool, direction: Direction) -> KerasModel:
     """The model in the other library, with its weights, compared."""
-    check_custom(custom_layers)
+    check_custom_layers(custom_layers)
     plan = Rebuilding(direction, custom_layers)
-    recipe = plan.recipe(model, "")
+    counterpart = plan.plan(model, "")
     if plan.problems:
-        raise ValueError(refusal(model, plan.problems, direction))
-    result = recipe.build()
+        raise ValueError(describe_problems(model, plan.problems, direction))
+    result = counterpart.build()
     trained = {id(weight) for weight in model.trainable_weights}
-    for called in [recipe, *reversed(plan.called)]:  # models before the layers they hold
-        called.result.trainable = weights.trainable(called.source, trained)
+    for called in [counterpart, *reversed(plan.called)]:  # models before the layers they hold
+        called.result.trainable = weights.trainable_flag(called.source, trained)
     for called in plan.called:
         if not called.copies:
-            weights.transfer(called.source, called.result, called.path, direction, trained)
+            weights.transfer_weights(called.source, called.result, called.path, direction, trained)
     weights.check_trainable(model, result, direction)
-    graph = graph_of(model, direction)
-    states = [weights.states(each) for each in (model, result)]
-    remembered = [state.numpy() for state in states[0]]
-    weights.restore(states[1], remembered)
+    graph = read_graph(model, direction)
+    states = [weights.find_states(each) for each in (model, result)]
+    values = [state.numpy() for state in states[0]]
+    weights.set_states(states[1], values)
     if check:
         try:
-            equality.check(model, result, list(graph.entries.values()), graph.inputs, direction)
+            check_equal(model, result, list(graph.entries.values()), graph.inputs, direction)
         finally:
             for each in states:
-                weights.restore(each, remembered)
+                weights.set_states(each, values)
     return result
 
 
-def check_custom(custom_layers: Any) -> None:
-    """Raises a TypeError where `custom_layers` does not map layer classes to what stands for them."""
+def check_custom_layers(custom_layers: object) -> None:
+    """Raises a TypeError where `custom_layers` does not map layer classes to their counterparts."""
     if not isinstance(custom_layers, Mapping):
         raise TypeError(
-            "custom_layers is a dict from your layer classes to what stands for them, such as "
+            "custom_layers is a dict from your layer classes to their counterparts, such as "
             f"{{MyLayer: MyOtherLayer}}: received {custom_layers!r}"
         )
     for cls, stand_in in custom_layers.items():
@@ -148,7 +150,7 @@ def check_custom(custom_layers: Any) -> None:
             )
 
 
-def refusal(model: Any, problems: list[str], direction: Direction) -> str:
-    """The message that names everything that stands in the way."""
+def describe_problems(model: KerasModel, problems: Sequence[str], direction: Direction) -> str:
+    """The message that names every layer which cannot be rebuilt."""
     lines = "\n".join(f"  {problem.removeprefix(' ')}" for problem in problems)
     return f"the model {model.name!r} cannot be rebuilt in {direction.name}:\n{lines}"

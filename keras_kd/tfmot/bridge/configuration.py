@@ -3,21 +3,27 @@
 import inspect
 import warnings
 from collections.abc import Callable
-from typing import Any
+from types import ModuleType
+from typing import Any, TypeAlias
 
 import keras
 
+from keras_kd.legacy import KerasLayer
 from keras_kd.messages import one_line
-from keras_kd.tfmot.bridge.activations import activation
-from keras_kd.tfmot.bridge.directions import Direction, NoCounterpart, Unbridgeable, plain
-from keras_kd.tfmot.bridge.layer_table import IGNORED, OWN_DTYPE, TABLE, Row
+from keras_kd.tfmot.bridge.activations import translate_activation
+from keras_kd.tfmot.bridge.directions import Direction, NoCounterpart, Unbridgeable, to_plain
+from keras_kd.tfmot.bridge.layer_table import IGNORED, OWN_DTYPE, TABLE, LayerMapping
+
+PlanInner: TypeAlias = Callable[
+    [KerasLayer, str], Any
+]  # plans a layer inside of a layer, given its name there
 
 BASE = ("name", "dtype", "activity_regularizer")
 HALF = ("mixed_float16", "mixed_bfloat16", "float16", "bfloat16", "float32", "float64")
 
 
-def parameters(cls: type) -> dict[str, inspect.Parameter]:
-    """What a class can be made from, with what it hands on to its parents, but for the base Layer."""
+def init_parameters(cls: type) -> dict[str, inspect.Parameter]:
+    """What a class can be made from, with what it passes to its parents, except for the base Layer."""
     found: dict[str, inspect.Parameter] = {}
     for parent in cls.__mro__:
         if "__init__" not in vars(parent):
@@ -33,61 +39,70 @@ def parameters(cls: type) -> dict[str, inspect.Parameter]:
     return {name: p for name, p in found.items() if p.kind not in hidden and name != "self"}
 
 
-def arguments(layer: Any, target: type, direction: Direction, recipe: Callable) -> dict[str, Any]:
-    """The arguments of `target` which make it compute what `layer` does.
+def translate_config(
+    layer: KerasLayer, target: type, direction: Direction, plan_inner: PlanInner
+) -> dict[str, Any]:
+    """The arguments of `target` that make it compute what `layer` does.
 
     Args:
         layer: A layer of the source's library.
         target: A layer class of the target's library.
         direction: From which library to which.
-        recipe: Called on the layers inside the layer.
+        plan_inner: Called on the layers inside of the layer.
 
     Raises:
-        Unbridgeable: If an argument has no equal.
+        Unbridgeable: If an argument has no equivalent.
     """
-    row = TABLE.get(type(layer).__name__, Row())
-    renamed = row.renamed if direction.forward else {new: old for old, new in row.renamed.items()}
-    known = {*parameters(target), *BASE, *(row.undocumented if direction.forward else ())}
-    config = {**told(layer), **{name: read(layer) for name, read in row.read.items()}}
+    mapping = TABLE.get(type(layer).__name__, LayerMapping())
+    renamed = mapping.renamed if direction.forward else {new: old for old, new in mapping.renamed.items()}
+    known = {*init_parameters(target), *BASE, *(mapping.undocumented if direction.forward else ())}
+    config = {**read_config(layer), **{name: read(layer) for name, read in mapping.read.items()}}
     found: dict[str, Any] = {}
     for name, value in config.items():
-        if name in (*IGNORED, *row.ignored, "trainable", "dtype") or name.endswith("_initializer"):
+        if name in (*IGNORED, *mapping.ignored, "trainable", "dtype") or name.endswith("_initializer"):
             continue
         new = renamed.get(name, name)
         if new in known:
-            found[new] = converted(name, value, layer, direction, recipe)
+            found[new] = translate_value(name, value, layer, direction, plan_inner)
         elif not is_default(name, value, type(layer)):
             raise NoCounterpart(
                 f"{direction.name}'s {target.__name__} has no argument {name} (here {value!r})"
             )
     if type(layer).__name__ == "Bidirectional" and direction.forward:
-        parts = [part for part in ("layer", "backward_layer") if "name" in found[part].arguments]
-        for part in parts:  # tf_keras puts the prefix before any name
-            given = found[part].arguments
-            given["name"] = given["name"].removeprefix("forward_").removeprefix("backward_")
+        remove_prefixes(found)
     if type(layer).__name__ not in OWN_DTYPE:
-        found["dtype"] = policy(layer, direction)
+        found["dtype"] = translate_policy(layer, direction)
     return found
 
 
-def told(layer: Any) -> dict[str, Any]:
+def remove_prefixes(arguments: dict[str, Any]) -> None:
+    """Takes the prefixes off the names of a Bidirectional's layers: tf_keras puts them before any name."""
+    for part in ("layer", "backward_layer"):
+        inner = arguments[part].arguments
+        if "name" in inner:
+            inner["name"] = inner["name"].removeprefix("forward_").removeprefix("backward_")
+
+
+def read_config(layer: KerasLayer) -> dict[str, Any]:
     """The layer's config."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # functions are handed over, not saved
+        warnings.simplefilter("ignore")  # functions are passed on, not saved
         try:
             return layer.get_config()
         except NotImplementedError as error:
             raise Unbridgeable(f"it has no get_config: {one_line(error)}") from error
 
 
-def is_default(name: str, value: Any, source: type) -> bool:
+def is_default(name: str, value: object, source: type) -> bool:
     """Whether leaving an argument out changes nothing."""
-    parameter = parameters(source).get(name)
+    parameter = init_parameters(source).get(name)
     default = parameter.default if parameter else None
     return value is None or value == default or (name == "data_format" and value == "channels_last")
 
 
-def converted(name: str, value: Any, layer: Any, direction: Direction, recipe: Callable) -> Any:
+def translate_value(
+    name: str, value: object, layer: KerasLayer, direction: Direction, plan_inner: PlanInner
+) -> Any:
     """One argument, in terms of the target's library."""
     if name in ("activation", "recurrent_activation"):
         function = getattr(layer, name)
@@ -98,32 +113,36 @@ def converted(name: str, value: Any, layer: Any, direction: Direction, recipe: C
             raise Unbridgeable(
                 f"its {name} {function.name!r} has no weights yet: call the model on data first"
             )
-        return recipe(function, name) if is_layer else activation(function, direction)
+        return plan_inner(function, name) if is_layer else translate_activation(function, direction)
     for kind in ("regularizer", "constraint"):
         if name.endswith(f"_{kind}"):
-            return penalty(name, value, getattr(direction.target, f"{kind}s"))
+            return translate_penalty(name, value, getattr(direction.target, f"{kind}s"))
     if isinstance(value, direction.source.layers.Layer):
-        return recipe(value, name)
-    if name == "cells":
-        return [recipe(cell, f"{name}/{i}") for i, cell in enumerate(value)]
-    return plain(value)
+        return plan_inner(value, name)
+    if name == "cells" and isinstance(value, (list, tuple)):
+        return [plan_inner(cell, f"{name}/{i}") for i, cell in enumerate(value)]
+    return to_plain(value)
 
 
-def penalty(name: str, config: Any, library: Any) -> Any:
-    """A regularizer or constraint, from what the layer's config says of it."""
+def translate_penalty(name: str, config: object, library: ModuleType) -> Any:
+    """A regularizer or constraint, from its entry in the layer's config."""
     if config is None:
         return None
-    kind = config["class_name"] if isinstance(config, dict) else config
-    stock = isinstance(config, dict) and not config.get("registered_name")
-    cls = getattr(library, kind, None) if stock else None
+    entry: dict[str, Any] = (
+        config if isinstance(config, dict) else {"class_name": config, "registered_name": config}
+    )
+    kind = entry["class_name"]
+    cls = None if entry.get("registered_name") else getattr(library, kind, None)
     if cls is None:
-        raise Unbridgeable(f"its {name} {kind} has no equal: leave it out, or map the layer in custom_layers")
-    return cls(**config["config"])
+        raise Unbridgeable(
+            f"its {name} {kind} has no equivalent: leave it out, or map the layer in custom_layers"
+        )
+    return cls(**entry["config"])
 
 
-def policy(layer: Any, direction: Direction) -> Any:
+def translate_policy(layer: KerasLayer, direction: Direction) -> str:
     """The layer's dtype policy, as the target's library takes it."""
-    found = layer.dtype_policy if direction.forward else layer._dtype_policy
+    found = layer.dtype_policy
     if isinstance(found, keras.dtype_policies.DTypePolicyMap):
         found = found[layer.path]
     if getattr(found, "quantization_mode", None) is not None:

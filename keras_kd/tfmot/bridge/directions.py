@@ -1,4 +1,4 @@
-"""From which library to which: what both ways of the bridge read instead of saying it twice."""
+"""The two directions of the bridge; its code reads them, so that it is written once for both."""
 
 import dataclasses
 from types import ModuleType
@@ -8,11 +8,11 @@ import keras
 
 
 class Unbridgeable(Exception):
-    """Why one layer cannot be rebuilt; all of them are told in one error."""
+    """Why one layer cannot be rebuilt; all of these are collected in one error."""
 
 
 class NoCounterpart(Unbridgeable):
-    """The other library has no such layer, or no such argument: calling the original may still do."""
+    """The other library has no such layer, or no such argument; the original can perhaps be called."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,26 +32,26 @@ class Direction:
         """The name of the library at the other side."""
         return "tf_keras" if self.forward else "Keras 3"
 
-    def is_model(self, layer: Any) -> bool:
+    def is_model(self, layer: object) -> bool:
         """Whether a layer of the source is itself a model."""
         return isinstance(layer, self.source.Model)
 
-    def flat(self, structure: Any) -> list:
+    def flatten(self, structure: object) -> list:
         """The leaves of a structure, in the order of the source's library and of the target's alike."""
-        return keras.tree.flatten(plain(structure))
+        return keras.tree.flatten(to_plain(structure))
 
 
-def forward() -> Direction:
+def direction_to_tf_keras() -> Direction:
     """From Keras 3 to tf_keras."""
-    return Direction(keras, tf_keras())
+    return Direction(keras, load_tf_keras())
 
 
-def backward() -> Direction:
+def direction_from_tf_keras() -> Direction:
     """From tf_keras to Keras 3."""
-    return Direction(tf_keras(), keras)
+    return Direction(load_tf_keras(), keras)
 
 
-def tf_keras() -> ModuleType:
+def load_tf_keras() -> ModuleType:
     """The library tf_keras, loaded when it is first needed."""
     try:
         import tf_keras
@@ -63,11 +63,11 @@ def tf_keras() -> ModuleType:
     return tf_keras
 
 
-def plain(structure: Any) -> Any:
+def to_plain(structure: object) -> Any:
     """The structure with plain dicts, lists and tuples in place of what tf_keras wraps them in."""
     if isinstance(structure, dict):
-        return {key: plain(value) for key, value in structure.items()}
+        return {key: to_plain(value) for key, value in structure.items()}
     if isinstance(structure, tuple):
-        values = [plain(value) for value in structure]
+        values = [to_plain(value) for value in structure]
         return type(structure)(*values) if hasattr(structure, "_fields") else tuple(values)
-    return [plain(value) for value in structure] if isinstance(structure, list) else structure
+    return [to_plain(value) for value in structure] if isinstance(structure, list) else structure

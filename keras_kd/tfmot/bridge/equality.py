@@ -1,59 +1,69 @@
-"""Whether a rebuilt model computes what its original does, on made-up inputs."""
+"""Whether a rebuilt model computes what its original does, on random inputs."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_kd.tfmot.bridge.directions import Direction, plain
-from keras_kd.tfmot.bridge.graphs import Entry
-from keras_kd.tfmot.bridge.samples import made_up, one_rounding_off, paddings
+from keras_kd.finite import nonfinite
+from keras_kd.keras_internals import mask_of
+from keras_kd.legacy import KerasModel, all_layers_of, calls_of_layer
+from keras_kd.tensors import Tensor, Tensors
+from keras_kd.tfmot.bridge.directions import Direction, to_plain
+from keras_kd.tfmot.bridge.graphs import ModelInput
+from keras_kd.tfmot.bridge.samples import find_paddings, perturb, random_inputs
 
 # float32 carries 7 digits, of which sums in another order cost the last one or two.
 TOLERANCE = 1e-5
 # What one rounding in a half-precision type costs, relative to the value.
 ROUNDING = {"float16": 2.0**-11, "bfloat16": 2.0**-8}
-# Every layer rounds, where moving the inputs by one rounding shows the effect of a single one.
+# Every layer rounds, while inputs that are moved by one rounding show the effect of a single one.
 ROUNDINGS = 16
 
 
-def check(source: Any, target: Any, entries: list[Entry], structure: Any, direction: Direction) -> None:
-    """Raises a ValueError where the outputs of both models differ, on full or on padded sequences."""
-    for padding in [None, *paddings(source)]:
-        compare(source, target, made_up(source, entries, padding), structure, direction, padding)
-
-
-def compare(
-    source: Any, target: Any, made: Iterable[list], structure: Any, direction: Direction, padding: Any
+def check_equal(
+    source: KerasModel,
+    target: KerasModel,
+    entries: Sequence[ModelInput],
+    structure: Tensors,
+    direction: Direction,
 ) -> None:
-    """Raises a ValueError where the outputs of both models differ on made-up inputs.
+    """Raises a ValueError where the outputs of both models differ, on full or on padded sequences."""
+    for padding in [None, *find_paddings(source)]:
+        where = f"random inputs{'' if padding is None else ' with padded steps'}"
+        problem = f"the model rebuilt in {direction.name} does not compute what the original does: on {where}"
+        compare_outputs(source, target, random_inputs(source, entries, padding), structure, problem)
+
+
+def compare_outputs(
+    source: KerasModel, target: KerasModel, samples: Iterable[list], structure: Tensors, problem: str
+) -> None:
+    """Raises a ValueError, which begins with `problem`, where the outputs of both models differ on samples.
 
     Where they do, but the original itself answers about as differently to inputs that are one rounding off,
     other inputs are tried: deep networks that are not trained may amplify roundings a millionfold.
     """
-    most, failure, amplified = tolerance(source), None, None
-    for inputs in made:
+    accepted, failure, amplified = tolerance(source), None, None
+    for inputs in samples:
         given = keras.tree.pack_sequence_as(structure, inputs)
         try:
-            expected = arrays(source(given, training=False))
-        except Exception as error:  # these numbers are not what the model reads: the next may be
+            expected = dense_arrays(source(given, training=False))
+        except Exception as error:  # the model does not accept these numbers: it may accept the next
             failure = error
             continue
-        apart = largest_difference(expected, arrays(target(given, training=False)))
-        if apart <= most:
+        apart = largest_difference(expected, dense_arrays(target(given, training=False)))
+        if apart <= accepted:
             return
-        off = keras.tree.pack_sequence_as(structure, [one_rounding_off(value) for value in inputs])
-        amplified = largest_difference(expected, arrays(source(off, training=False)))
+        off = keras.tree.pack_sequence_as(structure, [perturb(value) for value in inputs])
+        amplified = largest_difference(expected, dense_arrays(source(off, training=False)))
         if apart > ROUNDINGS * amplified:
             raise ValueError(
-                f"the model rebuilt in {direction.name} does not compute what the original does: on made-up "
-                f"inputs{'' if padding is None else ' with padded steps'} the largest difference is "
-                f"{apart:.2g} of the largest output, where {most:.2g} is accepted. {cause(source, target)}; "
-                "pass check=False to get it all the same"
+                f"{problem} the largest difference is {apart:.2g} of the largest output, where "
+                f"{accepted:.2g} is accepted. {explain_difference(source, target)}; pass check=False to "
+                "get it anyway"
             )
-    why = "the original accepts none of the inputs that were made up"
+    why = "the original accepts none of the random inputs"
     if amplified is not None:
         why = f"inputs that are one rounding off change {amplified:.2g} of the original's largest output"
     raise ValueError(
@@ -62,47 +72,47 @@ def compare(
     ) from failure
 
 
-def cause(source: Any, target: Any) -> str:
-    """What to do about a difference; where there are masks, they are the likely cause."""
-    if not paddings(source):
-        return "Please report the layers it has"
-    left, right = masked_results(source), masked_results(target)
+def explain_difference(source: KerasModel, target: KerasModel) -> str:
+    """The likely cause of a difference: masks, where there are any."""
+    if not find_paddings(source):
+        return "Please report this with the layers of the model"
+    left, right = find_masked_layers(source), find_masked_layers(target)
     apart = [name for name in left if name in right and left[name] != right[name]]
     after = f"after {', '.join(apart)} only one of the models has a mask" if apart else "see docs/bridge.md"
     return f"Masks are the likely cause, which the libraries pass on in different ways ({after})"
 
 
-def masked_results(model: Any) -> dict[str, bool]:
-    """Whether masks leave the layers of a model, by name."""
+def find_masked_layers(model: KerasModel) -> dict[str, bool]:
+    """Whether the results of each layer of a model have a mask, by the name of the layer."""
     return {
         layer.name: any(
-            getattr(tensor, "_keras_mask", None) is not None
-            for node in layer._inbound_nodes
-            for tensor in keras.tree.flatten(plain(node.outputs))
+            mask_of(tensor) is not None
+            for node in calls_of_layer(layer)
+            for tensor in keras.tree.flatten(to_plain(node.outputs))
         )
-        for layer in model._flatten_layers(include_self=False)
+        for layer in all_layers_of(model)
         if not isinstance(layer, type(model))
     }
 
 
-def arrays(outputs: Any) -> list[np.ndarray]:
-    """The outputs as dense arrays, and after each one which of its values a mask lets through.
+def dense_arrays(outputs: Tensors) -> list[np.ndarray]:
+    """The outputs as dense arrays, each followed by which of its values its mask lets through.
 
     What a mask hides is set to zero: losses and metrics of both libraries leave it out, and they fill it with
-    other values (attention of a padded query has nothing to attend to). The masks themselves must agree.
+    different values (attention of a padded query has nothing to attend to). The masks must agree.
     """
     dense = []
-    for output in keras.tree.flatten(plain(outputs)):
-        mask = getattr(output, "_keras_mask", None)
+    for output in keras.tree.flatten(to_plain(outputs)):
+        mask = mask_of(output)
         if isinstance(output, tf.SparseTensor):
             output = tf.sparse.to_dense(output)
         array = output.to_tensor().numpy() if isinstance(output, tf.RaggedTensor) else np.asarray(output)
-        seen = visible(array, mask)
-        dense += [array if seen.all() else np.where(seen, array, np.zeros_like(array)), seen]
+        kept = unmasked(array, mask)
+        dense += [array if kept.all() else np.where(kept, array, np.zeros_like(array)), kept]
     return dense
 
 
-def visible(array: np.ndarray, mask: Any) -> np.ndarray:
+def unmasked(array: np.ndarray, mask: Tensor | None) -> np.ndarray:
     """Which values of an output its mask lets through; all where it has none that fits."""
     mask = None if mask is None else np.asarray(mask)
     if mask is None or mask.shape != array.shape[: mask.ndim]:
@@ -110,25 +120,25 @@ def visible(array: np.ndarray, mask: Any) -> np.ndarray:
     return np.broadcast_to(mask.reshape(mask.shape + (1,) * (array.ndim - mask.ndim)), array.shape)
 
 
-def tolerance(model: Any) -> float:
+def tolerance(model: KerasModel) -> float:
     """The largest difference to accept, relative to the largest output.
 
-    In half precision each layer rounds what it hands on. The roundings of two libraries that add in another
-    order are independent, so that they grow with the square root of the depth; four of them are let pass.
+    In half precision each layer rounds what it passes on. The roundings of two libraries that add in another
+    order are independent, so that they grow with the square root of the depth; four of them are accepted.
     """
-    layers = list(model._flatten_layers())
+    layers = all_layers_of(model)
     coarsest = max((ROUNDING.get(layer.compute_dtype, 0.0) for layer in layers), default=0.0)
     return max(TOLERANCE, 4 * coarsest * float(np.sqrt(len(layers))))
 
 
-def difference(expected: np.ndarray, received: np.ndarray) -> float:
+def relative_difference(expected: np.ndarray, received: np.ndarray) -> float:
     """The largest difference, relative to the largest expected value; 0 if equal, NaN included."""
     if expected.dtype.kind not in "fV":
         return 0.0 if np.array_equal(expected, received) else float("inf")
     expected, received = expected.astype("float64"), received.astype("float64")
-    if not np.array_equal(np.isfinite(expected), np.isfinite(received)):
+    finite = ~nonfinite(expected)
+    if not np.array_equal(finite, ~nonfinite(received)):
         return float("inf")
-    finite = np.isfinite(expected)
     if not np.array_equal(expected[~finite], received[~finite], equal_nan=True):
         return float("inf")
     apart = np.abs(expected[finite] - received[finite]).max(initial=0.0)
@@ -136,8 +146,8 @@ def difference(expected: np.ndarray, received: np.ndarray) -> float:
     return float(apart / most) if most else float("inf") if apart else 0.0
 
 
-def largest_difference(expected: list, received: list) -> float:
+def largest_difference(expected: Sequence[np.ndarray], received: Sequence[np.ndarray]) -> float:
     """The largest difference of several outputs; infinite where their shapes differ."""
     if [array.shape for array in expected] != [array.shape for array in received]:
         return float("inf")
-    return max((difference(a, b) for a, b in zip(expected, received, strict=True)), default=0.0)
+    return max((relative_difference(a, b) for a, b in zip(expected, received, strict=True)), default=0.0)

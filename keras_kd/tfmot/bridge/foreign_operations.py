@@ -1,51 +1,55 @@
-"""Operations of one library, called from a layer of the other where that has no such layer."""
+"""Operations of one library called from a layer of the other, where that has no layer which does the same.
 
-import functools
+The layer of Keras 3 that calls TensorFlow is here, with what it shares with that of tf_keras, which calls
+Keras 3 and stands in keras_operation.py. tfmot's own wrappers of layers are in keras_kd/tfmot/wrappers.py.
+"""
+
 import inspect
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
-import tensorflow as tf
 from tensorflow.python.util.tf_export import get_canonical_name_for_symbol, get_symbol_from_name
 
-from keras_kd.tfmot.bridge.directions import tf_keras
+from keras_kd.legacy import KerasLayer
+from keras_kd.tensors import Tensors
 from keras_kd.tfmot.bridge.graphs import Slot
 
 
-def filled(arguments: Any, inputs: Any) -> Any:
-    """The arguments with tensors in place of slots."""
-    tensors = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+def fill_slots(arguments: object, inputs: Tensors | Mapping[int, Any]) -> Any:
+    """The arguments with tensors in place of slots: those of a list, by index, or the only one."""
+    tensors: Any = inputs if isinstance(inputs, (list, tuple, dict)) else [inputs]
     return keras.tree.map_structure(
         lambda leaf: tensors[leaf.index] if isinstance(leaf, Slot) else leaf, arguments
     )
 
 
-def numbered(arguments: Any) -> tuple[list[Slot], Any]:
-    """The slots of arguments in their order, and the arguments with slots 0, 1, 2, ... in their place."""
+def number_slots(arguments: object) -> tuple[list[Slot], Any]:
+    """The slots of arguments in their order, and the arguments with slots 0, 1, 2, ... instead."""
     slots: list[Slot] = []
 
-    def place(leaf: Any) -> Any:
+    def number(leaf: object) -> object:
         if not isinstance(leaf, Slot):
             return leaf
         slots.append(leaf)
         return Slot(len(slots) - 1)
 
-    return slots, keras.tree.map_structure(place, arguments)
+    return slots, keras.tree.map_structure(number, arguments)
 
 
-def sliced(arguments: Any) -> Any:
-    """The arguments with slices in place of the dicts that tf_keras makes of them."""
+def restore_slices(arguments: object) -> Any:
+    """The arguments with slices in place of the dicts that tf_keras turns them into."""
     if isinstance(arguments, dict):
         if arguments.keys() == {"start", "stop", "step"}:
             return slice(arguments["start"], arguments["stop"], arguments["step"])
-        return {name: sliced(value) for name, value in arguments.items()}
+        return {name: restore_slices(value) for name, value in arguments.items()}
     if isinstance(arguments, (list, tuple)):
-        return type(arguments)(sliced(value) for value in arguments)
+        return type(arguments)(restore_slices(value) for value in arguments)
     return arguments
 
 
-def copied(layer: Any) -> Any:
-    """The Keras 3 layer, or where it has weights one like it with weights of its own."""
+def copy_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """A Keras 3 layer itself, or if it has weights one like it with weights of its own."""
     if not layer.weights:
         return layer
     clone = type(layer).from_config(layer.get_config())
@@ -55,75 +59,15 @@ def copied(layer: Any) -> Any:
     return clone
 
 
-@functools.cache
-def keras_operation() -> type:
-    """The tf_keras layer that calls an operation of Keras 3; made when tf_keras is first needed."""
-    library = tf_keras()
+def call_operation(operation: keras.Operation, arguments: tuple[Any, Any]) -> KerasLayer:
+    """The tf_keras layer that calls an operation or a layer of Keras 3."""
+    from keras_kd.tfmot.bridge.keras_operation import KerasOperation  # which imports tf_keras
 
-    @library.saving.register_keras_serializable("keras_kd")
-    class KerasOperation(library.layers.Layer):  # type: ignore[name-defined]
-        """Calls a Keras 3 operation or layer on its inputs: tfmot sees nothing in it to prune."""
-
-        def __init__(self, operation: Any, arguments: Any, **kwargs: Any) -> None:
-            super().__init__(autocast=False, **kwargs)
-            self._set("operation", operation)
-            self._set("arguments", arguments)
-            self.supports_masking = getattr(operation, "supports_masking", False)
-            for variable in getattr(operation, "variables", []):
-                own = self._trainable_weights if variable.trainable else self._non_trainable_weights
-                own.append(variable.value)
-
-        def _set(self, name: str, value: Any) -> None:
-            # tf_keras would look for its own layers and weights in what it tracks.
-            object.__setattr__(self, name, value)
-
-        def build(self, input_shape: Any) -> None:
-            self.built = True
-
-        @tf.autograph.experimental.do_not_convert
-        def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
-            # The tensors carry their masks, where Keras 3 looks for them as well.
-            args, kwargs = filled(self.arguments, inputs)
-            if getattr(self.operation, "_call_has_training_arg", False):
-                kwargs = {**kwargs, "training": bool(training) if training is not None else False}
-            return self.operation(*args, **kwargs)
-
-        def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-            if not self.supports_masking:
-                return None
-            # Keras 3 passes on the masks of the first argument alone.
-            args, kwargs = self.arguments
-            first = [*args, *kwargs.values()][0]
-            masks = None if mask is None else filled(first, mask)
-            return self.operation.compute_mask(filled(first, inputs), masks)
-
-        def get_prunable_weights(self) -> list:
-            """Nothing: tensorflow-model-optimization asks for this before it wraps the layers of a model."""
-            return []
-
-        def get_config(self) -> dict:
-            saved = {"operation": self.operation, "arguments": self.arguments}
-            saved = {name: keras.saving.serialize_keras_object(value) for name, value in saved.items()}
-            if self.weights:
-                saved["built_from"] = self.operation.get_build_config()
-            return {**super().get_config(), **saved}
-
-        @classmethod
-        def from_config(cls, config: dict) -> Any:
-            config = dict(config)
-            built_from = config.pop("built_from", None)
-            for name in ("operation", "arguments"):
-                config[name] = keras.saving.deserialize_keras_object(config[name])
-            if built_from is not None and not config["operation"].built:
-                config["operation"].build_from_config(built_from)
-            config.pop("autocast", None)
-            return cls(**config)
-
-    return KerasOperation
+    return KerasOperation(operation, arguments, name=operation.name)
 
 
-# Modules of TensorFlow's functions that compute and do nothing else: no files, no Python, no libraries. A
-# model file says which function to call, and it must not be able to say more than that.
+# Modules with functions of TensorFlow that compute and do nothing else: no files, no Python, no libraries. A
+# model file names the function to call, and must not be able to do more than that.
 _COMPUTE = (
     *("array_ops", "array_ops_stack", "gen_array_ops", "tensor_getitem_override", "tensor_conversion"),
     *("math_ops", "gen_math_ops", "special_math_ops", "clip_ops", "sort_ops", "manip_ops", "gen_manip_ops"),
@@ -133,7 +77,7 @@ _COMPUTE = (
 )
 
 
-def only_computes(function: Any) -> bool:
+def only_computes(function: Callable[..., Any]) -> bool:
     """Whether a function of TensorFlow is known to compute and to do nothing else."""
     module = getattr(inspect.unwrap(function), "__module__", "")
     return module.startswith("tensorflow.python.") and module.rsplit(".", 1)[-1] in _COMPUTE
@@ -143,17 +87,17 @@ def only_computes(function: Any) -> bool:
 class TensorFlowOperation(keras.layers.Layer):
     """The Keras 3 layer that calls a function of TensorFlow, which a tf_keras model was written with."""
 
-    def __init__(self, function: Any, arguments: Any, **kwargs: Any) -> None:
+    def __init__(self, function: Callable[..., Any], arguments: tuple[Any, Any], **kwargs: Any) -> None:
         if not only_computes(function):
             raise ValueError(
-                f"{function} is not among the functions of TensorFlow that only compute, so that no model "
-                "file may call it. Put it into a layer of your own."
+                f"{function} is not among the functions of TensorFlow that only compute, so a model file may "
+                "not call it. Put it into a layer of your own."
             )
         super().__init__(autocast=False, **kwargs)
         self.function, self.arguments = function, arguments
 
-    def call(self, inputs: Any) -> Any:
-        args, kwargs = sliced(filled(self.arguments, inputs))
+    def call(self, inputs: Tensors) -> Tensors:
+        args, kwargs = restore_slices(fill_slots(self.arguments, inputs))
         return self.function(*args, **kwargs)
 
     def get_config(self) -> dict:

@@ -5,34 +5,28 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
-from keras.src import backend
 
-from keras_kd.tfmot.bridge.directions import Direction, Unbridgeable, plain
-
-
-@keras.saving.register_keras_serializable("keras_kd")
-@dataclasses.dataclass(frozen=True)
-class Slot:
-    """The place of a tensor among the arguments and results of calls."""
-
-    index: int
-
-    def get_config(self) -> dict:
-        """The index."""
-        return {"index": self.index}
-
-    @classmethod
-    def from_config(cls, config: dict) -> "Slot":
-        """The slot of an index."""
-        return cls(**config)
+from keras_kd import legacy
+from keras_kd.graphs import Slot
+from keras_kd.keras_internals import (
+    functional_of,
+    input_structure,
+    maker_of,
+    mask_of,
+    nodes_of,
+    output_structure,
+)
+from keras_kd.legacy import KerasLayer, KerasModel
+from keras_kd.tensors import Shape, Tensor
+from keras_kd.tfmot.bridge.directions import Direction, Unbridgeable, to_plain
 
 
 @dataclasses.dataclass(frozen=True)
-class Entry:
+class ModelInput:
     """An input of a model: `keras.Input` with these arguments."""
 
     name: str
-    shape: tuple
+    shape: Shape
     dtype: str
     sparse: bool
     ragged: bool
@@ -40,14 +34,14 @@ class Entry:
 
 @dataclasses.dataclass(frozen=True)
 class Call:
-    """An operation (a layer, most often) applied once; tensors are slots, `results` their numbers."""
+    """An operation, most often a layer, applied once; tensors are slots, `results` their numbers."""
 
-    operation: Any
+    operation: KerasLayer
     args: tuple
     kwargs: dict
     results: list[int]
     tensors: dict[int, Any]  # the symbolic tensors behind the slots: shapes, dtypes, masks
-    nested_masks: bool = False  # whether masks reach the model around it, which no symbolic tensor tells
+    nested_masks: bool = False  # whether masks reach the model around it, which symbolic tensors do not show
 
     @property
     def slots(self) -> list[Slot]:
@@ -62,106 +56,106 @@ class Call:
     @property
     def masks(self) -> list:
         """The symbolic masks of the tensors that the call reads."""
-        return [backend.get_keras_mask(self.tensors[slot.index]) for slot in self.slots]
+        return [mask_of(self.tensors[slot.index]) for slot in self.slots]
 
 
 @dataclasses.dataclass(frozen=True)
 class Graph:
     """A model as a list of calls, in an order in which they can be made."""
 
-    entries: dict[int, Entry]
+    entries: dict[int, ModelInput]
     inputs: Any
     outputs: Any
     calls: list[Call]
     sequential: bool
 
 
-def graph_of(model: Any, direction: Direction, masked: bool = False) -> Graph:
+def read_graph(model: KerasModel, direction: Direction, masked: bool = False) -> Graph:
     """The graph of a built Functional or Sequential model of either library, called on masked data or not."""
     sequential = isinstance(model, direction.source.Sequential)
-    network = getattr(model, "_functional", None) if sequential and direction.forward else model
-    if network is None or not getattr(network, "_nodes_by_depth", None):
+    network = functional_of(model) if direction.forward else model if legacy.is_wired(model) else None
+    if network is None:
         raise Unbridgeable("it is not built: call it on data, or give it an Input")
-    inputs = network._inputs_struct if direction.forward else network._nested_inputs
-    outputs = network._outputs_struct if direction.forward else network._nested_outputs
-    tensors: dict[int, Any] = {}
+    inputs = input_structure(network) if direction.forward else legacy.nested_inputs(network)
+    outputs = output_structure(network) if direction.forward else legacy.nested_outputs(network)
+    tensors: dict[int, Tensor] = {}
     slots: dict[int, Slot] = {}
 
-    def slot(tensor: Any) -> Slot:
+    def slot_of(tensor: Tensor) -> Slot:
         if id(tensor) not in slots:
             slots[id(tensor)] = Slot(len(slots))
             tensors[len(slots) - 1] = tensor
         return slots[id(tensor)]
 
-    entries = {slot(tensor).index: entry(tensor, direction) for tensor in direction.flat(inputs)}
-    inputs, outputs = (keras.tree.map_structure(slot, plain(structure)) for structure in (inputs, outputs))
-    calls = (keras_calls if direction.forward else tf_keras_calls)(network, slot, tensors)
+    entries = {slot_of(tensor).index: read_input(tensor, direction) for tensor in direction.flatten(inputs)}
+    inputs, outputs = (
+        keras.tree.map_structure(slot_of, to_plain(structure)) for structure in (inputs, outputs)
+    )
+    calls = (read_keras_calls if direction.forward else read_tf_keras_calls)(network, slot_of, tensors)
     calls = [dataclasses.replace(call, nested_masks=masked) for call in calls]
-    return Graph(entries, inputs, outputs, needed(calls, outputs), sequential)
+    return Graph(entries, inputs, outputs, select_needed(calls, outputs), sequential)
 
 
-def entry(tensor: Any, direction: Direction) -> Entry:
-    """What to make the input from."""
-    layer = tensor._keras_history[0]
+def read_input(tensor: Tensor, direction: Direction) -> ModelInput:
+    """What to make an input from."""
+    layer: Any = maker_of(tensor)[0] if direction.forward else legacy.maker_of_tensor(tensor)
     if direction.forward:
         if getattr(layer, "optional", False):
-            raise Unbridgeable(f"its input {layer.name!r} is optional, which tf_keras does not know")
-        return Entry(
+            raise Unbridgeable(f"its input {layer.name!r} is optional, which tf_keras does not have")
+        return ModelInput(
             layer.name, tuple(layer.batch_shape), layer.dtype, bool(layer.sparse), bool(layer.ragged)
         )
-    spec = tensor.type_spec
+    spec = tensor.type_spec  # type: ignore[union-attr]
     kind = type(spec).__name__
     dtype, shape = spec.dtype.name, tuple(spec.shape)
-    return Entry(layer.name, shape, dtype, kind == "SparseTensorSpec", kind == "RaggedTensorSpec")
+    return ModelInput(layer.name, shape, dtype, kind == "SparseTensorSpec", kind == "RaggedTensorSpec")
 
 
-def nodes(network: Any) -> list:
-    """The nodes of a graph from its inputs to its outputs, without the inputs themselves."""
-    depths = sorted(network._nodes_by_depth, reverse=True)
-    return [node for depth in depths for node in network._nodes_by_depth[depth] if not node.is_input]
-
-
-def keras_calls(network: Any, slot: Callable, tensors: dict[int, Any]) -> list[Call]:
+def read_keras_calls(
+    network: KerasModel, slot_of: Callable[[Tensor], Slot], tensors: dict[int, Tensor]
+) -> list[Call]:
     """The calls of a Keras 3 graph."""
     calls = []
-    for node in nodes(network):
+    for node in nodes_of(network):
         args, kwargs = node.arguments.args, node.arguments.kwargs
-        implied = implied_masks(args, kwargs)
+        implied = find_implied_masks(args, kwargs)
 
-        def leaf(value: Any, implied: set = implied) -> Any:
+        def to_slot(value: object, implied: set = implied) -> object:
             if not isinstance(value, keras.KerasTensor):
                 return value
-            return None if id(value) in implied else slot(value)
+            return None if id(value) in implied else slot_of(value)
 
-        args, kwargs = keras.tree.map_structure(leaf, (args, kwargs))
-        results = [slot(tensor).index for tensor in node.outputs]
+        args, kwargs = keras.tree.map_structure(to_slot, (args, kwargs))
+        results = [slot_of(tensor).index for tensor in node.outputs]
         calls.append(Call(node.operation, args, kwargs, results, tensors))
     return calls
 
 
-def implied_masks(args: tuple, kwargs: dict) -> set[int]:
-    """Masks which Keras passed by itself, as the other library does too; those a user passed stay."""
+def find_implied_masks(args: tuple, kwargs: dict) -> set[int]:
+    """Masks that Keras passed by itself, as the other library does too; those that a user passed stay."""
     given = {name: value for name, value in kwargs.items() if not name.endswith("mask")}
-    masks = [backend.get_keras_mask(tensor) for tensor in keras.tree.flatten((args, given))]
+    masks = [mask_of(tensor) for tensor in keras.tree.flatten((args, given))]
     return {id(mask) for mask in masks if mask is not None}
 
 
-def tf_keras_calls(network: Any, slot: Callable, tensors: dict[int, Any]) -> list[Call]:
+def read_tf_keras_calls(
+    network: KerasModel, slot_of: Callable[[Tensor], Slot], tensors: dict[int, Tensor]
+) -> list[Call]:
     """The calls of a tf_keras graph."""
     calls = []
 
-    def leaf(value: Any) -> Any:
-        return slot(value) if hasattr(value, "_keras_history") else value
+    def to_slot(value: Any) -> object:
+        return value if legacy.maker_of_tensor(value) is None else slot_of(value)
 
-    for node in nodes(network):
-        args, kwargs = keras.tree.map_structure(leaf, plain((tuple(node.call_args), node.call_kwargs)))
-        results = [slot(tensor).index for tensor in keras.tree.flatten(plain(node.outputs))]
+    for node in legacy.graph_nodes(network):
+        args, kwargs = keras.tree.map_structure(to_slot, to_plain((tuple(node.call_args), node.call_kwargs)))
+        results = [slot_of(tensor).index for tensor in keras.tree.flatten(to_plain(node.outputs))]
         calls.append(Call(node.layer, args, kwargs, results, tensors))
     return calls
 
 
-def needed(calls: list[Call], outputs: Any) -> list[Call]:
-    """The calls without which the outputs cannot be had: not the masks that are passed on by themselves."""
+def select_needed(calls: list[Call], outputs: object) -> list[Call]:
+    """The calls that the outputs depend on; masks that are passed on automatically are not among them."""
     wanted = {slot.index for slot in keras.tree.flatten(outputs)}
     kept = []
     for call in reversed(calls):

@@ -1,9 +1,8 @@
-"""Operations that stand for layers: what is written as `x + y` is an Add layer, so that tfmot sees it."""
-
-from typing import Any
+"""Operations that become layers: what is written as `x + y` is an Add layer, so that tfmot sees it."""
 
 import keras
 
+from keras_kd.tensors import TensorSpec
 from keras_kd.tfmot.bridge.graphs import Call
 
 # Keras 3's operation, the names of TensorFlow's, and the layer of both libraries.
@@ -25,45 +24,45 @@ ACTIVATIONS = {
 }
 
 
-def as_layer(call: Call, symbol: str | None) -> tuple[str, dict[str, Any]] | None:
-    """The name and arguments of the layer that does the same as the operation, or None.
+def find_equal_layer(call: Call, symbol: str | None) -> tuple[str, dict[str, object]] | None:
+    """The name and arguments of the layer that computes the same as an operation, or None.
 
     Args:
         call: The operation and what it is applied to.
-        symbol: TensorFlow's name of it, or None for an operation of Keras 3.
+        symbol: TensorFlow's name for it, or None for an operation of Keras 3.
     """
     if call.masked:
         return None  # a layer would pass the mask on, where the operation ends it
     name = type(call.operation).__name__
     for layer, symbols in MERGES.items():
-        if (name == layer if symbol is None else symbol in symbols) and alike(call):
+        if (name == layer if symbol is None else symbol in symbols) and merges_as_a_layer(call):
             return layer, {}
     for operation, (activation, symbols) in ACTIVATIONS.items():
-        if (name == operation if symbol is None else symbol in symbols) and only_tensors(call, 1):
+        if (name == operation if symbol is None else symbol in symbols) and reads_only_tensors(call, 1):
             return "Activation", {"activation": activation}
-    if symbol is None and only_tensors(call, 1) and name in ("Relu6", "Softmax"):
+    if symbol is None and reads_only_tensors(call, 1) and name in ("Relu6", "Softmax"):
         return ("ReLU", {"max_value": 6.0}) if name == "Relu6" else (name, {"axis": call.operation.axis})
     if symbol is None and name == "Concatenate" and isinstance(call.args[0], (list, tuple)):
         axis = {"axis": call.operation.axis}
-        return (name, axis) if only_tensors(call, len(call.args[0])) else None
+        return (name, axis) if reads_only_tensors(call, len(call.args[0])) else None
     return None
 
 
-def only_tensors(call: Call, count: int) -> bool:
-    """Whether an operation reads so many float tensors of one dtype, and nothing else."""
+def reads_only_tensors(call: Call, count: int) -> bool:
+    """Whether an operation reads this many float tensors of one dtype, and nothing else."""
     given = [leaf for leaf in keras.tree.flatten((call.args, call.kwargs)) if leaf is not None]
-    dtypes = {dtype(call.tensors[slot.index]) for slot in call.slots}
+    dtypes = {dtype_name(call.tensors[slot.index]) for slot in call.slots}
     tensors = len(call.slots) == len(given) == count
     return tensors and len(dtypes) == 1 and "float" in dtypes.pop()
 
 
-def alike(call: Call) -> bool:
-    """Whether two tensors are merged as a layer merges them, which aligns shapes of other ranks otherwise."""
+def merges_as_a_layer(call: Call) -> bool:
+    """Whether two tensors are merged as layers do, which align shapes of different ranks in another way."""
     shapes = [tuple(call.tensors[slot.index].shape) for slot in call.slots]
     same = len({len(shape) for shape in shapes}) == 1 and len({shape[:1] for shape in shapes}) == 1
-    return only_tensors(call, 2) and same
+    return reads_only_tensors(call, 2) and same
 
 
-def dtype(tensor: Any) -> str:
+def dtype_name(tensor: TensorSpec) -> str:
     """The name of a symbolic tensor's dtype."""
     return getattr(tensor.dtype, "name", None) or str(tensor.dtype)

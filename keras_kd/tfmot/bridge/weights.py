@@ -1,25 +1,27 @@
 """Weights, trainable flags and recurrent states, from a layer to its counterpart."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from keras_kd.tfmot.bridge.directions import Direction, plain
+from keras_kd.legacy import KerasLayer, KerasModel, all_layers_of, child_layers_of, own_variables_of
+from keras_kd.tfmot.bridge.directions import Direction, to_plain
 
 
-def trainable(source: Any, trained: set[int]) -> bool:
+def trainable_flag(source: KerasLayer, trained: set[int]) -> bool:
     """The flag of a layer's counterpart, with which the model trains the same weights.
 
-    In tf_keras a frozen model trains nothing that it holds; in Keras 3 it does, where a layer in it is
-    unfrozen again. So what holds trained weights is not frozen, and what holds none of them is.
+    In tf_keras a frozen model trains none of its weights; in Keras 3 it does, where a layer in it is unfrozen
+    again. So what holds trained weights is not frozen, and what holds none of them is.
     """
     if any(id(weight) in trained for weight in getattr(source, "weights", [])):
         return True
     return getattr(source, "trainable", True) and not getattr(source, "trainable_weights", [])
 
 
-def check_trainable(source: Any, target: Any, direction: Direction) -> None:
+def check_trainable(source: KerasModel, target: KerasModel, direction: Direction) -> None:
     """Raises a ValueError where the rebuilt model does not train as many weights as its original."""
     counts = [len(model.trainable_weights) for model in (source, target)]
     if counts[0] != counts[1]:
@@ -30,48 +32,44 @@ def check_trainable(source: Any, target: Any, direction: Direction) -> None:
         )
 
 
-def transfer(source: Any, target: Any, path: str, direction: Direction, trained: set[int]) -> None:
-    """Gives a rebuilt layer the weights and flags of its original, and so for the layers inside both."""
+def transfer_weights(
+    source: KerasLayer, target: KerasLayer, path: str, direction: Direction, trained: set[int]
+) -> None:
+    """Gives a rebuilt layer the weights and flags of its original, and the layers inside of it likewise."""
     if direction.is_model(source):
         return  # its layers have counterparts of their own
-    target.trainable = trainable(source, trained)
-    for left, right in zip(own(source), own(target), strict=False):
-        assign(left, right, path)
-    inside, copies = ([layer for layer in children(each) if layer.weights] for each in (source, target))
-    if len(own(source)) != len(own(target)) or len(inside) != len(copies):
+    target.trainable = trainable_flag(source, trained)
+    for left, right in zip(own_weights(source), own_weights(target), strict=False):
+        copy_weight(left, right, path)
+    inside, copies = (
+        [layer for layer in child_layers_of(each) if layer.weights] for each in (source, target)
+    )
+    if len(own_weights(source)) != len(own_weights(target)) or len(inside) != len(copies):
         raise ValueError(
-            f"the weights of {path} ({shapes(source)}) do not fit those of its counterpart "
-            f"({shapes(target)}): layers mapped with custom_layers need the same weights in the same order"
+            f"the weights of {path} ({list_shapes(source)}) do not fit those of its counterpart "
+            f"({list_shapes(target)}): layers mapped with custom_layers need the same weights in the same "
+            "order"
         )
-    if own(target) and hasattr(target, "finalize_state"):
+    if own_weights(target) and hasattr(target, "finalize_state"):
         target.finalize_state()  # Normalization computes with values taken from its weights
     for layer, copy in zip(inside, copies, strict=True):
-        transfer(layer, copy, f"{path}/{layer.name}", direction, trained)
+        transfer_weights(layer, copy, f"{path}/{layer.name}", direction, trained)
 
 
-def own(layer: Any) -> list:
+def own_weights(layer: KerasLayer) -> list[keras.Variable | tf.Variable]:
     """A layer's own weights, without those of layers inside it, in the order in which they were made."""
-    inner = {id(weight) for child in children(layer) for weight in child.weights}
-    if hasattr(layer, "_trainable_weights"):
-        weights = [*layer._trainable_weights, *layer._non_trainable_weights]
-    else:
-        weights = [*layer._trainable_variables, *layer._non_trainable_variables]
-    return [weight for weight in weights if id(weight) not in inner]
+    inner = {id(weight) for child in child_layers_of(layer) for weight in child.weights}
+    return [weight for weight in own_variables_of(layer) if id(weight) not in inner]
 
 
-def children(layer: Any) -> list:
-    """The layers directly inside a layer of either library."""
-    if hasattr(layer, "_flatten_layers") and hasattr(layer, "_trainable_weights"):
-        return list(layer._flatten_layers(recursive=False, include_self=False))
-    return list(layer._layers)
-
-
-def shapes(layer: Any) -> str:
+def list_shapes(layer: KerasLayer) -> str:
     """The shapes of a layer's weights as text."""
     return ", ".join(str(tuple(weight.shape)) for weight in layer.weights) or "none"
 
 
-def assign(source: Any, target: Any, path: str) -> None:
+def copy_weight(
+    source: keras.Variable | tf.Variable, target: keras.Variable | tf.Variable, path: str
+) -> None:
     """Copies one weight."""
     if tuple(source.shape) != tuple(target.shape):
         raise ValueError(
@@ -81,14 +79,14 @@ def assign(source: Any, target: Any, path: str) -> None:
     target.assign(tf.cast(source.numpy(), target.dtype))
 
 
-def states(model: Any) -> list:
-    """The states which stateful recurrent layers keep between batches."""
-    layers = [layer for layer in model._flatten_layers() if getattr(layer, "stateful", False)]
+def find_states(model: KerasModel) -> list[keras.Variable | tf.Variable]:
+    """The states that stateful recurrent layers keep between batches."""
+    layers = [layer for layer in all_layers_of(model) if getattr(layer, "stateful", False)]
     kept = [layer.states for layer in layers if hasattr(layer, "cell") and layer.states is not None]
-    return [state for state in keras.tree.flatten(plain(kept)) if state is not None]
+    return [state for state in keras.tree.flatten(to_plain(kept)) if state is not None]
 
 
-def restore(states: list, values: list) -> None:
+def set_states(states: Sequence[keras.Variable | tf.Variable], values: Sequence[np.ndarray]) -> None:
     """Sets recurrent states."""
     for state, value in zip(states, values, strict=True):
         state.assign(tf.cast(value, state.dtype))

@@ -8,13 +8,10 @@ import types
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from keras import layers
 
 import keras_kd as kd
-from keras_kd.compression.pruning.patterns import Blocks, Groups, keep_largest, parse
-from keras_kd.compression.pruning.sparsity import structure_of
+from tests.compression.pruning.test_structure import mask_of
 
 
 def network():
@@ -37,19 +34,12 @@ def randomized(model, seed=0):
     return model
 
 
-def pruned(variable, pattern, share, run):
+def pruned(variable, pattern, fraction, run):
     """Set the smallest weights of a kernel to zero; its last axis is the outputs."""
     value = np.array(variable)
     magnitudes = np.abs(value).reshape(-1, value.shape[-1])
     assert magnitudes.shape[0] % run == 0
-    variable.assign(value * mask_of(magnitudes, pattern, share).reshape(value.shape))
-
-
-def mask_of(magnitudes, pattern, share):
-    pattern = parse(pattern)
-    if isinstance(pattern, Groups):
-        return pattern.mask(magnitudes)
-    return pattern.spread(keep_largest([pattern.scores(magnitudes)], share)[0])
+    variable.assign(value * mask_of(magnitudes, pattern, fraction).reshape(value.shape))
 
 
 def test_zeros_are_counted_by_kernel_and_in_all():
@@ -72,58 +62,6 @@ def test_zeros_are_counted_by_kernel_and_in_all():
     assert found.bytes == 4 * found.parameters
 
 
-STRUCTURES = {
-    "2:4": ("2:4", None, 16, ("2:4",)),
-    "1:4": ("1:4", None, 16, ("1:4",)),
-    "3:4": ("3:4", None, 16, ("3:4",)),
-    "1:2": ("1:2", None, 16, ("1:2",)),
-    "4:8": ("4:8", None, 16, ("4:8",)),
-    "1:16": ("1:16", None, 16, ("1:16",)),
-    "2:4 in short runs": ("2:4", None, 4, ("2:4",)),
-    "1x4": ("1x4", 0.5, 16, ("1x4",)),
-    "4x1": ("4x1", 0.5, 16, ("4x1",)),
-    "2x2": ("2x2", 0.75, 16, ("2x2",)),
-    "16x1": ("16x1", 0.5, 16, ("16x1",)),
-    "8x2": ("8x2", 0.5, 16, ("8x2",)),
-    "unstructured": ("unstructured", 0.5, 16, ()),
-    "unstructured, many zeros": ("unstructured", 0.9, 16, ()),
-    "unstructured, few zeros": ("unstructured", 0.03, 16, ()),
-    "no zeros": ("unstructured", 0.0, 16, ()),
-}
-
-
-@pytest.mark.parametrize("name", STRUCTURES)
-def test_structure_is_found(name):
-    pattern, share, run, expected = STRUCTURES[name]
-    magnitudes = np.random.default_rng(0).random((64, 48)).astype("float32")
-    assert structure_of(mask_of(magnitudes, pattern, share), run) == expected
-
-
-def test_all_zeros_are_no_structure():
-    assert structure_of(np.zeros((16, 16), bool), 16) == ()
-
-
-@pytest.mark.parametrize(("pattern", "run"), [("2:4", 6), ("4x1", 2), ("16x1", 8)])
-def test_structure_does_not_reach_beyond_a_run_of_inputs(pattern, run):
-    magnitudes = np.random.default_rng(0).random((48, 16)).astype("float32")
-    assert pattern not in structure_of(mask_of(magnitudes, pattern, 0.5), run)
-
-
-@settings(max_examples=40, deadline=None, derandomize=True)
-@given(st.integers(0, 1000), st.sampled_from([1, 2, 4, 8, 16]), st.sampled_from([1, 2, 4, 8, 16]))
-def test_what_is_found_is_true(seed, rows, columns):
-    random = np.random.default_rng(seed)
-    kept = Blocks(rows, columns).spread(random.random((32 // rows, 32 // columns)) < 0.4)
-    for found in structure_of(kept, 32):
-        pattern = parse(found)
-        if isinstance(pattern, Groups):
-            assert kept.T.reshape(-1, pattern.size).sum(1).max() == pattern.kept
-        else:
-            assert pattern.rows * pattern.columns >= rows * columns
-            blocks = kept.reshape(32 // pattern.rows, pattern.rows, 32 // pattern.columns, pattern.columns)
-            assert (blocks.min((1, 3)) == blocks.max((1, 3))).all()
-
-
 def test_structure_of_a_convolution_is_along_its_channels():
     model = randomized(network())
     pruned(model.get_layer("conv").kernel, "2:4", None, 4)
@@ -132,7 +70,7 @@ def test_structure_of_a_convolution_is_along_its_channels():
     assert [kernel.structure for kernel in kd.sparsity(model).kernels] == [("2:4",), (), ("4x1",)]
 
 
-def test_the_table():
+def test_str_is_a_table_of_kernels():
     model = randomized(network())
     pruned(model.get_layer("conv").kernel, "2:4", None, 4)
     found = kd.sparsity(model)
@@ -141,8 +79,8 @@ def test_the_table():
     assert lines[2].split()[:6] == ["conv/kernel", "3x3x4x8", "144", "288", "50.00", "2:4"]
     assert [line.split()[0] for line in lines[2:5]] == ["conv/kernel", "depthwise/kernel", "head/kernel"]
     assert lines[-2].split() == ["all", "kernels", "144", "536", "26.87"]
-    told = re.fullmatch(r"all 587 parameters: 2\.3 KiB in float32, (\d\.\d) KiB after gzip", lines[-1])
-    assert float(told[1]) == pytest.approx(found.gzip_bytes / 1024, abs=0.06)
+    size = re.fullmatch(r"all 587 parameters: 2\.3 KiB in float32, (\d\.\d) KiB after gzip", lines[-1])
+    assert float(size[1]) == pytest.approx(found.gzip_bytes / 1024, abs=0.06)
     assert not any(line != line.rstrip() or "\x1b" in line for line in lines)
 
 
@@ -151,7 +89,7 @@ def test_names_are_printed_as_they_are():
     assert "[bold]x[0]/kernel" in str(found)
 
 
-def test_figures_as_json(tmp_path):
+def test_to_dict_becomes_json(tmp_path):
     model = randomized(network())
     pruned(model.get_layer("conv").kernel, "2:4", None, 4)
     found = kd.sparsity(model)
@@ -196,7 +134,7 @@ def test_other_floats_count_as_float32(dtype):
 @pytest.mark.parametrize(
     "value", [None, "student.tflite", np.ones(3), layers.Dense(2), types.SimpleNamespace(student=3)], ids=type
 )
-def test_something_else_than_a_model_is_refused(value):
+def test_only_keras_models_are_accepted(value):
     with pytest.raises(TypeError, match=f"Expected a keras.Model; received {type(value).__name__}"):
         kd.sparsity(value)
 
@@ -230,16 +168,17 @@ def perceptron():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("share", [0.0, 0.5, 0.9])
-@pytest.mark.parametrize("make", [convolutions, perceptron])
-def test_gzip_makes_of_the_file_what_was_said(make, share, tmp_path):
+@pytest.mark.parametrize(
+    ("make", "fraction"), [(convolutions, 0.0), (convolutions, 0.9), (perceptron, 0.5), (perceptron, 0.9)]
+)
+def test_gzip_bytes_predicts_the_size_of_the_zipped_file(make, fraction, tmp_path):
     model = randomized(make())
     for layer in model.layers:
         if hasattr(layer, "kernel"):
-            pruned(layer.kernel, "unstructured", share, 1)
+            pruned(layer.kernel, "unstructured", fraction, 1)
     kd.export(model, tmp_path / "model.tflite")
     measured = len(gzip.compress((tmp_path / "model.tflite").read_bytes()))
     found = kd.sparsity(model)
     assert abs(found.gzip_bytes - measured) <= 0.1 * measured + 2048
-    if share == 0.9:
+    if fraction == 0.9:
         assert found.gzip_bytes < 0.3 * found.bytes

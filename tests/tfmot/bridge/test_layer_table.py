@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import keras_kd as kd
-from tests.tfmot.bridge.bridge_layers import NOT_A_MODEL, REFUSED, ROWS
+from tests.tfmot.bridge.layer_rows import NOT_A_MODEL, REFUSED, ROWS
 
 # In training these normalize other sets of values than in Keras 3: all steps of a batch at once.
 TRAINED_APART = ["TimeDistributed norm"]
