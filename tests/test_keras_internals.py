@@ -288,6 +288,10 @@ USES = {
         "_trainable_variables",
         lambda k: names(k.own_trainable_variables(frozen_norm())) == ["gamma", "beta"],
     ),
+    "hidden_argument": Use(
+        "_output_shape",
+        lambda k: k.hidden_argument(keras.layers.Lambda(abs, output_shape=(3,)), "output_shape") == (3,),
+    ),
     "own_untrainable_variables": Use(
         "_non_trainable_variables",
         lambda k: names(k.own_untrainable_variables(frozen_norm())) == ["moving_mean", "moving_variance"],

@@ -28,8 +28,6 @@ TOPICS = {
     "losses/test_contract": "every test of tests/contract.py for every loss",
     "losses/test_cost": "memory of the losses",
     "losses/test_jax": "the JAX backend",
-    "losses/test_losses": "what is particular to one loss",
-    "losses/test_properties": "properties that hold for all inputs",
     "losses/test_training": "every loss trains",
     "losses/test_transformers": "losses on transformers of Keras",
     "projections/test_in_objectives": "projections inside an objective",
@@ -43,8 +41,8 @@ TOPICS = {
     "test_public_api": "the exported names",
     "test_saved_files": "files saved by earlier versions",
     "test_suite_times": "tests/suite_times.py",
-    "tfmot/bridge/test_bridge_layers": "each layer over the bridge and back",
     "tfmot/bridge/test_bridge_masks": "masks over the bridge",
+    "tfmot/test_private_names": "the functions of legacy.py on models of both libraries",
     "training/test_workers": "workers that are processes",
 }
 

@@ -5,6 +5,7 @@ changes nothing. `rebuild` makes a model of it, changed where you say so: a grap
 the names and the weights of all that stays.
 """
 
+from keras_kd.graphs.copies import NotCopied as NotCopied
 from keras_kd.graphs.graph import Call as Call
 from keras_kd.graphs.graph import Graph as Graph
 from keras_kd.graphs.graph import Slot as Slot

@@ -6,6 +6,10 @@ from keras_kd.keras_internals import all_layers
 from keras_kd.messages import one_line
 
 
+class NotCopied(ValueError):
+    """A layer cannot be made from its configuration."""
+
+
 def copied(operation: keras.Operation, owner: str) -> keras.Operation:
     """A layer's copy without its weights yet; any other operation holds nothing and is used as it is.
 
@@ -14,7 +18,7 @@ def copied(operation: keras.Operation, owner: str) -> keras.Operation:
         owner: The name of the model that it is of, for messages.
 
     Raises:
-        ValueError: A layer that cannot be made from its configuration.
+        NotCopied: A layer that cannot be made from its configuration.
     """
     if not isinstance(operation, keras.layers.Layer):
         return operation
@@ -23,7 +27,7 @@ def copied(operation: keras.Operation, owner: str) -> keras.Operation:
     try:
         return type(operation).from_config(operation.get_config())
     except (ValueError, TypeError, NotImplementedError) as error:
-        raise ValueError(
+        raise NotCopied(
             f"The layer {operation.name!r} ({type(operation).__name__}) of {owner!r} cannot be copied: "
             f"{one_line(error)} Write it as a layer whose `get_config` returns what its `__init__` takes."
         ) from error

@@ -21,8 +21,13 @@ def is_graph(layer: object) -> bool:
     return runs_as_wired(layer) and functional_of(layer) is not None
 
 
-def graph_of(model: keras.Model) -> Graph:
+def graph_of(model: keras.Model, *, strict: bool = True) -> Graph:
     """Read the graph of a built Functional or Sequential model; nested models stay closed.
+
+    Args:
+        model: The model.
+        strict: Whether the graph has to be what runs. If not, the graph of a functional model with a `call`
+            of its own is read as well.
 
     Raises:
         ValueError: A model that is subclassed or not built, so that it has no graph.
@@ -34,7 +39,7 @@ def graph_of(model: keras.Model) -> Graph:
         >>> [call.path for call in graph_of(model).calls]
         ['hidden', 'sum']
     """
-    if not is_graph(model):
+    if functional_of(model) is None or (strict and not runs_as_wired(model)):
         raise ValueError(
             f"{getattr(model, 'name', model)!r} ({type(model).__name__}) has no graph to read: it must be a "
             "functional or sequential model that is built. Give a Sequential model an Input; wrap a "

@@ -1,12 +1,11 @@
 """SimKD: a student that is deployed with the teacher's classifier."""
 
-from collections.abc import Callable
-
 import keras
 
+from keras_kd.graphs import Graph, NotCopied, Slot, graph_of, is_graph, rebuild, slots_in
 from keras_kd.messages import did_you_mean, one_line
 from keras_kd.projections.simkd import SimKDProjector
-from keras_kd.tensors import Shape, Tensors
+from keras_kd.tensors import Shape
 
 
 def reuse_classifier(
@@ -58,90 +57,76 @@ def reuse_classifier(
         >>> tuple(model(images).shape)
         (32, 10)
     """
-    features = _tensor_of(student, student_tap, "student")
-    imitated = _tensor_of(teacher, teacher_tap, "teacher")
+    learned, features = _find_signal(student, student_tap, "student")
+    taught, imitated = _find_signal(teacher, teacher_tap, "teacher")
     if projector is None:
-        projector = SimKDProjector(dtype=_layer_of(student, student_tap).dtype_policy)
+        projector = SimKDProjector(dtype=learned.calls_at(student_tap)[0].operation.dtype_policy)
     projector.name = "projector"
     if hasattr(projector, "size_for"):
-        projector.size_for(tuple(imitated.shape))
-    projected = projector(features)
-    classifier = _rest(teacher, teacher_tap, imitated, projected)
-    inputs = _graph(student).input
-    _check_names(student, keras.Model(inputs, features))
+        projector.size_for(taught.shape(imitated))
+    projected = projector(learned.symbol(features))
+    classifier = _copy_rest(taught, teacher_tap, imitated, projected)
+    _check_names(learned.cut(learned.inputs, features))
+    inputs = keras.tree.map_structure(learned.symbol, learned.inputs)
     name = f"{student.name}_with_{teacher.name}_classifier"
     return keras.Model(inputs, classifier(projected, training=False), name=name)
 
 
-def _check_names(student: keras.Model, kept: keras.Model) -> None:
+def _check_names(kept: Graph) -> None:
     """Raise a `ValueError` if a layer of the student up to its tap has the name of an added one."""
     for name in ("projector", "classifier"):
-        if any(layer.name == name for layer in kept.layers):
+        if any(call.path == name for call in kept.calls):
             raise ValueError(
-                f"The student {student.name!r} has a layer {name!r} of its own, and one that is added to it "
+                f"The student {kept.name!r} has a layer {name!r} of its own, and one that is added to it "
                 f"gets that name. Rename the student's: student.get_layer({name!r}).name = 'student_{name}'."
             )
 
 
-def _graph(model: keras.Model) -> keras.Function:
-    return getattr(model, "_functional", None) or model
-
-
-def _layer_of(model: keras.Model, tap: str) -> keras.layers.Layer:
-    return next(layer for layer in model.layers if layer.name == tap)
-
-
-def _tensor_of(model: keras.Model, tap: str, side: str) -> keras.KerasTensor:
-    """The output of a layer in the model's own graph; the layer may be in other graphs too."""
-    graph = _graph(model)
-    if not hasattr(graph, "_nodes_by_depth"):
+def _find_signal(model: keras.Model, tap: str, side: str) -> tuple[Graph, Slot]:
+    """The graph of a model, and the output of a layer in it; the layer may be in other graphs too."""
+    if not is_graph(model):
         raise TypeError(
             f"The {side} must be a functional or sequential model with known inputs, because its layers are "
             f"joined to others. Received: {model!r}."
         )
-    calls = [node for depth in graph._nodes_by_depth.values() for node in depth if not node.is_input]
-    nodes = [node for node in calls if node.operation.name == tap]
-    if not nodes:
+    graph = graph_of(model)
+    calls = [call for call in graph.calls if call.path == tap]
+    if not calls:
         names = [layer.name for layer in model.layers]
         raise ValueError(
             f"The {side} {model.name!r} has no layer {tap!r} of its own."
             f"{did_you_mean(tap, names, 3)} A nested model cannot be cut inside. "
             f"Its layers are: {', '.join(names)}."
         )
-    if len(nodes) > 1 or len(nodes[0].output_tensors) > 1:
+    if len(calls) > 1 or len(calls[0].results) > 1:
         raise ValueError(
-            f"The layer {tap!r} of the {side} {model.name!r} runs {len(nodes)} times and returns "
-            f"{len(nodes[0].output_tensors)} tensors. Choose a layer that runs once and returns one."
+            f"The layer {tap!r} of the {side} {model.name!r} runs {len(calls)} times and returns "
+            f"{len(calls[0].results)} tensors. Choose a layer that runs once and returns one."
         )
-    return nodes[0].output_tensors[0]
+    return graph, calls[0].results[0]
 
 
-def _rest(
-    teacher: keras.Model, tap: str, imitated: keras.KerasTensor, projected: keras.KerasTensor
-) -> keras.Model:
+def _copy_rest(teacher: Graph, tap: str, imitated: Slot, projected: keras.KerasTensor) -> keras.Model:
     """A frozen copy of the teacher's layers between a tap and its outputs, for a signal of this shape."""
+    outputs = slots_in(teacher.outputs)
     try:
-        path = keras.Function(imitated, teacher.outputs if len(teacher.outputs) > 1 else teacher.outputs[0])
+        rest = teacher.cut(imitated, list(outputs) if len(outputs) > 1 else outputs[0])
     except ValueError as error:
         raise ValueError(
             f"What follows {tap!r} in the teacher {teacher.name!r} also reads other layers, so it cannot run "
             f"on one signal: {one_line(error)} Choose the layer that the classifier begins after."
         ) from error
-    copies: dict[int, tuple[keras.layers.Layer, keras.layers.Layer]] = {}
-    inputs = keras.Input(tuple(projected.shape[1:]), dtype=projected.dtype, name="features")
-    operations = [node.operation for nodes in path._nodes_by_depth.values() for node in nodes]
-    copied = {id(op): _copied(op, teacher, copies) for op in operations}
+    wanted, received = teacher.shape(imitated), tuple(projected.shape)
+    shapes = {teacher.symbol(imitated).name: (None, *received[1:])}
     try:
-        outputs = path._run_through_graph(inputs, operation_fn=lambda op: copied[id(op)])
-        for original, copy in copies.values():
-            copy.set_weights(original.get_weights())
+        classifier = rebuild(rest, input_shapes=shapes, name="classifier")
+    except NotCopied as error:
+        raise ValueError(f"{error} Or choose a `teacher_tap` after it.") from error
     except ValueError as error:
         raise ValueError(
-            f"What follows {tap!r} in the teacher {teacher.name!r} takes signals of the shape "
-            f"{tuple(imitated.shape)}, and the projected student has {tuple(projected.shape)}: "
-            f"{one_line(error)} {_advise(tuple(imitated.shape), tuple(projected.shape))}"
+            f"What follows {tap!r} in the teacher {teacher.name!r} takes signals of the shape {wanted}, and "
+            f"the projected student has {received}: {one_line(error)} {_advise(wanted, received)}"
         ) from error
-    classifier = keras.Model(inputs, outputs, name="classifier")
     classifier.trainable = False
     return classifier
 
@@ -158,24 +143,3 @@ def _advise(wanted: Shape, received: Shape) -> str:
     if any(r > w for r, w in known):
         return "The projector must pool it to that size, as `SimKDProjector` does."
     return "Choose another `teacher_tap`, or replace the layer that refuses it."
-
-
-def _copied(
-    operation: keras.Operation,
-    teacher: keras.Model,
-    copies: dict[int, tuple[keras.layers.Layer, keras.layers.Layer]],
-) -> Callable[..., Tensors]:
-    """A layer's copy, or any other operation itself; `copies` holds each layer with its copy."""
-    if not isinstance(operation, keras.layers.Layer):
-        return operation
-    if id(operation) not in copies:
-        try:
-            copy = type(operation).from_config(operation.get_config())
-        except (ValueError, TypeError, NotImplementedError) as error:
-            raise ValueError(
-                f"The layer {operation.name!r} ({type(operation).__name__}) of the teacher {teacher.name!r} "
-                f"cannot be copied: {one_line(error)} Choose a `teacher_tap` after it, or write it as a "
-                "layer whose `get_config` returns what its `__init__` takes."
-            ) from error
-        copies[id(operation)] = (operation, copy)
-    return copies[id(operation)][1]

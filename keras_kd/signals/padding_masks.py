@@ -9,7 +9,8 @@ from collections.abc import Mapping
 
 import keras
 
-from keras_kd.keras_internals import functional_of, mask_of, nodes_of
+from keras_kd.graphs import Graph, graph_of
+from keras_kd.keras_internals import functional_of, mask_of
 
 Symbols = dict[str, keras.KerasTensor | None]  # by tap
 
@@ -29,14 +30,17 @@ def mask_models(
     """
     if not isinstance(model, keras.Model):  # tf_keras leaves the masks where they are
         return []
-    symbols: dict[str, Symbols] = {}  # by the path of the model that holds them
+    paths = {tap: _owner_path(tap, layers) for tap in tapped}
+    owners = {path: layers[path] if path else model for path in (*paths.values(), "")}
+    wired = {path: owner for path, owner in owners.items() if functional_of(owner) is not None}
+    graphs = {path: graph_of(owner, strict=False) for path, owner in wired.items()}
+    symbols: dict[str, Symbols] = {path: {} for path in graphs}  # by the path of the model that holds them
     for tap, layer in tapped.items():
-        owner = _owner_path(tap, layers)
-        symbols.setdefault(owner, {})[tap] = _find_symbol(layers[owner] if owner else model, layer)
+        if paths[tap] in graphs:
+            symbols[paths[tap]][tap] = _find_symbol(graphs[paths[tap]], layer)
     outputs = getattr(model, "outputs", None) or []
-    if len(outputs) == 1:
-        symbols.setdefault("", {})["output"] = outputs[0]
-    owners = {path: layers[path] if path else model for path in symbols}
+    if len(outputs) == 1 and "" in symbols:
+        symbols[""]["output"] = outputs[0]
     found = [(owners[path], _mask_model(owners[path], named)) for path, named in symbols.items()]
     return [(owner, masks) for owner, masks in found if masks is not None]
 
@@ -59,9 +63,8 @@ def _mask_model(model: keras.Model, symbols: Symbols) -> keras.Model | None:
     return None if found.weights else found
 
 
-def _find_symbol(model: keras.Model, layer: keras.layers.Layer) -> keras.KerasTensor | None:
-    """What a layer returns in a model's graph, if it is called once, for one tensor."""
-    graph = functional_of(model)
-    nodes = [] if graph is None else [node for node in nodes_of(graph) if node.operation is layer]
-    outputs = nodes[0].outputs if len(nodes) == 1 else []
-    return outputs[0] if len(outputs) == 1 else None
+def _find_symbol(graph: Graph, layer: keras.layers.Layer) -> keras.KerasTensor | None:
+    """What a layer returns in a graph, if it is called once, for one tensor."""
+    calls = graph.calls_of(layer)
+    results = calls[0].results if len(calls) == 1 else ()
+    return graph.symbol(results[0]) if len(results) == 1 else None

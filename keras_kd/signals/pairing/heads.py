@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import keras
 
-from keras_kd.keras_internals import layer_family, maker_of, own_trainable_variables
+from keras_kd.graphs import graph_of, slots_in
+from keras_kd.keras_internals import layer_family, own_trainable_variables
 from keras_kd.signals.pairing.endings import ending_of
 
 Layers = Mapping[str, keras.layers.Layer]
@@ -19,14 +20,17 @@ def find_head_taps(model: keras.Model, taps: Sequence[str], layers: Layers) -> s
         layers: Its layers by path.
     """
     found: set[str] = set()
-    tensors = list(model.outputs)
-    while tensors:
-        layer, node = maker_of(tensors.pop())
-        is_layer = isinstance(layer, keras.layers.Layer)
+    graph = graph_of(model, strict=False)
+    waiting = list(slots_in(graph.outputs))
+    while waiting:
+        call = graph.maker(waiting.pop())
+        if call is None:
+            continue
+        is_layer = isinstance(call.operation, keras.layers.Layer)
         if is_layer:
-            found |= _last_taps(layer.name, taps, layers)
-        if node is not None and (not is_layer or _passes_values_on(layer)):
-            tensors += node.input_tensors
+            found |= _last_taps(call.path, taps, layers)
+        if not is_layer or _passes_values_on(call.operation):
+            waiting += call.reads
     return found
 
 

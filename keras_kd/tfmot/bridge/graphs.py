@@ -2,22 +2,15 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 
 from keras_kd import legacy
-from keras_kd.graphs import Slot
-from keras_kd.keras_internals import (
-    functional_of,
-    input_structure,
-    maker_of,
-    mask_of,
-    nodes_of,
-    output_structure,
-)
+from keras_kd.graphs import Slot, graph_of, slots_in
+from keras_kd.keras_internals import functional_of, maker_of, mask_of
 from keras_kd.legacy import KerasLayer, KerasModel
-from keras_kd.tensors import Shape, Tensor
+from keras_kd.tensors import Shape, Tensor, Tensors
 from keras_kd.tfmot.bridge.directions import Direction, Unbridgeable, to_plain
 
 
@@ -70,30 +63,19 @@ class Graph:
     sequential: bool
 
 
+# Inputs, outputs, calls in order, and the symbolic tensors by the numbers of their slots.
+Wiring: TypeAlias = tuple[Tensors, Tensors, list[Call], dict[int, Tensor]]
+
+
 def read_graph(model: KerasModel, direction: Direction, masked: bool = False) -> Graph:
     """The graph of a built Functional or Sequential model of either library, called on masked data or not."""
-    sequential = isinstance(model, direction.source.Sequential)
-    network = functional_of(model) if direction.forward else model if legacy.is_wired(model) else None
-    if network is None:
+    if not (functional_of(model) is not None if direction.forward else legacy.is_wired(model)):
         raise Unbridgeable("it is not built: call it on data, or give it an Input")
-    inputs = input_structure(network) if direction.forward else legacy.nested_inputs(network)
-    outputs = output_structure(network) if direction.forward else legacy.nested_outputs(network)
-    tensors: dict[int, Tensor] = {}
-    slots: dict[int, Slot] = {}
-
-    def slot_of(tensor: Tensor) -> Slot:
-        if id(tensor) not in slots:
-            slots[id(tensor)] = Slot(len(slots))
-            tensors[len(slots) - 1] = tensor
-        return slots[id(tensor)]
-
-    entries = {slot_of(tensor).index: read_input(tensor, direction) for tensor in direction.flatten(inputs)}
-    inputs, outputs = (
-        keras.tree.map_structure(slot_of, to_plain(structure)) for structure in (inputs, outputs)
-    )
-    calls = (read_keras_calls if direction.forward else read_tf_keras_calls)(network, slot_of, tensors)
+    inputs, outputs, calls, tensors = (_read_keras if direction.forward else _read_tf_keras)(model)
+    entries = {slot.index: read_input(tensors[slot.index], direction) for slot in slots_in(inputs)}
     calls = [dataclasses.replace(call, nested_masks=masked) for call in calls]
-    return Graph(entries, inputs, outputs, select_needed(calls, outputs), sequential)
+    sequential = isinstance(model, direction.source.Sequential)
+    return Graph(entries, inputs, outputs, calls, sequential)
 
 
 def read_input(tensor: Tensor, direction: Direction) -> ModelInput:
@@ -111,31 +93,32 @@ def read_input(tensor: Tensor, direction: Direction) -> ModelInput:
     return ModelInput(layer.name, shape, dtype, kind == "SparseTensorSpec", kind == "RaggedTensorSpec")
 
 
-def read_keras_calls(
-    network: KerasModel, slot_of: Callable[[Tensor], Slot], tensors: dict[int, Tensor]
-) -> list[Call]:
-    """The calls of a Keras 3 graph."""
-    calls = []
-    for node in nodes_of(network):
-        args, kwargs = node.arguments.args, node.arguments.kwargs
-        implied = find_implied_masks(args, kwargs)
-
-        def to_slot(value: object, implied: set = implied) -> object:
-            if not isinstance(value, keras.KerasTensor):
-                return value
-            return None if id(value) in implied else slot_of(value)
-
-        args, kwargs = keras.tree.map_structure(to_slot, (args, kwargs))
-        results = [slot_of(tensor).index for tensor in node.outputs]
-        calls.append(Call(node.operation, args, kwargs, results, tensors))
-    return calls
+def _read_keras(model: keras.Model) -> Wiring:
+    graph = graph_of(model, strict=False)
+    tensors = dict(enumerate(graph.symbols))
+    calls = [
+        Call(call.operation, call.args, call.kwargs, [slot.index for slot in call.results], tensors)
+        for call in graph.calls
+    ]
+    return graph.inputs, graph.outputs, calls, tensors
 
 
-def find_implied_masks(args: tuple, kwargs: dict) -> set[int]:
-    """Masks that Keras passed by itself, as the other library does too; those that a user passed stay."""
-    given = {name: value for name, value in kwargs.items() if not name.endswith("mask")}
-    masks = [mask_of(tensor) for tensor in keras.tree.flatten((args, given))]
-    return {id(mask) for mask in masks if mask is not None}
+def _read_tf_keras(model: KerasModel) -> Wiring:
+    tensors: dict[int, Tensor] = {}
+    slots: dict[int, Slot] = {}
+
+    def slot_of(tensor: Tensor) -> Slot:
+        if id(tensor) not in slots:
+            slots[id(tensor)] = Slot(len(slots))
+            tensors[len(slots) - 1] = tensor
+        return slots[id(tensor)]
+
+    inputs, outputs = (
+        keras.tree.map_structure(slot_of, to_plain(structure))
+        for structure in (legacy.nested_inputs(model), legacy.nested_outputs(model))
+    )
+    calls = read_tf_keras_calls(model, slot_of, tensors)
+    return inputs, outputs, select_needed(calls, outputs), tensors
 
 
 def read_tf_keras_calls(
