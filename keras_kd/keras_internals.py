@@ -152,11 +152,6 @@ def calls_of(operation: Any) -> list[Node]:
     return list(operation._inbound_nodes)
 
 
-def run_graph(function: keras.Function, inputs: Tensors, replaced: Callable[[Any], Any]) -> Tensors:
-    """Run a functional model with other operations in place of its own."""
-    return function._run_through_graph(inputs, operation_fn=replaced)
-
-
 # Training
 
 
@@ -226,9 +221,8 @@ def optimizer_steps(optimizer: Any) -> int:
 def moving_average(optimizer: Any, variable: keras.Variable) -> keras.Variable | None:
     """The moving average that an optimizer with `use_ema` keeps of a variable, if there is one."""
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    if not (getattr(optimizer, "use_ema", False) and optimizer.built):
-        return None
-    if optimizer._var_key(variable) not in optimizer._trainable_variables_indices:
+    averages = getattr(optimizer, "use_ema", False) and optimizer.built
+    if not averages or optimizer._var_key(variable) not in optimizer._trainable_variables_indices:
         return None
     return optimizer._model_variables_moving_average[optimizer._get_variable_index(variable)]
 

@@ -101,16 +101,6 @@ def maker(k: Any) -> bool:
     return layer.name == "head" and node.operation is layer and node.input_tensors and is_input
 
 
-def replaced_graph(k: Any) -> bool:
-    model = keras.Sequential([keras.Input((2,)), layers.Dense(1, name="head"), layers.ReLU(name="relu")])
-    graph = k.functional_of(model)
-
-    def replaced(operation: Any) -> Any:
-        return (lambda x: x - 100.0) if operation.name == "relu" else operation
-
-    return np.all(k.run_graph(graph, tf.ones((1, 2)), replaced) < -50)
-
-
 def loss_is_unscaled(k: Any) -> bool:
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     with strategy.scope():
@@ -365,7 +355,6 @@ USES = {
         "_inbound_nodes",
         lambda k: [node.operation.name for node in k.calls_of(functional().get_layer("head"))] == ["head"],
     ),
-    "run_graph": Use("_run_through_graph", replaced_graph),
     "unscaled": Use("unscale_loss_for_distribution", loss_is_unscaled),
     "reduced": Use("reduce_weighted_values", reductions),
     "global_generator": Use("global_seed_generator", generator_is_global),
