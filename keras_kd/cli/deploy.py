@@ -13,7 +13,7 @@ from keras_kd.cli.options import (
     LiteFile,
     ModelFile,
     Overwrite,
-    Quantization,
+    QuantizationOption,
 )
 from keras_kd.cli.output import err, show
 
@@ -21,7 +21,9 @@ from keras_kd.cli.output import err, show
 def export(
     model: ModelFile,
     out: Annotated[Path, typer.Option("--out", help="The .tflite file to write.")],
-    quantization: Annotated[Quantization, typer.Option(help="Number format.")] = Quantization.float32,
+    quantization: Annotated[
+        QuantizationOption, typer.Option(help="Number format.")
+    ] = QuantizationOption.float32,
     data: Annotated[Path | None, typer.Option(help=f"For calibration. {DATA_HELP}")] = None,
     io: Annotated[FileIO, typer.Option(help="Type of the inputs and outputs.")] = FileIO.float32,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Fix the batch size.")] = None,
@@ -42,7 +44,7 @@ def export(
         exported = export(
             load_model(model),
             out,
-            quantization=None if quantization is Quantization.float32 else quantization.value,
+            quantization=None if quantization is QuantizationOption.float32 else quantization.value,
             calibration=None if data is None else datasets.load(data).calibration,
             io=io.value,
             batch_size=batch_size,

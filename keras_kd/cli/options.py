@@ -16,7 +16,7 @@ class DemoData(StrEnum):
     fashion_mnist = "fashion_mnist"
 
 
-class Quantization(StrEnum):
+class QuantizationOption(StrEnum):
     """What `export` can write."""
 
     float32 = "float32"

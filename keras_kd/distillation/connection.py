@@ -11,7 +11,7 @@ from keras_kd.distillation.known_signals import Signals, reads_distributions
 from keras_kd.distillation.objectives import Objective
 from keras_kd.signals.batches import Batch, comes_with_data, read_tap, require_cached_signals
 from keras_kd.signals.taps import Recording, Taps
-from keras_kd.signals.tracing import Signal, probed, trace, trace_signals
+from keras_kd.signals.tracing import SignalSpec, probed, trace, trace_signals
 from keras_kd.tensors import Tensors, TensorSpecs
 
 Record: TypeAlias = Callable[[Taps, Any], tuple[Tensors, Recording]]  # runs a model on inputs
@@ -66,17 +66,17 @@ def connect(
 
 def _trace(
     record: Record, taps: Taps, inputs: TensorSpecs, read: Iterable[tuple[str, ...]]
-) -> dict[str, Signal]:
+) -> dict[str, SignalSpec]:
     call = functools.partial(record, taps)
     signals = trace_signals(call, taps, inputs)
     return probed(call, taps, inputs, signals, dict.fromkeys(tap for taps in read for tap in taps))
 
 
-def data_signals(objective: Objective, specs: Batch) -> dict[str, Signal]:
+def data_signals(objective: Objective, specs: Batch) -> dict[str, SignalSpec]:
     """What an objective reads of the inputs and labels; nothing of either if it waits for labels."""
     known = specs.labels is not None or all(tap.startswith("input") for tap in objective.data_taps)
     return {tap: _of_data(read_tap(tap, specs)) for tap in objective.data_taps if known}
 
 
-def _of_data(spec: tf.TensorSpec, given: bool = False) -> Signal:
-    return Signal(tuple(spec.shape), spec.dtype.name, None, given=given)
+def _of_data(spec: tf.TensorSpec, given: bool = False) -> SignalSpec:
+    return SignalSpec(tuple(spec.shape), spec.dtype.name, None, given=given)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from keras_kd.distillation.objectives import Objective
 from keras_kd.signals.activations import activation_in
-from keras_kd.signals.tracing import Signal
+from keras_kd.signals.tracing import SignalSpec
 from keras_kd.tensors import Tensor
 
 
@@ -13,9 +13,9 @@ from keras_kd.tensors import Tensor
 class Signals:
     """The signals of the student, of the teacher and of the data, each by tap."""
 
-    student: Mapping[str, Signal] = dataclasses.field(default_factory=dict)
-    teacher: Mapping[str, Signal] = dataclasses.field(default_factory=dict)
-    data: Mapping[str, Signal] = dataclasses.field(default_factory=dict)
+    student: Mapping[str, SignalSpec] = dataclasses.field(default_factory=dict)
+    teacher: Mapping[str, SignalSpec] = dataclasses.field(default_factory=dict)
+    data: Mapping[str, SignalSpec] = dataclasses.field(default_factory=dict)
 
     def read_by(self, objective: Objective) -> "Signals":
         """Those that an objective reads; of the data, those that are known."""
@@ -32,8 +32,8 @@ def reads_distributions(objective: Objective) -> bool:
 
 
 def recognize_cached_signals(
-    signals: Mapping[str, Signal], objectives: Iterable[Objective], values: Mapping[str, Tensor]
-) -> dict[str, Signal]:
+    signals: Mapping[str, SignalSpec], objectives: Iterable[Objective], values: Mapping[str, Tensor]
+) -> dict[str, SignalSpec]:
     """The teacher's signals, with the activation that the values of a batch show.
 
     Args:
@@ -61,7 +61,7 @@ def recognize_cached_signals(
     return found
 
 
-def check_recognized(signals: Mapping[str, Signal], objectives: Iterable[Objective]) -> None:
+def check_recognized(signals: Mapping[str, SignalSpec], objectives: Iterable[Objective]) -> None:
     """Raise a `ValueError` if an objective needs to know what `recognize_cached_signals` has not seen yet."""
     for objective in filter(reads_distributions, objectives):
         if any(signals[tap].given for tap in objective.teacher_taps):

@@ -8,7 +8,7 @@ from keras_kd.distillation.objectives import Objective
 from keras_kd.distillation.signal_checks import check_signals
 from keras_kd.losses.inputs import join_masks
 from keras_kd.messages import one_line
-from keras_kd.signals.tracing import Signal, trace
+from keras_kd.signals.tracing import SignalSpec, trace
 from keras_kd.tensors import Shape, Tensor
 
 
@@ -47,7 +47,7 @@ def build_objective(objective: Objective, signals: Signals) -> bool:
     return True
 
 
-def _trace_loss(objective: Objective, student: dict[str, Signal], teacher: dict[str, Signal]) -> None:
+def _trace_loss(objective: Objective, student: dict[str, SignalSpec], teacher: dict[str, SignalSpec]) -> None:
     def run(student: dict[str, Tensor], teacher: dict[str, Tensor], masks: list[Tensor]) -> Tensor:
         step = tf.zeros((), tf.int64)
         return objective.compute(student, teacher, mask=join_masks(masks), step=step)

@@ -2,7 +2,7 @@
 
 from keras_kd.distillation.known_signals import Signals
 from keras_kd.distillation.objectives import Objective
-from keras_kd.signals.tracing import Signal
+from keras_kd.signals.tracing import SignalSpec
 
 _INSTEAD = {
     "sigmoid": "Use kd.losses.BinarySoftTargets() or kd.losses.LogitsMSE(): they read the values before it.",
@@ -23,7 +23,7 @@ def check_signals(objective: Objective, signals: Signals) -> None:
             _check_logits(objective, signal, what)
 
 
-def _check_mask(objective: Objective, signal: Signal, what: str) -> None:
+def _check_mask(objective: Objective, signal: SignalSpec, what: str) -> None:
     if signal.mask and not objective.loss.takes_mask:
         raise ValueError(
             f"{what} carries a padding mask, and {objective.loss.name!r} cannot leave out padded tokens. "
@@ -31,7 +31,7 @@ def _check_mask(objective: Objective, signal: Signal, what: str) -> None:
         )
 
 
-def _check_probabilities(objective: Objective, signal: Signal, what: str) -> None:
+def _check_probabilities(objective: Objective, signal: SignalSpec, what: str) -> None:
     takes_any = not objective.loss.reads_probabilities or objective.data_taps
     if signal.activation is None and not takes_any:
         raise ValueError(
@@ -40,7 +40,7 @@ def _check_probabilities(objective: Objective, signal: Signal, what: str) -> Non
         )
 
 
-def _check_logits(objective: Objective, signal: Signal, what: str) -> None:
+def _check_logits(objective: Objective, signal: SignalSpec, what: str) -> None:
     undoes = objective.loss.undoes
     if objective.loss.reads_logits and signal.activation and signal.activation not in undoes:
         raise ValueError(

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from keras_kd.distillation.objectives import Objective
 from keras_kd.keras_internals import mask_of
 from keras_kd.signals.logits import logits_of
-from keras_kd.signals.tracing import Signal
+from keras_kd.signals.tracing import SignalSpec
 
 
 class Tapped(NamedTuple):
@@ -17,7 +17,7 @@ class Tapped(NamedTuple):
     masks: dict[str, Any]  # the padding masks that came along
 
     @classmethod
-    def of(cls, raw: dict[str, Any], signals: Mapping[str, Signal]) -> "Tapped":
+    def of(cls, raw: dict[str, Any], signals: Mapping[str, SignalSpec]) -> "Tapped":
         """The tensors of signals, with the logits and the masks behind them."""
         masks = {tap: mask_of(tensor) for tap, tensor in raw.items()}
         return cls(

@@ -18,7 +18,7 @@ from keras_kd.tensors import Tensor, Tensors
 
 
 @dataclasses.dataclass
-class Call:
+class RecordedCall:
     """What a layer returned, and the padding mask that Keras attached to it then.
 
     The mask is noted at once, because Keras takes it off again when a `MultiHeadAttention` reads the tensor.
@@ -35,10 +35,10 @@ class Recording:
     """What some layers returned, in the order in which their calls ended, and the model's inputs."""
 
     layer_ids: frozenset[int]
-    calls: list[Call]
+    calls: list[RecordedCall]
     inputs: Tensors = None
 
-    def of(self, layer: keras.layers.Layer) -> list[Call]:
+    def of(self, layer: keras.layers.Layer) -> list[RecordedCall]:
         """The calls of one layer, in order."""
         return [call for call in self.calls if call.layer_id == id(layer)]
 
@@ -99,7 +99,7 @@ def _recorder(layer: keras.layers.Layer, call: Callable[..., Any]) -> Callable[.
         for recording in getattr(_local, "stack", ()):
             if id(layer) in recording.layer_ids:
                 inputs = args[0] if args else None
-                recording.calls.append(Call(id(layer), outputs, mask_of(outputs), inputs))
+                recording.calls.append(RecordedCall(id(layer), outputs, mask_of(outputs), inputs))
         return outputs
 
     return recorded

@@ -16,7 +16,7 @@ from keras_kd.messages import close_matches
 from keras_kd.paths import layers_by_path
 from keras_kd.signals.batches import parts
 from keras_kd.signals.padding_masks import mask_models
-from keras_kd.signals.recording import Call, Recording, record
+from keras_kd.signals.recording import RecordedCall, Recording, record
 from keras_kd.tensors import Tensor, Tensors
 
 Layers = Mapping[str, keras.layers.Layer]
@@ -117,7 +117,7 @@ class Taps:
             attach_mask(found.outputs, mask)
         return found.outputs
 
-    def _select_call(self, name: str, calls: list[Call], number: int | None) -> Call:
+    def _select_call(self, name: str, calls: list[RecordedCall], number: int | None) -> RecordedCall:
         if not calls:
             raise ValueError(
                 f"Layer {name!r} of {self.model.name!r} does not run in the forward pass, so it has no "

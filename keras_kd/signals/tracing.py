@@ -17,7 +17,7 @@ from keras_kd.signals.taps import Taps
 from keras_kd.tensors import Shape, Tensors, TensorSpecs
 
 
-class Signal(NamedTuple):
+class SignalSpec(NamedTuple):
     """What a trace tells of one signal."""
 
     shape: Shape
@@ -44,14 +44,14 @@ def trace(function: Callable[..., Any], *specs: TensorSpecs) -> Any:
 
 def trace_signals(
     call: Callable[[Any], tuple[Any, Recording]], taps: Taps, spec: TensorSpecs
-) -> dict[str, Signal]:
+) -> dict[str, SignalSpec]:
     """The signals by tap, when `call(inputs) -> (outputs, recording)` is traced on `spec`."""
-    found: dict[str, Signal] = {}
+    found: dict[str, SignalSpec] = {}
 
     def run(inputs: Tensors) -> None:
         for tap, tensor in taps.signals(*call(inputs)).items():
             mask = mask_of(tensor)
-            found[tap] = Signal(
+            found[tap] = SignalSpec(
                 tuple(tensor.shape),
                 tensor.dtype.name,
                 activation_of(tensor),
@@ -68,9 +68,9 @@ def probed(
     call: Callable[[Any], tuple[Any, Recording]],
     taps: Taps,
     spec: TensorSpecs,
-    signals: dict[str, Signal],
+    signals: dict[str, SignalSpec],
     wanted: Iterable[str],
-) -> dict[str, Signal]:
+) -> dict[str, SignalSpec]:
     """The signals by tap, with those marked that prove to be distributions, or what a sigmoid returned.
 
     Not every softmax or sigmoid shows in the graph: an average of them, one inside `TimeDistributed`, one

@@ -3,13 +3,13 @@
 import inspect
 
 from keras_kd import datasets
-from keras_kd.cli.options import DemoData, FileIO, Quantization
+from keras_kd.cli.options import DemoData, FileIO, QuantizationOption
 from keras_kd.deployment.tflite import export
 from keras_kd.jobs.student_files import QUANTIZATIONS
 
 
 def test_quantizations_are_those_of_the_library():
-    assert tuple(Quantization) == QUANTIZATIONS
+    assert tuple(QuantizationOption) == QUANTIZATIONS
 
 
 def test_types_of_inputs_and_outputs_begin_with_the_default():

@@ -6,7 +6,7 @@ import pytest
 
 import keras_kd as kd
 from keras_kd.distillation.known_signals import Signals, check_recognized, recognize_cached_signals
-from keras_kd.signals.tracing import Signal
+from keras_kd.signals.tracing import SignalSpec
 from tests.distillation.conftest import cross_entropy, perceptron
 
 X = np.random.default_rng(0).random((32, 4)).astype("float32")
@@ -51,7 +51,7 @@ def test_probabilities_in_a_single_batch():
     assert found[0] == pytest.approx(found[1], rel=1e-5)
 
 
-GIVEN = {"output": Signal((None, 3), "float32", None, given=True)}
+GIVEN = {"output": SignalSpec((None, 3), "float32", None, given=True)}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 import keras_kd as kd
 from keras_kd.distillation.known_signals import Signals
 from keras_kd.distillation.shape_inference import build_objective
-from keras_kd.signals.tracing import Signal
+from keras_kd.signals.tracing import SignalSpec
 from tests.distillation.conftest import (
     convnet,
     mlp,
@@ -45,7 +45,7 @@ def test_a_projection_to_the_width_of_the_labels(batch):
 
 
 def of_shape(*shape, **known):
-    return Signal((None, *shape), "float32", None, **known)
+    return SignalSpec((None, *shape), "float32", None, **known)
 
 
 def test_build_objective_waits_for_data_that_the_loss_reads():

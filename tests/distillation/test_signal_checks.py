@@ -6,7 +6,7 @@ import pytest
 import keras_kd as kd
 from keras_kd.distillation.known_signals import Signals
 from keras_kd.distillation.signal_checks import check_signals
-from keras_kd.signals.tracing import Signal
+from keras_kd.signals.tracing import SignalSpec
 from tests.distillation.conftest import convnet, one_step
 
 
@@ -18,7 +18,7 @@ def test_a_cross_entropy_of_student_logits_may_read_a_softmax_teacher(batch):
 
 
 def signal(activation=None, **known):
-    return Signal((None, 3), "float32", activation, **known)
+    return SignalSpec((None, 3), "float32", activation, **known)
 
 
 class PerSample(kd.losses.SignalLoss):

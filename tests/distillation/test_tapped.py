@@ -8,7 +8,7 @@ import tensorflow as tf
 import keras_kd as kd
 from keras_kd.distillation.tapped import Tapped
 from keras_kd.keras_internals import attach_mask
-from keras_kd.signals.tracing import Signal
+from keras_kd.signals.tracing import SignalSpec
 from tests.distillation.conftest import convnet, mlp, one_step, predictions
 from tests.oracles.logits import kl
 
@@ -47,8 +47,8 @@ def test_tapped_holds_tensors_their_logits_and_their_masks():
     masked = tf.constant([[5.0], [6.0]])
     attach_mask(masked, tf.constant([True, False]))
     signals = {
-        "output": Signal((None, 2), "float32", "softmax"),
-        "hidden": Signal((None, 1), "float32", None),
+        "output": SignalSpec((None, 2), "float32", "softmax"),
+        "hidden": SignalSpec((None, 1), "float32", None),
     }
     tapped = Tapped.of({"output": keras.ops.softmax(logits), "hidden": masked}, signals)
     np.testing.assert_allclose(tapped.logits["output"], logits, atol=1e-6)

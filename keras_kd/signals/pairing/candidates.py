@@ -14,7 +14,7 @@ from keras_kd.signals.tracing import trace_taps
 from keras_kd.tensors import Shape
 
 
-class Candidate(NamedTuple):
+class TapCandidate(NamedTuple):
     """A layer's output that could be compared."""
 
     tap: str
@@ -33,7 +33,7 @@ class _Layers(NamedTuple):
     shapes: dict[str, Shape]  # of each tap
 
 
-def find_candidates(model: keras.Model) -> list[Candidate]:
+def find_candidates(model: keras.Model) -> list[TapCandidate]:
     """The candidates of a model with known inputs, shallow to deep. The model is traced once."""
     by_path = layers_by_path(model)
     traced = trace_taps(model, by_path)
@@ -45,7 +45,7 @@ def find_candidates(model: keras.Model) -> list[Candidate]:
     found = []
     for tap, ending in _select_endings(model, layers).items():
         on_all_paths, resumed = tap in articulation, articulation.get(tap, False)
-        found.append(Candidate(tap, shapes[tap], depths[tap], ending, on_all_paths, resumed))
+        found.append(TapCandidate(tap, shapes[tap], depths[tap], ending, on_all_paths, resumed))
     return _merge_endings(found, by_path)
 
 
@@ -108,9 +108,11 @@ def _is_group(path: str, layers: _Layers) -> bool:
     return len(blocks) > 1 and len(blocks) == sum(bool(layers.by_path[p].weights) for p in children)
 
 
-def _merge_endings(candidates: list[Candidate], by_path: Mapping[str, keras.layers.Layer]) -> list[Candidate]:
+def _merge_endings(
+    candidates: list[TapCandidate], by_path: Mapping[str, keras.layers.Layer]
+) -> list[TapCandidate]:
     """Let a block end in the activation right after its merge layer; of tokens, in a normalization too."""
-    kept: list[Candidate] = []
+    kept: list[TapCandidate] = []
     for before, candidate in zip([None, *candidates], candidates, strict=False):
         after_merge = before is not None and before.ending == Ending.BLOCK and before.shape == candidate.shape
         layer = by_path[candidate.tap.split(":")[0]]

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 
 import keras
 
-from keras_kd.signals.pairing.candidates import Candidate, find_candidates, kind_of
+from keras_kd.signals.pairing.candidates import TapCandidate, find_candidates, kind_of
 from keras_kd.signals.pairing.endings import Ending
 from keras_kd.signals.tracing import input_spec
 from keras_kd.tensors import Shape
@@ -27,7 +27,7 @@ class Stage(NamedTuple):
     """
 
     key: Key
-    ends: list[Candidate]
+    ends: list[TapCandidate]
     closed: bool
 
 
@@ -51,14 +51,14 @@ def stages_of(model: keras.Model) -> dict[str, list[Stage]]:
     return found
 
 
-def _input_size(model: keras.Model, kind: str, candidates: Sequence[Candidate]) -> Shape:
+def _input_size(model: keras.Model, kind: str, candidates: Sequence[TapCandidate]) -> Shape:
     """The size of the input that maps are measured by, or ones."""
     rank = len(candidates[0].shape) if candidates else 0
     sizes = [tuple(t.shape[1:-1]) for t in model.inputs if len(t.shape) == rank]
     return sizes[0] if kind == "maps" and sizes else (1,) * max(rank - 2, 0)
 
 
-def _group_by_size(kind: str, candidates: Sequence[Candidate], input_size: Shape) -> Iterator[Stage]:
+def _group_by_size(kind: str, candidates: Sequence[TapCandidate], input_size: Shape) -> Iterator[Stage]:
     is_maps = kind == "maps"
     marks = _count_halvings(candidates, input_size) if is_maps else [c.shape[1:-1] for c in candidates]
     marked = list(zip(marks, candidates, strict=True))
@@ -73,7 +73,7 @@ def _group_by_size(kind: str, candidates: Sequence[Candidate], input_size: Shape
         yield Stage(key, ends, _is_closed(members, ends[-1], after))
 
 
-def _count_halvings(candidates: Sequence[Candidate], size: Shape) -> list[float | None]:
+def _count_halvings(candidates: Sequence[TapCandidate], size: Shape) -> list[float | None]:
     """How often each was halved, counted step by step: sizes that shrink a little each time are one stage."""
     counts: list[float | None] = []
     total = 0.0
@@ -93,7 +93,7 @@ def _halvings(before: Shape, now: Shape) -> float | None:
     return round(2 * mean) / 2 if abs(mean) >= 0.5 else 0
 
 
-def _select_ends(members: Sequence[Candidate], last: bool) -> list[Candidate]:
+def _select_ends(members: Sequence[TapCandidate], last: bool) -> list[TapCandidate]:
     """The members of a stage after which a block ends; `last` says that no other stage follows."""
     best = max((member.on_all_paths, member.ending) for member in members)
     ends = [member for member in members if (member.on_all_paths, member.ending) == best]
@@ -103,7 +103,7 @@ def _select_ends(members: Sequence[Candidate], last: bool) -> list[Candidate]:
     return ends + [member for member in after if (member.on_all_paths, member.ending) == activated][-1:]
 
 
-def _is_closed(members: Sequence[Candidate], end: Candidate, following: Candidate | None) -> bool:
+def _is_closed(members: Sequence[TapCandidate], end: TapCandidate, following: TapCandidate | None) -> bool:
     """Whether a stage is sure to end here: a block ends, and no other does after it.
 
     An activation ends a block for sure if a pooling, a block or the head comes next.

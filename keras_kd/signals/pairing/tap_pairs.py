@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeAlias
 import keras
 
 from keras_kd.legacy import require_keras_model
-from keras_kd.signals.pairing.candidates import Candidate
+from keras_kd.signals.pairing.candidates import TapCandidate
 from keras_kd.signals.pairing.descriptions import describe_fraction, describe_stages, format_columns
 from keras_kd.signals.pairing.stages import KINDS, Stage, stages_of
 from keras_kd.tensors import Shape
@@ -148,7 +148,7 @@ def _make_pairs(kind: str, matches: Sequence[Match], n: int) -> list[TapPair]:
     return pairs
 
 
-def _spread(ends: Sequence[Candidate], count: int) -> list[Candidate]:
+def _spread(ends: Sequence[TapCandidate], count: int) -> list[TapCandidate]:
     """So many of them, evenly spread, the last one among them."""
     return [ends[-(-number * len(ends) // count) - 1] for number in range(1, count + 1)]
 

@@ -13,7 +13,7 @@ from keras_kd.legacy import KerasLayer, takes_constants
 from keras_kd.tfmot.bridge import foreign_operations
 from keras_kd.tfmot.bridge.counterparts import Counterpart
 from keras_kd.tfmot.bridge.directions import Direction, Unbridgeable, load_tf_keras
-from keras_kd.tfmot.bridge.graphs import Call, Slot
+from keras_kd.tfmot.bridge.graphs import Slot, SourceCall
 from keras_kd.tfmot.bridge.layer_table import MASKS_APART, MASKS_MERGED
 from keras_kd.tfmot.bridge.operations import dtype_name, find_equal_layer
 
@@ -23,7 +23,7 @@ LAMBDAS = ("TFOpLambda", "SlicingOpLambda")
 PlannedCall: TypeAlias = tuple[Counterpart, tuple, dict]  # with the arguments of its call
 
 
-def plan_operation(call: Call, path: str, direction: Direction) -> PlannedCall | None:
+def plan_operation(call: SourceCall, path: str, direction: Direction) -> PlannedCall | None:
     """How to repeat what is not a layer, or was none in the library that it came from; None for a layer."""
     source = call.operation
     if direction.forward:
@@ -33,7 +33,7 @@ def plan_operation(call: Call, path: str, direction: Direction) -> PlannedCall |
     return plan_tensorflow_operation(call, path) if type(source).__name__ in LAMBDAS else None
 
 
-def plan_keras_operation(call: Call, path: str) -> PlannedCall:
+def plan_keras_operation(call: SourceCall, path: str) -> PlannedCall:
     """A Keras 3 operation: a layer that does the same, or one that calls it."""
     if equal := find_equal_layer(call, None):
         return plan_layer(call, path, equal, load_tf_keras())
@@ -45,12 +45,12 @@ def plan_keras_operation(call: Call, path: str) -> PlannedCall:
     return Counterpart(call.operation, make, {}, path, copies=True), as_one_argument(slots), {}
 
 
-def plan_tensorflow_operation(call: Call, path: str) -> PlannedCall:
+def plan_tensorflow_operation(call: SourceCall, path: str) -> PlannedCall:
     """A function of TensorFlow in a tf_keras model."""
     function = call.operation.function
     symbol = get_canonical_name_for_symbol(function, add_prefix_to_v1_names=True)
     kwargs = {name: value for name, value in call.kwargs.items() if name != "name"}
-    call = Call(call.operation, call.args, kwargs, call.results, call.tensors)
+    call = SourceCall(call.operation, call.args, kwargs, call.results, call.tensors)
     if equal := find_equal_layer(call, symbol or ""):
         return plan_layer(call, path, equal, keras)
     if not symbol:
@@ -67,7 +67,7 @@ def plan_tensorflow_operation(call: Call, path: str) -> PlannedCall:
     return Counterpart(call.operation, make, {}, path, copies=True), as_one_argument(slots), {}
 
 
-def plan_layer(call: Call, path: str, equal: tuple[str, dict], library: ModuleType) -> PlannedCall:
+def plan_layer(call: SourceCall, path: str, equal: tuple[str, dict], library: ModuleType) -> PlannedCall:
     """The call of a stock layer in place of an operation."""
     name, arguments = equal
     kind = dtype_name(call.tensors[call.results[0]])
@@ -77,7 +77,7 @@ def plan_layer(call: Call, path: str, equal: tuple[str, dict], library: ModuleTy
     return counterpart, (slots if len(slots) > 1 or name == "Concatenate" else slots[0],), {}
 
 
-def plan_original(call: Call, path: str) -> PlannedCall:
+def plan_original(call: SourceCall, path: str) -> PlannedCall:
     """The Keras 3 operation or layer that a tf_keras layer calls."""
     source = call.operation
     inside = source.operation
@@ -94,7 +94,7 @@ def as_one_argument(slots: Sequence[Slot]) -> tuple:
     return (slots[0] if len(slots) == 1 else list(slots),)
 
 
-def masks_differ(call: Call) -> bool:
+def masks_differ(call: SourceCall) -> bool:
     """Whether a mask arrives that tf_keras's layer of the same name treats in another way."""
     layer, name = call.operation, type(call.operation).__name__
     if name in MASKS_MERGED:
@@ -109,7 +109,7 @@ def without_training(kwargs: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in kwargs.items() if name != "training" and value is not None}
 
 
-def adapt_arguments(call: Call, counterpart: Counterpart, direction: Direction) -> tuple[tuple, dict]:
+def adapt_arguments(call: SourceCall, counterpart: Counterpart, direction: Direction) -> tuple[tuple, dict]:
     """The arguments with which the counterpart of a layer is called.
 
     Raises:
@@ -128,7 +128,7 @@ def adapt_arguments(call: Call, counterpart: Counterpart, direction: Direction) 
     return (first[1],), dict(others)
 
 
-def bind_arguments(call: Call, direction: Direction) -> dict[str, Any]:
+def bind_arguments(call: SourceCall, direction: Direction) -> dict[str, Any]:
     """The arguments of a call by their names, without those at their defaults."""
     layer, args, kwargs = call.operation, call.args, call.kwargs
     if not direction.forward and kwargs.get("training") is True:

@@ -26,7 +26,7 @@ class ModelInput:
 
 
 @dataclasses.dataclass(frozen=True)
-class Call:
+class SourceCall:
     """An operation, most often a layer, applied once; tensors are slots, `results` their numbers."""
 
     operation: KerasLayer
@@ -53,21 +53,21 @@ class Call:
 
 
 @dataclasses.dataclass(frozen=True)
-class Graph:
+class SourceGraph:
     """A model as a list of calls, in an order in which they can be made."""
 
     entries: dict[int, ModelInput]
     inputs: Any
     outputs: Any
-    calls: list[Call]
+    calls: list[SourceCall]
     sequential: bool
 
 
 # Inputs, outputs, calls in order, and the symbolic tensors by the numbers of their slots.
-Wiring: TypeAlias = tuple[Tensors, Tensors, list[Call], dict[int, Tensor]]
+GraphParts: TypeAlias = tuple[Tensors, Tensors, list[SourceCall], dict[int, Tensor]]
 
 
-def read_graph(model: KerasModel, direction: Direction, masked: bool = False) -> Graph:
+def read_graph(model: KerasModel, direction: Direction, masked: bool = False) -> SourceGraph:
     """The graph of a built Functional or Sequential model of either library, called on masked data or not."""
     if not (functional_of(model) is not None if direction.forward else legacy.is_wired(model)):
         raise Unbridgeable("it is not built: call it on data, or give it an Input")
@@ -75,7 +75,7 @@ def read_graph(model: KerasModel, direction: Direction, masked: bool = False) ->
     entries = {slot.index: read_input(tensors[slot.index], direction) for slot in slots_in(inputs)}
     calls = [dataclasses.replace(call, nested_masks=masked) for call in calls]
     sequential = isinstance(model, direction.source.Sequential)
-    return Graph(entries, inputs, outputs, calls, sequential)
+    return SourceGraph(entries, inputs, outputs, calls, sequential)
 
 
 def read_input(tensor: Tensor, direction: Direction) -> ModelInput:
@@ -93,17 +93,17 @@ def read_input(tensor: Tensor, direction: Direction) -> ModelInput:
     return ModelInput(layer.name, shape, dtype, kind == "SparseTensorSpec", kind == "RaggedTensorSpec")
 
 
-def _read_keras(model: keras.Model) -> Wiring:
+def _read_keras(model: keras.Model) -> GraphParts:
     graph = graph_of(model, strict=False)
     tensors = dict(enumerate(graph.symbols))
     calls = [
-        Call(call.operation, call.args, call.kwargs, [slot.index for slot in call.results], tensors)
+        SourceCall(call.operation, call.args, call.kwargs, [slot.index for slot in call.results], tensors)
         for call in graph.calls
     ]
     return graph.inputs, graph.outputs, calls, tensors
 
 
-def _read_tf_keras(model: KerasModel) -> Wiring:
+def _read_tf_keras(model: KerasModel) -> GraphParts:
     tensors: dict[int, Tensor] = {}
     slots: dict[int, Slot] = {}
 
@@ -123,7 +123,7 @@ def _read_tf_keras(model: KerasModel) -> Wiring:
 
 def read_tf_keras_calls(
     network: KerasModel, slot_of: Callable[[Tensor], Slot], tensors: dict[int, Tensor]
-) -> list[Call]:
+) -> list[SourceCall]:
     """The calls of a tf_keras graph."""
     calls = []
 
@@ -133,11 +133,11 @@ def read_tf_keras_calls(
     for node in legacy.graph_nodes(network):
         args, kwargs = keras.tree.map_structure(to_slot, to_plain((tuple(node.call_args), node.call_kwargs)))
         results = [slot_of(tensor).index for tensor in keras.tree.flatten(to_plain(node.outputs))]
-        calls.append(Call(node.layer, args, kwargs, results, tensors))
+        calls.append(SourceCall(node.layer, args, kwargs, results, tensors))
     return calls
 
 
-def select_needed(calls: list[Call], outputs: object) -> list[Call]:
+def select_needed(calls: list[SourceCall], outputs: object) -> list[SourceCall]:
     """The calls that the outputs depend on; masks that are passed on automatically are not among them."""
     wanted = {slot.index for slot in keras.tree.flatten(outputs)}
     kept = []

@@ -3,7 +3,7 @@
 import keras
 
 from keras_kd.tensors import TensorSpec
-from keras_kd.tfmot.bridge.graphs import Call
+from keras_kd.tfmot.bridge.graphs import SourceCall
 
 # Keras 3's operation, the names of TensorFlow's, and the layer of both libraries.
 MERGES = {
@@ -24,7 +24,7 @@ ACTIVATIONS = {
 }
 
 
-def find_equal_layer(call: Call, symbol: str | None) -> tuple[str, dict[str, object]] | None:
+def find_equal_layer(call: SourceCall, symbol: str | None) -> tuple[str, dict[str, object]] | None:
     """The name and arguments of the layer that computes the same as an operation, or None.
 
     Args:
@@ -48,7 +48,7 @@ def find_equal_layer(call: Call, symbol: str | None) -> tuple[str, dict[str, obj
     return None
 
 
-def reads_only_tensors(call: Call, count: int) -> bool:
+def reads_only_tensors(call: SourceCall, count: int) -> bool:
     """Whether an operation reads this many float tensors of one dtype, and nothing else."""
     given = [leaf for leaf in keras.tree.flatten((call.args, call.kwargs)) if leaf is not None]
     dtypes = {dtype_name(call.tensors[slot.index]) for slot in call.slots}
@@ -56,7 +56,7 @@ def reads_only_tensors(call: Call, count: int) -> bool:
     return tensors and len(dtypes) == 1 and "float" in dtypes.pop()
 
 
-def merges_as_a_layer(call: Call) -> bool:
+def merges_as_a_layer(call: SourceCall) -> bool:
     """Whether two tensors are merged as layers do, which align shapes of different ranks in another way."""
     shapes = [tuple(call.tensors[slot.index].shape) for slot in call.slots]
     same = len({len(shape) for shape in shapes}) == 1 and len({shape[:1] for shape in shapes}) == 1

@@ -14,7 +14,7 @@ from keras_kd.tfmot.bridge.configuration import translate_policy
 from keras_kd.tfmot.bridge.counterparts import Counterpart, plan_layer
 from keras_kd.tfmot.bridge.directions import Direction, Unbridgeable, to_plain
 from keras_kd.tfmot.bridge.foreign_operations import fill_slots
-from keras_kd.tfmot.bridge.graphs import Call, Graph, ModelInput, read_graph
+from keras_kd.tfmot.bridge.graphs import ModelInput, SourceCall, SourceGraph, read_graph
 
 # What TensorFlow accepts as the name of a scope, which each layer of tf_keras opens.
 NAMES = r"[A-Za-z0-9.][A-Za-z0-9_.\/>-]*"
@@ -39,13 +39,13 @@ class Rebuilding:
         self.counterparts: dict[int, Counterpart] = {}
         self.called: list[Counterpart] = []  # inner ones before the models that hold them
 
-    def plan(self, layer: KerasLayer, path: str, call: Call | None = None) -> Counterpart:
+    def plan(self, layer: KerasLayer, path: str, call: SourceCall | None = None) -> Counterpart:
         """How to rebuild a layer or a model; what is wrong with it is added to the problems."""
         if id(layer) not in self.counterparts:
             self.counterparts[id(layer)] = self.plan_new(layer, path, call)
         return self.counterparts[id(layer)]
 
-    def plan_new(self, layer: KerasLayer, path: str, call: Call | None) -> Counterpart:
+    def plan_new(self, layer: KerasLayer, path: str, call: SourceCall | None) -> Counterpart:
         try:
             if type(layer) not in self.custom and is_wired_model(layer, self.direction):
                 return self.plan_model(layer, path, call is not None and call.masked)
@@ -77,7 +77,7 @@ class Rebuilding:
 
         return Counterpart(model, make, {}, path, copies=True)
 
-    def plan_step(self, call: Call, path: str) -> Step:
+    def plan_step(self, call: SourceCall, path: str) -> Step:
         """How to repeat a call with the counterpart."""
         if self.direction.forward and not re.fullmatch(NAMES, call.operation.name):
             reason = f"tf_keras does not accept this name, only letters, digits and _ . / > - ({NAMES})"
@@ -92,7 +92,7 @@ class Rebuilding:
             self.called.append(counterpart)
         return Step(counterpart, args, kwargs, call.results)
 
-    def plan_layer_call(self, call: Call, path: str) -> calls.PlannedCall:
+    def plan_layer_call(self, call: SourceCall, path: str) -> calls.PlannedCall:
         """How to repeat the call of a layer or a model."""
         counterpart = self.plan(call.operation, path, call)
         if counterpart.template is None:
@@ -114,7 +114,7 @@ def is_wired_model(layer: KerasLayer, direction: Direction) -> bool:
     return isinstance(layer, kinds) and type(layer).call in [kind.call for kind in kinds]
 
 
-def build_model(graph: Graph, steps: list[Step], name: str, direction: Direction) -> KerasModel:
+def build_model(graph: SourceGraph, steps: list[Step], name: str, direction: Direction) -> KerasModel:
     """The model of a graph whose layers have counterparts."""
     library = direction.target
     tensors = {index: make_input(entry, direction) for index, entry in graph.entries.items()}
