@@ -56,11 +56,7 @@ def dropout_of(attention: keras.layers.Layer) -> float:
 
 
 def hidden_argument(layer: keras.layers.Layer, name: str) -> Any:
-    """An argument that a layer was made with and keeps for itself, and that its config tells as text only.
-
-    These are `"output_shape"` of a Lambda, `"standardize"` and `"split"` of a TextVectorization; its
-    `"lookup_layer"` is kept like them.
-    """
+    """What a layer keeps for itself: `"output_shape"` of a Lambda, `"lookup_layer"` of a TextVectorization."""
     return getattr(layer, f"_{name}")
 
 
@@ -108,11 +104,7 @@ def output_spec(function: Callable[..., Any], *symbols: Any) -> Any:
 
 
 def functional_of(model: Any) -> Functional | None:
-    """The functional model of a model: itself, or the one that a Sequential model keeps inside.
-
-    Returns:
-        `None` for a subclassed model, and for one that is not built.
-    """
+    """A model itself, or what a Sequential keeps inside; `None` for subclassed and for unbuilt models."""
     if isinstance(model, keras.Sequential):
         return model._functional
     return model if getattr(model, "_nodes_by_depth", None) else None
