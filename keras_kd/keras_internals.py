@@ -56,7 +56,7 @@ def dropout_of(attention: keras.layers.Layer) -> float:
 
 
 def hidden_argument(layer: keras.layers.Layer, name: str) -> Any:
-    """What a layer keeps for itself: `"output_shape"` of a Lambda, `"lookup_layer"` of a TextVectorization."""
+    """A value that a layer keeps for itself, such as the `"lookup_layer"` of a TextVectorization."""
     return getattr(layer, f"_{name}")
 
 

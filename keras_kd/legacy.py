@@ -24,7 +24,7 @@ KerasModel: TypeAlias = "keras.Model | tf_keras.Model"
 
 
 def is_tf_keras(value: object) -> bool:
-    """Whether a value is a layer or a model of tf_keras.
+    """Whether a value is a layer or a model, of tf_keras.
 
     Examples:
         >>> import keras
@@ -91,23 +91,23 @@ def is_of_tf_keras(value: object) -> bool:
 
 
 def is_compiled(model: Any) -> bool:
-    """Whether `compile` was called on a model of tf_keras."""
+    """Whether `compile` was called on a tf_keras model."""
     return bool(model._is_compiled)
 
 
 def require_compiled(model: Any) -> None:
-    """Raise a `RuntimeError` unless `compile` was called on a model of tf_keras."""
+    """Raise a `RuntimeError` unless `compile` was called on a tf_keras model."""
     model._assert_compile_was_called()
 
 
 def has_compiled_metrics(model: Any) -> bool:
-    """Whether `compile` was given metrics on a model of tf_keras."""
+    """Whether `compile` was given metrics on a tf_keras model."""
     metrics = model.compiled_metrics
     return bool(metrics._user_metrics or metrics._user_weighted_metrics)
 
 
 def track_compiled_loss(model: Any, tracker: Any) -> None:
-    """Have a metric log the compiled loss of a model of tf_keras, in place of the one named `"loss"`."""
+    """Have a metric log the compiled loss of a tf_keras model, in place of the one named `"loss"`."""
     model.compiled_loss._total_loss_mean = tracker
 
 
@@ -142,7 +142,7 @@ def is_tf_keras_tensor(value: object) -> bool:
 
 
 def as_tf_keras_runs(model: object) -> contextlib.AbstractContextManager[Any]:
-    """While open, Python's control flow in layers of tf_keras is converted, as in tf_keras's own `fit`.
+    """While open, Python's control flow in tf_keras layers is converted, as in tf_keras's own `fit`.
 
     Keras 3 turns that conversion off for all that runs in a train step.
     """
@@ -203,24 +203,24 @@ def maker_of_tensor(tensor: object) -> "KerasLayer | None":
 
 
 def graph_nodes(model: KerasModel) -> list[Any]:
-    """The calls of a functional model of tf_keras, each after those whose results it reads; no inputs."""
+    """The calls of a functional tf_keras model, each after those whose results it reads; no inputs."""
     nodes_by_depth = getattr(model, "_nodes_by_depth", None) or {}
     depths = sorted(nodes_by_depth, reverse=True)
     return [node for depth in depths for node in nodes_by_depth[depth] if not node.is_input]
 
 
 def is_wired(model: KerasModel) -> bool:
-    """Whether a model of tf_keras has a graph: it is functional, or a Sequential that is built."""
+    """Whether a tf_keras model has a graph: it is functional, or a Sequential that is built."""
     return bool(getattr(model, "_nodes_by_depth", None))
 
 
 def nested_inputs(model: KerasModel) -> Any:
-    """The symbolic inputs of a functional model of tf_keras in the structure in which it takes them."""
+    """The symbolic inputs of a functional tf_keras model in the structure in which it takes them."""
     return model._nested_inputs
 
 
 def nested_outputs(model: KerasModel) -> Any:
-    """The symbolic outputs of a functional model of tf_keras in the structure in which it returns them."""
+    """The symbolic outputs of a functional tf_keras model in the structure in which it returns them."""
     return model._nested_outputs
 
 
@@ -233,22 +233,22 @@ def set_policy(layer: KerasLayer, policy: str) -> None:
 
 
 def has_explicit_input(model: KerasLayer) -> bool:
-    """Whether a Sequential model of tf_keras was given its input shape, and did not take it from data."""
+    """Whether a Sequential tf_keras model was given its input shape, and did not take it from data."""
     return bool(model._has_explicit_input_shape)
 
 
 def own_untrainable_weights(layer: KerasLayer) -> list[tf.Variable]:
-    """The weights that a layer of tf_keras itself was made with not to be trained."""
+    """The weights that a tf_keras layer itself was made with not to be trained."""
     return list(layer._non_trainable_weights)
 
 
 def takes_constants(layer: KerasLayer) -> bool:
-    """Whether a recurrent layer of tf_keras is called with constants."""
+    """Whether a recurrent tf_keras layer is called with constants."""
     return bool(getattr(layer, "_num_constants", None))
 
 
 def hold_variable(layer: KerasLayer, variable: keras.Variable) -> None:
-    """Make a variable of Keras 3 a weight of a layer of tf_keras, which trains and saves it."""
+    """Make a variable of Keras 3 a weight of a tf_keras layer, which trains and saves it."""
     own = layer._trainable_weights if variable.trainable else layer._non_trainable_weights
     own.append(variable.value)
 

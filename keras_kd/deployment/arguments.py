@@ -38,7 +38,7 @@ def check_quantization(
     _check_sparse(sparse, row)
     if io not in row.io:
         raise ValueError(
-            f"io={io!r} does not go with quantization={quantization!r}; expected one of {row.io}."
+            f"io={io!r} does not work with quantization={quantization!r}; expected one of {row.io}."
         )
     if is_quantization_aware(model):
         if not row.from_training:
@@ -60,7 +60,7 @@ def _check_sparse(sparse: bool, quantization: Quantization) -> None:
     """Check that a file of this quantization can leave zeros out."""
     if sparse and not quantization.sparse:
         raise ValueError(
-            f"sparse=True goes with quantization in {quantizations.names(sparse=True)}; received "
+            f"sparse=True works with quantization in {quantizations.names(sparse=True)}; received "
             f"{quantization.name!r}: sparse files with integer weights convert and then fail to run. "
             "Without sparse=True, gzip compresses the zeros."
         )

@@ -70,7 +70,7 @@ def benchmark(
     compare files with files.
 
     Args:
-        model_or_path: a `.tflite` file or a model of Keras 3 or tf_keras; of a `Distiller`, the student.
+        model_or_path: a `.tflite` file or a Keras 3 or tf_keras model; of a `Distiller`, the student.
         batch_size: samples a call.
         threads: threads of the interpreter; those of TensorFlow cannot be changed once it runs.
         runs: calls to time at most.

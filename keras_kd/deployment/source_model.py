@@ -19,7 +19,7 @@ def resolve_model(model: object) -> keras.Model:
     """Return the model to export, verify or time: the student of a `Distiller`, else the model itself.
 
     Raises:
-        TypeError: if it is not a model of Keras 3 or tf_keras.
+        TypeError: if it is not a Keras 3 or tf_keras model.
         ValueError: if a layer of it cannot become a file.
     """
     student = getattr(model, "student", None)

@@ -50,7 +50,7 @@ def export(
     `max_error`; it is refused if it is as large as the outputs themselves.
 
     Args:
-        model: a built model of Keras 3 or tf_keras; of a `Distiller`, the student is exported. One that
+        model: a built Keras 3 or tf_keras model; of a `Distiller`, the student is exported. One that
             tensorflow-model-optimization made quantization aware becomes an `"int8"` file as it is;
             wrappers of pruning and clustering are stripped first.
         path: the file to write; it ends in `.tflite`, in a folder that exists.

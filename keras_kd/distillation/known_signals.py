@@ -53,9 +53,9 @@ def recognize_cached_signals(
             before = found[tap]
             if not before.given and before.activation != activation:
                 raise ValueError(
-                    f"The data's teacher signals: {tap!r} was {before.activation or 'logits'} in an "
-                    f"earlier `fit`, and looks like {activation or 'logits'} now. Call `compile` and set "
-                    "`distiller.teacher = None` to start with other signals."
+                    f"The data's teacher signals: {tap!r} held {before.activation or 'logits'} in an "
+                    f"earlier `fit`, and seems to hold {activation or 'logits'} now. To change to other "
+                    "signals, call `compile` and set `distiller.teacher = None`."
                 )
             found[tap] = before._replace(activation=activation, given=False)
     return found
@@ -66,6 +66,6 @@ def check_recognized(signals: Mapping[str, SignalSpec], objectives: Iterable[Obj
     for objective in filter(reads_distributions, objectives):
         if any(signals[tap].given for tap in objective.teacher_taps):
             raise ValueError(
-                "Whether the signals that come with the data are logits or probabilities is seen in the "
-                "first batch of `fit`, and this was not one. Call `fit`, whose data has tensors only."
+                "Whether precomputed teacher signals are logits or probabilities is read from the first "
+                "batch of `fit`, and this batch came another way. Call `fit` with data of tensors only."
             )

@@ -89,7 +89,7 @@ def check_sharing(student: keras.Model, teacher: keras.Model) -> None:
     shared = [name for key, name in names.items() if key in of_teacher]
     if shared:
         warnings.warn(
-            f"The student trains {len(shared)} weights that are the teacher's too ({shared[0]!r}, ...), so "
+            f"The student trains {len(shared)} weights that the teacher shares ({shared[0]!r}, ...), so "
             "the teacher changes while it teaches. If that is not meant, freeze these layers or copy them.",
             stacklevel=4,
         )

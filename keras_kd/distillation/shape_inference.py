@@ -77,7 +77,7 @@ def _check_weight(objective: Objective) -> None:
         weight = trace(objective.weight_at, tf.TensorSpec((), tf.int64)).structured_outputs
     except tf.errors.OperatorNotAllowedInGraphError:
         raise ValueError(
-            f"Objective {objective.name!r}: its weight decides in Python on the step, which is a tensor "
+            f"Objective {objective.name!r}: its weight branches in Python on the step, which is a tensor "
             "while training. Use keras.ops.where, or a schedule of keras.optimizers.schedules."
         ) from None
     if tuple(getattr(weight, "shape", ())) != ():
@@ -89,5 +89,7 @@ def _advice(objective: Objective, shapes: list[Shape]) -> str:
     if objective.project or len(first) != len(last) or first[-1] == last[-1]:
         return ""
     if objective.loss.reads_logits:
-        return f" The student has {first[-1]} classes and the teacher {last[-1]}: they must be the same ones."
+        return (
+            f" The student has {first[-1]} classes and the teacher {last[-1]}: they must be the same classes."
+        )
     return " With project=True the student's signal gets the teacher's width."

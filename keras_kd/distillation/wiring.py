@@ -107,7 +107,7 @@ class Wiring:
     def compute_loss(
         self, student: Tapped, teacher: Tapped, batch: Batch, step: Tensor, trackers: Sequence[Any]
     ) -> Tensor:
-        """The sum of weight times objective; each tracker is told the unweighted value of one."""
+        """The sum of weight times objective; each tracker records the unweighted value of one."""
         total: Any = 0.0
         samples = batches.count_samples(batch.inputs)
         for objective, tracker in zip(self._objectives, trackers, strict=True):

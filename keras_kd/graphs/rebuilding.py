@@ -15,13 +15,13 @@ from keras_kd.tensors import Shape
 
 @dataclasses.dataclass(frozen=True)
 class Bypass:
-    """In place of an operation: what it reads goes on as it is.
+    """Replaces an operation by its own input, which is passed on unchanged.
 
-    What only the other tensors that it read were for is left out of the model, as the branch of a residual
+    Operations that only fed its other inputs are left out of the model, such as the branch of a residual
     block whose addition is bypassed.
 
     Args:
-        read: Which of the tensors that it reads, counted from 0.
+        read: Which of its inputs is passed on, counted from 0.
     """
 
     read: int = 0

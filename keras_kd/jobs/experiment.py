@@ -95,5 +95,6 @@ def check_models_fit(teacher: keras.Model, student: keras.Model, data: Data) -> 
     classes = teacher.outputs[0].shape[-1], student.outputs[0].shape[-1]
     if classes[0] != classes[1]:
         raise ValueError(
-            f"The teacher has {classes[0]} classes and the student {classes[1]}: they must be the same ones."
+            f"The teacher has {classes[0]} classes and the student {classes[1]}: they must be the same "
+            "classes."
         )

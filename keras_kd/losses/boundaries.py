@@ -45,7 +45,7 @@ class ActivationBoundary(SignalLoss):
         margin: How far from zero the student has to be, above 0.
 
     Shapes:
-        teacher, student: one shape, `(batch, ...)`, after pooling maps to the smaller spatial size.
+        teacher, student: the same shape, `(batch, ...)`, after pooling maps to the smaller spatial size.
         Result: `(batch,)`.
 
     Examples:

@@ -90,7 +90,7 @@ def _per_row(loss: SignalLoss, labels: Tensor, logits: Tensor) -> Tensor:
 
 
 def require_logits(loss: SignalLoss, teacher: Tensor, student: Tensor) -> None:
-    """Raise a `ValueError` unless both are logits of one shape, of two classes or more."""
+    """Raise a `ValueError` unless both are logits of the same shape, of two classes or more."""
     require_same_shape(loss, teacher, student)
     require_classes(loss, student)
 

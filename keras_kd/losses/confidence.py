@@ -30,7 +30,7 @@ class ConfidenceFiltered(SignalLoss):
 
     Defaults: soft targets and no threshold. FixMatch keeps predictions of 0.95 and above.
 
-    Equals: the inner loss on the samples kept, times their share of the batch, for a loss that looks at
+    Equals: the inner loss on the samples kept, times their fraction of the batch, for a loss that looks at
     each sample alone.
 
     Source: for the threshold Sohn et al. 2020, "FixMatch: Simplifying Semi-Supervised Learning with

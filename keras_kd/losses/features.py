@@ -52,7 +52,7 @@ class Elementwise(SignalLoss):
             `keras.losses.Loss`, or a function `(teacher, student) -> (batch, ...)`.
 
     Shapes:
-        teacher, student: one shape, `(batch, ...)`, after pooling maps to the smaller spatial
+        teacher, student: the same shape, `(batch, ...)`, after pooling maps to the smaller spatial
         size. A function of your own may take any shapes. Result: `(batch,)`.
 
     Raises:

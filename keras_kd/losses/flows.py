@@ -40,7 +40,7 @@ class SolutionFlow(SignalLoss):
         of channels. A mask fits maps of one spatial size. Result: `(batch,)`.
 
     Raises:
-        ValueError: No tuples; tuples of two lengths; flow matrices of two shapes.
+        ValueError: No tuples; tuples of different lengths; flow matrices of different shapes.
 
     Examples:
         >>> import numpy as np
@@ -59,7 +59,7 @@ class SolutionFlow(SignalLoss):
             require_maps(self, *signal)
         if len(teacher) != len(student):
             raise ValueError(
-                "SolutionFlow compares equally many maps of both models. Received: "
+                "SolutionFlow compares the same number of maps of both models. Received: "
                 f"{len(teacher)} of the teacher, {len(student)} of the student."
             )
         total = 0.0
@@ -68,9 +68,9 @@ class SolutionFlow(SignalLoss):
             flow_s = _flow_matrix(student[k], student[k + 1], mask)
             if flow_t.shape[1:] != flow_s.shape[1:]:
                 raise ValueError(
-                    "SolutionFlow compares flow matrices of one shape, channels x channels of the next map. "
-                    f"Received: teacher {tuple(flow_t.shape[1:])}, student {tuple(flow_s.shape[1:])}. Give "
-                    "the student's maps the teacher's channels with project=True."
+                    "SolutionFlow compares flow matrices of the same shape, channels x channels of the next "
+                    f"map. Received: teacher {tuple(flow_t.shape[1:])}, student {tuple(flow_s.shape[1:])}. "
+                    "Give the student's maps the teacher's channels with project=True."
                 )
             total = total + ops.mean(ops.square(flow_s - flow_t), axis=(1, 2))
         return total

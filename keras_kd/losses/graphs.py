@@ -51,7 +51,7 @@ class InstanceRelationshipGraph(SignalLoss):
         which one number is a multiple of the other. Result: `(batch,)`.
 
     Raises:
-        ValueError: Other shapes; no two features of one rank in a row, unless `transformation=0`.
+        ValueError: Other shapes; no two consecutive features of the same rank, unless `transformation=0`.
 
     Examples:
         >>> import numpy as np
@@ -127,7 +127,7 @@ def _moves(features: list[Tensor]) -> list[Tensor]:
             found.append(divide(squared, ops.max(squared)))
     if not found:
         raise ValueError(
-            "The transformation needs two features of one rank in a row, and the shapes are "
+            "The transformation needs two consecutive features of the same rank, and the shapes are "
             f"{[tuple(x.shape) for x in features]}. Tap such layers, or pass transformation=0."
         )
     return found
@@ -138,9 +138,9 @@ def _subtract(one: Tensor, other: Tensor) -> Tensor:
     lengths = {x.shape[1] for x in (one, other) if len(x.shape) == 3 and x.shape[1] is not None}
     if len(lengths) > 1 or wide % narrow:
         raise ValueError(
-            "Two features in a row must have one length, and channels of which one number is a multiple of "
-            f"the other. Received: {tuple(one.shape)} and {tuple(other.shape)}. Tap other layers, or pass "
-            "transformation=0."
+            "Two consecutive features must have the same length, and the channels of one must be a multiple "
+            f"of the other's. Received: {tuple(one.shape)} and {tuple(other.shape)}. Tap other layers, or "
+            "pass transformation=0."
         )
     one, other = match_maps(one, other)
     return _average_channels(one, narrow) - _average_channels(other, narrow)

@@ -22,14 +22,14 @@ class CosineHidden(SignalLoss):
 
     Defaults: none. DistilBERT gives it weight 1 beside 5 for the soft targets and 2 for the masked words.
 
-    Equals: DistilBERT's value for sentences of one length. DistilBERT averages over all tokens of the
+    Equals: DistilBERT's value for sentences of the same length. DistilBERT averages over all tokens of the
     batch, here each sentence counts the same. `||n(h_s) - n(h_t)||^2` with `n` the L2 norm, which
     PKD for BERT (arXiv 1908.09355) reads from the first token, is twice this.
 
     Source: Sanh et al. 2019, "DistilBERT, a distilled version of BERT", arXiv 1910.01108.
 
     Shapes:
-        teacher, student: `(batch, ..., width)`: vectors, tokens or maps, of one shape after pooling maps
+        teacher, student: `(batch, ..., width)`: vectors, tokens or maps, of the same shape after pooling maps
         to the smaller spatial size. Result: `(batch,)`.
 
     Examples:

@@ -38,7 +38,7 @@ def get(identifier: LossIdentifier) -> SignalLoss:
 
     Raises:
         ValueError: An unknown name; near misses are suggested.
-        TypeError: A loss of tf_keras; anything else.
+        TypeError: A tf_keras loss; anything else.
 
     Examples:
         >>> import keras_kd as kd

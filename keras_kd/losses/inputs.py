@@ -65,8 +65,8 @@ def join_masks(masks: Sequence[Tensor]) -> Tensor | None:
         mask = ops.cast(mask, "bool")
         if joined is not None and tuple(joined.shape[1:]) != tuple(mask.shape[1:]):
             raise ValueError(
-                f"The signals carry masks of two shapes: {tuple(joined.shape)} and {tuple(mask.shape)}. "
-                "Tap layers that have the same tokens."
+                f"The signals carry masks of different shapes: {tuple(joined.shape)} and "
+                f"{tuple(mask.shape)}. Tap layers with the same tokens."
             )
         joined = mask if joined is None else ops.logical_and(joined, mask)
     return joined

@@ -51,7 +51,7 @@ class OverhaulFeature(SignalLoss):
             above 0, which is how the configuration stores them.
 
     Shapes:
-        teacher, student: one shape, `(batch, ..., channels)`, after pooling maps to the smaller
+        teacher, student: the same shape, `(batch, ..., channels)`, after pooling maps to the smaller
         spatial size. Result: `(batch,)`.
 
     Raises:

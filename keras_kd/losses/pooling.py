@@ -1,4 +1,4 @@
-"""Maps of two sizes brought to one. This is the one place where it is done, for losses and projections.
+"""Maps of different sizes brought to the same size, for losses and projections alike.
 
 The larger map is average-pooled to the smaller, axis by axis: where the teacher's map is higher and the
 student's is wider, both are pooled. A size that does not divide is pooled over windows that overlap,
@@ -6,8 +6,8 @@ as adaptive pooling does elsewhere: output `i` of `n` averages the positions fro
 `ceil((i + 1) L / n)`. Nothing is ever enlarged.
 
 Only maps and volumes (rank 4 and 5) are pooled. The positions of a sequence have no scale, so sequences
-of two lengths are refused, and so are signals of two ranks. Sizes that are unknown until the model runs
-are compared then.
+of different lengths are refused, and so are signals of different ranks. Sizes that are unknown until the
+model runs are compared then.
 """
 
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ from keras_kd.losses.inputs import Mask
 from keras_kd.tensors import Tensor
 
 _OF_TWO_RANKS = (
-    "Their ranks differ, so no position of one belongs to a position of the other. Tap layers of one rank, "
-    "or bring the student's signal to the teacher's rank with a layer such as "
+    "Their ranks differ, so no position of one belongs to a position of the other. Tap layers of the same "
+    "rank, or bring the student's signal to the teacher's rank with a layer such as "
     "project=keras.layers.Reshape(...) or GlobalAveragePooling2D()."
 )
 _OF_TWO_LENGTHS = (
-    "Sequences of two lengths are not pooled: their tokens are not the same ones. Tap layers before tokens "
-    "are merged or dropped, give both models one tokenization, or shorten the student's signal with a layer "
-    "such as project=keras.layers.AveragePooling1D()."
+    "Sequences of different lengths are not pooled: their tokens are not the same ones. Tap layers before "
+    "tokens are merged or dropped, give both models one tokenization, or shorten the student's signal with a "
+    "layer such as project=keras.layers.AveragePooling1D()."
 )
 
 
@@ -41,22 +41,23 @@ def match_maps(
         names: What errors call the two.
 
     Raises:
-        ValueError: Two ranks; sequences of two lengths; a mask and maps of two sizes.
+        ValueError: Different ranks; sequences of different lengths; a mask and maps of different sizes.
     """
     received = f"Received: {names[0]} {tuple(teacher.shape)}, {names[1]} {tuple(student.shape)}."
     if len(teacher.shape) != len(student.shape):
-        raise ValueError(f"Expected signals of one shape. {received} {_OF_TWO_RANKS}")
+        raise ValueError(f"Expected signals of the same shape. {received} {_OF_TWO_RANKS}")
     axes = range(1, len(student.shape) - 1)
     sizes = [(teacher.shape[axis], student.shape[axis]) for axis in axes]
     known = [(t, s) for t, s in sizes if t is not None and s is not None]
     if all(t == s for t, s in known) and (len(known) == len(sizes) or mask is not None or len(axes) == 1):
         return teacher, student
     if len(axes) == 1:
-        raise ValueError(f"Expected signals of one shape. {received} {_OF_TWO_LENGTHS}")
+        raise ValueError(f"Expected signals of the same shape. {received} {_OF_TWO_LENGTHS}")
     if mask is not None:
         raise ValueError(
-            f"Expected signals of one shape. {received} Maps of two sizes are pooled, and then the mask "
-            f"{tuple(mask.shape)} no longer fits. Tap layers of one height and width, or pass no mask."
+            f"Expected signals of the same shape. {received} Maps of different sizes are pooled, and "
+            f"then the mask {tuple(mask.shape)} no longer fits. Tap layers of the same height and width, or "
+            "pass no mask."
         )
     smaller = [_smaller(teacher, student, axis) for axis in axes]
     return pool_to(teacher, smaller), pool_to(student, smaller)

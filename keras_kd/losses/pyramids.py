@@ -37,12 +37,12 @@ class HierarchicalContext(SignalLoss):
     Source: Chen, Liu, Zhao, Jia 2021, "Distilling Knowledge via Knowledge Review", arXiv 2104.09044.
 
     Shapes:
-        teacher, student: `(batch, ...positions, channels)` of known size, one shape after pooling
+        teacher, student: `(batch, ...positions, channels)` of known size, the same shape after pooling
         maps to the smaller spatial size; or tuples of as many. A pooled vector `(batch, channels)`
         counts as a map of size 1. Result: `(batch,)`.
 
     Raises:
-        ValueError: Tuples of two lengths; shapes that differ; an unknown height or width.
+        ValueError: Tuples of different lengths; shapes that differ; an unknown height or width.
 
     Examples:
         >>> import numpy as np
@@ -56,13 +56,13 @@ class HierarchicalContext(SignalLoss):
 
     teacher_signals = (1, math.inf)
     student_signals = (1, math.inf)
-    reads = "a map of each model, or a tuple of equally many maps of each"
+    reads = "a map of each model, or a tuple of the same number of maps of each"
 
     def call(self, teacher: Signal, student: Signal) -> Tensor:
         teachers, students = parts_of(teacher), parts_of(student)
         if len(teachers) != len(students) or not teachers:
             raise ValueError(
-                "HierarchicalContext compares equally many maps of both models. Received: "
+                "HierarchicalContext compares the same number of maps of both models. Received: "
                 f"{len(teachers)} of the teacher, {len(students)} of the student."
             )
         return sum(self._context(*maps) for maps in zip(teachers, students, strict=True))

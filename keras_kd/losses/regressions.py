@@ -100,7 +100,7 @@ class MaskedGeneration(SignalLoss):
     Source: Yang, Li, Shao, Shi, Yuan, Yuan 2022, "Masked Generative Distillation", arXiv 2205.01529.
 
     Shapes:
-        teacher, student: one shape, `(batch, ...)`, after pooling maps to the smaller spatial size.
+        teacher, student: the same shape, `(batch, ...)`, after pooling maps to the smaller spatial size.
         Result: `(batch,)`.
 
     Examples:

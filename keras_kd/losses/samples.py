@@ -72,7 +72,7 @@ def require_positions(mask: Tensor, values: Tensor) -> None:
 
 
 def require_same_shape(loss: keras.losses.Loss, teacher: Tensor, student: Tensor) -> None:
-    """Raise unless both signals have one shape (unknown axes pass); Keras itself would broadcast.
+    """Raise unless both signals have the same shape (unknown axes pass); Keras itself would broadcast.
 
     Raises:
         ValueError: Ranks or axes differ.
@@ -80,7 +80,7 @@ def require_same_shape(loss: keras.losses.Loss, teacher: Tensor, student: Tensor
     t, s = tuple(teacher.shape)[1:], tuple(student.shape)[1:]
     if len(t) != len(s) or any(a != b for a, b in zip(t, s, strict=True) if a is not None and b is not None):
         raise ValueError(
-            f"{loss.name!r} needs a teacher and a student signal of one shape. "
+            f"{loss.name!r} needs a teacher and a student signal of the same shape. "
             f"Received: teacher {tuple(teacher.shape)}, student {tuple(student.shape)}."
         )
 

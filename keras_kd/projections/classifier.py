@@ -114,7 +114,7 @@ def _copy_rest(teacher: Graph, tap: str, imitated: Slot, projected: keras.KerasT
     except ValueError as error:
         raise ValueError(
             f"What follows {tap!r} in the teacher {teacher.name!r} also reads other layers, so it cannot run "
-            f"on one signal: {one_line(error)} Choose the layer that the classifier begins after."
+            f"on one signal: {one_line(error)} Choose the layer after which the classifier begins."
         ) from error
     wanted, received = teacher.shape(imitated), tuple(projected.shape)
     shapes = {teacher.symbol(imitated).name: (None, *received[1:])}

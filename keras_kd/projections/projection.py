@@ -118,7 +118,7 @@ class Projection(keras.layers.Layer):
         if of_teacher is not None and self.units is None and len(of_teacher) != len(shape):
             raise ValueError(
                 f"{self._what} matches channels, not ranks: the student's signal has the shape "
-                f"{shape}, the teacher's {of_teacher}. Tap layers of one rank, or pass your own layer."
+                f"{shape}, the teacher's {of_teacher}. Tap layers of the same rank, or pass your own layer."
             )
         if shape[-1] is None:
             raise ValueError(f"{self._what} needs a known width of the student's signal. Received: {shape}.")

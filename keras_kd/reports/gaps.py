@@ -26,7 +26,7 @@ def missing_latencies(fixed_batch: set[str]) -> list[NotMeasured]:
 
 
 def missing_sources(rows: Sequence[Row], sources: Mapping[str, str]) -> list[NotMeasured]:
-    """Files of which nobody said from which model they were made."""
+    """Files whose source model is unknown."""
     files = [row.name for row in rows if row.kind != "keras" and row.name not in sources]
     if not files:
         return []

@@ -13,7 +13,7 @@ Layers: TypeAlias = dict[str, KerasLayer]  # by path, such as "backbone/conv"
 
 
 def check_tf_keras(model: object, what: str) -> None:
-    """Raise a `TypeError` unless `model` is a model of tf_keras; `what` names the function that takes it."""
+    """Raise a `TypeError` unless `model` is a tf_keras model; `what` names the function that takes it."""
     if is_tf_keras(model) and is_model(model):
         return
     kind = f"{type(model).__module__}.{type(model).__name__}"
@@ -25,7 +25,7 @@ def find_layers(model: KerasModel, what: str) -> Layers:
     """The layers of a built functional or sequential model by path, those of nested models included.
 
     Raises:
-        TypeError: Not a model of tf_keras.
+        TypeError: Not a tf_keras model.
         ValueError: A model whose layers tfmot cannot find.
     """
     check_tf_keras(model, what)
@@ -93,14 +93,14 @@ def check_student(student: object) -> None:
     """Raise a `TypeError` for a student that is not a tf_keras model, a `ValueError` under a strategy."""
     if isinstance(student, keras.Model):
         raise TypeError(
-            f"The student must be a tf_keras.Model. Received a model of Keras 3, {student.name!r}. Pass "
+            f"The student must be a tf_keras.Model. Received a Keras 3 model, {student.name!r}. Pass "
             "kd.tfmot.to_tf_keras(student), or distil with kd.Distiller."
         )
     check_tf_keras(student, "The student of kd.tfmot.Distiller")
     if tf.distribute.has_strategy():
         raise ValueError(
             "kd.tfmot.Distiller trains on one device. Create it outside of strategy.scope(), or distil a "
-            "student of Keras 3 with kd.Distiller."
+            "Keras 3 student with kd.Distiller."
         )
 
 

@@ -1,4 +1,4 @@
-"""The Distiller for students of tf_keras, with tensorflow-model-optimization's wrappers or without."""
+"""The Distiller for tf_keras students, with tensorflow-model-optimization's wrappers or without."""
 
 import inspect
 from collections.abc import Iterable, Sequence
@@ -27,7 +27,7 @@ from keras_kd.training.preserved_state import preserve_state
 class Distiller(BaseDistiller, tf_keras.Model):
     """Train a tf_keras student on the signals of a teacher of either Keras.
 
-    It is `kd.Distiller` for models of tf_keras: the same objectives, taps, projections and logs. The student
+    It is `kd.Distiller` for tf_keras models: the same objectives, taps, projections and logs. The student
     may be plain, or wrapped by tensorflow-model-optimization: pruned, clustered, quantization aware, or
     several of them. Then train as tfmot documents, with its own callbacks: a pruned student needs
     `tfmot.sparsity.keras.UpdatePruningStep`, which finds the student here, and not the teacher.
@@ -37,13 +37,13 @@ class Distiller(BaseDistiller, tf_keras.Model):
     layer the quantized values. A weight (`"head/kernel"`) is what the layer computes with, so it is the
     clustered or quantized one.
 
-    `compile` is tf_keras's own. Projections are layers of Keras 3; their variables are weights of this
+    `compile` is tf_keras's own. Projections are Keras 3 layers; their variables are weights of this
     model, which `fit` trains and `save_weights` saves. The teacher is not among them, is not trained and is
     left as it was found. For use, save or export `distiller.student`.
 
     Args:
         student: The model to train, of tf_keras.
-        teacher: A trained model of Keras 3 or tf_keras. It gets the student's inputs, through
+        teacher: A trained Keras 3 or tf_keras model. It gets the student's inputs, through
             `teacher_preprocess`.
         objectives: `kd.Objective`s, or bare losses that read output against output with weight 1.
         temperature: Of the soft targets, a number or a schedule of the step; only without `objectives`.
@@ -52,7 +52,7 @@ class Distiller(BaseDistiller, tf_keras.Model):
         name: Name of this model.
 
     Raises:
-        TypeError: A student of Keras 3; losses, optimizers, metrics or callbacks of Keras 3.
+        TypeError: A Keras 3 student; losses, optimizers, metrics or callbacks of Keras 3.
         ValueError: As for `kd.Distiller`; a pruned student without tfmot's callback.
 
     Examples:
@@ -96,7 +96,7 @@ class Distiller(BaseDistiller, tf_keras.Model):
             "_hard_tracker": tf_keras.metrics.Mean(name="student_loss"),
             "_objective_trackers": [tf_keras.metrics.Mean(name=term.name) for term in terms],
         }
-        self.__dict__.update(own)  # which tf_keras does not look into: it cannot track layers of Keras 3
+        self.__dict__.update(own)  # which tf_keras does not look into: it cannot track Keras 3 layers
         self._set_teacher(teacher, teacher_preprocess)
 
     @property

@@ -40,7 +40,7 @@ def quantize_model(
         A model, not compiled, whose layers are named `quant_NAME`.
 
     Raises:
-        TypeError: A model of Keras 3.
+        TypeError: A Keras 3 model.
         ValueError: Layers that tfmot cannot quantize, all of them named; models in the model; nothing to
             preserve.
 

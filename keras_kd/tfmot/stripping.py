@@ -15,7 +15,7 @@ def strip_pruning(model: KerasModel) -> KerasModel:
         A model, not compiled, with the weights of the other.
 
     Raises:
-        TypeError: A model of Keras 3.
+        TypeError: A Keras 3 model.
         ValueError: Nothing to strip.
 
     Examples:
@@ -53,7 +53,7 @@ def strip_clustering(model: KerasModel) -> KerasModel:
         A model, not compiled.
 
     Raises:
-        TypeError: A model of Keras 3.
+        TypeError: A Keras 3 model.
         ValueError: Nothing to strip.
 
     Examples:

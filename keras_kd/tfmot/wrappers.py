@@ -40,7 +40,7 @@ def prune_low_magnitude(
         A model, not compiled, whose layers are named `prune_low_magnitude_NAME`.
 
     Raises:
-        TypeError: A model of Keras 3, or something else than a schedule.
+        TypeError: A Keras 3 model, or something else than a schedule.
         ValueError: Layers that tfmot cannot prune in this way, all of them named; blocks or groups of an
             impossible size.
 
@@ -110,7 +110,7 @@ def cluster_weights(
         A model, not compiled, whose layers are named `cluster_NAME`.
 
     Raises:
-        TypeError: A model of Keras 3, of which tfmot itself would return `None`.
+        TypeError: A Keras 3 model, of which tfmot itself would return `None`.
         ValueError: Layers that tfmot cannot cluster, all of them named; kernels with too few weights.
 
     Examples:

@@ -19,14 +19,14 @@ from tests.deployment import small
         ({"quantization": "x"}, r"Unknown quantization 'x'; expected one of"),
         ({"quantization": "int8"}, "needs calibration=: a few hundred samples"),
         ({"quantization": "int16x8"}, "needs calibration=: a few hundred samples"),
-        ({"io": "int8"}, r"io='int8' does not go with quantization=None; expected one of \('float32',\)"),
+        ({"io": "int8"}, r"io='int8' does not work with quantization=None; expected one of \('float32',\)"),
         ({"io": "int8", "quantization": "int16x8", "calibration": 0}, r"one of \('float32', 'int16'\)"),
         ({"batch_size": 0}, "batch_size must be an integer of at least 1; received 0"),
         ({"batch_size": True}, "received True"),
         *(
             (
                 {"sparse": True, "quantization": kind},
-                rf"sparse=True goes with .*'float16'.*; received '{kind}'",
+                rf"sparse=True works with .*'float16'.*; received '{kind}'",
             )
             for kind in ("dynamic", "int8", "int16x8")
         ),

@@ -114,7 +114,7 @@ TEACHER_ERRORS = {
     ),
     "rank": (
         lambda: kd.Distiller(convnet(4), convnet(8, "t"), [kd.Objective("mse", student="block2")]),
-        r"Expected signals of one shape",
+        r"Expected signals of the same shape",
     ),
     "attention of vectors": (
         lambda: kd.Distiller(

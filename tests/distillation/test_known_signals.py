@@ -36,7 +36,7 @@ def test_logits_where_probabilities_are_read():
 def test_another_kind_of_signals_is_refused():
     distiller = untaught_student(loss=cross_entropy())
     distiller.fit(taught(LOGITS), Y, verbose=0)
-    with pytest.raises(ValueError, match="'output' was logits in an earlier `fit`, and looks"):
+    with pytest.raises(ValueError, match="'output' held logits in an earlier `fit`, and seems"):
         distiller.fit(taught(PROBABILITIES), Y, verbose=0)
     with pytest.raises(ValueError, match="This Distiller has no teacher"):
         distiller.fit(X, Y, verbose=0)
@@ -74,7 +74,7 @@ def test_signals_are_recognized_only_for_losses_to_which_it_matters():
     objectives = [kd.Objective("mse")]
     assert recognize_cached_signals(GIVEN, objectives, {"output": PROBABILITIES}) == GIVEN
     check_recognized(GIVEN, objectives)
-    with pytest.raises(ValueError, match="is seen in the first batch of `fit`"):
+    with pytest.raises(ValueError, match="is read from the first batch of `fit`"):
         check_recognized(GIVEN, [kd.Objective("soft_targets")])
 
 

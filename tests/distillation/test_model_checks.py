@@ -38,7 +38,7 @@ def test_a_training_of_the_students_own_is_announced(method):
 def test_a_shared_layer_that_is_trained_is_announced():
     teacher = convnet(4)
     student = keras.Model(teacher.input, keras.layers.Dense(10)(teacher.get_layer("pool").output))
-    with pytest.warns(UserWarning, match="The student trains 4 weights that are the teacher's too"):
+    with pytest.warns(UserWarning, match="The student trains 4 weights that the teacher shares"):
         kd.Distiller(student, teacher)
     for layer in student.layers[:-1]:
         layer.trainable = False

@@ -160,7 +160,7 @@ def test_layers_that_teacher_and_student_share():
     student = keras.Model(inputs, own(shared))
     outputs = np.asarray(teacher(A, training=False))
 
-    with pytest.warns(UserWarning, match="2 weights that are the teacher's too"):
+    with pytest.warns(UserWarning, match="2 weights that the teacher shares"):
         distiller = kd.Distiller(student, teacher, [kd.Objective("mse", name="soft")])
     distiller.compile(keras.optimizers.SGD(0.1))
     before, of_stem = weights_of(student), stem.get_weights()

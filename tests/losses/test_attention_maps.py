@@ -83,7 +83,7 @@ def test_queries_and_keys_of_two_lengths():
     [
         ([(4, 2, 5, 5)], [(4, 3, 5, 5)], "head with head.*SelfAttentionRelations"),
         ([(4, 5, 2, 8)] * 2, [(4, 5, 4, 4)] * 2, "head with head"),
-        ([(4, 2, 5, 5)], [(4, 2, 6, 6)], "one shape"),
+        ([(4, 2, 5, 5)], [(4, 2, 6, 6)], "same shape"),
         ([(4, 5, 8)] * 2, [(4, 5, 8)] * 2, "AttentionMaps reads scores"),
         ([(4, 5, 2, 8)] * 3, [(4, 5, 2, 8)] * 3, "AttentionMaps reads scores"),
         ([(4, 5, 2, 8), (4, 5, 2, 4)], [(4, 5, 2, 8)] * 2, "AttentionMaps reads scores"),

@@ -48,7 +48,7 @@ def test_relations_are_those_of_the_paper():
         (None, [(4, 5, 4, 2)], [(4, 5, 6)], "6 does not divide by 4"),
         (2, [(4, 5, 8)] * 2, [(4, 5, 8)], "as many signals of the student"),
         (2, [(4, 8)], [(4, 8)], "as many signals of the student"),
-        (2, [(4, 5, 8)], [(4, 6, 8)], "one shape"),
+        (2, [(4, 5, 8)], [(4, 6, 8)], "same shape"),
     ],
 )
 def test_relations_that_do_not_meet(heads, teacher, student, message):

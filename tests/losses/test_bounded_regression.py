@@ -60,7 +60,7 @@ def test_what_bounded_regression_refuses():
     for labels in (np.ones(4), np.ones((4, 1)), np.ones((4, 2)), np.ones((4, 3, 2))):
         with pytest.raises(ValueError, match=r"labels of the outputs' shape, \(4, 3\). Received labels"):
             loss((teacher, labels), teacher)
-    with pytest.raises(ValueError, match="one shape"):
+    with pytest.raises(ValueError, match="same shape"):
         loss((np.ones((4, 1)), teacher), teacher)
     with pytest.raises(ValueError, match="`margin` must be a number of at least 0"):
         kd.losses.BoundedRegression(-1)

@@ -33,7 +33,7 @@ def test_a_kernel_fits_its_map():
     loss, first = kd.losses.ClassAttention(), maps(0, 2, 4, 4, 6)
     with pytest.raises(ValueError, match=r"of the student: \(2, 4, 4, 6\), \(7, 6\). Tap them as student="):
         loss((first, maps(1, 6, 7)), (first, maps(1, 7, 6)))
-    with pytest.raises(ValueError, match="one shape"):
+    with pytest.raises(ValueError, match="same shape"):
         loss((first, maps(1, 6, 7)), (first, maps(1, 6, 8)))
     with pytest.raises(ValueError, match="`size` must be an integer"):
         kd.losses.ClassAttention(0)

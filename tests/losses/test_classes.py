@@ -72,7 +72,7 @@ def test_logits_have_an_axis_of_classes(loss):
 )
 @pytest.mark.parametrize("shapes", [((4, 3), (4, 1)), ((4, 3), (4, 5)), ((4, 2, 3), (4, 3))])
 def test_shapes_are_not_broadcast(loss, shapes):
-    with pytest.raises(ValueError, match=r"one shape. Received: teacher \(4, "):
+    with pytest.raises(ValueError, match=r"same shape. Received: teacher \(4, "):
         loss(*(np.ones(shape) for shape in shapes))
 
 

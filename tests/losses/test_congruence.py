@@ -41,5 +41,5 @@ def test_correlation_congruence_refuses(arguments):
 
 
 def test_neighbours_need_one_width():
-    with pytest.raises(ValueError, match="one shape"):
+    with pytest.raises(ValueError, match="same shape"):
         kd.losses.CorrelationCongruence("neighbours")(np.ones((4, 3)), np.ones((4, 2)))

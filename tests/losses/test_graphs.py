@@ -30,7 +30,7 @@ def test_each_part_of_a_graph(weights):
 
 def test_a_graph_of_one_feature_has_no_transformation():
     teacher, student = (tuple(vectors(seed, (5, 8), (5, 3))) for seed in (0, 1))
-    with pytest.raises(ValueError, match="two features of one rank in a row"):
+    with pytest.raises(ValueError, match="two consecutive features of the same rank"):
         kd.losses.InstanceRelationshipGraph()(teacher, student)
     loss = kd.losses.InstanceRelationshipGraph(transformation=0)
     np.testing.assert_allclose(rows(loss, teacher, student), graph(0.1, 5, 0)(teacher, student), rtol=1e-4)
@@ -55,9 +55,9 @@ def test_a_graph_takes_a_mask_and_vectors():
         ([(5, 3)], [(5, 3)], "features and then the output"),
         ([(5, 3), (5, 2)], [(5, 3)], "features and then the output"),
         ([(5, 4, 3), (5, 2)], [(5, 3), (5, 2)], "of the same ranks"),
-        ([(5, 3), (5, 3), (5, 2)], [(5, 3), (5, 3), (5, 4)], "one shape"),
+        ([(5, 3), (5, 3), (5, 2)], [(5, 3), (5, 3), (5, 4)], "same shape"),
         ([(5, 3), (5, 4), (5, 2)], [(5, 3), (5, 3), (5, 2)], "a multiple of the other"),
-        ([(5, 6, 3), (5, 4, 3), (5, 2)], [(5, 6, 3), (5, 6, 3), (5, 2)], "must have one length"),
+        ([(5, 6, 3), (5, 4, 3), (5, 2)], [(5, 6, 3), (5, 6, 3), (5, 2)], "must have the same length"),
     ],
 )
 def test_graphs_that_do_not_meet(teacher, student, message):

@@ -32,5 +32,5 @@ def test_opposite_states_are_farthest():
 
 
 def test_hidden_states_of_two_widths_are_refused():
-    with pytest.raises(ValueError, match="one shape"):
+    with pytest.raises(ValueError, match="same shape"):
         kd.losses.CosineHidden()(np.ones((4, 5, 6)), np.ones((4, 5, 3)))

@@ -67,7 +67,7 @@ def test_masks_of_keras_are_found_and_joined():
 
 
 def test_masks_of_two_shapes_are_refused():
-    with pytest.raises(ValueError, match=r"masks of two shapes: \(2, 3\) and \(2, 4\)"):
+    with pytest.raises(ValueError, match=r"masks of different shapes: \(2, 3\) and \(2, 4\)"):
         join_masks([np.ones((2, 3)), np.ones((2, 4))])
 
 

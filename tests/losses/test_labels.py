@@ -184,7 +184,7 @@ def test_what_is_refused(make):
         make()(teacher, student)
     with pytest.raises(ValueError, match="reads the teacher's logits and the labels"):
         make()((teacher, teacher, labels), student)
-    with pytest.raises(ValueError, match="one shape"):
+    with pytest.raises(ValueError, match="same shape"):
         make()((teacher[:, :5], labels), student)
     for wrong in (labels[:, None].repeat(5, 1), labels[:3], np.eye(7)[labels], labels.reshape(2, 2)):
         with pytest.raises(ValueError, match="one label for each row of logits"):

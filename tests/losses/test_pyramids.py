@@ -22,7 +22,7 @@ def test_context_of_unlike_tuples():
     first = maps(0, 2, 4, 4, 3)
     with pytest.raises(ValueError, match="2 of the teacher, 1 of the student"):
         kd.losses.HierarchicalContext()((first, first), first)
-    with pytest.raises(ValueError, match=r"one shape. Received: teacher \(2, 4, 4, 3\), student"):
+    with pytest.raises(ValueError, match=r"same shape. Received: teacher \(2, 4, 4, 3\), student"):
         kd.losses.HierarchicalContext()(first, maps(0, 2, 4, 4, 5))
     unknown = keras.Input((None, None, 3))
     with pytest.raises(ValueError, match="a known size"):

@@ -46,7 +46,7 @@ def test_variational_information_names_what_it_reads():
             loss(mean, student)
     with pytest.raises(ValueError, match=r"one variance per channel. Received: \(4,\)"):
         loss(mean, (mean, np.ones(4)))
-    with pytest.raises(ValueError, match="one shape"):
+    with pytest.raises(ValueError, match="same shape"):
         loss(maps(0, 2, 4, 4, 3), (mean, np.ones(5)))
 
 

@@ -83,7 +83,7 @@ def test_unknown_axes_may_agree_and_known_ones_must():
     loss = kd.losses.LogitsMSE()
     require_same_shape(loss, keras.KerasTensor((None, None, 3)), keras.KerasTensor((4, 5, 3)))
     for shape in ((4, 5, 2), (4, 3), (4, 5, 3, 1)):
-        with pytest.raises(ValueError, match=r"'logits_mse' needs .* of one shape"):
+        with pytest.raises(ValueError, match=r"'logits_mse' needs .* of the same shape"):
             require_same_shape(loss, keras.KerasTensor((4, 5, 3)), keras.KerasTensor(shape))
 
 

@@ -114,7 +114,7 @@ def _check_effective(given: Arguments, settings: Settings) -> None:
     if (given.initial_sparsity, given.power) != (0, 3) and not ramps:
         raise ValueError("`initial_sparsity` and `power` belong to the polynomial schedule. Leave them out.")
     if isinstance(settings.pattern, Groups) and isinstance(settings.schedule, FunctionSchedule):
-        raise ValueError("'n:m' has no schedule: it is pruned at once, at `begin`. Leave out `schedule`.")
+        raise ValueError("'n:m' has no schedule: it is applied at once, at `begin`. Leave out `schedule`.")
 
 
 def _check_compatible(given: Arguments, settings: Settings) -> None:

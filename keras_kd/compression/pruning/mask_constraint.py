@@ -67,7 +67,7 @@ def attach_masks(variables: Sequence[keras.Variable], model: keras.Model) -> lis
         for constraint in active:
             constraint.detach()
         raise ValueError(
-            f"Two kd.Prune callbacks prune {', '.join(map(repr, twice))}. Give each `layers` of its own."
+            f"Two kd.Prune callbacks prune {', '.join(map(repr, twice))}. Give each its own `layers`."
         )
     constraints = [MaskConstraint(variable, model) for variable in variables]
     for constraint in constraints:

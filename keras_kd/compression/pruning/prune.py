@@ -131,8 +131,8 @@ class Prune(keras.callbacks.Callback):
         """Keras calls this before any callback restores anything."""
         if not isinstance(model, keras.Model):
             raise TypeError(
-                f"kd.Prune prunes models of Keras 3. Received: a {type(model).__name__} of "
-                f"{type(model).__module__}. For models of tf_keras: kd.tfmot.prune_low_magnitude."
+                f"kd.Prune prunes Keras 3 models. Received: a {type(model).__name__} of "
+                f"{type(model).__module__}. For tf_keras models: kd.tfmot.prune_low_magnitude."
             )
         super().set_model(model)
         self._before = optimizer_steps(model.optimizer)

@@ -144,7 +144,7 @@ def sparsity(model: keras.Model) -> Sparsity:
     if not isinstance(model, keras.Model):
         raise TypeError(
             f"Expected a keras.Model; received {type(model).__name__}. Files: keras.models.load_model. "
-            "Models of tf_keras: kd.tfmot.from_tf_keras."
+            "For tf_keras models: kd.tfmot.from_tf_keras."
         )
     kernels = kernels_of(model)
     if not kernels:

@@ -157,7 +157,7 @@ def _reason(kind: str, match: Match, last: bool) -> str:
     key = match[0].key
     if kind == "maps":
         ends = "ends of stages" if all(stage.closed for stage in match) else "maps"
-        return f"{ends if last else 'inside of stages'} at {describe_fraction(key)} of the input"
+        return f"{ends if last else 'within stages'} at {describe_fraction(key)} of the input"
     return f"{'?' if key is None else key} tokens" if kind == "tokens" else "vectors"
 
 

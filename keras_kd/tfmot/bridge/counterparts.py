@@ -91,7 +91,7 @@ def plan_layer(
         raise Unbridgeable(FOREIGN[name])
     try:
         if direction.forward and masks_differ:
-            raise NoCounterpart(f"tf_keras's {name} treats the mask that it receives in another way")
+            raise NoCounterpart(f"tf_keras's {name} handles the mask that it receives differently")
         return plan_stock_layer(layer, name, path, direction, plan_inner)
     except NoCounterpart:
         if not direction.forward or any(has_penalty(weight) for weight in layer.weights):

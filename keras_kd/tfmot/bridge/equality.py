@@ -65,7 +65,8 @@ def compare_outputs(
             )
     why = "the original accepts none of the random inputs"
     if amplified is not None:
-        why = f"inputs that are one rounding off change {amplified:.2g} of the original's largest output"
+        change = f"{amplified:.2g} of the original's largest output"
+        why = f"inputs that differ by one rounding error change {change}"
     raise ValueError(
         f"the rebuilt model could not be checked, since {why}; pass check=False and compare the two on your "
         "own data"
@@ -79,7 +80,7 @@ def explain_difference(source: KerasModel, target: KerasModel) -> str:
     left, right = find_masked_layers(source), find_masked_layers(target)
     apart = [name for name in left if name in right and left[name] != right[name]]
     after = f"after {', '.join(apart)} only one of the models has a mask" if apart else "see docs/bridge.md"
-    return f"Masks are the likely cause, which the libraries pass on in different ways ({after})"
+    return f"Masks, which the libraries pass on differently, are the likely cause ({after})"
 
 
 def find_masked_layers(model: KerasModel) -> dict[str, bool]:

@@ -1,6 +1,6 @@
 """Operations of one library called from a layer of the other, where that has no layer which does the same.
 
-The layer of Keras 3 that calls TensorFlow is here, with what it shares with that of tf_keras, which calls
+The Keras 3 layer that calls TensorFlow is here, with what it shares with that of tf_keras, which calls
 Keras 3 and stands in keras_operation.py. tfmot's own wrappers of layers are in keras_kd/tfmot/wrappers.py.
 """
 

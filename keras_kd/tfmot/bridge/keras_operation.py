@@ -1,4 +1,4 @@
-"""The layer of tf_keras that calls an operation of Keras 3; imported when tf_keras is first needed."""
+"""The tf_keras layer that calls an operation of Keras 3; imported when tf_keras is first needed."""
 
 from typing import Any
 

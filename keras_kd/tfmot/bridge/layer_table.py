@@ -1,4 +1,4 @@
-"""Where the layers of Keras 3 and tf_keras differ: one table, read in both directions.
+"""Where the layers of Keras 3 and of tf_keras differ: one table, read in both directions.
 
 A layer without an entry has the same class name and the same arguments in both libraries, or no counterpart.
 An argument that only one library has may keep its default; anything else has no counterpart.

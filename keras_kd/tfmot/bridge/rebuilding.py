@@ -16,7 +16,7 @@ from keras_kd.tfmot.bridge.directions import Direction, Unbridgeable, to_plain
 from keras_kd.tfmot.bridge.foreign_operations import fill_slots
 from keras_kd.tfmot.bridge.graphs import ModelInput, SourceCall, SourceGraph, read_graph
 
-# What TensorFlow accepts as the name of a scope, which each layer of tf_keras opens.
+# What TensorFlow accepts as the name of a scope, which each tf_keras layer opens.
 NAMES = r"[A-Za-z0-9.][A-Za-z0-9_.\/>-]*"
 
 

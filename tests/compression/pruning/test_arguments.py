@@ -255,7 +255,7 @@ def test_training_of_unknown_length_needs_an_end():
 
 def test_two_of_them_on_one_weight_are_refused():
     both = [kd.Prune(0.5, layers=["head", "conv"]), kd.Prune(0.8, layers=["head"])]
-    refuse(stock(), both, "Give each `layers` of its own.")
+    refuse(stock(), both, "Give each its own `layers`.")
 
 
 def test_a_model_that_is_not_built_is_refused():

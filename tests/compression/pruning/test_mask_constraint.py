@@ -82,7 +82,9 @@ def test_constraints_of_the_same_training_exclude_each_other_and_older_ones_are_
     kernel = model.get_layer("head").kernel
     model.history = keras.callbacks.History()
     attach_masks([kernel], model)
-    with pytest.raises(ValueError, match=r"Two kd.Prune callbacks prune '.*kernel'. Give each `layers`"):
+    with pytest.raises(
+        ValueError, match=r"Two kd.Prune callbacks prune '.*kernel'. Give each its own `layers`"
+    ):
         attach_masks([kernel], model)
     assert kernel.constraint is own
     attach_masks([kernel], model)

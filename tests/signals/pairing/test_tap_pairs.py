@@ -33,7 +33,7 @@ def test_more_pairs_than_stages_come_from_inside_of_the_stages():
         ("s3b1_out", "s3b2_out"),
         ("s3b2_out", "s3b4_out"),
     ]
-    assert [pair.why.split(" at ")[0] for pair in pairs[1:3]] == ["inside of stages", "ends of stages"]
+    assert [pair.why.split(" at ")[0] for pair in pairs[1:3]] == ["within stages", "ends of stages"]
 
 
 def test_blocks_without_an_activation_end_in_their_addition_and_the_net_in_its_last_activation():

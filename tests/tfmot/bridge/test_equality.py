@@ -60,7 +60,7 @@ def chaotic(limit):
 def test_a_model_that_amplifies_roundings_is_checked_where_it_does_not():
     both_ways(chaotic(limit=10.0), 20.0 + normal(6, 6, 4), atol=1e-3)
     with pytest.raises(
-        ValueError, match="could not be checked, since inputs that are one rounding off change"
+        ValueError, match="could not be checked, since inputs that differ by one rounding error change"
     ):
         kd.tfmot.to_tf_keras(chaotic(limit=1e9))
     assert kd.tfmot.to_tf_keras(chaotic(limit=1e9), check=False) is not None
