@@ -13,6 +13,7 @@ from keras_kd.cli.options import (
     LiteFile,
     ModelFile,
     Overwrite,
+    Quantization,
     QuantizationOption,
 )
 from keras_kd.cli.output import err, show
@@ -21,9 +22,7 @@ from keras_kd.cli.output import err, show
 def export(
     model: ModelFile,
     out: Annotated[Path, typer.Option("--out", help="The .tflite file to write.")],
-    quantization: Annotated[
-        QuantizationOption, typer.Option(help="Number format.")
-    ] = QuantizationOption.float32,
+    quantization: Quantization = QuantizationOption.float32,
     data: Annotated[Path | None, typer.Option(help=f"For calibration. {DATA_HELP}")] = None,
     io: Annotated[FileIO, typer.Option(help="Type of the inputs and outputs.")] = FileIO.float32,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Fix the batch size.")] = None,

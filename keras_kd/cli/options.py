@@ -35,6 +35,7 @@ class FileIO(StrEnum):
     int16 = "int16"
 
 
+Quantization = Annotated[QuantizationOption, typer.Option(help="Number format.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]
 ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A .keras file.")]
 LiteFile = Annotated[Path, typer.Argument(metavar="FILE", help="A .tflite file.")]
