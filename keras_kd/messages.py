@@ -14,6 +14,9 @@ def one_line(error: BaseException) -> str:
     """
     text = re.sub(r"\x1b\[\d*m", "", str(error))
     lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    for line in lines:
+        if line.startswith("Exception encountered: "):  # after pages of the configuration that does not load
+            return line.removeprefix("Exception encountered: ")[:400]
     framed = len(lines) > 1 and lines[0].startswith(("Exception encountered", "in user code"))
     return (lines[1] if framed else lines[0])[:400] if lines else type(error).__name__
 

@@ -12,6 +12,7 @@ from keras_kd.messages import close_matches, did_you_mean, one_line
             "Exception encountered when calling Dense.call().\n\n\x1b[1mwrong   shape\x1b[0m\n\nmore",
             "wrong shape",
         ),
+        ("Error when deserializing Dense.\n\nconfig={}\n\nException encountered: unknown x", "unknown x"),
         ("in user code:\n\n    File x, line 3", "File x, line 3"),
         ("Exception encountered", "Exception encountered"),
         ("x" * 500, "x" * 400),

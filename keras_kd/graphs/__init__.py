@@ -5,6 +5,7 @@ changes nothing. `rebuild` makes a model of it, changed where you say so: a grap
 the names and the weights of all that stays.
 """
 
+from keras_kd.graphs.changes import Bypass as Bypass
 from keras_kd.graphs.copies import NotCopied as NotCopied
 from keras_kd.graphs.graph import Call as Call
 from keras_kd.graphs.graph import Graph as Graph
@@ -14,5 +15,4 @@ from keras_kd.graphs.graph import slots_in as slots_in
 from keras_kd.graphs.nesting import opened as opened
 from keras_kd.graphs.reading import graph_of as graph_of
 from keras_kd.graphs.reading import is_graph as is_graph
-from keras_kd.graphs.rebuilding import Bypass as Bypass
 from keras_kd.graphs.rebuilding import rebuild as rebuild

@@ -1,8 +1,10 @@
 """Copies of layers: same configuration, same weights, same flags, nothing shared with the original."""
 
+import tempfile
+
 import keras
 
-from keras_kd.keras_internals import all_layers
+from keras_kd.keras_internals import all_layers, hidden_argument, is_of_keras
 from keras_kd.messages import one_line
 
 
@@ -22,22 +24,96 @@ def copied(operation: keras.Operation, owner: str) -> keras.Operation:
     """
     if not isinstance(operation, keras.layers.Layer):
         return operation
-    if isinstance(operation, keras.layers.Lambda):  # Keras makes none from a configuration in safe mode
-        return operation
     try:
-        return type(operation).from_config(operation.get_config())
+        copy = _new_layer(operation)
     except (ValueError, TypeError, NotImplementedError) as error:
         raise NotCopied(
             f"The layer {operation.name!r} ({type(operation).__name__}) of {owner!r} cannot be copied: "
             f"{one_line(error)} Write it as a layer whose `get_config` returns what its `__init__` takes."
         ) from error
+    if copy.name != operation.name:  # a `get_config` that leaves the name out
+        copy.name = operation.name
+    _copy_policies(operation, copy)
+    return copy
+
+
+def _copy_policies(original: keras.layers.Layer, copy: keras.layers.Layer) -> None:
+    """Give a copy the precision of its original where `get_config` leaves it out, before it is built."""
+    before, after = all_layers(original), all_layers(copy)
+    for old, new in zip(before, after, strict=True) if len(before) == len(after) else ():
+        if old.dtype_policy != new.dtype_policy and type(old.dtype_policy) is keras.DTypePolicy:
+            new.dtype_policy = old.dtype_policy
+
+
+def _new_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
+    if not isinstance(layer, keras.layers.Lambda):
+        return type(layer).from_config(layer.get_config())
+    # Keras makes no Lambda from a configuration in safe mode; the function itself is at hand.
+    return type(layer)(
+        layer.function,
+        output_shape=hidden_argument(layer, "output_shape"),
+        mask=layer.mask,
+        arguments=layer.arguments,
+        name=layer.name,
+        trainable=layer.trainable,
+        dtype=layer.dtype_policy,
+    )
 
 
 def copy_state(original: keras.layers.Layer, copy: keras.layers.Layer) -> None:
-    """Give a built copy the weights, the seeds and the `trainable` flags of its original."""
-    for variable, value in zip(copy.variables, original.variables, strict=True):
+    """Give a built copy the weights, the seeds, the vocabularies and the `trainable` flags of its original.
+
+    Raises:
+        NotCopied: The copy has not as many variables.
+        ValueError: They have other shapes, because what the copy reads has another one.
+    """
+    pairs = _paired(original, copy)
+    for value, variable in pairs:
         variable.assign(value)
     # The outer ones first: to set a flag sets those of all layers inside.
     for before, after in zip(all_layers(original), all_layers(copy), strict=True):
         if after.trainable != before.trainable:
             after.trainable = before.trainable
+        _copy_rest(before, after)
+    for value, variable in pairs:
+        if variable.trainable != value.trainable:  # that of one variable, whatever its layer's says
+            variable.trainable = value.trainable
+
+
+def _paired(
+    original: keras.layers.Layer, copy: keras.layers.Layer
+) -> list[tuple[keras.Variable, keras.Variable]]:
+    """The variables of a layer with those of its copy, whose order is another one if Keras quantized it."""
+    had, has = original.variables, copy.variables
+    if len(had) != len(has):
+        raise NotCopied(
+            f"The layer {original.name!r} has {len(had)} variables, and its copy {len(has)}: it does not "
+            "make all of them when it is built or called."
+        )
+    names = [variable.name for variable in had]
+    if len(set(names)) == len(names) and set(names) == {variable.name for variable in has}:
+        has = sorted(has, key=lambda variable: names.index(variable.name))
+    pairs = list(zip(had, has, strict=True))
+    for value, variable in pairs:
+        before, after = tuple(value.shape), tuple(variable.shape)
+        if before != after:
+            raise ValueError(
+                f"The layer {original.name!r} needs a {value.name!r} of the shape {after} instead of "
+                f"{before}, because what it reads has changed. Replace it as well."
+            )
+    return pairs
+
+
+def _copy_rest(before: keras.layers.Layer, after: keras.layers.Layer) -> None:
+    """What a layer keeps besides variables: the vocabulary of a lookup, what it has computed from them."""
+    own_way = type(before).save_own_variables is not keras.layers.Layer.save_own_variables
+    if hasattr(before, "save_assets") or (own_way and not is_of_keras(type(before))):
+        store: dict[str, object] = {}
+        before.save_own_variables(store)
+        after.load_own_variables(store)
+    elif isinstance(after, keras.layers.Normalization):  # it computes with constants that it makes here
+        after.finalize_state()
+    if hasattr(before, "save_assets"):
+        with tempfile.TemporaryDirectory() as folder:
+            before.save_assets(folder)
+            after.load_assets(folder)

@@ -66,7 +66,8 @@ class Call:
             self.inner.inputs, dict
         ):  # Keras goes by the names then
             return tuple(given[self.inner.symbol(slot).name] for slot in slots_in(self.inner.inputs))
-        return slots_in(given)
+        # Keras goes by the order, and leaves out what is too much.
+        return slots_in(given)[: len(slots_in(self.inner.inputs))]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

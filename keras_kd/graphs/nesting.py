@@ -11,7 +11,8 @@ def opened(graph: Graph) -> Graph:
     """The same graph with the calls of nested models in place of the calls of these models.
 
     A nested model that is called twice gives each of its calls twice, with the numbers 0 and 1. Paths say
-    where a layer stands: `"backbone/conv1"`.
+    where a layer stands: `"backbone/conv1"`. A nested model stays closed where Keras gives it a tensor in
+    another form than the one that is passed: with an axis more or less, or floats for integers.
     """
     return _Opening(graph).graph()
 
@@ -40,7 +41,7 @@ class _Opening:
     def _open(self, graph: Graph, slots: dict[Slot, Slot], prefix: str) -> None:
         """Add the calls of a graph; `slots` has its inputs, and gets what its calls return."""
         for call in graph.calls:
-            if call.inner is not None:
+            if call.inner is not None and _enters_unchanged(graph, call):
                 entered = dict(zip(slots_in(call.inner.inputs), call.entries, strict=True))
                 inner = {slot: slots[outer] for slot, outer in entered.items()}
                 self._open(call.inner, inner, f"{prefix}{call.path}/")
@@ -50,8 +51,19 @@ class _Opening:
             slots.update((slot, self._new(graph.symbol(slot))) for slot in call.results)
             args, kwargs = _placed((call.args, call.kwargs), slots)
             number = self.counts[id(call.operation)] = self.counts.get(id(call.operation), -1) + 1
-            results = tuple(slots[slot] for slot in call.results)
-            self.calls.append(Call(call.operation, args, kwargs, results, prefix + call.path, number))
+            path, results = prefix + call.path, tuple(slots[slot] for slot in call.results)
+            self.calls.append(Call(call.operation, args, kwargs, results, path, number, call.inner))
+
+
+def _enters_unchanged(graph: Graph, call: Call) -> bool:
+    """Whether the inputs of a nested model are the very tensors that are passed."""
+    assert call.inner is not None
+    for given, entry in zip(call.entries, slots_in(call.inner.inputs), strict=True):
+        outer, inner = graph.symbol(given), call.inner.symbol(entry)
+        floats = all("float" in str(symbol.dtype) for symbol in (outer, inner))  # layers cast these anyway
+        if len(outer.shape) != len(inner.shape) or not (floats or outer.dtype == inner.dtype):
+            return False
+    return True
 
 
 def _placed(structure: Any, slots: dict[Slot, Slot]) -> Any:

@@ -1,12 +1,15 @@
 """Keras's own graph, read: the one place that walks its nodes."""
 
 import dataclasses
+import inspect
+import itertools
 from typing import Any
 
 import keras
 
 from keras_kd.graphs.graph import Call, Graph, Slot, slots_in
 from keras_kd.keras_internals import (
+    Node,
     functional_of,
     input_structure,
     mask_of,
@@ -72,7 +75,7 @@ class _Reading:
         calls = []
         for node in nodes_of(self.network):
             number = counts[id(node.operation)] = counts.get(id(node.operation), -1) + 1
-            args, kwargs = self._arguments(node.arguments.args, node.arguments.kwargs)
+            args, kwargs = self._arguments(node)
             results = tuple(map(self.slot, node.outputs))
             inner = self._inner(node.operation) if is_graph(node.operation) else None
             calls.append(Call(node.operation, args, kwargs, results, node.operation.name, number, inner))
@@ -85,21 +88,37 @@ class _Reading:
             self.nested[id(model)] = graph_of(model)
         return self.nested[id(model)]
 
-    def _arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
-        implied = _implied_masks(args, kwargs)
-        kwargs = {name: value for name, value in kwargs.items() if id(value) not in implied}
-
-        def place(leaf: Any) -> Any:
-            if not isinstance(leaf, keras.KerasTensor):
-                return leaf
-            return None if id(leaf) in implied else self.slot(leaf)
-
-        return keras.tree.map_structure(place, (args, kwargs))
+    def _arguments(self, node: Node) -> tuple[Any, Any]:
+        args, kwargs = node.arguments.args, node.arguments.kwargs
+        implied = _implied_masks(node.operation, args, kwargs)
+        kwargs = {name: value for name, value in kwargs.items() if name not in implied}
+        return keras.tree.map_structure(
+            lambda leaf: self.slot(leaf) if isinstance(leaf, keras.KerasTensor) else leaf, (args, kwargs)
+        )
 
 
-def _implied_masks(args: tuple[Any, ...], kwargs: dict[str, Any]) -> set[int]:
-    """The masks which Keras passed by itself, because the tensors carry them; those of a user stay."""
-    given = {name: value for name, value in kwargs.items() if not name.endswith("mask")}
-    tensors = [leaf for leaf in keras.tree.flatten((args, given)) if isinstance(leaf, keras.KerasTensor)]
-    masks = map(mask_of, tensors)
-    return {id(mask) for mask in masks if mask is not None}
+def _implied_masks(operation: keras.Operation, args: tuple[Any, ...], kwargs: dict[str, Any]) -> set[str]:
+    """The arguments which Keras filled in by itself with the masks of the tensors; those of a user stay.
+
+    What takes the place of the operation may have no such argument, or get other masks.
+    """
+    if not isinstance(operation, keras.layers.Layer):
+        return set()
+    given = inspect.signature(operation.call).bind(*args, **kwargs).arguments
+    tensors = {name: value for name, value in given.items() if _is_of_tensors(value)}
+    filled = {f"{name}_mask": value for name, value in tensors.items()}
+    others = [value for name, value in tensors.items() if name != "mask" and name not in filled]
+    if len(others) == 1:
+        filled["mask"] = others[0]
+    return {name for name in kwargs.keys() & filled.keys() if _is_mask_of(kwargs[name], filled[name])}
+
+
+def _is_of_tensors(value: Any) -> bool:
+    leaves = keras.tree.flatten(value)
+    return bool(leaves) and all(isinstance(leaf, keras.KerasTensor) for leaf in leaves)
+
+
+def _is_mask_of(value: Any, tensors: Any) -> bool:
+    """Whether a value is what Keras passes as the mask of tensors, which is `None` for those without one."""
+    masks, leaves = map(mask_of, keras.tree.flatten(tensors)), keras.tree.flatten(value)
+    return all(leaf is mask for leaf, mask in itertools.zip_longest(leaves, masks))

@@ -1,33 +1,24 @@
 """A changed model out of a graph: what stays keeps its name and weights, and the original is not touched."""
 
-import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import keras
 
+from keras_kd.graphs.changes import (
+    Bypass,
+    Replacement,
+    check_replaced,
+    check_shapes,
+    check_unshared,
+    input_names,
+)
 from keras_kd.graphs.copies import copied, copy_state
 from keras_kd.graphs.graph import Call, Graph, Slot, slots_in
 from keras_kd.graphs.reading import graph_of
-from keras_kd.keras_internals import all_layers, maker_of
+from keras_kd.keras_internals import all_layers, is_of_keras, maker_of
 from keras_kd.tensors import Shape
 
-
-@dataclasses.dataclass(frozen=True)
-class Bypass:
-    """Replaces an operation by its own input, which is passed on unchanged.
-
-    Operations that only fed its other inputs are left out of the model, such as the branch of a residual
-    block whose addition is bypassed.
-
-    Args:
-        read: Which of its inputs is passed on, counted from 0.
-    """
-
-    read: int = 0
-
-
-Replacement: TypeAlias = keras.Operation | Sequence[keras.Operation] | Bypass
 Arguments: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]
 
 
@@ -42,8 +33,9 @@ def rebuild(
     """Make a model like another one, with other operations in some places.
 
     Nested models stay nested, and shared layers shared. Layers that stay are copied with their names,
-    weights, seeds and `trainable` flags; operations that are no layers hold nothing and are used again. The
-    original is not changed, and shares no variable with the result. Nothing of the package is in the result.
+    weights, seeds, vocabularies and `trainable` flags; operations that are no layers hold nothing and are
+    used again. The original is not changed, and shares no variable with the result. Nothing of the package
+    is in the result.
 
     Args:
         model: A functional or sequential model, or a part of its graph (`Graph.cut`).
@@ -52,16 +44,19 @@ def rebuild(
             replacements are to keep a tap, the last one carries the name of the original.
         adapt: Changes the arguments of a call, `adapt(call, (args, kwargs)) -> (args, kwargs)`: constants
             that stand beside tensors, such as the `w` of `x * w`.
-        input_shapes: Other shapes for inputs, by name, the batch axis among them.
+        input_shapes: Other shapes for inputs, by the name of the tensor or of its `InputLayer`, the batch
+            axis among them.
         name: Of the result; by default the original's.
 
     Returns:
-        A `keras.Sequential` where the original is one and the result is a chain of layers, else a functional
-        model. It is not compiled.
+        A model of the original's class, so that its `train_step` is kept, unless this class has an `__init__`
+        of its own; else a functional model, or a `keras.Sequential` for a chain of layers that was one. It is
+        not compiled.
 
     Raises:
-        ValueError: A model without a graph, a layer that cannot be copied, a replacement of what is not in
-            the model, shapes that do not fit what reads them.
+        ValueError: A model without a graph, a layer that cannot be copied, layers that hold the same weights,
+            a replacement of what is not in the model or by what is, a name that no input has, shapes that do
+            not fit what reads them.
 
     Examples:
         >>> dense = keras.layers.Dense(4, name="head")
@@ -71,6 +66,9 @@ def rebuild(
         'head'
     """
     graph = model if isinstance(model, Graph) else graph_of(model)
+    check_replaced(graph, replaced or {})
+    check_unshared(graph, replaced or {})
+    check_shapes(graph, input_shapes or {})
     changes = _Rebuilding(graph, dict(replaced or {}), adapt)
     made = changes.model(graph, dict(input_shapes or {}), name or graph.name)
     changes.copy_states()
@@ -89,12 +87,6 @@ class _Rebuilding:
         self.name, self.replaced, self.adapt = graph.name, replaced, adapt
         self.copies: dict[keras.Operation, keras.Operation] = {}
         self.models: list[tuple[keras.Model, keras.Model]] = []  # outer ones before inner ones
-        there = {id(call.operation) for call in _all_calls(graph)}
-        for operation in self.replaced:
-            if id(operation) not in there:
-                raise ValueError(
-                    f"{operation.name!r} is not in {graph.name!r}, so it cannot be replaced there."
-                )
 
     def model(self, graph: Graph, shapes: Mapping[str, Shape], name: str) -> keras.Model:
         place, calls = len(self.models), self._needed(graph)
@@ -103,10 +95,11 @@ class _Rebuilding:
         for call in calls:
             tensors.update(zip(call.results, self._results(call, tensors), strict=True))
         if isinstance(graph.model, keras.Sequential) and (chain := self._chain(calls)):
-            made = keras.Sequential([maker_of(entries[0])[0], *chain], name=name)
+            made = _class_for(graph.model)([maker_of(entries[0])[0], *chain], name=name)
         else:
             inputs, outputs = _filled((graph.inputs, graph.outputs), tensors)
-            made = keras.Model(inputs, outputs, name=name)
+            make = keras.Model if isinstance(graph.model, keras.Sequential) else _class_for(graph.model)
+            made = make(inputs, outputs, name=name)
         if graph.model is not None:
             made.dtype_policy = graph.model.dtype_policy  # `compile` asks it whether to scale the loss
             self.models.insert(place, (graph.model, made))
@@ -135,10 +128,16 @@ class _Rebuilding:
             outputs = first(*args, **kwargs)
             for operation in others:
                 outputs = operation(outputs)
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             error.add_note(f"This was {call.path!r} of {self.name!r}, while it was rebuilt.")
             raise
-        return keras.tree.flatten(outputs)
+        results = keras.tree.flatten(outputs)
+        if len(results) != len(call.results):
+            raise ValueError(
+                f"What replaces {call.path!r} of {self.name!r} returns {len(results)} tensors, and "
+                f"{call.path!r} returned {len(call.results)}."
+            )
+        return results
 
     def _steps(self, call: Call, tensors: Mapping[Slot, Any]) -> Sequence[keras.Operation]:
         """The operations that are called in place of a call's."""
@@ -169,23 +168,23 @@ class _Rebuilding:
                 copy_state(original, copy)
 
 
-def _all_calls(graph: Graph) -> Iterator[Call]:
-    for call in graph.calls:
-        yield call
-        if call.inner is not None:
-            yield from _all_calls(call.inner)
-
-
 def _entry(graph: Graph, slot: Slot, shapes: Mapping[str, Shape]) -> keras.KerasTensor:
     """An input like the original's, or one for a tensor from inside of the model."""
     symbol = graph.symbol(slot)
-    shape = shapes.get(symbol.name, tuple(symbol.shape))
     layer = maker_of(symbol)[0]
+    shape = next((shapes[name] for name in input_names(symbol) if name in shapes), tuple(symbol.shape))
     if not isinstance(layer, keras.layers.InputLayer):
         return keras.Input(batch_shape=shape, dtype=symbol.dtype, name=symbol.name)
     if isinstance(graph.model, keras.Sequential) and not _is_stateful(graph.model):
         shape = (None, *shape[1:])  # it may be that of the data on which Keras built the model
     return type(layer).from_config({**layer.get_config(), "batch_shape": shape}).output
+
+
+def _class_for(model: keras.Model | None) -> Callable[..., keras.Model]:
+    """The class of a model, for its `train_step`; a plain one where `__init__` may take what is not known."""
+    if model is not None and is_of_keras(type(model).__init__):
+        return type(model)
+    return keras.Sequential if isinstance(model, keras.Sequential) else keras.Model
 
 
 def _is_stateful(model: keras.Model) -> bool:

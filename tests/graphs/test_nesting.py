@@ -56,3 +56,13 @@ def test_inputs_by_name_and_models_in_models():
     graph = opened(graph_of(keras.Model([x, y], middle({"x": x, "y": y}))))
     assert paths(graph) == ["middle/inner/joined"]
     assert graph.calls[0].reads == slots_in(graph.inputs)
+
+
+@pytest.mark.parametrize(("shape", "dtype"), [((), "float32"), ((1,), "int32")])
+def test_a_model_whose_inputs_keras_converts_stays_closed(shape, dtype):
+    """The layer inside reads something else than what is passed."""
+    inner = keras.Sequential([keras.Input((1,)), layers.Dense(2)], name="inner")
+    inputs = keras.Input(shape, dtype=dtype)
+    (call,) = opened(graph_of(keras.Model(inputs, inner(inputs)))).calls
+    assert call.path == "inner"
+    assert call.inner.name == "inner"

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from keras import layers
+from keras import layers, ops
 
 from keras_kd.graphs import graph_of, is_graph, slots_in
 from tests.graphs.topologies import TOPOLOGIES, masked, nested, residual, shared
@@ -54,11 +54,38 @@ def test_masks_that_keras_passes_by_itself_are_left_out_and_those_of_a_user_are_
     graph = graph_of(masked())
     (attention,) = graph.calls_at("attention")
     assert "NotEqual" not in [type(call.operation).__name__ for call in graph.calls]
-    assert all(value is None for name, value in attention.kwargs.items() if name.endswith("mask"))
+    assert attention.kwargs == {}
     inputs, mask = keras.Input((5, 3)), keras.Input((5,), dtype="bool")
     given = keras.Model([inputs, mask], layers.GRU(2, name="rnn")(inputs, mask=mask))
     (rnn,) = graph_of(given).calls_at("rnn")
     assert rnn.reads == slots_in(graph_of(given).inputs)
+
+
+class Gate(layers.Layer):
+    def compute_mask(self, x, mask):
+        return mask
+
+    def call(self, x, gate_mask=None):
+        return x if gate_mask is None else x * ops.expand_dims(ops.cast(gate_mask, x.dtype), -1)
+
+
+@pytest.mark.parametrize("positional", [True, False])
+def test_the_mask_of_a_tensor_that_a_user_passes_as_an_argument_of_another_name_stays(positional):
+    inputs = keras.Input((5,), dtype="int32")
+    x = layers.Embedding(7, 4, mask_zero=True, name="embedding")(inputs)
+    mask = x._keras_mask
+    gated = Gate(name="gate")(x, mask) if positional else Gate(name="gate")(x, gate_mask=mask)
+    (gate,) = graph_of(keras.Model(inputs, gated)).calls_at("gate")
+    assert len(gate.reads) == 2
+
+
+def test_no_mask_is_no_argument():
+    """What takes the place of the layer may have no such argument."""
+    inputs = keras.Input((4,))
+    hidden = layers.BatchNormalization(name="norm")(inputs)
+    inner = keras.Sequential([keras.Input((4,)), layers.Dense(2)], name="inner")
+    graph = graph_of(keras.Model(inputs, inner(hidden)))
+    assert [call.kwargs for call in graph.calls] == [{}, {}]
 
 
 def test_layers_outside_of_the_model_are_no_part_of_it():

@@ -146,10 +146,11 @@ def with_layer(layer):
     return keras.Model(inputs, layers.Dense(10)(x), name="teacher")
 
 
-def test_a_lambda_holds_nothing_and_is_used_as_it_is():
+def test_a_lambda_is_copied_and_that_of_the_teacher_has_one_output_as_before():
     teacher = with_layer(layers.Lambda(lambda x: x * 2, name="twice"))
     model = reuse_classifier(sequential(4), teacher, **TAPS)
-    assert model.get_layer("classifier").get_layer("twice") is teacher.get_layer("twice")
+    assert model.get_layer("classifier").get_layer("twice").function is teacher.get_layer("twice").function
+    assert teacher.get_layer("twice").output.shape == (None, 4, 4, 8)
 
 
 def test_a_layer_that_cannot_be_copied_is_named():
