@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,6 +12,8 @@ from pathlib import Path
 def write_atomically(path: Path) -> Iterator[Path]:
     """Yield a path beside `path` to write to; the file moves to `path` if the block ends without an error.
 
+    A link stays a link, and a file that is replaced keeps its permissions.
+
     Examples:
         >>> from pathlib import Path
         >>> with write_atomically(Path("notes.txt")) as part:
@@ -18,10 +21,12 @@ def write_atomically(path: Path) -> Iterator[Path]:
         >>> Path("notes.txt").read_text()
         'all of it'
     """
-    part = path.with_name(f".part-{uuid.uuid4().hex[:12]}-{path.name}")
+    target, part = _target_and_part(path)
     try:
         yield part
-        os.replace(part, path)
+        if target.exists():
+            shutil.copymode(target, part)
+        os.replace(part, target)
     finally:
         part.unlink(missing_ok=True)
 
@@ -51,6 +56,12 @@ def check_writable(path: Path, *, overwrite: bool = True, suffixes: Sequence[str
     if path.exists() and not overwrite:
         raise FileExistsError(f"{str(path)!r} exists; pass overwrite=True to replace it.")
     # Permission bits do not tell whether a folder can be written to; writing does.
-    trial = path.with_name(f".part-{uuid.uuid4().hex[:12]}-{path.name}")
+    _, trial = _target_and_part(path)
     trial.touch()
     trial.unlink()
+
+
+def _target_and_part(path: Path) -> tuple[Path, Path]:
+    """The file that a path leads to, and an unused one beside it."""
+    target = Path(os.path.realpath(path))
+    return target, target.with_name(f".part-{uuid.uuid4().hex[:12]}-{target.name}")

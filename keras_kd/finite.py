@@ -12,7 +12,8 @@ def nonfinite(values: Tensor) -> np.ndarray:
         >>> nonfinite(np.array([1.0, np.nan])).tolist()
         [False, True]
     """
-    array = np.asarray(values)
+    # NumPy makes no array of a single bfloat16 of TensorFlow, but TensorFlow does.
+    array = np.asarray(values.numpy() if hasattr(values, "numpy") else values)
     if array.dtype.kind not in "fcV":
         return np.zeros(array.shape, bool)
     # "V": bfloat16 and the like, which NumPy itself does not know.
@@ -26,5 +27,5 @@ def first_bad_row(values: Tensor) -> int | None:
         >>> first_bad_row(np.array([[1.0, 2.0], [3.0, np.inf]]))
         1
     """
-    rows = np.argwhere(nonfinite(values))
+    rows = np.argwhere(np.atleast_1d(nonfinite(values)))
     return int(rows[0][0]) if len(rows) else None

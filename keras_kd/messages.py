@@ -22,13 +22,16 @@ def one_line(error: BaseException) -> str:
 
 
 def close_matches(name: str, names: Iterable[str], most: int = 1) -> list[str]:
-    """The names that are most like a misspelt one, the closest first.
+    """The names that are most like a misspelt one, the closest first; capitals are no difference.
 
     Examples:
         >>> close_matches("soft_target", ["soft_targets", "mse"])
         ['soft_targets']
     """
-    return difflib.get_close_matches(name, list(names), n=most, cutoff=0.5)
+    known: dict[str, str] = {}
+    for other in names:
+        known.setdefault(other.lower() if other.lower() not in known else other, other)
+    return [known[key] for key in difflib.get_close_matches(name.lower(), known, n=most, cutoff=0.5)]
 
 
 def did_you_mean(name: str, names: Iterable[str], most: int = 1) -> str:

@@ -22,6 +22,21 @@ def test_a_failure_leaves_the_old_file_and_no_litter(tmp_path):
     assert [file.read_text() for file in tmp_path.iterdir()] == ["new"]
 
 
+def test_a_link_stays_a_link_and_permissions_stay(tmp_path):
+    (tmp_path / "runs").mkdir()
+    real, link = tmp_path / "runs" / "real.txt", tmp_path / "link.txt"
+    real.write_text("old")
+    real.chmod(0o600)
+    link.symlink_to(real)
+    check_writable(link)
+    with write_atomically(link) as part:
+        part.write_text("new")
+    assert link.is_symlink()
+    assert real.read_text() == "new"
+    assert real.stat().st_mode & 0o777 == 0o600
+    assert len(list(tmp_path.rglob("*"))) == 3
+
+
 def test_a_place_that_can_be_written_is_left_as_it_was(tmp_path):
     check_writable(tmp_path / "a.md", suffixes=(".html", ".md"))
     assert list(tmp_path.iterdir()) == []

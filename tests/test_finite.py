@@ -13,6 +13,7 @@ def test_found_in_every_float(dtype, bad):
     values = keras.ops.cast(np.array([[1.0, 2.0], [bad, 0.0]]), dtype)
     assert nonfinite(values).tolist() == [[False, False], [True, False]]
     assert first_bad_row(values) == 1
+    assert first_bad_row(values[1, 0]) == 0
 
 
 @pytest.mark.parametrize(

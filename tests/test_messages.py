@@ -28,4 +28,6 @@ def test_near_misses_are_suggested_the_closest_first():
     assert did_you_mean("blok2", names) == " Did you mean 'block2'?"
     assert did_you_mean("blok2", names, 2) == " Did you mean 'block2', 'block1'?"
     assert did_you_mean("zzz", names) == ""
+    assert did_you_mean("BLOCK1", names) == " Did you mean 'block1'?"
+    assert did_you_mean("head", ["HEAD", "HEAD"], 2) == " Did you mean 'HEAD'?"
     assert close_matches("blok2", iter(names), 3) == ["block2", "block1"]

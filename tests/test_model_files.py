@@ -1,5 +1,6 @@
 """Models in `.keras` files: loaded safely, and one clear error where that fails."""
 
+import json
 import zipfile
 
 import keras
@@ -43,6 +44,35 @@ def test_errors_are_one_line_and_name_the_file(saved, tmp_path):
         with pytest.raises(ValueError, match=r"model\.keras does not load: ") as caught:
             load_model(path)
         assert "\n" not in str(caught.value)
+
+
+def rewritten(path, change=lambda config: config, drop=""):
+    """The same archive with another configuration, or with a file less."""
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name) for name in archive.namelist() if name != drop}
+    if "config.json" in files:
+        files["config.json"] = json.dumps(change(json.loads(files["config.json"]))).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+def test_an_archive_that_holds_no_model(saved):
+    with pytest.raises(ValueError, match=r"does not load: .*config\.json"):
+        load_model(rewritten(saved[1], drop="config.json"))
+
+
+def test_a_layer_is_no_model(saved):
+    dense = {"module": "keras.layers", "class_name": "Dense", "config": {"units": 3}, "registered_name": None}
+    with pytest.raises(ValueError, match="does not load: it holds a Dense, which is no model"):
+        load_model(rewritten(saved[1], lambda _: dense))
+
+
+def test_a_file_that_is_there_is_not_said_to_be_missing(saved):
+    saved[1].write_bytes(b"")
+    with pytest.raises(ValueError, match=r"it is no \.keras file, or only a part of one"):
+        load_model(saved[1])
 
 
 def test_a_file_damaged_inside_does_not_load(saved):
