@@ -20,7 +20,7 @@ from keras_kd.tfmot.bridge.operations import dtype_name, find_equal_layer
 # The layers that tf_keras puts around functions of TensorFlow called on its symbolic tensors.
 LAMBDAS = ("TFOpLambda", "SlicingOpLambda")
 
-PlannedCall: TypeAlias = tuple[Counterpart, tuple, dict]  # with the arguments of its call
+PlannedCall: TypeAlias = tuple[Counterpart, tuple[Any, ...], dict[str, Any]]  # with the arguments of its call
 
 
 def plan_operation(call: SourceCall, path: str, direction: Direction) -> PlannedCall | None:
@@ -67,7 +67,9 @@ def plan_tensorflow_operation(call: SourceCall, path: str) -> PlannedCall:
     return Counterpart(call.operation, make, {}, path, copies=True), as_one_argument(slots), {}
 
 
-def plan_layer(call: SourceCall, path: str, equal: tuple[str, dict], library: ModuleType) -> PlannedCall:
+def plan_layer(
+    call: SourceCall, path: str, equal: tuple[str, dict[str, Any]], library: ModuleType
+) -> PlannedCall:
     """The call of a stock layer in place of an operation."""
     name, arguments = equal
     kind = dtype_name(call.tensors[call.results[0]])
@@ -89,7 +91,7 @@ def plan_original(call: SourceCall, path: str) -> PlannedCall:
     return Counterpart(source, make, {}, path, copies=True), args, kwargs
 
 
-def as_one_argument(slots: Sequence[Slot]) -> tuple:
+def as_one_argument(slots: Sequence[Slot]) -> tuple[Any, ...]:
     """The tensors as the one argument of a layer."""
     return (slots[0] if len(slots) == 1 else list(slots),)
 
@@ -109,7 +111,9 @@ def without_training(kwargs: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in kwargs.items() if name != "training" and value is not None}
 
 
-def adapt_arguments(call: SourceCall, counterpart: Counterpart, direction: Direction) -> tuple[tuple, dict]:
+def adapt_arguments(
+    call: SourceCall, counterpart: Counterpart, direction: Direction
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arguments with which the counterpart of a layer is called.
 
     Raises:

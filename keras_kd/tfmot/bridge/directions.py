@@ -36,7 +36,7 @@ class Direction:
         """Whether a layer of the source is itself a model."""
         return isinstance(layer, self.source.Model)
 
-    def flatten(self, structure: object) -> list:
+    def flatten(self, structure: object) -> list[Any]:
         """The leaves of a structure, in the order of the source's library and of the target's alike."""
         return keras.tree.flatten(to_plain(structure))
 

@@ -1,6 +1,7 @@
 """Whether a rebuilt model computes what its original does, on random inputs."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -37,7 +38,7 @@ def check_equal(
 
 
 def compare_outputs(
-    source: KerasModel, target: KerasModel, samples: Iterable[list], structure: Tensors, problem: str
+    source: KerasModel, target: KerasModel, samples: Iterable[list[Any]], structure: Tensors, problem: str
 ) -> None:
     """Raises a ValueError, which begins with `problem`, where the outputs of both models differ on samples.
 

@@ -100,7 +100,7 @@ class TensorFlowOperation(keras.layers.Layer):
         args, kwargs = restore_slices(fill_slots(self.arguments, inputs))
         return self.function(*args, **kwargs)
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         saved = {
             "function": get_canonical_name_for_symbol(self.function, add_prefix_to_v1_names=True),
             "arguments": keras.saving.serialize_keras_object(self.arguments),
@@ -108,7 +108,7 @@ class TensorFlowOperation(keras.layers.Layer):
         return {**super().get_config(), **saved}
 
     @classmethod
-    def from_config(cls, config: dict) -> "TensorFlowOperation":
+    def from_config(cls, config: dict[str, Any]) -> "TensorFlowOperation":
         function = get_symbol_from_name(config["function"])
         arguments = keras.saving.deserialize_keras_object(config["arguments"])
         return cls(**{**config, "function": function, "arguments": arguments})

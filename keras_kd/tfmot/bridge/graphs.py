@@ -30,8 +30,8 @@ class SourceCall:
     """An operation, most often a layer, applied once; tensors are slots, `results` their numbers."""
 
     operation: KerasLayer
-    args: tuple
-    kwargs: dict
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
     results: list[int]
     tensors: dict[int, Any]  # the symbolic tensors behind the slots: shapes, dtypes, masks
     nested_masks: bool = False  # whether masks reach the model around it, which symbolic tensors do not show
@@ -47,7 +47,7 @@ class SourceCall:
         return self.nested_masks or any(mask is not None for mask in self.masks)
 
     @property
-    def masks(self) -> list:
+    def masks(self) -> list[Any]:
         """The symbolic masks of the tensors that the call reads."""
         return [mask_of(self.tensors[slot.index]) for slot in self.slots]
 

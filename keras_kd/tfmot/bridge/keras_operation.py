@@ -53,11 +53,11 @@ class KerasOperation(tf_keras.layers.Layer):
         masks = None if mask is None else fill_slots(first, mask)
         return self.operation.compute_mask(fill_slots(first, inputs), masks)
 
-    def get_prunable_weights(self) -> list:
+    def get_prunable_weights(self) -> list[Any]:
         """Nothing: tensorflow-model-optimization asks for this before it wraps the layers of a model."""
         return []
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         saved = {"operation": self.operation, "arguments": self.arguments}
         saved = {name: keras.saving.serialize_keras_object(value) for name, value in saved.items()}
         if self.weights:
@@ -65,7 +65,7 @@ class KerasOperation(tf_keras.layers.Layer):
         return {**super().get_config(), **saved}
 
     @classmethod
-    def from_config(cls, config: dict) -> "KerasOperation":
+    def from_config(cls, config: dict[str, Any]) -> "KerasOperation":
         config = dict(config)
         built_from = config.pop("built_from", None)
         for name in ("operation", "arguments"):

@@ -24,12 +24,12 @@ class LayerMapping:
     undocumented: tuple[str, ...] = ()  # what tf_keras takes without naming it
 
 
-def _read_vocabulary(layer: KerasLayer) -> str | list:
+def _read_vocabulary(layer: KerasLayer) -> str | list[Any]:
     given = layer.get_config().get("vocabulary")
     return given if isinstance(given, str) else list(layer.get_vocabulary(include_special_tokens=False))
 
 
-def _read_idf(layer: KerasLayer) -> list | None:
+def _read_idf(layer: KerasLayer) -> list[Any] | None:
     is_text = type(layer).__name__ == "TextVectorization"
     lookup = hidden_argument(layer, "lookup_layer") if is_text else layer
     if lookup.output_mode != "tf_idf":

@@ -25,8 +25,8 @@ class Step:
     """A call of a counterpart."""
 
     counterpart: Counterpart
-    args: tuple
-    kwargs: dict
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
     results: list[int]
 
 

@@ -1,6 +1,7 @@
 """Random inputs for a model, with padding at the end where the model has masks."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -29,7 +30,7 @@ def find_paddings(model: KerasModel) -> list[float]:
 
 def random_inputs(
     model: KerasModel, entries: Sequence[ModelInput], padding: float | None = None
-) -> Iterator[list]:
+) -> Iterator[list[Any]]:
     """Inputs of growing size and several ranges; integers are for models that count in floats.
 
     Args:
