@@ -40,7 +40,7 @@ TEMPERATURE, CLASSES = 4.0, 10
 UNCOUNTED = 2  # steps of a `fit` before its lap begins
 OURS, THEIRS = "keras_kd", "keras.distillation"
 PLAIN, FLOOR, TEACHER, PARTS = "student alone", "floor", "teacher alone", "sum of parts"
-LOGITS, ONE, FIVE, TAUGHT = "logits", "one feature", "five features", "signals with the data"
+LOGITS, ONE, FIVE, TAUGHT = "logits", "one feature", "five features", "precomputed teacher signals"
 TERMS = {LOGITS: (), ONE: ("stage3",), FIVE: ("stem", "stage1", "stage2", "stage3", "pool")}
 
 
