@@ -1,10 +1,10 @@
-"""Every model of keras.applications over the bridge to tf_keras, and back.
+"""Converts every model of keras.applications to tf_keras over the bridge, and back.
 
     python benchmarks/bridge.py [--short] [--markdown FILE]
 
-Weights are random, inputs small, and the last activation is left out, so that no saturated softmax hides
-a difference. Outputs of the same images are compared: the largest difference, and the same over the
-spread (the standard deviation) of the outputs. Each model runs in a process of its own.
+Weights are random, inputs are small, and the final activation is omitted, so that no saturated softmax hides
+a difference. Outputs on the same images are compared: the largest difference, and the same divided by the
+spread (the standard deviation) of the outputs. Each model runs in its own process.
 """
 
 import argparse

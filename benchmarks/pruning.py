@@ -1,16 +1,17 @@
-"""Pruning a distilled student: natively and by tensorflow-model-optimization, with the teacher and without.
+"""Pruning a distilled student: natively and with tensorflow-model-optimization, with and without the teacher.
 
     python benchmarks/pruning.py [--short] [--seeds N] [--json FILE]
 
-Fashion-MNIST (`--short`: the 8x8 digits). A teacher is trained, and a student distilled for each seed.
-Every row of the table goes on from these students for the same number of epochs, with a fresh optimizer and
-the same schedule; "not pruned" is the control that trains on without zeros. A student "alone" learns from the
-labels only. Accuracy is of the test data, mean and standard deviation over the seeds. Bytes, gzip and latency
-are those of the float32 `.tflite` file of the first seed; "sparse" is the file of `export(sparse=True)`.
+Fashion-MNIST (`--short`: the 8x8 digits). A teacher is trained, and a student is distilled for each seed.
+Every row of the table continues from these students for the same number of epochs, with a fresh optimizer and
+the same schedule; "not pruned" is the control that continues training without pruning. A student "alone"
+learns from labels only. Accuracy is on the test data, mean and standard deviation over the seeds. Bytes, gzip
+and latency are of the float32 `.tflite` file of the first seed; "sparse" is the file from
+`export(sparse=True)`.
 
-Steps: every model trains in `fit` on one batch that is given again and again; laps alternate in one process,
-each round in another order, and a ratio is of two laps of one round. A lap has two updates of the masks.
-Shown are medians [quartiles] of processor time.
+Steps: every model trains in `fit` on the same batch over and over; laps alternate in one process, in a
+different order each round, and a ratio compares two laps of the same round. A lap has two mask updates.
+Shown are medians [quartiles] of CPU time.
 """
 
 import argparse

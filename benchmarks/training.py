@@ -1,12 +1,12 @@
-"""Every loss trains: its first and its last value on real digits, through the Distiller.
+"""Every loss trains: its first and last values on real digits, through the Distiller.
 
     python benchmarks/training.py [--short] [--accuracy SEEDS] [--json FILE]
 
-Each loss is alone (no labels' loss), so that its fall is its own. With `--accuracy` each is also added to
-the labels' loss of a student that has 100 labelled digits, and stands beside a student trained without
-it on the same steps. Each loss has the weight that makes its first value 1 or 10, whichever is better on
-validation data; nothing else was tuned. The teacher saw all labels. How a loss is trained
-stands in its row in `tests/oracles`.
+Each loss is trained alone (without the hard loss), so that the decrease is its own. With `--accuracy`, each
+loss is also added to the hard loss of a student that has 100 labeled digits, and compared with a student
+trained without it for the same steps. Each loss is weighted so that its first value is 1 or 10, whichever is
+better on validation data; nothing else was tuned. The teacher was trained on all labels. The training recipe
+of a loss is in its row in `tests/oracles`.
 """
 
 import argparse

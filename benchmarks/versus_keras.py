@@ -1,9 +1,9 @@
-"""keras_kd beside keras.distillation: the same models, data, seeds and steps.
+"""keras_kd against keras.distillation: the same models, data, seeds and steps.
 
     python benchmarks/versus_keras.py [--short]
 
-Prints accuracy after the same number of steps, the cost of a step, what sample weights of zero do,
-and what `evaluate` does to BatchNorm. Costs are processor time, medians of interleaved rounds.
+Prints accuracy after the same number of steps, the cost of a step, the effect of zero sample weights,
+and the effect of `evaluate` on BatchNorm. Costs are CPU time, medians of interleaved rounds.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Distil a small model from a large one: the shortest way through keras_kd.
+"""Distill a large model into a small one: the shortest example of keras_kd.
 
 Run: python examples/basic.py [--short]
 """

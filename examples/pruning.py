@@ -1,6 +1,6 @@
-"""Prune a student to 80 % zeros, with its teacher and from labels alone, and look at the file.
+"""Prune a student to 80 % sparsity, with its teacher and from labels alone, and measure the file.
 
-With all labels at hand the teacher need not help: compare the two figures.
+With all labels available, the teacher may not help: compare the two accuracies.
 
 Run: python examples/pruning.py [--short]
 """

@@ -1,9 +1,9 @@
-"""The same training under Ray Train, which starts the workers, and restarts them when one dies.
+"""The same training under Ray Train, which starts the workers and restarts them when one dies.
 
 Run: python examples/multi_worker/ray_train.py [--short]
 
-It needs pip install 'keras-kd[ray]'. With RAY_ADDRESS it runs on that cluster, whose machines must all see
-runs/ray_train.
+It needs pip install 'keras-kd[ray]'. If RAY_ADDRESS is set, it runs on that cluster, whose machines must all
+have access to runs/ray_train.
 """
 
 import argparse
@@ -12,12 +12,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-# On one machine: no dashboard, and a small object store, since nothing is kept in it.
+# On one machine: no dashboard, and a small object store, since nothing is stored in it.
 ALONE = {"include_dashboard": False, "object_store_memory": 80_000_000}
 
 
 def run(work, config, workers, failures):
-    """Run `work(config)` on each worker, with a TF_CONFIG of its own; what the first one returns."""
+    """Run `work(config)` on each worker, with its own TF_CONFIG; return the first worker's result."""
     alone = "RAY_ADDRESS" not in os.environ
     if alone:  # read when Ray is imported: stay on the loopback interface, send no usage statistics
         os.environ |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}

@@ -1,4 +1,4 @@
-"""Train the teacher of this example, once, on one machine.
+"""Train the teacher for this example, once, on one machine.
 
 Run: python examples/multi_worker/teacher.py [--short]
 """
