@@ -38,7 +38,7 @@ class ClassCorrelation(SignalLoss):
         temperature: `T > 0`, or a schedule of the training step.
 
     Shapes:
-        teacher, student: `(batch, ..., classes)` logits, two classes or more. Result: `(batch,)`.
+        teacher, student: `(batch, ..., classes)` logits, two or more classes. Result: `(batch,)`.
 
     Examples:
         >>> import numpy as np
@@ -79,7 +79,7 @@ class BatchCorrelation(SignalLoss):
         temperature: `T > 0`, or a schedule of the training step.
 
     Shapes:
-        teacher, student: `(batch, ..., classes)` logits, two classes or more. Result: `(batch,)`.
+        teacher, student: `(batch, ..., classes)` logits, two or more classes. Result: `(batch,)`.
 
     Examples:
         >>> import numpy as np
@@ -125,7 +125,7 @@ class MultiLevelLogits(SignalLoss):
         temperatures: One or more numbers above zero.
 
     Shapes:
-        teacher, student: `(batch, ..., classes)` logits, two classes or more. Result: `(batch,)`.
+        teacher, student: `(batch, ..., classes)` logits, two or more classes. Result: `(batch,)`.
 
     Examples:
         >>> import numpy as np

@@ -40,7 +40,7 @@ class JensenShannon(SignalLoss):
         temperature: `T > 0`, or a schedule of the training step.
 
     Shapes:
-        teacher, student: `(batch, ..., classes)` logits, two classes or more. Result: `(batch,)`.
+        teacher, student: `(batch, ..., classes)` logits, two or more classes. Result: `(batch,)`.
 
     Examples:
         >>> import numpy as np

@@ -58,7 +58,7 @@ class DecoupledKD(SignalLoss):
         student: logits of the teacher's shape. Result: `(batch,)`.
 
     Raises:
-        ValueError: No labels, or shapes that do not fit.
+        ValueError: Missing labels, or shapes that do not match.
 
     Examples:
         >>> import numpy as np
@@ -120,7 +120,7 @@ class NormalizedKD(SignalLoss):
         student: logits of the teacher's shape. Result: `(batch,)`.
 
     Raises:
-        ValueError: No labels, or shapes that do not fit.
+        ValueError: Missing labels, or shapes that do not match.
 
     Examples:
         >>> import numpy as np

@@ -46,7 +46,7 @@ class SoftTargets(SignalLoss):
             value then ignores the scale and offset of either model's logits.
 
     Shapes:
-        teacher, student: `(batch, ..., classes)` logits, two classes or more. Result: `(batch,)`.
+        teacher, student: `(batch, ..., classes)` logits, two or more classes. Result: `(batch,)`.
 
     Examples:
         >>> import numpy as np
@@ -90,7 +90,7 @@ class HardTargets(SignalLoss):
     attention", arXiv 2012.12877.
 
     Shapes:
-        teacher, student: `(batch, ..., classes)` logits, two classes or more. Result: `(batch,)`.
+        teacher, student: `(batch, ..., classes)` logits, two or more classes. Result: `(batch,)`.
 
     Examples:
         >>> import numpy as np

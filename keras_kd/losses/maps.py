@@ -41,7 +41,7 @@ class AttentionTransfer(SignalLoss):
 
     Shapes:
         teacher, student: `(batch, ...positions, channels)`: maps, volumes or token sequences.
-        Maps of different spatial size are pooled to the smaller. Result: `(batch,)`.
+        Maps of different spatial sizes are pooled to the smaller. Result: `(batch,)`.
 
     Examples:
         >>> import numpy as np
@@ -99,7 +99,7 @@ class FactorTransfer(SignalLoss):
 
     Shapes:
         teacher, student: `(batch, ...positions, channels)`: maps, volumes or token sequences.
-        Maps of different spatial size are pooled to the smaller. Result: `(batch,)`.
+        Maps of different spatial sizes are pooled to the smaller. Result: `(batch,)`.
 
     Examples:
         >>> import numpy as np

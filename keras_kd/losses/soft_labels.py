@@ -48,7 +48,7 @@ class WeightedSoftLabels(SignalLoss):
         student: logits of the teacher's shape. Result: `(batch,)`.
 
     Raises:
-        ValueError: No labels, or shapes that do not fit.
+        ValueError: Missing labels, or shapes that do not match.
 
     Examples:
         >>> import numpy as np
