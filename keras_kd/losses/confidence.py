@@ -25,8 +25,9 @@ class ConfidenceFiltered(SignalLoss):
 
     Formula: `loss(t, s)` where `max softmax(z_t) >= threshold` and `argmax z_t = y`, else 0.
 
-    Reads: the outputs, and the labels if they are given: `kd.Objective(kd.losses.ConfidenceFiltered(
-    "soft_targets"), teacher=("output", "labels"))`, or `teacher="output"` with a threshold.
+    Reads: the outputs, and optionally the labels:
+    `kd.Objective(kd.losses.ConfidenceFiltered("soft_targets"), teacher=("output", "labels"))`, or
+    `teacher="output"` with a threshold.
 
     Defaults: soft targets and no threshold. FixMatch keeps predictions of 0.95 and above.
 

@@ -1,4 +1,4 @@
-"""Looking up a loss by its name, its configuration or a function."""
+"""Losses from a name, a configuration or a function."""
 
 import inspect
 from collections.abc import Callable
@@ -29,8 +29,8 @@ def get(identifier: LossIdentifier) -> SignalLoss:
     """Turn an identifier into a loss, as `keras.losses.get` does.
 
     Args:
-        identifier: A loss of `kd.losses` or its snake-case name (`"soft_targets"`); a loss of
-            Keras or its name (`"mse"`), a `keras.losses.Loss` of your own, or a function
+        identifier: A loss from `kd.losses` or its snake-case name (`"soft_targets"`); a Keras loss or
+            its name (`"mse"`), a custom `keras.losses.Loss`, or a function
             `(teacher, student) -> (batch, ...)`, which become an `Elementwise`; or a configuration.
 
     Returns:
