@@ -70,7 +70,7 @@ class AttentionMaps(SignalLoss):
         if None not in heads and heads[0] != heads[1]:
             raise ValueError(
                 f"AttentionMaps compares head with head. Received: teacher {heads[0]} heads, student "
-                f"{heads[1]}. kd.losses.SelfAttentionRelations() takes any numbers of heads."
+                f"{heads[1]}. kd.losses.SelfAttentionRelations() takes any number of heads."
             )
         if self.distance == "kl":
             return attention_divergence(self, of_teacher, of_student, mask)

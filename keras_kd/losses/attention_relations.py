@@ -92,7 +92,7 @@ class SelfAttentionRelations(SignalLoss):
             problem = (
                 "the teacher's signal has no heads"
                 if heads is None
-                else f"{width} does not divide by {heads}"
+                else f"{width} is not divisible by {heads}"
             )
             raise ValueError(
                 f"SelfAttentionRelations cuts each signal into relation heads, and {problem}. Received: "

@@ -85,8 +85,8 @@ class ClassAttention(SignalLoss):
                 shapes = ", ".join(str(tuple(part.shape)) for part in parts)
                 raise ValueError(
                     "ClassAttention reads a map (batch, height, width, channels) and the kernel (channels, "
-                    f"classes) of the dense head that follows its pooling. Received of the {side}: {shapes}. "
-                    f"Tap them as {side}=('last_map', 'head/kernel')."
+                    "classes) of the dense head that follows its pooling. Received from the "
+                    f"{side}: {shapes}. Tap them as {side}=('last_map', 'head/kernel')."
                 )
             maps = ops.matmul(maps, kernel[0])
         return l2_normalize(maps, axis=1) if self.normalize else maps

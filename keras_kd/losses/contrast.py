@@ -112,8 +112,8 @@ def _require_width(features: Tensor, student: Tensor) -> None:
     t, s = features.shape[-1], student.shape[-1]
     if t is not None and s is not None and t != s:
         raise ValueError(
-            "ContrastiveRepresentation compares the student's features with the teacher's, so they need one "
-            f"width. Received: teacher {tuple(features.shape)}, student {tuple(student.shape)}. Pass "
+            "ContrastiveRepresentation compares the student's features with the teacher's, so they need the "
+            f"same width. Received: teacher {tuple(features.shape)}, student {tuple(student.shape)}. Pass "
             "project=True to the objective, or kd.projections.Regressor()."
         )
 

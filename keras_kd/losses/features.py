@@ -76,7 +76,7 @@ class Elementwise(SignalLoss):
     ) -> None:
         inner = keras.losses.get(loss)
         if not callable(inner):
-            raise ValueError(f"Expected a loss of Keras or a function. Received: {loss!r}.")
+            raise ValueError(f"Expected a Keras loss or a function. Received: {loss!r}.")
         if isinstance(inner, keras.losses.Loss) and reduction == "sum_over_batch_size":
             reduction = inner.reduction
         # A lambda's name, "<lambda>", is not a valid TensorFlow scope name.

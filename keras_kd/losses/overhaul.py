@@ -94,7 +94,7 @@ class OverhaulFeature(SignalLoss):
 def _margins_of(layer: keras.layers.BatchNormalization) -> list[float]:
     if not layer.built:
         raise ValueError(
-            f"The layer {layer.name!r} is not built, so it has no `beta` and `gamma` to make margins of. "
+            f"The layer {layer.name!r} is not built, so it has no `beta` and `gamma` for the margins. "
             "Build and train (or load) the teacher first."
         )
     channels = layer.moving_mean.shape[0]

@@ -56,7 +56,7 @@ class VariationalInformation(SignalLoss):
     student_signals = (2, 2)
     reads = (
         "one map of the teacher and the pair (mean, variance) of the student, which "
-        "project=kd.projections.VariationalHead() makes of one tap"
+        "project=kd.projections.VariationalHead() makes from one tap"
     )
 
     def call(self, teacher: Tensor, student: tuple[Tensor, ...], mask: Mask = None) -> Tensor:
