@@ -150,7 +150,7 @@ def _check_shapes(shapes: list[Shape]) -> None:
     index = shapes[1]
     if len(index) > 2 or (len(index) == 2 and index[1] != 1):
         raise ValueError(
-            f"MemoryBank needs one number per sample, (batch,) or (batch, 1). Received an index of the shape "
+            f"MemoryBank needs one index per sample, (batch,) or (batch, 1). Received an index of the shape "
             f"{index}."
         )
     if len(shapes) == 3 and len(shapes[2]) > 2:
