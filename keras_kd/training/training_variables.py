@@ -9,7 +9,7 @@ from keras_kd.training.preserved_state import recurrent_states
 
 
 def training_variables(model: keras.Model) -> list[keras.Variable]:
-    """Weights, seeds, recurrent states and what the optimizer holds, which is built if it is not."""
+    """Weights, seeds, recurrent states and the optimizer's variables; the optimizer is built if needed."""
     optimizer, weights = model.optimizer, [*model.variables, *recurrent_states(model)]
     if optimizer is None:
         return weights
@@ -35,7 +35,7 @@ def read_values(variables: Sequence[keras.Variable]) -> list[np.ndarray]:
 
 
 def find_mismatch(variables: Sequence[keras.Variable], values: Sequence[np.ndarray]) -> str | None:
-    """What keeps values from being assigned to variables, in words; `None` if nothing does."""
+    """Why values cannot be assigned to variables, in words; `None` if they can."""
     saved, expected = ([tuple(array.shape) for array in arrays] for arrays in (values, variables))
     if saved == expected:
         return None

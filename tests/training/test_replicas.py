@@ -90,7 +90,7 @@ def no_batch(strategy):
     made(Case(), strategy).fit(nothing, verbose=0)
 
 
-OTHER_SCOPE = "must be made under the same strategy"
+OTHER_SCOPE = "must be created under the same strategy"
 # What is refused: how it comes about, and what the error says.
 REFUSED = {
     "student outside": (student_outside, OTHER_SCOPE),
