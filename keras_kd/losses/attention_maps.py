@@ -20,8 +20,8 @@ from keras_kd.tensors import Tensor
 class AttentionMaps(SignalLoss):
     """Difference between the attention scores of two self-attention layers, head by head.
 
-    Scores are taken before the softmax. With `distance="mse"`, scores of -100 or less that are read as
-    one tensor count as 0: that is how models mask keys. Padded queries and keys are ignored.
+    Scores are taken before the softmax. If they are given as one tensor, `distance="mse"` counts scores
+    of -100 or less as 0: that is how models mask keys. Padded queries and keys are ignored.
 
     Formula: `mean (A_s - A_t)^2` with `A = Q K^T / sqrt(d)`, over heads, queries and keys; or, for
     `distance="kl"`, `KL(softmax A_t || softmax A_s)` over keys, averaged over heads and queries.

@@ -18,14 +18,14 @@ from keras_kd.losses.inputs import Mask
 from keras_kd.tensors import Tensor
 
 _OF_TWO_RANKS = (
-    "Their ranks differ, so no position of one belongs to a position of the other. Tap layers of the same "
-    "rank, or bring the student's signal to the teacher's rank with a layer such as "
+    "Their ranks differ, so their positions do not correspond. Tap layers of the same "
+    "rank, or convert the student's signal to the teacher's rank with a layer such as "
     "project=keras.layers.Reshape(...) or GlobalAveragePooling2D()."
 )
 _OF_TWO_LENGTHS = (
     "Sequences of different lengths are not pooled: their tokens are not the same ones. Tap layers before "
-    "tokens are merged or dropped, give both models one tokenization, or shorten the student's signal with a "
-    "layer such as project=keras.layers.AveragePooling1D()."
+    "tokens are merged or dropped, use the same tokenization for both models, or shorten the student's "
+    "signal with a layer such as project=keras.layers.AveragePooling1D()."
 )
 
 

@@ -35,7 +35,7 @@ class FullState(keras.callbacks.Callback):
     `ReduceLROnPlateau`, your own), the history and, if saved mid-epoch, the position within the epoch. It
     works for any Keras model.
 
-    A data set is brought to its position by creating iterators over it, so create a new data set before
+    A data set is advanced to its position by creating iterators over it, so create a new data set before
     calling `fit` again in the same process. The file is written atomically. Reading it executes no code.
     It is deleted when `fit` ends.
 
@@ -217,11 +217,11 @@ class FullState(keras.callbacks.Callback):
         problem = find_mismatch(variables, checkpoint[key])
         optimizer = type(self.model.optimizer).__name__
         if problem is None and checkpoint["optimizer"] != optimizer:
-            problem = f"those of {checkpoint['optimizer']} were saved, and the optimizer is {optimizer}"
+            problem = f"the optimizer was {checkpoint['optimizer']} and is now {optimizer}"
         if problem is not None:
             raise ValueError(
-                f"{self.path} is the checkpoint of another model or optimizer. Of its {key}, {problem}. "
-                "Delete it to start from the beginning, or choose another path."
+                f"{self.path} is a checkpoint of another model or optimizer. Its {key} do not match: "
+                f"{problem}. Delete it to start from the beginning, or choose another path."
             )
         assign_values(self.model, variables, checkpoint[key])
 

@@ -20,7 +20,7 @@ def recurrent_states(model: keras.Model) -> list[keras.Variable]:
 
 @contextlib.contextmanager
 def preserve_state(model: keras.Model | None) -> Iterator[None]:
-    """On exit, undo what running a model changes: states of recurrent layers, and random seeds.
+    """On exit, undo what running a model changes: non-trainable variables, recurrent states, random seeds.
 
     Args:
         model: A teacher (Keras 3 or tf_keras), or `None`.

@@ -40,7 +40,7 @@ def find_mismatch(variables: Sequence[keras.Variable], values: Sequence[np.ndarr
     if saved == expected:
         return None
     differ = next((pair for pair in zip(saved, expected, strict=False) if pair[0] != pair[1]), None)
-    first = f"; the first that differs has the shape {differ[0]}, not {differ[1]}" if differ else ""
+    first = f"; the first that differs has shape {differ[0]}, not {differ[1]}" if differ else ""
     return f"{len(saved)} were saved, and {len(expected)} are expected{first}"
 
 

@@ -41,7 +41,7 @@ def test_a_mismatch_names_the_first_shape_that_differs():
     assert find_mismatch(training_variables(compiled(3)), values) is None
     assert (
         find_mismatch(training_variables(compiled(4)), values)
-        == "9 were saved, and 9 are expected; the first that differs has the shape (2, 3), not (2, 4)"
+        == "9 were saved, and 9 are expected; the first that differs has shape (2, 3), not (2, 4)"
     )
     assert find_mismatch(training_variables(compiled(3))[:7], values) == "9 were saved, and 7 are expected"
 

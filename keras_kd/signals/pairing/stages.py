@@ -17,7 +17,7 @@ Key: TypeAlias = float | int | None
 
 
 class Stage(NamedTuple):
-    """Consecutive outputs of one kind and size.
+    """Consecutive outputs of the same kind and size.
 
     Attributes:
         key: Stages with the same key match: for maps, how many times they were halved; for tokens, their
