@@ -48,8 +48,8 @@ class Distiller(BaseDistiller, TrainedModel):
 
     Each model runs once per step. The teacher runs with `training=False` outside the gradient; it is neither
     trained nor saved, and its state does not change. `call`, `evaluate` and `predict` use the student alone.
-    The logs contain `loss` (the total), `student_loss` (the hard loss), each objective unweighted,
-    and the metrics.
+    The logs contain `loss` (the total), `student_loss` (the hard loss), the unweighted value of each
+    objective, and the metrics.
 
     Files (`save`, weights, checkpoints) contain the student, the projections and the optimizer. To resume
     training from one, set `distiller.teacher`. For deployment, save or export `distiller.student`.
