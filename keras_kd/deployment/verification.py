@@ -57,7 +57,7 @@ class Verification(Result):
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     result = kd.verify(model, kd.export(model, f"{folder}/m.tflite").path, x)
         >>> result.samples, result.agreement, result.notes
-        (50, None, ('no agreement: the output is not one score a class',))
+        (50, None, ('no agreement: the output is not one score per class',))
     """
 
     path: Path
@@ -101,7 +101,7 @@ class _OutputTally:
             truth = true_classes(labels, wanted.shape)
         keras_classes, file_classes = top_classes(wanted), top_classes(received)
         if keras_classes is None or file_classes is None:
-            self.notes.add("no agreement: the output is not one score a class")
+            self.notes.add("no agreement: the output is not one score per class")
         elif labels is not None and truth is None:
             self.notes.add("no agreement and no accuracy: the labels are not classes of this output")
         else:
