@@ -54,8 +54,8 @@ def compare(
         baseline: What the others are compared with: a model, a file (its row is named "baseline"),
             or the name of one of the models.
         models: Name -> model or file, for names that cannot be Python keywords.
-        sources: Name of a file -> name of the Keras model, also compared, that it was made from. Gives the file's
-            row `parameters` and `max_error`.
+        sources: Name of a file -> name of the Keras model, also compared, that it was made from. Gives the
+            file's row `parameters` and `max_error`.
         seeds: Name -> accuracies (0 to 1) of repeated training runs of that model.
         curves: Name -> metric -> one value per epoch: the `history.history` of a fit.
         facts: Sentences that the report shows first.
