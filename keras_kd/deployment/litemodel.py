@@ -80,7 +80,7 @@ class LiteModel:
 
         Returns:
             An array for one output; a list if the model returns a list; otherwise a dict by output
-                    name. Rows are samples.
+            name. Rows are samples.
 
         Raises:
             ValueError: for wrong names or shapes, or NaN for a quantized input.
