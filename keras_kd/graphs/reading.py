@@ -1,4 +1,4 @@
-"""Keras's own graph, read: the one place that walks its nodes."""
+"""Reads Keras's own graph: the only module that walks its nodes."""
 
 import dataclasses
 from typing import Any
@@ -17,7 +17,7 @@ from keras_kd.keras_internals import (
 
 
 def is_graph(layer: object) -> bool:
-    """Whether a layer is a built Functional or Sequential model, and runs as it is wired."""
+    """Whether a layer is a built Functional or Sequential model that does not override `call`."""
     return runs_as_wired(layer) and functional_of(layer) is not None
 
 
@@ -26,11 +26,11 @@ def graph_of(model: keras.Model, *, strict: bool = True) -> Graph:
 
     Args:
         model: The model.
-        strict: Whether the graph has to be what runs. If not, the graph of a functional model with a `call`
-            of its own is read as well.
+        strict: Whether the graph must be what actually runs. If not, a functional model that overrides `call`
+            is read as well.
 
     Raises:
-        ValueError: A model that is subclassed or not built, so that it has no graph.
+        ValueError: The model is subclassed or not built, so it has no graph.
 
     Examples:
         >>> inputs = keras.Input((4,))
@@ -77,7 +77,7 @@ class _Reading:
             inner = self._inner(node.operation) if is_graph(node.operation) else None
             calls.append(Call(node.operation, args, kwargs, results, node.operation.name, number, inner))
         whole = Graph(self.model.name, inputs, outputs, tuple(self.symbols), tuple(calls), self.model)
-        needed = whole.calls_between(slots_in(inputs), slots_in(outputs))  # not those of implied masks
+        needed = whole.calls_between(slots_in(inputs), slots_in(outputs))  # without those of implied masks
         return dataclasses.replace(whole, calls=tuple(needed))
 
     def _inner(self, model: keras.Model) -> Graph:
@@ -98,7 +98,7 @@ class _Reading:
 
 
 def _implied_masks(args: tuple[Any, ...], kwargs: dict[str, Any]) -> set[int]:
-    """The masks which Keras passed by itself, because the tensors carry them; those of a user stay."""
+    """The masks that Keras passed automatically because tensors carry them; masks passed by a user stay."""
     given = {name: value for name, value in kwargs.items() if not name.endswith("mask")}
     tensors = [leaf for leaf in keras.tree.flatten((args, given)) if isinstance(leaf, keras.KerasTensor)]
     masks = map(mask_of, tensors)

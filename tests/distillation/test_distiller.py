@@ -174,7 +174,7 @@ TEACHER_ERRORS = {
     ),
     "teacher is the student": (
         lambda: (lambda model: kd.Distiller(model, model))(convnet(4)),
-        "Distil from a copy",
+        "Distill from a copy",
     ),
     "temperature and objectives": (
         lambda: kd.Distiller(convnet(4), convnet(8, "t"), ["mse"], temperature=4.0),

@@ -310,8 +310,8 @@ def test_a_training_that_is_too_short_gives_a_warning():
     ramp = kd.Prune(0.5, layers=["conv"], end=3)
     at_once = kd.Prune(layers=["head"], begin=2, pattern="1:2")
     with (
-        pytest.warns(UserWarning, match="This training has 1 steps, but kd.Prune needs 3"),
-        pytest.warns(UserWarning, match="This training has 1 steps, but kd.Prune needs 2"),
+        pytest.warns(UserWarning, match="This training run has 1 steps, but kd.Prune needs 3"),
+        pytest.warns(UserWarning, match="This training run has 1 steps, but kd.Prune needs 2"),
     ):
         stock().fit(X, Y, verbose=0, callbacks=[ramp, at_once])
 
