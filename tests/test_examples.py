@@ -15,7 +15,7 @@ BENCHMARKS = sorted((ROOT / "benchmarks").glob("*.py"))
 STARTED_BY_OTHERS = ["multi_worker/teacher", "multi_worker/train"]
 # All others run in the process of the tests, which has loaded TensorFlow already. These start processes, or
 # set up TensorFlow's devices before anything runs, or measure the memory of their process.
-PROCESSES = ["multi_worker/launch", "multi_worker/ray_train", "bridge", "scaling", "step"]
+PROCESSES = ["multi_worker/launch", "multi_worker/ray_train"]
 
 
 def name(path):
@@ -38,6 +38,7 @@ def run(tmp_path, monkeypatch, capfd):
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr(sys, "argv", [str(path), "--short"])
         monkeypatch.setattr(sys, "path", [str(path.parent), *sys.path])
+        monkeypatch.setenv("PYTHONPATH", str(ROOT))  # of processes that it starts
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # as little an error as in a process of its own
             runpy.run_path(str(path), run_name="__main__")
