@@ -88,7 +88,7 @@ class Pair:
 def pairs(short):
     small, perceptrons = functools.partial(resnet, 8, 8), (lambda: mlp(1), lambda: mlp(2))
     if short:
-        return {"ResNet": Pair(small, small, 4, 3, (LOGITS, ONE)), "MLP": Pair(*perceptrons, 4, 5, (LOGITS,))}
+        return {"ResNet": Pair(small, small, 4, 3, (LOGITS,)), "MLP": Pair(*perceptrons, 4, 5, (LOGITS, ONE))}
     return {
         "ResNet": Pair(lambda: resnet(20, 32), lambda: resnet(56, 32), 64, 6, tuple(TERMS)),
         "MLP": Pair(*perceptrons, 32, 400, (LOGITS, ONE)),
@@ -261,7 +261,8 @@ def peaks(short):
 
     A process inherits the peak of the one that starts it, so this runs before anything else has grown.
     """
-    names = [f"{kind}, {terms}" for terms in ((ONE,) if short else (LOGITS, ONE)) for kind in (OURS, THEIRS)]
+    names = [f"{kind}, {terms}" for terms in (LOGITS, ONE) for kind in (OURS, THEIRS)]
+    names = names[-2:-1] if short else names
     found = {name: [] for name in names}
     for _ in range(1 if short else 3):
         for name in names:

@@ -12,9 +12,9 @@ import keras
 import keras_kd as kd
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--short", action="store_true", help="few epochs, to see that it runs")
+parser.add_argument("--short", action="store_true", help="one epoch, to see that it runs")
 short = parser.parse_args().short
-epochs = 2 if short else 20
+epochs = 1 if short else 20
 
 keras.utils.set_random_seed(0)
 data = kd.datasets.digits()

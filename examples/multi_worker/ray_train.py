@@ -50,13 +50,13 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--short", action="store_true", help="few epochs, to see that it runs")
+    parser.add_argument("--short", action="store_true", help="one epoch, to see that it runs")
     options = parser.parse_args()
     short = ["--short"] if options.short else []
     folder = Path("runs/ray_train_short" if short else "runs/ray_train").absolute()
     if not (folder / "teacher.keras").exists():
         command = [sys.executable, Path(__file__).parent / "teacher.py", *short, "--folder", folder]
         subprocess.run(command, check=True)
-    config = {"epochs": 2 if short else 20, "folder": str(folder)}
+    config = {"epochs": 1 if short else 20, "folder": str(folder)}
     accuracy = run(work, config, options.workers, failures=3)
     print(f"student: {100 * accuracy:.1f} % of the test digits are right")

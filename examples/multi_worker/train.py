@@ -55,6 +55,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--short", action="store_true", help="few epochs, to see that it runs")
+    parser.add_argument("--short", action="store_true", help="one epoch, to see that it runs")
     short = parser.parse_args().short
-    train(2 if short else 20, Path("runs/multi_worker_short" if short else "runs/multi_worker"))
+    train(1 if short else 20, Path("runs/multi_worker_short" if short else "runs/multi_worker"))
