@@ -165,7 +165,9 @@ def test_one_step_is_that_of_the_distiller_of_keras_3(case):
 
 
 @pytest.mark.parametrize(
-    "make", [kd.Distiller, lambda *given: kd.tfmot.Distiller(*given)], ids=["kd", "tfmot"]
+    "make",
+    [pytest.param(kd.Distiller, marks=pytest.mark.slow), lambda *given: kd.tfmot.Distiller(*given)],
+    ids=["kd", "tfmot"],
 )
 def test_a_teacher_of_either_keras_teaches_the_same(make):
     logs, library = [], keras if make is kd.Distiller else tf_keras
