@@ -125,8 +125,11 @@ def teacher_of(task, epochs):
 # ---- measuring
 
 
-def fall(name, teacher_epochs, epochs=None):
-    """The first value of a loss (one batch) and its last (mean of the last epoch), trained alone."""
+def fall(name, teacher_epochs, epochs=None, enough=None):
+    """The first value of a loss (one batch) and its last (mean of the last epoch), trained alone.
+
+    An epoch whose mean is below `enough`, a share of the first value, is the last.
+    """
     training = TRAININGS[name]
     epochs = epochs or training.epochs
     task, teacher, train = TASKS[training.task], teacher_of(training.task, teacher_epochs), digits()["train"]
@@ -137,8 +140,13 @@ def fall(name, teacher_epochs, epochs=None):
     adam = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(training.rate, steps))
     distiller.compile(adam, loss=task.loss(), loss_weights=0.0)  # the labels do not help
     first = []
+
+    def stop_at_enough(epoch, logs):
+        distiller.stop_training = enough is not None and logs[objective.name] < enough * first[0]
+
     note = keras.callbacks.LambdaCallback(
-        on_train_batch_end=lambda batch, logs: first or first.append(logs[objective.name])
+        on_train_batch_end=lambda batch, logs: first or first.append(logs[objective.name]),
+        on_epoch_end=stop_at_enough,
     )
     y = task.labels(train.y)
     history = distiller.fit(train.x, y, batch_size=64, epochs=epochs, callbacks=[note], verbose=0).history
