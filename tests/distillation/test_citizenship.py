@@ -52,16 +52,10 @@ WAYS = {
         {"validation_split": 0.25},
     ),
 }
-RUN_FAST = ("weights for samples",)
 
 
-@pytest.mark.parametrize(
-    ("compile", "fit"),
-    [
-        pytest.param(*row, id=name, marks=() if name in RUN_FAST else pytest.mark.slow)
-        for name, row in WAYS.items()
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("compile", "fit"), WAYS.values(), ids=WAYS)
 def test_distillation_is_plain_training_on_the_blend(compile, fit):
     teacher = network(8)
     of_teacher = teacher.predict(X, verbose=0)

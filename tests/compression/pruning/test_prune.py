@@ -187,7 +187,7 @@ def test_constraints_of_the_user_are_applied_and_nothing_remains_but_zeros(tmp_p
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert kd.sparsity(loaded) == kd.sparsity(model)
-    np.testing.assert_array_equal(loaded.predict(X, verbose=0), model.predict(X, verbose=0))
+    np.testing.assert_array_equal(loaded(X), model(X))
 
 
 @pytest.mark.slow

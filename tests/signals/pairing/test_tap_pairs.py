@@ -52,9 +52,9 @@ def test_stages_are_matched_by_resolution_before_depth():
 def test_the_printed_table_and_lines(capsys):
     pairs = kd.pair_taps(resnet(2), resnet(1, stem_stride=2))
     assert capsys.readouterr().out == (
-        "student              teacher              why\n"
-        f"s1b1_out (8x8x4)     s2b2_out (8x8x8)     {pairs[0].why}\n"
-        f"s2b1_out (4x4x8)     s3b2_out (4x4x16)    {pairs[1].why}\n"
+        "student             teacher              why\n"
+        f"s1b1_out (8x8x4)    s2b2_out (8x8x8)     {pairs[0].why}\n"
+        f"s2b1_out (4x4x8)    s3b2_out (4x4x16)    {pairs[1].why}\n"
         "\n"
         "2 instead of 3, because no more match: the teacher has maps at 1/1, 1/2, 1/4 of its input, "
         "the student has maps at 1/2, 1/4, 1/8 of its input.\n"
