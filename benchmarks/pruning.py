@@ -2,12 +2,12 @@
 
     python benchmarks/pruning.py [--short] [--seeds N] [--json FILE]
 
-Fashion-MNIST (`--short`: the 8x8 digits, tiny models, half of the rows). A teacher is trained, and a student is distilled for each seed.
-Every row of the table continues from these students for the same number of epochs, with a fresh optimizer and
-the same schedule; "not pruned" is the control that continues training without pruning. A student "alone"
-learns from labels only. Accuracy is on the test data, mean and standard deviation over the seeds. Bytes, gzip
-and latency are of the float32 `.tflite` file of the first seed; "sparse" is the file from
-`export(sparse=True)`.
+Fashion-MNIST (`--short`: the 8x8 digits, tiny models, half of the rows). A teacher is trained, and a student
+is distilled for each seed. Every row of the table continues from these students for the same number of
+epochs, with a fresh optimizer and the same schedule; "not pruned" is the control that continues training
+without pruning. A student "alone" learns from labels only. Accuracy is on the test data, mean and standard
+deviation over the seeds. Bytes, gzip and latency are of the float32 `.tflite` file of the first seed;
+"sparse" is the file from `export(sparse=True)`.
 
 Steps: every model trains in `fit` on the same batch over and over; laps alternate in one process, in a
 different order each round, and a ratio compares two laps of the same round. A lap has two mask updates.
