@@ -9,7 +9,7 @@ def require_figures(loss: bool, metrics: bool) -> None:
     if not (loss or metrics):
         raise ValueError(
             "There is nothing to evaluate: `compile` was given neither `loss` nor `metrics`. The "
-            "objectives are of training only."
+            "objectives are used in training only."
         )
 
 

@@ -66,6 +66,7 @@ def check_recognized(signals: Mapping[str, SignalSpec], objectives: Iterable[Obj
     for objective in filter(reads_distributions, objectives):
         if any(signals[tap].given for tap in objective.teacher_taps):
             raise ValueError(
-                "Whether precomputed teacher signals are logits or probabilities is read from the first "
-                "batch of `fit`, and this batch came another way. Call `fit` with data of tensors only."
+                "Whether precomputed teacher signals are logits or probabilities is inferred from the first "
+                "batch of `fit`, but this batch came some other way. Call `fit` with data that consists of "
+                "tensors only."
             )

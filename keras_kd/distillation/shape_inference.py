@@ -58,8 +58,8 @@ def _trace_loss(objective: Objective, student: dict[str, SignalSpec], teacher: d
         trace(run, *specs, masks)
     except tf.errors.OperatorNotAllowedInGraphError:
         raise ValueError(
-            f"Objective {objective.name!r}: its loss decides in Python on a tensor, perhaps a temperature on "
-            "the step. Use keras.ops.where, or a schedule of keras.optimizers.schedules."
+            f"Objective {objective.name!r}: its loss branches in Python on a tensor, perhaps a temperature "
+            "on the step. Use keras.ops.where, or a schedule of keras.optimizers.schedules."
         ) from None
     except ValueError as error:
         taps = [f"student {tap!r} {signal.shape}" for tap, signal in student.items()]

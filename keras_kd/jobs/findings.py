@@ -79,6 +79,6 @@ def gaps(seeds: int) -> list[NotMeasured]:
     gaps = [NotMeasured("energy, and latency on a phone", "only the processor named in the report was used")]
     if seeds == 1:
         gaps.append(
-            NotMeasured("the spread over training seeds", "one seed was asked for; --seeds 5 measures it")
+            NotMeasured("the spread over training seeds", "only one seed was used; --seeds 5 measures it")
         )
     return gaps

@@ -162,7 +162,7 @@ class Report(Result):
             threads = f", {count} thread{'s' if count > 1 else ''}" if count else ""
             lines.append(
                 f"Latency: one sample per call{threads}, the interpreter alone; the files take turns, so "
-                "that a busy moment of the machine affects all alike. Another machine gives other figures."
+                "that a busy moment of the machine affects all equally. Other machines give other figures."
             )
         if any(row.kind == "keras" and row.bytes is not None for row in self.rows):
             lines.append(

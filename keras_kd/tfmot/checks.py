@@ -55,7 +55,7 @@ def check_not_wrapped(layers: Layers, what: str) -> None:
         path, kind = next(iter(wrapped.items()))
         strip = {"PruneLowMagnitude": "strip_pruning", "ClusterWeights": "strip_clustering"}.get(kind)
         raise ValueError(
-            f"{what}: {len(wrapped)} layers are wrapped by tfmot already, first {path!r} ({kind}). "
+            f"{what}: {len(wrapped)} layers are already wrapped by tfmot, first {path!r} ({kind}). "
             + (f"Call kd.tfmot.{strip}(model) first." if strip else "Quantization comes last.")
         )
 

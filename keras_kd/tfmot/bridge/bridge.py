@@ -59,7 +59,7 @@ def to_tf_keras(
     if not isinstance(model, keras.Model):
         known = comes_from(model, "tf_keras")
         hint = (
-            "this is a tf_keras model already; from_tf_keras leads back to Keras 3" if known else type(model)
+            "this is already a tf_keras model; from_tf_keras converts it to Keras 3" if known else type(model)
         )
         raise TypeError(f"to_tf_keras takes a Keras 3 model (keras.Model): {hint}")
     return rebuild(model, custom_layers or {}, check, direction_to_tf_keras())
@@ -99,7 +99,7 @@ def from_tf_keras(
     """
     if isinstance(model, keras.Model):
         raise TypeError(
-            "from_tf_keras takes a tf_keras model: this is a Keras 3 model already; see to_tf_keras"
+            "from_tf_keras takes a tf_keras model: this is already a Keras 3 model; see to_tf_keras"
         )
     direction = direction_from_tf_keras()
     if not isinstance(model, direction.source.Model):

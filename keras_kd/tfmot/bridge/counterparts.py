@@ -172,7 +172,7 @@ def check_rebuildable(layer: KerasLayer, direction: Direction) -> None:
     """Raise Unbridgeable if a layer is more than its class and arguments say."""
     cls = type(layer)
     if any(parent.__module__.startswith("tensorflow_model_optimization") for parent in cls.__mro__):
-        quantized = "quantize-aware models cannot come back to Keras 3: export them as they are"
+        quantized = "quantization-aware models cannot return to Keras 3: export them as they are"
         raise Unbridgeable(
             f"a wrapper of tensorflow-model-optimization: {WRAPPERS.get(cls.__name__, quantized)}"
         )
@@ -183,4 +183,4 @@ def check_rebuildable(layer: KerasLayer, direction: Direction) -> None:
             f"it is quantized ({layer.quantization_mode}): bridge the model before quantizing it"
         )
     if direction.is_model(layer):
-        raise Unbridgeable("a subclassed model: only of Functional and Sequential models is the graph known")
+        raise Unbridgeable("a subclassed model: only Functional and Sequential models have a known graph")

@@ -93,7 +93,7 @@ WAYS = {
         "optimizer": lambda: keras.optimizers.SGD(0.1, momentum=0.9, nesterov=True),
     },
     "float16, averages": {"policy": "mixed_float16", "optimizer": lr(use_ema=True)},
-    "bfloat16 weights": {"policy": "bfloat16", "optimizer": lr()},
+    "bfloat16 weights": {"policy": "bfloat16"},
 }
 FAST = [("plain", "distiller")]
 # The Distiller trains by a step of its own; what the optimizer does with constraints is the same in both.
