@@ -1,8 +1,6 @@
 """Every example is short, and is run in its short form: `python examples/NAME.py --short`."""
 
 import runpy
-import shutil
-import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -12,9 +10,6 @@ import pytest
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
 BENCHMARKS = sorted((ROOT / "benchmarks").glob("*.py"))
-# These start processes, and need a teacher that multi_worker/teacher has left. Ray is given one worker only:
-# tests/training/test_workers.py has two, of Ray and of our own launcher.
-MULTI_WORKER = {"launch": [], "ray_train": ["--workers", "1"]}
 
 
 def name(path):
@@ -51,20 +46,10 @@ def test_fits_on_a_page_and_says_how_to_run_it(path):
 
 
 @pytest.mark.slow
+# Those of multi_worker/ are run by tests/training/test_workers.py.
 @pytest.mark.parametrize("path", [p for p in EXAMPLES if p.parent.name != "multi_worker"], ids=name)
 def test_runs(path, run):
     assert "test digit" in run(path)  # it says what it found
-
-
-@pytest.mark.slow
-def test_several_workers_train_after_their_teacher(run):
-    assert "teacher: " in run(ROOT / "examples" / "multi_worker" / "teacher.py")
-    shutil.copytree("runs/multi_worker_short", "runs/ray_train_short")
-    for script, options in MULTI_WORKER.items():
-        command = [sys.executable, ROOT / "examples" / "multi_worker" / f"{script}.py", "--short", *options]
-        result = subprocess.run(command, capture_output=True, text=True)
-        assert result.returncode == 0, result.stdout + result.stderr
-        assert "student: " in result.stdout
 
 
 # What each benchmark prints ratios of.
