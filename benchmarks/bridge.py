@@ -1,10 +1,10 @@
-"""Every model of keras.applications over the bridge to tf_keras, and back.
+"""Converts every model of keras.applications to tf_keras over the bridge, and back.
 
     python benchmarks/bridge.py [--short] [--markdown FILE]
 
-Weights are random, inputs small, and the last activation is left out, so that no saturated softmax hides
-a difference. Outputs of the same images are compared: the largest difference, and the same over the
-spread (the standard deviation) of the outputs. Each model runs in a process of its own.
+Weights are random, inputs are small, and the final activation is omitted, so that no saturated softmax hides
+a difference. Outputs on the same images are compared: the largest difference, and the same divided by the
+spread (the standard deviation) of the outputs. Each model runs in its own process.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from rich.table import Table
 
 import keras_kd as kd
 
-SHORT = ["EfficientNetV2B0", "MobileNetV3Small"]
+SHORT = ["MobileNetV3Small"]
 # What smaller images are refused by, or end as a map without pixels.
 SIZES = {"InceptionV3": 75, "InceptionResNetV2": 75, "Xception": 71, "NASNetLarge": 331, "NASNetMobile": 224}
 COLUMNS = ["model", "layers", "over: difference", "over: difference / spread", "back: difference / spread"]
@@ -113,7 +113,7 @@ def summary(rows):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--short", action="store_true", help="two small models, to see that it runs")
+    parser.add_argument("--short", action="store_true", help="one small model, to see that it runs")
     parser.add_argument("--markdown", type=Path, help="also write the table to this file")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     given = parser.parse_args()

@@ -1,16 +1,16 @@
-"""The size of the code and how calm it is to read, beside the aims.
+"""The size and readability of the code, compared with the targets.
 
     python benchmarks/house.py [--before REV] [--list] [--short] [--json FILE]
 
-Prints a column for the files as they are now; `--before` adds one for a revision of git. `--list` names the
-places behind the numbers of now. Nothing is imported, only read.
+Prints a column for the current files; `--before` adds one for a git revision. `--list` prints the locations
+behind the current figures. Files are only read, never imported.
 
-A function goes from `def` to its last line, without the docstring; functions inside functions count too. An
-argument is Any if its annotation is just that, or a name that a module gives it (`X = Any`); `self`, `cls`,
-`*args` and `**kwargs` stand aside. The stricter row has these two as well, and `dict[str, Any]` and the like.
-A private name counts if the package does not define it, or if KERAS has it; legacy.py may have some. A module
-with functions or classes, a/b.py, is mirrored by tests/a/test_b.py. Duplicates are six or more equal lines in
-a row, without comments, docstrings and imports.
+A function is measured from `def` to its last line, without the docstring; nested functions count too. An
+argument is Any if its annotation is just that, or an alias that a module defines (`X = Any`); `self`, `cls`,
+`*args` and `**kwargs` are excluded. The stricter row includes the last two, and also `dict[str, Any]` and
+similar. A private name counts if the package does not define it, or if KERAS has it; legacy.py may have some.
+A module with functions or classes, a/b.py, is mirrored by tests/a/test_b.py. Duplicates are six or more equal
+consecutive lines, not counting comments, docstrings and imports.
 """
 
 import argparse

@@ -1,12 +1,12 @@
-"""What each loss costs beside a mean squared error on the same tensors.
+"""What each loss costs, compared with a mean squared error on the same tensors.
 
     python benchmarks/losses.py [--short] [--json FILE]
 
 Each loss runs forward and backward in a compiled graph, and so does Keras's mean squared error on the
-same tensors (on as many as the loss reads). Times are medians of rounds in which both take turns.
-Memory is the largest tensor of the graph, forward and backward, in MB: what a quadratic loss would
-blow up. Batch 128; 1,000 classes; maps 32x32x64; vectors of 512; 8 x 128 tokens of 8 heads x 32. What
-each loss reads of these stands in its row in `tests/oracles`.
+same tensors (on as many as the loss reads). Times are medians of rounds in which the two take turns.
+Memory is the largest tensor in the graph, forward and backward, in MB: it grows large for quadratic losses.
+Batch size 128; 1,000 classes; feature maps 32x32x64; vectors of 512; 8 x 128 tokens of 8 heads x 32. Which of
+these a loss reads is in its row in `tests/oracles`.
 """
 
 import argparse

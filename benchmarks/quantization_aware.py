@@ -1,12 +1,12 @@
-"""Quantization-aware training by tensorflow-model-optimization, with a teacher, beside post-training int8.
+"""Quantization-aware training with tensorflow-model-optimization and a teacher, against post-training int8.
 
     python benchmarks/quantization_aware.py [--short] [--seeds N] [--json FILE]
 
 Fashion-MNIST (`--short`: the 8x8 digits). A student is distilled for each seed. "post-training" exports it as
-it is, calibrated on training data; "post-training, trained on" does so after as many more epochs, with the
-teacher, as quantization-aware training takes. The others go over the bridge to tf_keras, are wrapped by
+it is, calibrated on training data; "post-training, trained on" exports it after as many extra epochs with the
+teacher as quantization-aware training takes. The others go over the bridge to tf_keras, are wrapped by
 `quantize_model`, trained, and exported from there. Accuracy is that of the int8 *files* on the test data, in
-LiteRT; the float32 file of the same student stands beside it.
+LiteRT; the float32 file of the same student is listed for comparison.
 """
 
 import argparse

@@ -1,15 +1,15 @@
-"""When zeros make a file smaller, and when faster.
+"""When zeros make a file smaller, and when they make it faster.
 
     python benchmarks/sparse_files.py [--short] [--float16] [--json FILE]
 
-The smallest weights of untrained networks are set to zero, in several shares and patterns; the network is
-written as a plain file and with sparse=True, and both take turns in the interpreter, one thread, a batch of
-one. Nothing is trained: this measures files and time, not accuracy. A block "4x1" is 4 inputs of 1 output.
-The first convolution, depthwise kernels and the last layer stay as they are. Below stands, for comparison,
-the network with half the channels, without zeros.
+The smallest weights of untrained networks are set to zero, at several sparsities and in several patterns; the
+network is exported as a plain file and with sparse=True, and the two take turns in the interpreter, with one
+thread and batch size 1. Nothing is trained: this measures files and latency, not accuracy. A block "4x1" is
+4 inputs of 1 output. The first convolution, depthwise kernels and the last layer are not pruned. For
+comparison, the last row is the network with half the channels and no zeros.
 
 "run sparse" counts the weights that no operator makes dense again when the file is loaded. Times are medians,
-and the ratio has the [quartiles] of rounds.
+and the ratio has the [quartiles] over rounds.
 """
 
 import argparse

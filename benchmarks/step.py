@@ -1,19 +1,19 @@
-"""What a step of distillation costs beside its parts, and beside keras.distillation.
+"""What a distillation step costs, compared with its parts and with keras.distillation.
 
     python benchmarks/step.py [--short] [--json FILE]
 
-Every model trains in `fit` on one batch that is given again and again, so that data costs next to nothing.
-A lap is the time between the starts of two steps inside one `fit`, so its own start is not counted. The laps
-of all models alternate in one process, each round in another order, and a ratio is of two laps of one round.
-Shown are medians [quartiles] of processor time, which other work moves less than it moves the clock.
+Every model trains in `fit` on the same batch over and over, so that data costs next to nothing. A lap is the
+time between the starts of two steps within one `fit`, so startup is not counted. The laps of all models
+alternate in one process, in a different order each round, and a ratio compares two laps of the same round.
+Shown are medians [quartiles] of CPU time, which other load affects less than wall-clock time.
 
-The floor is Keras's own training step of the student with the teacher's forward in the same compiled
+The floor is Keras's own training step of the student with the teacher's forward pass in the same compiled
 function: no loss reads the teacher, no second function is called, no second batch is fetched. On a small
-model it is well below the sum of parts (plain `fit`, plus a compiled loop over the teacher), which pays
-twice for calls; that is shown too.
+model it is well below the sum of parts (plain `fit`, plus a compiled loop over the teacher), which pays for
+two function calls; that is shown too.
 
-keras.distillation is given `KLDivergence()`: its default for logits is another formula. That both compute
-the same loss is checked on the first step. Peak memory is that of processes of their own.
+keras.distillation is given `KLDivergence()`: its default for logits is another formula. The first step checks
+that both compute the same loss. Peak memory is measured in separate processes.
 """
 
 import argparse
@@ -40,7 +40,7 @@ TEMPERATURE, CLASSES = 4.0, 10
 UNCOUNTED = 2  # steps of a `fit` before its lap begins
 OURS, THEIRS = "keras_kd", "keras.distillation"
 PLAIN, FLOOR, TEACHER, PARTS = "student alone", "floor", "teacher alone", "sum of parts"
-LOGITS, ONE, FIVE, TAUGHT = "logits", "one feature", "five features", "signals with the data"
+LOGITS, ONE, FIVE, TAUGHT = "logits", "one feature", "five features", "precomputed teacher signals"
 TERMS = {LOGITS: (), ONE: ("stage3",), FIVE: ("stem", "stage1", "stage2", "stage3", "pool")}
 
 
@@ -88,7 +88,7 @@ class Pair:
 def pairs(short):
     small, perceptrons = functools.partial(resnet, 8, 8), (lambda: mlp(1), lambda: mlp(2))
     if short:
-        return {"ResNet": Pair(small, small, 4, 3, (LOGITS, ONE)), "MLP": Pair(*perceptrons, 4, 5, (LOGITS,))}
+        return {"ResNet": Pair(small, small, 4, 3, (LOGITS,)), "MLP": Pair(*perceptrons, 4, 5, (LOGITS, ONE))}
     return {
         "ResNet": Pair(lambda: resnet(20, 32), lambda: resnet(56, 32), 64, 6, tuple(TERMS)),
         "MLP": Pair(*perceptrons, 32, 400, (LOGITS, ONE)),
@@ -261,7 +261,8 @@ def peaks(short):
 
     A process inherits the peak of the one that starts it, so this runs before anything else has grown.
     """
-    names = [f"{kind}, {terms}" for terms in ((ONE,) if short else (LOGITS, ONE)) for kind in (OURS, THEIRS)]
+    names = [f"{kind}, {terms}" for terms in (LOGITS, ONE) for kind in (OURS, THEIRS)]
+    names = names[-2:-1] if short else names
     found = {name: [] for name in names}
     for _ in range(1 if short else 3):
         for name in names:

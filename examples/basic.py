@@ -1,4 +1,4 @@
-"""Distil a small model from a large one: the shortest way through keras_kd.
+"""Distill a large model into a small one: the shortest example of keras_kd.
 
 Run: python examples/basic.py [--short]
 """
@@ -10,8 +10,8 @@ import keras
 import keras_kd as kd
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--short", action="store_true", help="few epochs, to see that it runs")
-epochs = 2 if parser.parse_args().short else 20
+parser.add_argument("--short", action="store_true", help="one epoch, to see that it runs")
+epochs = 1 if parser.parse_args().short else 20
 
 keras.utils.set_random_seed(0)
 data = kd.datasets.digits()

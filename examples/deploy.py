@@ -1,8 +1,8 @@
-"""From a trained student to a .tflite file, with evidence: export, verify, benchmark, report.
+"""From a trained student to a verified .tflite file: export, verify, benchmark, report.
 
 Run: python examples/deploy.py [--short]
 
-Leaves student-int8.tflite and report.html in the current folder.
+Writes student-int8.tflite and report.html into the current folder.
 """
 
 import argparse
@@ -12,8 +12,8 @@ import keras
 import keras_kd as kd
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--short", action="store_true", help="few epochs, to see that it runs")
-epochs = 2 if parser.parse_args().short else 20
+parser.add_argument("--short", action="store_true", help="one epoch, to see that it runs")
+epochs = 1 if parser.parse_args().short else 20
 
 keras.utils.set_random_seed(0)
 data = kd.datasets.digits()
@@ -28,7 +28,7 @@ distiller = kd.Distiller(student, teacher)
 distiller.compile(keras.optimizers.Adam(2e-3), loss=cross_entropy)
 distiller.fit(data.train, epochs=epochs, verbose=2)
 
-# The calibration split is a part of the training inputs, never of the test inputs.
+# The calibration data is a subset of the training inputs, never of the test inputs.
 exported = kd.export(
     student, "student-int8.tflite", quantization="int8", calibration=data.calibration, overwrite=True
 )

@@ -10,8 +10,8 @@ import keras
 import keras_kd as kd
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--short", action="store_true", help="few epochs, to see that it runs")
-epochs = 2 if parser.parse_args().short else 20
+parser.add_argument("--short", action="store_true", help="one epoch, to see that it runs")
+epochs = 1 if parser.parse_args().short else 20
 
 keras.utils.set_random_seed(0)
 data = kd.datasets.digits()
@@ -24,7 +24,7 @@ teacher.fit(data.train, validation_data=data.validation, epochs=epochs, verbose=
 student = kd.models.digits_student()
 print("taps of the student:", ", ".join(kd.tap_names(student)))
 
-# The weight of the features fades to zero over the first half of the training.
+# The weight of the feature loss fades to zero over the first half of training.
 steps = epochs * int(data.train.cardinality())
 fade = keras.optimizers.schedules.PolynomialDecay(1.0, steps // 2, 0.0)
 distiller = kd.Distiller(
@@ -32,7 +32,7 @@ distiller = kd.Distiller(
     teacher,
     objectives=[
         kd.Objective(kd.losses.SoftTargets(temperature=4.0), weight=0.9),
-        # 16 channels against 48: project=True puts a 1x1 convolution in between.
+        # 16 channels against 48: project=True inserts a 1x1 convolution.
         kd.Objective("mse", student="stage2", teacher="stage2", project=True, weight=fade),
         # Attention maps have no channels, so nothing is projected.
         kd.Objective(kd.losses.AttentionTransfer(), student="stage3", teacher="stage3", weight=100.0),

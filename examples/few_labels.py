@@ -1,9 +1,10 @@
-"""Few labels and many inputs: where distillation pays most.
+"""Few labels and many inputs: where distillation helps most.
 
 Run: python examples/few_labels.py [--short]
 
-The teacher is trained on all 1,257 labels, the students on 100. Alone, a student learns from these 100
-digits. Distilled, it also learns the teacher's predictions for the other 1,157, whose labels have weight 0.
+The teacher is trained on all 1,257 labels, the students on 100. The student alone learns from these 100
+digits. The distilled student also learns from the teacher's predictions for the other 1,157, whose labels
+have weight 0.
 """
 
 import argparse
@@ -13,12 +14,12 @@ import keras
 import keras_kd as kd
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--short", action="store_true", help="few epochs, to see that it runs")
-epochs = 2 if parser.parse_args().short else 20
+parser.add_argument("--short", action="store_true", help="one epoch, to see that it runs")
+epochs = 1 if parser.parse_args().short else 20
 
 data = kd.datasets.digits()
-labelled = data.labelled_only(100)  # 100 rows, repeated to as many steps
-partly = data.partly_labelled(100)  # all rows; the weight of a row without a label is 0
+labelled = data.labelled_only(100)  # 100 rows, repeated for the same number of steps
+partly = data.partly_labelled(100)  # all rows; unlabeled ones have sample weight 0
 _, _, weights = partly.arrays["train"]
 print(f"{(weights > 0).sum()} of {len(weights)} training inputs have a label")
 
@@ -26,8 +27,8 @@ cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
 def train(model, batches, hard_weight=1.0):
-    keras.utils.set_random_seed(1)  # the same order of batches for both students
-    # weighted_metrics: an input without a label is neither right nor wrong.
+    keras.utils.set_random_seed(1)  # the same batch order for both students
+    # weighted_metrics: unlabeled inputs do not count toward accuracy.
     model.compile(
         keras.optimizers.Adam(2e-3),
         loss=cross_entropy,
@@ -38,7 +39,7 @@ def train(model, batches, hard_weight=1.0):
 
 
 def student():
-    keras.utils.set_random_seed(2)  # the same first weights for both students
+    keras.utils.set_random_seed(2)  # the same initial weights for both students
     return kd.models.digits_student()
 
 
@@ -54,7 +55,7 @@ distiller = kd.Distiller(
     distilled,
     teacher,
     objectives=[
-        # Soft targets count for every input, whatever the weight of its label.
+        # Soft targets apply to every input, whatever its sample weight.
         kd.Objective(kd.losses.SoftTargets(temperature=4.0), weight=0.9, use_sample_weight=False)
     ],
 )

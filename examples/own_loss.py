@@ -1,4 +1,4 @@
-"""Bring your own: a loss function, a loss class, a projection, and a teacher of another input size.
+"""Bring your own loss function, loss class, projection, and a teacher with a different input size.
 
 Run: python examples/own_loss.py [--short]
 """
@@ -11,8 +11,8 @@ from keras import layers, ops
 import keras_kd as kd
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--short", action="store_true", help="few epochs, to see that it runs")
-epochs = 2 if parser.parse_args().short else 20
+parser.add_argument("--short", action="store_true", help="one epoch, to see that it runs")
+epochs = 1 if parser.parse_args().short else 20
 
 
 def cosine_distance(teacher, student):
@@ -20,14 +20,14 @@ def cosine_distance(teacher, student):
     return 1 + keras.losses.cosine_similarity(teacher, student)
 
 
-@keras.saving.register_keras_serializable("my_project")  # so that a saved Distiller finds it again
+@keras.saving.register_keras_serializable("my_project")  # so that a saved Distiller can be loaded
 class Margin(keras.losses.Loss):
-    """A class: a Keras loss whose `call` gives one value per sample. Nothing else is needed.
+    """A class: a Keras loss whose `call` returns one value per sample. Nothing else is needed.
 
-    The student's margin between its two best classes should reach the teacher's.
+    The student's margin between its top two classes should be at least the teacher's.
     """
 
-    reads_logits = True  # were a model to end in a softmax, this loss would still get its logits
+    reads_logits = True  # even if a model ends in a softmax, this loss gets its logits
 
     def call(self, teacher, student):
         return ops.relu(self.margin(teacher) - self.margin(student))
@@ -38,7 +38,7 @@ class Margin(keras.losses.Loss):
 
 
 def double(name):
-    """A teacher that takes digits of 16x16 pixels."""
+    """A teacher for digits of 16x16 pixels."""
     inputs = keras.Input((16, 16, 1))
     x = layers.Conv2D(32, 3, strides=2, padding="same", activation="relu")(inputs)
     x = layers.Conv2D(48, 3, strides=2, padding="same", activation="relu", name="features")(x)

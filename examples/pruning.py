@@ -1,6 +1,6 @@
-"""Prune a student to 80 % zeros, with its teacher and from labels alone, and look at the file.
+"""Prune a student to 80 % sparsity, with its teacher and from labels alone, and measure the file.
 
-With all labels at hand the teacher need not help: compare the two figures.
+With all labels available, the teacher may not help: compare the two accuracies.
 
 Run: python examples/pruning.py [--short]
 """
@@ -12,9 +12,9 @@ import keras
 import keras_kd as kd
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--short", action="store_true", help="few epochs, to see that it runs")
+parser.add_argument("--short", action="store_true", help="one epoch, to see that it runs")
 short = parser.parse_args().short
-epochs = 2 if short else 20
+epochs = 1 if short else 20
 
 keras.utils.set_random_seed(0)
 data = kd.datasets.digits()

@@ -1,8 +1,8 @@
-"""A Keras 3 student through a pipeline of tensorflow-model-optimization, with a teacher and without.
+"""A Keras 3 student in a tensorflow-model-optimization pipeline, with and without a teacher.
 
 Run: python examples/tfmot_pipeline.py [--short]
 
-Leaves student-taught.tflite and student-alone.tflite in the current folder.
+Writes student-taught.tflite and student-alone.tflite into the current folder.
 """
 
 import argparse
@@ -14,8 +14,8 @@ import tf_keras
 import keras_kd as kd
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--short", action="store_true", help="few epochs, to see that it runs")
-epochs = 2 if parser.parse_args().short else 20
+parser.add_argument("--short", action="store_true", help="one epoch, to see that it runs")
+epochs = 1 if parser.parse_args().short else 20
 
 keras.utils.set_random_seed(0)
 data = kd.datasets.digits()
@@ -29,7 +29,7 @@ teacher.fit(data.train, epochs=epochs, verbose=2)
 
 
 def trained(distil):
-    """A student of Keras 3, with the same initial weights each time."""
+    """A Keras 3 student, with the same initial weights each time."""
     keras.utils.set_random_seed(1)
     student = kd.models.digits_student()
     model = kd.Distiller(student, teacher) if distil else student
@@ -39,7 +39,7 @@ def trained(distil):
 
 
 def pruned(student, distil):
-    """The student, 80 % of it pruned in tf_keras by tfmot, in Keras 3 again."""
+    """The student, pruned to 80 % sparsity by tfmot in tf_keras, and converted back to Keras 3."""
     schedule = sparsity.PolynomialDecay(0.0, 0.8, begin_step=0, end_step=steps // 2, frequency=5)
     wrapped = kd.tfmot.prune_low_magnitude(kd.tfmot.to_tf_keras(student), schedule)
     model = kd.tfmot.Distiller(wrapped, teacher) if distil else wrapped

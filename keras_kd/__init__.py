@@ -1,4 +1,4 @@
-"""keras_kd: distil, compress and export Keras models, and measure what comes out."""
+"""keras_kd: distill, compress and export Keras models, and measure the result."""
 
 from keras_kd import _startup as _startup
 from keras_kd import datasets as datasets

@@ -1,4 +1,4 @@
-"""Writing files whole or not at all, and checking that it is possible before the work begins."""
+"""Writing files completely or not at all, and checking that they can be written before the work begins."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def write_atomically(path: Path) -> Iterator[Path]:
-    """Yield a path beside `path` to write to; the file moves to `path` if the block ends without an error.
+    """Yield a path next to `path` to write to; it is renamed to `path` if the block raises no error.
 
     A link stays a link, and a file that is replaced keeps its permissions.
 
@@ -32,18 +32,18 @@ def write_atomically(path: Path) -> Iterator[Path]:
 
 
 def check_writable(path: Path, *, overwrite: bool = True, suffixes: Sequence[str] = ()) -> None:
-    """Raise an error now if a file could not be written at `path` later.
+    """Raise an error now if a file cannot be written at `path` later.
 
     Args:
         path: The file to write.
-        overwrite: Whether a file that is there may be replaced.
-        suffixes: The suffixes that are allowed, such as `(".html", ".md")`; empty for all.
+        overwrite: Whether an existing file may be replaced.
+        suffixes: The allowed suffixes, such as `(".html", ".md")`; empty for any.
 
     Raises:
-        ValueError: Another suffix.
+        ValueError: The suffix is not allowed.
         FileNotFoundError: The folder does not exist.
         IsADirectoryError: `path` is a folder.
-        FileExistsError: The file exists, and may not be replaced.
+        FileExistsError: The file exists and may not be replaced.
         OSError: The folder is not writable.
     """
     if suffixes and path.suffix not in suffixes:
@@ -55,7 +55,7 @@ def check_writable(path: Path, *, overwrite: bool = True, suffixes: Sequence[str
         raise IsADirectoryError(f"{str(path)!r} is a folder; name a file.")
     if path.exists() and not overwrite:
         raise FileExistsError(f"{str(path)!r} exists; pass overwrite=True to replace it.")
-    # Permission bits do not tell whether a folder can be written to; writing does.
+    # Permission bits do not tell whether a folder is writable; writing does.
     _, trial = _target_and_part(path)
     trial.touch()
     trial.unlink()

@@ -1,4 +1,4 @@
-"""NaN and infinity in numbers: the one place that looks for them."""
+"""NaN and infinity in numbers: the one place that checks for them."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from keras_kd.tensors import Tensor
 
 
 def nonfinite(values: Tensor) -> np.ndarray:
-    """Where values are NaN or infinite, true or false in their shape; nowhere for those that are no floats.
+    """Where values are NaN or infinite, as booleans of the same shape; all `False` for non-float dtypes.
 
     Examples:
         >>> nonfinite(np.array([1.0, np.nan])).tolist()
@@ -21,7 +21,7 @@ def nonfinite(values: Tensor) -> np.ndarray:
 
 
 def first_bad_row(values: Tensor) -> int | None:
-    """The first row (along the first axis) that holds NaN or infinity, or `None`.
+    """The first row (along the first axis) that contains NaN or infinity, or `None`.
 
     Examples:
         >>> first_bad_row(np.array([[1.0, 2.0], [3.0, np.inf]]))

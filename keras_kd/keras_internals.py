@@ -1,7 +1,7 @@
-"""Every private name of Keras that the package relies on, behind a plain one; nothing else uses any.
+"""Every private Keras name that the package relies on, behind a plain one; no other module uses any.
 
-Keras has no public way to these. `tests/test_keras_internals.py` says by name which of them a release of
-Keras has changed. Those of tf_keras stand in `legacy.py`.
+Keras offers no public way to do these things. `tests/test_keras_internals.py` says which of the names a
+Keras release has changed. Those of tf_keras are in `legacy.py`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -26,22 +26,22 @@ def child_layers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
 
 
 def all_layers(model: keras.layers.Layer) -> list[keras.layers.Layer]:
-    """A layer and all that it holds, however deep."""
+    """A layer and all layers inside it, at any depth."""
     return list(model._flatten_layers())
 
 
 def own_trainable_variables(layer: keras.layers.Layer) -> list[keras.Variable]:
-    """The variables that a layer itself was made with to be trained, whatever its `trainable` flag says."""
+    """The variables that a layer itself created as trainable, whatever its `trainable` flag says."""
     return list(layer._trainable_variables)
 
 
 def own_untrainable_variables(layer: keras.layers.Layer) -> list[keras.Variable]:
-    """The variables that a layer itself was made with not to be trained, such as moving statistics."""
+    """The variables that a layer itself created as non-trainable, such as moving statistics."""
     return list(layer._non_trainable_variables)
 
 
 def own_seed_generators(layer: keras.layers.Layer) -> list[SeedGenerator]:
-    """The random generators of a layer itself, whose states no list of weights has."""
+    """A layer's own seed generators, whose states are in no list of weights."""
     return list(layer._seed_generators)
 
 
@@ -51,17 +51,17 @@ def takes_training(operation: Any) -> bool:
 
 
 def dropout_of(attention: keras.layers.Layer) -> float:
-    """The fraction of attention scores that an attention layer drops in training."""
+    """The fraction of attention scores that an attention layer drops during training."""
     return float(attention._dropout)
 
 
 def hidden_argument(layer: keras.layers.Layer, name: str) -> Any:
-    """A value that a layer keeps for itself, such as the `"lookup_layer"` of a TextVectorization."""
+    """A value that a layer keeps private, such as the `"lookup_layer"` of a TextVectorization."""
     return getattr(layer, f"_{name}")
 
 
 def layer_family(layer: Any) -> str | None:
-    """The kind of a layer of Keras, such as `"pooling"` or `"activations"`; `None` for layers of others.
+    """The kind of a Keras layer, such as `"pooling"` or `"activations"`; `None` for layers not from Keras.
 
     Examples:
         >>> layer_family(keras.layers.MaxPooling2D())
@@ -72,7 +72,7 @@ def layer_family(layer: Any) -> str | None:
 
 
 def is_of_keras(value: Any) -> bool:
-    """Whether a class, function or object is one of Keras's own, and not derived from it."""
+    """Whether a class, function or object is Keras's own, not merely derived from it."""
     module = getattr(value, "__module__", None) or type(value).__module__
     return module.startswith("keras.src")
 
@@ -81,22 +81,22 @@ def is_of_keras(value: Any) -> bool:
 
 
 def mask_of(tensor: Tensor) -> Tensor | None:
-    """The padding mask that Keras attached to a tensor; a traced tensor of JAX has none."""
+    """The padding mask that Keras attached to a tensor; traced JAX tensors have none."""
     return get_keras_mask(tensor)
 
 
 def attach_mask(tensor: Tensor, mask: Tensor) -> None:
-    """Attach a padding mask to a tensor, which layers after it will read."""
+    """Attach a padding mask to a tensor, for the layers after it to read."""
     set_keras_mask(tensor, mask)
 
 
 def logits_behind(tensor: Tensor) -> Tensor | None:
-    """What a softmax or sigmoid of Keras was computed from, where Keras kept it."""
+    """The logits that a Keras softmax or sigmoid was computed from, where Keras kept them."""
     return getattr(tensor, "_keras_logits", None)
 
 
 def output_spec(function: Callable[..., Any], *symbols: Any) -> Any:
-    """What a function returns for symbolic tensors, on any backend; nothing is computed."""
+    """What a function returns for symbolic tensors, on any backend, without computing anything."""
     return compute_output_spec(function, *symbols)
 
 
@@ -104,31 +104,31 @@ def output_spec(function: Callable[..., Any], *symbols: Any) -> Any:
 
 
 def functional_of(model: Any) -> Functional | None:
-    """A model itself, or what a Sequential keeps inside; `None` for subclassed and for unbuilt models."""
+    """The model itself, or the one inside a Sequential; `None` for subclassed and unbuilt models."""
     if isinstance(model, keras.Sequential):
         return model._functional
     return model if getattr(model, "_nodes_by_depth", None) else None
 
 
 def runs_as_wired(model: object) -> bool:
-    """Whether a model is a Functional or Sequential one with a `call` of Keras's own."""
+    """Whether a model is Functional or Sequential and does not override `call`."""
     kinds = Functional, keras.Sequential
     return isinstance(model, kinds) and type(model).call in [kind.call for kind in kinds]
 
 
 def nodes_of(function: keras.Function) -> list[Node]:
-    """The calls of a functional model, each after those whose results it reads, inputs left out."""
+    """The calls of a functional model in topological order, without its inputs."""
     depths = sorted(function._nodes_by_depth, reverse=True)
     return [node for depth in depths for node in function._nodes_by_depth[depth] if not node.is_input]
 
 
 def input_structure(function: Functional) -> Tensors:
-    """The symbolic inputs of a functional model in the structure in which it takes them."""
+    """A functional model's symbolic inputs, in the structure in which it takes them."""
     return function._inputs_struct
 
 
 def output_structure(function: Functional) -> Tensors:
-    """The symbolic outputs of a functional model in the structure in which it returns them."""
+    """A functional model's symbolic outputs, in the structure in which it returns them."""
     return function._outputs_struct
 
 
@@ -140,7 +140,7 @@ def maker_of(symbol: keras.KerasTensor) -> tuple[Any, Node | None]:
 
 
 def calls_of(operation: Any) -> list[Node]:
-    """Every symbolic call of an operation, in whatever model."""
+    """Every symbolic call of an operation, in any model."""
     return list(operation._inbound_nodes)
 
 
@@ -153,18 +153,18 @@ def unscaled(loss: Tensor) -> Tensor:
 
 
 def reduced(values: Tensor, sample_weight: Tensor | None, reduction: str | None, dtype: str) -> Tensor:
-    """One value per sample as the `reduction` of Keras's losses makes one of it."""
+    """Per-sample values, reduced as Keras's losses reduce them."""
     return reduce_weighted_values(values, sample_weight=sample_weight, reduction=reduction, dtype=dtype)
 
 
 def global_generator() -> SeedGenerator:
-    """The random generator that layers without a seed of their own draw from."""
+    """The seed generator that layers without a seed of their own draw from."""
     return global_seed_generator()
 
 
-# Not properties of `TrainedModel`: Keras saves what it finds in the properties of a model.
+# Not properties of `TrainedModel`: Keras saves whatever it finds in a model's properties.
 def compiled_loss(model: keras.Model) -> Callable[..., Tensor] | None:
-    """The loss that `compile` was given, as Keras calls it in a step; `None` for none."""
+    """The loss given to `compile`, as Keras calls it in a step; `None` without one."""
     return model._compile_loss
 
 
@@ -174,7 +174,7 @@ def total_tracker(model: keras.Model) -> keras.metrics.Metric:
 
 
 def compiled_metrics(model: keras.Model) -> dict[str, Any]:
-    """The metrics that `compile` was given, by argument."""
+    """The metrics given to `compile`, by argument."""
     container = model._compile_metrics
     if container is None:
         return {}
@@ -182,7 +182,7 @@ def compiled_metrics(model: keras.Model) -> dict[str, Any]:
 
 
 def own_metrics(model: keras.Model) -> list[keras.metrics.Metric]:
-    """The metrics that a model holds as attributes, compiled ones left out."""
+    """The metrics that a model holds as attributes, without the compiled ones."""
     return list(model._metrics)
 
 
@@ -192,12 +192,12 @@ def strategy_of(model: keras.Model) -> Any:
 
 
 def build_on_batch(model: keras.Model, batch: Any) -> None:
-    """Make the variables of a model's metrics and optimizer for a batch, without a step."""
+    """Create the variables of a model's metrics and optimizer for a batch, without taking a step."""
     model._symbolic_build(data_batch=batch)
 
 
 def begin_at(model: keras.Model, epoch: int | None) -> None:
-    """Have `fit` begin at an epoch, as `BackupAndRestore` does; `None`: at the one it was given."""
+    """Make `fit` start at an epoch, as `BackupAndRestore` does; `None`: at its `initial_epoch`."""
     model._initial_epoch = epoch
 
 
@@ -205,13 +205,13 @@ def begin_at(model: keras.Model, epoch: int | None) -> None:
 
 
 def optimizer_steps(optimizer: Any) -> int:
-    """How many batches an optimizer has seen, also those whose gradients it accumulates; 0 without one."""
+    """How many batches an optimizer has seen, including those it only accumulated; 0 without an optimizer."""
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     return 0 if optimizer is None else int(optimizer._iterations.numpy())
 
 
 def moving_average(optimizer: Any, variable: keras.Variable) -> keras.Variable | None:
-    """The moving average that an optimizer with `use_ema` keeps of a variable, if there is one."""
+    """The moving average that an optimizer with `use_ema` keeps of a variable, or `None`."""
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     averages = getattr(optimizer, "use_ema", False) and optimizer.built
     if not averages or optimizer._var_key(variable) not in optimizer._trainable_variables_indices:
@@ -219,11 +219,11 @@ def moving_average(optimizer: Any, variable: keras.Variable) -> keras.Variable |
     return optimizer._model_variables_moving_average[optimizer._get_variable_index(variable)]
 
 
-# What Keras itself sets on a callback: no state of its own.
+# What Keras itself sets on a callback: not state of its own.
 CALLBACK_ATTRIBUTES: Sequence[str] = ("params", "_model")
 
 # Methods that are replaced on a layer while its outputs are recorded. `quantized_call` runs in place of
-# `call` in layers that Keras has quantized, and the last one attaches a mask after `call` has returned.
+# `call` in layers quantized by Keras, and `MASK_METHOD` attaches a mask after `call` has returned.
 CALL_METHODS: Sequence[str] = ("call", "quantized_call")
 MASK_METHOD = "_set_mask_metadata"
 
@@ -239,31 +239,31 @@ class TrainedModel(keras.Model):
         return step
 
     def adapt_batch(self, batch: Any) -> Any:
-        """What of a batch the metrics, the loss and the optimizer are built on."""
+        """The part of a batch that the metrics, the loss and the optimizer are built on."""
         return batch
 
     def logs_of_epoch(self, logs: dict[str, Any]) -> dict[str, Any]:
-        """What callbacks and the history are given at the end of an epoch, from the last batch's logs."""
+        """The logs for callbacks and the history at the end of an epoch, from the last batch's logs."""
         return super()._get_metrics_result_or_logs(logs)
 
     def build_under_strategy(self, iterator: Any, batch: Any) -> None:
-        """Make variables before the first step of a `tf.distribute` strategy."""
+        """Create variables before the first step under a `tf.distribute` strategy."""
         super()._maybe_symbolic_build(iterator=iterator, data_batch=batch)
 
     def require_compiled(self, method: str) -> None:
-        """Raise an error unless `compile` was called before `method`, and with arguments of use."""
+        """Raise an error unless `compile` was called before `method`, with arguments that can be used."""
         self._assert_compile_called(method)
 
     def check_compiled(self) -> None:
-        """Raise an error for what `compile` was given; to override `compile` itself breaks loading."""
+        """Raise an error for invalid `compile` arguments; overriding `compile` itself would break loading."""
 
     @property
     def has_new_metrics(self) -> bool:
-        """Whether `compile` was given metrics that have seen no batch, so that they have no variables yet."""
+        """Whether `compile` was given metrics that have not seen a batch, and so have no variables yet."""
         return self._compile_metrics is not None and not self._compile_metrics.built
 
     def additional_losses(self, losses: Sequence[Tensor]) -> Iterator[Tensor]:
-        """Regularisation and `add_loss` terms, as Keras adds them to the compiled loss of a step."""
+        """Regularization and `add_loss` terms, as Keras adds them to the compiled loss of a step."""
         return (self._aggregate_additional_loss(loss) for loss in losses)
 
     def _make_function(self, step_function: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -284,10 +284,10 @@ class TrainedModel(keras.Model):
 
 
 class HookedCheckpoint(keras.callbacks.ModelCheckpoint):
-    """A `keras.callbacks.ModelCheckpoint` whose way of writing can be adapted."""
+    """A `keras.callbacks.ModelCheckpoint` whose way of writing files can be overridden."""
 
     def save_model(self, epoch: int, batch: int | None, logs: dict[str, Any] | None) -> None:
-        """Write `self.model`, if it is to be written now."""
+        """Write `self.model`, if a file is due."""
         super()._save_model(epoch, batch, logs)
 
     def _save_model(self, epoch: int, batch: int | None, logs: dict[str, Any] | None) -> None:

@@ -1,7 +1,7 @@
 """tf_keras, the Keras before Keras 3: recognizing its objects, and its private names behind plain ones.
 
-Models of tensorflow-model-optimization are tf_keras models. Whoever has one has loaded tf_keras, so nothing
-here imports it.
+Models of tensorflow-model-optimization are tf_keras models. Whoever has one has already loaded tf_keras, so
+nothing here imports it.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ KerasModel: TypeAlias = "keras.Model | tf_keras.Model"
 
 
 def is_tf_keras(value: object) -> bool:
-    """Whether a value is a layer or a model, of tf_keras.
+    """Whether a value is a tf_keras layer or model.
 
     Examples:
         >>> import keras
@@ -36,11 +36,11 @@ def is_tf_keras(value: object) -> bool:
 
 
 def comes_from(value: object, library: str) -> bool:
-    """Whether a function, a class or an object is from a library, or derived from what is.
+    """Whether a function, class or object comes from a library, or derives from something that does.
 
     Args:
         value: Anything.
-        library: The first part of the name of the modules, such as `"tf_keras"`.
+        library: The top-level package, such as `"tf_keras"`.
 
     Examples:
         >>> comes_from(keras.losses.MeanSquaredError(), "keras")
@@ -56,36 +56,36 @@ def comes_from(value: object, library: str) -> bool:
 
 
 def is_layer(value: object) -> bool:
-    """Whether a value is a layer, of Keras 3 or of tf_keras; models are layers."""
+    """Whether a value is a layer of Keras 3 or tf_keras; models are layers."""
     return isinstance(value, keras.layers.Layer) or is_tf_keras(value)
 
 
 def is_model(value: object) -> bool:
-    """Whether a value is a model, of Keras 3 or of tf_keras."""
+    """Whether a value is a model of Keras 3 or tf_keras."""
     return isinstance(value, keras.Model) or (
         is_tf_keras(value) and isinstance(value, sys.modules["tf_keras"].Model)
     )
 
 
 def is_weight(value: object) -> bool:
-    """Whether an attribute of a layer is a weight; tfmot replaces variables by tensors."""
+    """Whether an attribute of a layer is a weight; tfmot replaces variables with tensors."""
     return isinstance(value, (keras.Variable, tf.Variable, tf.Tensor))
 
 
 def is_wrapper(layer: object) -> bool:
-    """Whether a layer is what tensorflow-model-optimization puts around a layer."""
+    """Whether a layer is a wrapper that tensorflow-model-optimization puts around another layer."""
     return type(layer).__module__.startswith("tensorflow_model_optimization.") and hasattr(layer, "layer")
 
 
 def unwrapped(layer: KerasLayer) -> KerasLayer:
-    """The layer inside of tensorflow-model-optimization's wrappers, or the layer itself."""
+    """The layer inside tensorflow-model-optimization's wrappers, or the layer itself."""
     while is_wrapper(layer):
         layer = layer.layer
     return layer
 
 
 def is_of_tf_keras(value: object) -> bool:
-    """Whether a class, function or object is one of tf_keras's own, and not derived from it."""
+    """Whether a class, function or object is tf_keras's own, not merely derived from it."""
     module = getattr(value, "__module__", None) or type(value).__module__
     return module.startswith("tf_keras.src")
 
@@ -101,18 +101,18 @@ def require_compiled(model: Any) -> None:
 
 
 def has_compiled_metrics(model: Any) -> bool:
-    """Whether `compile` was given metrics on a tf_keras model."""
+    """Whether `compile` was given metrics for a tf_keras model."""
     metrics = model.compiled_metrics
     return bool(metrics._user_metrics or metrics._user_weighted_metrics)
 
 
 def track_compiled_loss(model: Any, tracker: Any) -> None:
-    """Have a metric log the compiled loss of a tf_keras model, in place of the one named `"loss"`."""
+    """Make a metric log the compiled loss of a tf_keras model, in place of the one named `"loss"`."""
     model.compiled_loss._total_loss_mean = tracker
 
 
 def tfmot_wrapper(layer: object) -> str | None:
-    """The name of what tensorflow-model-optimization wrapped a layer in, where the layer is such a wrapper.
+    """The name of tensorflow-model-optimization's wrapper, if a layer is one.
 
     Returns:
         `"PruneLowMagnitude"`, `"ClusterWeights"`, `"QuantizeAnnotate"`, `"QuantizeWrapper"` or `None`.
@@ -125,7 +125,7 @@ def tfmot_wrapper(layer: object) -> str | None:
 
 
 def keras_classes(path: str) -> tuple[type[Any], ...]:
-    """A class of Keras 3, and the one of tf_keras where its objects can exist, for `isinstance`.
+    """A Keras 3 class, and its tf_keras counterpart if tf_keras is loaded, for `isinstance`.
 
     Examples:
         >>> keras_classes("layers.RNN")[0] is keras.layers.RNN
@@ -136,15 +136,15 @@ def keras_classes(path: str) -> tuple[type[Any], ...]:
 
 
 def is_tf_keras_tensor(value: object) -> bool:
-    """Whether this is a symbolic tensor of tf_keras, such as the input of a functional model."""
+    """Whether a value is a symbolic tf_keras tensor, such as the input of a functional model."""
     tf_keras = sys.modules.get("tf_keras")
     return tf_keras is not None and isinstance(value, type(tf_keras.Input(())))
 
 
 def as_tf_keras_runs(model: object) -> contextlib.AbstractContextManager[Any]:
-    """While open, Python's control flow in tf_keras layers is converted, as in tf_keras's own `fit`.
+    """A context in which Python control flow in tf_keras layers is converted, as in tf_keras's own `fit`.
 
-    Keras 3 turns that conversion off for all that runs in a train step.
+    Keras 3 turns that conversion off for everything that runs in a train step.
     """
     if not is_tf_keras(model):
         return contextlib.nullcontext()
@@ -152,7 +152,7 @@ def as_tf_keras_runs(model: object) -> contextlib.AbstractContextManager[Any]:
 
 
 def require_keras_model(model: object, role: str) -> None:
-    """Raise a `TypeError` unless `model` is a Keras 3 model; `role` names it."""
+    """Raise a `TypeError` unless `model` is a Keras 3 model; `role` is its name in the message."""
     if not isinstance(model, keras.Model):
         kind = f"{type(model).__module__}.{type(model).__name__}"
         advice = (
@@ -168,7 +168,7 @@ def require_keras_model(model: object, role: str) -> None:
 
 
 def all_layers_of(model: KerasLayer) -> list[KerasLayer]:
-    """A layer of either Keras and all that it holds, however deep."""
+    """A layer of either Keras and all layers inside it, at any depth."""
     if isinstance(model, keras.layers.Layer):
         return keras_internals.all_layers(model)
     return list(model._flatten_layers())
@@ -182,7 +182,7 @@ def child_layers_of(layer: KerasLayer) -> list[KerasLayer]:
 
 
 def own_variables_of(layer: KerasLayer) -> list[Any]:
-    """The variables that a layer of either Keras itself was made with, those to be trained first."""
+    """The variables that a layer of either Keras itself created, trainable ones first."""
     if isinstance(layer, keras.layers.Layer):
         trainable = keras_internals.own_trainable_variables(layer)
         return [*trainable, *keras_internals.own_untrainable_variables(layer)]
@@ -197,35 +197,35 @@ def calls_of_layer(layer: KerasLayer) -> list[Any]:
 
 
 def maker_of_tensor(tensor: object) -> "KerasLayer | None":
-    """The layer that made a symbolic tensor of tf_keras; `None` for other values."""
+    """The layer that made a symbolic tf_keras tensor; `None` for other values."""
     history = getattr(tensor, "_keras_history", None)
     return None if history is None else history[0]
 
 
 def graph_nodes(model: KerasModel) -> list[Any]:
-    """The calls of a functional tf_keras model, each after those whose results it reads; no inputs."""
+    """The calls of a functional tf_keras model in topological order, without its inputs."""
     nodes_by_depth = getattr(model, "_nodes_by_depth", None) or {}
     depths = sorted(nodes_by_depth, reverse=True)
     return [node for depth in depths for node in nodes_by_depth[depth] if not node.is_input]
 
 
 def is_wired(model: KerasModel) -> bool:
-    """Whether a tf_keras model has a graph: it is functional, or a Sequential that is built."""
+    """Whether a tf_keras model has a graph: it is functional, or a built Sequential."""
     return bool(getattr(model, "_nodes_by_depth", None))
 
 
 def nested_inputs(model: KerasModel) -> Any:
-    """The symbolic inputs of a functional tf_keras model in the structure in which it takes them."""
+    """A functional tf_keras model's symbolic inputs, in the structure in which it takes them."""
     return model._nested_inputs
 
 
 def nested_outputs(model: KerasModel) -> Any:
-    """The symbolic outputs of a functional tf_keras model in the structure in which it returns them."""
+    """A functional tf_keras model's symbolic outputs, in the structure in which it returns them."""
     return model._nested_outputs
 
 
 def set_policy(layer: KerasLayer, policy: str) -> None:
-    """Change the precision in which a layer of either Keras computes after it was made."""
+    """Change the dtype policy of a layer of either Keras after the layer was made."""
     if isinstance(layer, keras.layers.Layer):
         layer.dtype_policy = policy  # which tf_keras cannot set
     else:
@@ -233,12 +233,12 @@ def set_policy(layer: KerasLayer, policy: str) -> None:
 
 
 def has_explicit_input(model: KerasLayer) -> bool:
-    """Whether a Sequential tf_keras model was given its input shape, and did not take it from data."""
+    """Whether a Sequential tf_keras model was given its input shape, rather than taking it from data."""
     return bool(model._has_explicit_input_shape)
 
 
 def own_untrainable_weights(layer: KerasLayer) -> list[tf.Variable]:
-    """The weights that a tf_keras layer itself was made with not to be trained."""
+    """The weights that a tf_keras layer itself created as non-trainable."""
     return list(layer._non_trainable_weights)
 
 
@@ -248,7 +248,7 @@ def takes_constants(layer: KerasLayer) -> bool:
 
 
 def hold_variable(layer: KerasLayer, variable: keras.Variable) -> None:
-    """Make a variable of Keras 3 a weight of a tf_keras layer, which trains and saves it."""
+    """Make a Keras 3 variable a weight of a tf_keras layer, which trains and saves it."""
     own = layer._trainable_weights if variable.trainable else layer._non_trainable_weights
     own.append(variable.value)
 
@@ -264,7 +264,7 @@ def application_class(library: types.ModuleType, module: str, name: str) -> type
 
 
 def hidden_argument(layer: KerasLayer, name: str) -> Any:
-    """An argument that a layer of either Keras was made with, and keeps for itself."""
+    """An argument that a layer of either Keras was created with and keeps private."""
     if isinstance(layer, keras.layers.Layer):
         return keras_internals.hidden_argument(layer, name)
     return getattr(layer, f"_{name}")

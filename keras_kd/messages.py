@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 def one_line(error: BaseException) -> str:
-    r"""What went wrong, without the frame and the pages that Keras and TensorFlow put around it.
+    r"""What went wrong, without the frame and the pages of detail that Keras and TensorFlow put around it.
 
     Examples:
         >>> one_line(ValueError("Exception encountered when calling Dense.call().\n\nwrong shape\n\nmore"))
@@ -22,7 +22,7 @@ def one_line(error: BaseException) -> str:
 
 
 def close_matches(name: str, names: Iterable[str], most: int = 1) -> list[str]:
-    """The names that are most like a misspelt one, the closest first; capitals are no difference.
+    """The names most similar to a misspelled one, the closest first; case does not matter.
 
     Examples:
         >>> close_matches("soft_target", ["soft_targets", "mse"])
@@ -35,7 +35,7 @@ def close_matches(name: str, names: Iterable[str], most: int = 1) -> list[str]:
 
 
 def did_you_mean(name: str, names: Iterable[str], most: int = 1) -> str:
-    """`" Did you mean ...?"` where some of the names are close, else nothing.
+    """`" Did you mean ...?"` if any of the names are similar, otherwise an empty string.
 
     Examples:
         >>> did_you_mean("soft_target", ["soft_targets", "mse"])

@@ -10,7 +10,7 @@ from keras_kd.messages import one_line
 
 
 def load_model(path: str | os.PathLike[str], *, compile: bool = True) -> keras.Model:
-    """Load a model from a `.keras` file without running code that the file brings along.
+    """Load a model from a `.keras` file without running any code contained in the file.
 
     Args:
         path: The file.

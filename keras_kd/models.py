@@ -1,9 +1,9 @@
-"""A teacher and a student for each data set of `kd.datasets`: small, but real.
+"""A teacher and a student for each dataset of `kd.datasets`: small, but real.
 
-Teachers are residual, students are plain. Both have BatchNorm, return logits, and name what can be tapped:
-`"stage1"`, `"stage2"`, `"stage3"`, `"pool"` and `"logits"`; `"norm1"` to `"norm3"` are the last BatchNorm of
-each stage, before its ReLU. The stages of a teacher and of its student have
-the same height and width, so that features can be compared without resizing.
+Teachers are residual networks, students are plain ones. All have BatchNorm, return logits, and name what can
+be tapped: `"stage1"`, `"stage2"`, `"stage3"`, `"pool"` and `"logits"`; `"norm1"` to `"norm3"` are the last
+BatchNorm of each stage, before its ReLU. The stages of a teacher and its student have the same height and
+width, so that features can be compared without resizing.
 
 Examples:
     >>> from keras_kd import models
@@ -24,7 +24,7 @@ __all__ = ["digits_student", "digits_teacher", "fashion_student", "fashion_teach
 
 
 def digits_teacher() -> keras.Model:
-    """A residual network of 174,850 parameters for `kd.datasets.digits`.
+    """A residual network with 174,850 parameters for `kd.datasets.digits`.
 
     Returns:
         An untrained model from `(batch, 8, 8, 1)` to logits `(batch, 10)`.
@@ -37,7 +37,7 @@ def digits_teacher() -> keras.Model:
 
 
 def digits_student() -> keras.Model:
-    """A plain network of 5,122 parameters for `kd.datasets.digits`.
+    """A plain network with 5,122 parameters for `kd.datasets.digits`.
 
     Returns:
         An untrained model from `(batch, 8, 8, 1)` to logits `(batch, 10)`.
@@ -50,7 +50,7 @@ def digits_student() -> keras.Model:
 
 
 def fashion_teacher() -> keras.Model:
-    """A residual network of 124,778 parameters for `kd.datasets.fashion_mnist`.
+    """A residual network with 124,778 parameters for `kd.datasets.fashion_mnist`.
 
     Returns:
         An untrained model from `(batch, 28, 28, 1)` to logits `(batch, 10)`.
@@ -63,7 +63,7 @@ def fashion_teacher() -> keras.Model:
 
 
 def fashion_student() -> keras.Model:
-    """A plain network of 10,214 parameters for `kd.datasets.fashion_mnist`.
+    """A plain network with 10,214 parameters for `kd.datasets.fashion_mnist`.
 
     Returns:
         An untrained model from `(batch, 28, 28, 1)` to logits `(batch, 10)`.

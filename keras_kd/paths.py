@@ -10,7 +10,7 @@ from keras_kd.legacy import child_layers_of, is_layer, is_model, unwrapped
 def layers_by_path(model: keras.Model) -> dict[str, keras.layers.Layer]:
     """Every layer of a model by its path, nested ones included.
 
-    A wrapper of tensorflow-model-optimization is found by the name of the layer inside, and by its own.
+    A wrapper of tensorflow-model-optimization is found by the name of the layer inside it, and by its own.
 
     Examples:
         >>> body = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="hidden")], name="body")
@@ -28,7 +28,7 @@ def _walk(model: keras.layers.Layer, prefix: str = "") -> Iterator[tuple[str, ke
         if type(layer).__name__ == "InputLayer":
             continue
         inner = unwrapped(layer)
-        if inner is not layer:  # first the name that stays when the wrapper is stripped
+        if inner is not layer:  # first the name that remains when the wrapper is stripped
             yield prefix + inner.name, layer
         yield prefix + name, layer
         yield from _walk(inner, f"{prefix}{name if inner is layer else inner.name}/")
@@ -39,7 +39,7 @@ def _named_children(layer: keras.layers.Layer) -> Iterator[tuple[str, keras.laye
         yield from ((child.name, child) for child in layer.layers)
         return
     attributes = _attribute_paths(layer)
-    counts: dict[str, int] = {}  # of layers that nothing else tells apart
+    counts: dict[str, int] = {}  # of layers that nothing else distinguishes
     for child in child_layers_of(layer):
         name = attributes.get(id(child), child.name)
         count = counts[name] = counts.get(name, -1) + 1
@@ -47,7 +47,7 @@ def _named_children(layer: keras.layers.Layer) -> Iterator[tuple[str, keras.laye
 
 
 def _attribute_paths(layer: keras.layers.Layer) -> dict[int, str]:
-    """By the identity of each layer that a public attribute holds: `"block"`, or `"blocks/0"` in a list."""
+    """Paths of the layers that public attributes hold, by `id`: `"block"`, or `"blocks/0"` in a list."""
     paths: dict[int, str] = {}
     for name, value in vars(layer).items():
         if name.startswith("_"):

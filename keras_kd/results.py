@@ -1,4 +1,4 @@
-"""Frozen results that turn into plain dictionaries and JSON."""
+"""Frozen results that convert to plain dictionaries and JSON."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Names for what flows through models, so that signatures say what they take.
+"""Type aliases for what flows through models, so that signatures say what they take.
 
-A signature of this package says `Tensor` for a tensor of the running backend, a symbolic one of Keras or an
-array, and `Tensors` where it may be a structure of them, as Keras's own models take and return.
+`Tensor` stands for a tensor of the current backend, a symbolic Keras tensor or an array, and `Tensors` for
+a structure of them as well, as Keras's own models take and return.
 """
 
 from collections.abc import Callable
@@ -17,4 +17,4 @@ TensorSpec: TypeAlias = tf.TensorSpec | keras.KerasTensor
 TensorSpecs: TypeAlias = TensorSpec | list[Any] | tuple[Any, ...] | dict[str, Any] | None
 Shape: TypeAlias = tuple[int | None, ...]
 Number: TypeAlias = float | Tensor
-Scheduled: TypeAlias = float | Callable[[Any], Any]  # a number, or what is one at a training step
+Scheduled: TypeAlias = float | Callable[[Any], Any]  # a number, or a function of the training step

@@ -1,8 +1,6 @@
 """Every example is short, and is run in its short form: `python examples/NAME.py --short`."""
 
-import os
 import runpy
-import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -12,10 +10,6 @@ import pytest
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
 BENCHMARKS = sorted((ROOT / "benchmarks").glob("*.py"))
-STARTED_BY_OTHERS = ["multi_worker/teacher", "multi_worker/train"]
-# All others run in the process of the tests, which has loaded TensorFlow already. These start processes, or
-# set up TensorFlow's devices before anything runs, or measure the memory of their process.
-PROCESSES = ["multi_worker/launch", "multi_worker/ray_train", "bridge", "scaling", "step"]
 
 
 def name(path):
@@ -25,17 +19,11 @@ def name(path):
 
 @pytest.fixture
 def run(tmp_path, monkeypatch, capfd):
-    """Runs a script in its short form, in a fresh folder; what it prints."""
-
-    def in_a_process(path):
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, str(path), "--short"]
-        result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-        assert result.returncode == 0, result.stdout + result.stderr
-        return result.stdout
+    """Runs a script in its short form, in a fresh folder and in this process, which has loaded TensorFlow."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # of processes that it starts
 
     def in_this_process(path):
-        monkeypatch.chdir(tmp_path)
         monkeypatch.setattr(sys, "argv", [str(path), "--short"])
         monkeypatch.setattr(sys, "path", [str(path.parent), *sys.path])
         with warnings.catch_warnings():
@@ -43,7 +31,7 @@ def run(tmp_path, monkeypatch, capfd):
             runpy.run_path(str(path), run_name="__main__")
         return capfd.readouterr().out
 
-    return lambda path: in_a_process(path) if name(path) in PROCESSES else in_this_process(path)
+    return in_this_process
 
 
 def test_there_are_examples():
@@ -58,7 +46,8 @@ def test_fits_on_a_page_and_says_how_to_run_it(path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", [p for p in EXAMPLES if name(p) not in STARTED_BY_OTHERS], ids=name)
+# Those of multi_worker/ are run by tests/training/test_workers.py.
+@pytest.mark.parametrize("path", [p for p in EXAMPLES if p.parent.name != "multi_worker"], ids=name)
 def test_runs(path, run):
     assert "test digit" in run(path)  # it says what it found
 

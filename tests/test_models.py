@@ -43,7 +43,7 @@ def test_the_seed_decides_the_weights():
 
 @pytest.mark.slow
 def test_teacher_and_student_learn_digits(digits):
-    for build, epochs, expected in ((models.digits_teacher, 8, 0.95), (models.digits_student, 8, 0.90)):
+    for build, epochs, expected in ((models.digits_teacher, 4, 0.95), (models.digits_student, 5, 0.90)):
         model = build()
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(keras.optimizers.Adam(2e-3), loss=loss, metrics=["accuracy"])

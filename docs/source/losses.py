@@ -67,7 +67,8 @@ def family(modules):
 def training(rows):
     """How far each loss falls, and what it does for a student of 100 labels."""
     text = [
-        "| Loss | First value | Last value | Last / first | Weight | Alone, % | With it, % | Difference |",
+        "| Loss | First value | Last value | Last / first | Weighted first value "
+        "| Alone, % | With it, % | Difference |",
         "|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for row in rows:

@@ -2,8 +2,8 @@
 
 Run: python examples/multi_worker/launch.py [--short]
 
-On a cluster its scheduler does this: it runs train.py on every machine with a TF_CONFIG of its own. Any
-supervisor will do that restarts all workers when one has died.
+On a cluster, the scheduler does this: it runs train.py on every machine, each with its own TF_CONFIG. Any
+supervisor that restarts all workers when one dies will do.
 """
 
 import argparse
@@ -29,7 +29,7 @@ def free_ports(count):
 
 
 def start(command, workers):
-    """A process for each worker, which knows its index in the cluster, and a thread that shows its output."""
+    """For each worker, a process with its index in the cluster, and a thread that prints its output."""
     cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(workers)]}
     group = []
     for index in range(workers):
@@ -51,7 +51,7 @@ def forward(lines, index):
 
 
 def wait(group):
-    """Wait until all are done or one has failed; the exit code."""
+    """Wait until all are done or one has failed; return the exit code."""
     while True:
         codes = [process.poll() for process, _ in group]
         failed = [code for code in codes if code]
@@ -61,14 +61,14 @@ def wait(group):
 
 
 def run(command, workers, restarts):
-    """Run the workers until they are done, or have died more often than `restarts`; the exit code."""
+    """Run the workers until they finish or fail more than `restarts` times; return the exit code."""
     for left in range(restarts, -1, -1):
         group = start(command, workers)
         try:
             code = wait(group)
         finally:
             for process, _ in group:
-                process.kill()  # they wait for the one that died
+                process.kill()  # the others wait for the one that died
             for process, thread in group:
                 process.wait()
                 thread.join()
@@ -84,8 +84,8 @@ def main():
     )
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--restarts", type=int, default=3, help="how often to restart after a crash")
-    options, others = parser.parse_known_args()  # the others are train.py's
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` ends the workers
+    options, others = parser.parse_known_args()  # the others are for train.py
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` stops the workers
     folder = "runs/multi_worker_short" if "--short" in others else "runs/multi_worker"
     if not Path(folder, "teacher.keras").exists():
         subprocess.run([sys.executable, HERE / "teacher.py", *others], check=True)

@@ -1,4 +1,4 @@
-"""Train the teacher of this example, once, on one machine.
+"""Train the teacher for this example, once, on one machine.
 
 Run: python examples/multi_worker/teacher.py [--short]
 """
@@ -11,10 +11,10 @@ import keras
 import keras_kd as kd
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--short", action="store_true", help="few epochs, to see that it runs")
+parser.add_argument("--short", action="store_true", help="one epoch, to see that it runs")
 parser.add_argument("--folder", type=Path, help="output folder; default runs/multi_worker")
 options = parser.parse_args()
-epochs = 2 if options.short else 20
+epochs = 1 if options.short else 20
 folder = options.folder or Path("runs/multi_worker_short" if options.short else "runs/multi_worker")
 
 keras.utils.set_random_seed(0)

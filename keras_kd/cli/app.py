@@ -1,6 +1,6 @@
-"""The command line: one short command per verb, no logic that the library lacks.
+"""The command line: one short command per verb, and no logic that the library lacks.
 
-The files of the commands import the library inside the functions, so that help needs none of it.
+The files of the commands import the library inside functions, so that help does not need it.
 """
 
 import logging
@@ -24,7 +24,7 @@ class OneLineErrors(typer.core.TyperGroup):
         except KeyboardInterrupt:
             err.print("Interrupted. Finished stages are kept; the same command resumes from there.")
             raise typer.Exit(130) from None
-        except Exception as error:  # the last stop: whatever it is, it is shown
+        except Exception as error:  # the last resort: whatever it is, it is shown
             if hasattr(error, "exit_code") or ctx.params["debug"]:  # typer's own, or wanted
                 raise
             expected = isinstance(error, (ValueError, TypeError, OSError))
@@ -47,7 +47,7 @@ app = typer.Typer(
 def root(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """Distil, compress and export Keras models, and measure what comes out."""
+    """Distill, compress and export Keras models, and measure the result."""
 
 
 for command in (
@@ -66,7 +66,7 @@ def run(arguments: list[str]) -> int:
     """Run the command line and return the exit code."""
     rest = [argument for argument in arguments if argument != "--debug"]
     try:
-        app(rest if rest == arguments else ["--debug", *rest])  # it may stand anywhere
+        app(rest if rest == arguments else ["--debug", *rest])  # the option may be anywhere
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
     return 0
@@ -74,5 +74,5 @@ def run(arguments: list[str]) -> int:
 
 def main() -> None:
     """Entry point of `keras-kd`."""
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # or it warns about functions traced twice
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # otherwise it warns about functions traced twice
     sys.exit(run(sys.argv[1:]))

@@ -45,6 +45,6 @@ def compare(
 
 
 def split_name_and_file(text: str) -> tuple[str, str]:
-    """`NAME=FILE`, or a file that is named after itself."""
+    """`NAME=FILE`, or a file that is its own name."""
     name, equals, file = text.partition("=")
     return (name, file) if equals else (Path(text).stem, text)

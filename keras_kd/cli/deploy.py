@@ -1,4 +1,4 @@
-"""Commands around one `.tflite` file: `export`, `verify` and `benchmark`."""
+"""Commands for one `.tflite` file: `export`, `verify` and `benchmark`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -72,7 +72,7 @@ def benchmark(
     batch_size: Annotated[int, typer.Option(min=1, help="Samples per call.")] = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Time the calls of a file.
+    """Measure how long one call of a file takes.
 
     Example: keras-kd benchmark student.tflite --threads 1
     """

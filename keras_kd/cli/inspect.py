@@ -1,4 +1,4 @@
-"""Commands that look into a model: `taps`."""
+"""Commands that inspect a model: `taps`."""
 
 import json
 import sys

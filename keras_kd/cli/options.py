@@ -10,14 +10,14 @@ DATA_HELP = "An .npz file with the arrays x_train, y_train, x_test, y_test and, 
 
 
 class DemoData(StrEnum):
-    """The data sets of the demo."""
+    """The datasets of the demo."""
 
     digits = "digits"
     fashion_mnist = "fashion_mnist"
 
 
 class QuantizationOption(StrEnum):
-    """What `export` can write."""
+    """The quantizations that `export` can write."""
 
     float32 = "float32"
     float16 = "float16"
@@ -42,7 +42,7 @@ LiteFile = Annotated[Path, typer.Argument(metavar="FILE", help="A .tflite file."
 DataFile = Annotated[Path, typer.Option("--data", help=DATA_HELP)]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
 Folder = Annotated[Path, typer.Option("--out", help="Folder for the results.")]
-Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs of every training.")]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs of every training run.")]
 Labels = Annotated[
     int | None,
     typer.Option(min=1, help="Labels available to the student; soft targets cover all inputs."),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 out = Console(highlight=False, soft_wrap=True, markup=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
-# How the library's messages call what is an option here.
+# What the library's messages call something that is an option here.
 _OPTIONS = {
     "overwrite=True": "--overwrite",
     "calibration=": "--data",
@@ -27,14 +27,14 @@ _OPTIONS = {
 
 
 class Figures(Protocol):
-    """A result of the library."""
+    """A result from the library."""
 
     def to_json(self) -> str:
         """The figures as JSON text."""
 
 
 def in_shell(message: str) -> str:
-    """Rewrite a message of the library in the words of the command line."""
+    """Rewrite a message from the library in the terms of the command line."""
     for argument, option in _OPTIONS.items():
         message = message.replace(argument, option)
     return message
@@ -42,7 +42,7 @@ def in_shell(message: str) -> str:
 
 @contextlib.contextmanager
 def show_progress() -> Iterator["Progress"]:
-    """Print lines on standard error and, where that is a terminal, a status that says what is running."""
+    """Print lines on standard error and, if it is a terminal, a status line that says what is running."""
     from keras_kd.jobs.experiment import Progress
 
     with err.status("starting") as status:
@@ -60,7 +60,7 @@ def show(result: Figures, as_json: bool) -> None:
 
 
 def show_report(report: "Report", as_json: bool) -> None:
-    """Print a report; on a terminal, no wider than it is."""
+    """Print a report; on a terminal, no wider than the terminal."""
     if as_json or not sys.stdout.isatty():
         show(report, as_json)
     else:

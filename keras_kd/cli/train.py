@@ -10,14 +10,14 @@ from keras_kd.cli.output import command_line, show_progress, show_run
 
 
 def demo(
-    data: Annotated[DemoData, typer.Option(help="The data set.")] = DemoData.digits,
+    data: Annotated[DemoData, typer.Option(help="The dataset.")] = DemoData.digits,
     labels: Labels = None,
     seeds: Seeds = 1,
     epochs: Epochs = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the results.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train, distil, export, verify and measure on real data; leaves a report page.
+    """Train, distill, export, verify and measure on real data; leaves a report page.
 
     If interrupted, the same command resumes after the last finished stage.
 

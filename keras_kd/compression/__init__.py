@@ -1,1 +1,1 @@
-"""Students made smaller: each part takes any Keras model, distilled or not."""
+"""Making students smaller: each part takes any Keras model, distilled or not."""

@@ -1,7 +1,7 @@
 """Choosing layers of a model: by name, path or glob, in a list or a mapping, with some to skip.
 
-Every tool that changes some layers of a model uses this. The tool lists what it can change, the candidates;
-the user says which of them with `layers` and `skip`.
+Every tool that changes some layers of a model uses this. The tool lists the candidates, which it can change;
+the user chooses among them with `layers` and `skip`.
 """
 
 import fnmatch
@@ -31,13 +31,13 @@ class Candidate(Protocol):
 
 @dataclass(frozen=True)
 class Selection(Generic[V]):
-    """What a user chose.
+    """A user's choice of layers.
 
     Args:
-        layers: Names, paths or globs. A mapping gives each of them a value, such as a sparsity or a rank; of
-            several that match, the last one counts. `None`: every candidate.
-        skip: Names, paths or globs of what to leave alone.
-        default: The value of candidates that no key of a mapping matches; without it they are left alone.
+        layers: Names, paths or globs. A mapping gives each of them a value, such as a sparsity or a rank; if
+            several match, the last one counts. `None`: every candidate.
+        skip: Names, paths or globs of what to skip.
+        default: The value of candidates that no key of a mapping matches; without it they are not selected.
 
     Examples:
         >>> Selection(["block*", "head"], skip=["block1"]).skip
@@ -49,7 +49,7 @@ class Selection(Generic[V]):
     default: V | None = None
 
     def includes(self, candidate: Candidate) -> bool:
-        """Whether a candidate is chosen."""
+        """Whether a candidate is selected."""
         everything = self.layers is None or self.default is not None
         return (everything or bool(self.patterns_for(candidate))) and not self.skips(candidate)
 
@@ -58,7 +58,7 @@ class Selection(Generic[V]):
         return any(matches(pattern, candidate) for pattern in self.skip)
 
     def patterns_for(self, candidate: Candidate) -> list[str]:
-        """The entries of `layers` that match a candidate, in their order."""
+        """The entries of `layers` that match a candidate, in order."""
         return [pattern for pattern in self.layers or () if matches(pattern, candidate)]
 
     def value_for(self, candidate: Candidate) -> V | None:
@@ -81,10 +81,10 @@ class Selection(Generic[V]):
 
 
 def parse_names(value: Sequence[str] | Mapping[str, V] | str) -> list[str] | Mapping[str, V]:
-    """Layers as a list of names, or as the mapping that was given.
+    """Layers as a list of names, or the given mapping.
 
     Raises:
-        TypeError: Something else than names.
+        TypeError: Anything other than names.
     """
     names = [value] if isinstance(value, str) else value
     is_collection = isinstance(names, (Mapping, list, tuple, set, frozenset))
@@ -96,13 +96,13 @@ def parse_names(value: Sequence[str] | Mapping[str, V] | str) -> list[str] | Map
 
 
 def matches(pattern: str, candidate: Candidate) -> bool:
-    """Whether a name, path or glob means a candidate, its layer, or something that contains this layer."""
+    """Whether a name, path or glob matches a candidate, its layer, or something that contains this layer."""
     names = [candidate.path, *names_of(candidate.layer)]
     return any(fnmatch.fnmatchcase(name, pattern) for name in names)
 
 
 def names_of(path: str) -> list[str]:
-    """All that a layer can be called by: its path, the paths of what contains it, and the parts of these.
+    """All the names of a layer: its path, the paths of what contains it, and the parts of these.
 
     Examples:
         >>> names_of("backbone/conv1")

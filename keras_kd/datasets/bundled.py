@@ -1,4 +1,4 @@
-"""Data sets that come with a dependency or with a package of the system."""
+"""Datasets that come with a dependency or with a system package."""
 
 import contextlib
 import io
@@ -59,23 +59,23 @@ def fashion_mnist(
 ) -> Data:
     """70,000 pictures of clothes, 28x28 pixels, through tensorflow-datasets.
 
-    The first call prepares the data set, which takes up to a minute. The four original files are read from
-    `source`, else from where Debian's package `dataset-fashion-mnist` puts them; only if they are not there
-    does tensorflow-datasets download them.
+    The first call prepares the dataset, which takes up to a minute. The four original files are read from
+    `source`, or from where the Debian package `dataset-fashion-mnist` installs them; tensorflow-datasets
+    downloads them only if they are not there.
 
     Args:
         batch_size: Samples per batch.
-        source: Folder of the four `.gz` files. Default: the environment variable `KERAS_KD_FASHION_MNIST`,
-            else `/usr/share/datasets/fashion-mnist`.
+        source: Folder with the four `.gz` files. Default: the environment variable `KERAS_KD_FASHION_MNIST`,
+            otherwise `/usr/share/datasets/fashion-mnist`.
         data_dir: Where tensorflow-datasets keeps prepared data. Default: its own, `~/tensorflow_datasets`.
-        progress: Called with a line of text before slow work. Default: write it to standard error.
+        progress: Called with a line of text before slow work. Default: writes it to standard error.
 
     Returns:
         `Data` with float32 images in [0, 1], channels last: 55,000 train, 5,000 validation, 10,000 test.
 
     Raises:
         FileNotFoundError: If `source` or the environment variable names a folder without the files.
-        OSError: If there are neither files nor a download.
+        OSError: If there are no files and the download fails.
 
     Examples:
         >>> data = fashion_mnist()  # doctest: +SKIP
@@ -87,7 +87,7 @@ def fashion_mnist(
     builder = tfds.builder("fashion_mnist", data_dir=data_dir)
     if not builder.data_path.exists():
         prepare(builder, fashion_folder(source), progress or (lambda line: print(line, file=sys.stderr)))
-    # Files in their order: the same rows in every process.
+    # Files in order: the same rows in every process.
     read = tfds.ReadConfig(interleave_cycle_length=1)
     known, test = (
         to_split(builder.as_dataset(split=name, batch_size=-1, shuffle_files=False, read_config=read))
@@ -98,7 +98,7 @@ def fashion_mnist(
 
 
 def fashion_folder(source: str | os.PathLike[str] | None) -> Path | None:
-    """The folder of the four files, or `None` if they must be downloaded."""
+    """The folder with the four files, or `None` if they must be downloaded."""
     requested = source or os.environ.get("KERAS_KD_FASHION_MNIST")
     folder = Path(requested or FASHION_FOLDER)
     missing = [f"{name}.gz" for name in FASHION_FILES if not (folder / f"{name}.gz").is_file()]
@@ -108,19 +108,19 @@ def fashion_folder(source: str | os.PathLike[str] | None) -> Path | None:
 
 
 def prepare(builder: "DatasetBuilder", folder: Path | None, progress: Callable[[str], None]) -> None:
-    """Let tensorflow-datasets write its records, from `folder` if there is one."""
+    """Make tensorflow-datasets write its records, from `folder` if there is one."""
     import tensorflow_datasets as tfds
 
     tfds.disable_progress_bar()
-    origin = f"from {folder}" if folder else "by a download of 30 MB"
-    progress(f"Preparing Fashion-MNIST {origin}: up to a minute, only this once")
+    origin = f"from {folder}" if folder else "by downloading 30 MB"
+    progress(f"Preparing Fashion-MNIST {origin}: takes up to a minute, only this time")
     with tempfile.TemporaryDirectory() as manual:
         if folder:
             for name in FASHION_FILES:
                 (Path(manual) / f"{name}.gz").write_bytes(original_bytes(folder, name))
         config = tfds.download.DownloadConfig(manual_dir=manual if folder else None)
         try:
-            # It prints two lines about unknown sizes; standard output belongs to our caller.
+            # It prints two lines about unknown sizes, but standard output belongs to our caller.
             with contextlib.redirect_stdout(io.StringIO()):
                 builder.download_and_prepare(download_config=config)
         except Exception as error:  # whatever failed, the remedy is the same
@@ -132,9 +132,9 @@ def prepare(builder: "DatasetBuilder", folder: Path | None, progress: Callable[[
 
 
 def original_bytes(folder: Path, name: str) -> bytes:
-    """A .gz file as it was published.
+    """A .gz file as originally published.
 
-    Debian strips name and time from the header, and tensorflow-datasets compares checksums of the whole file.
+    Debian strips name and time from the header, but tensorflow-datasets verifies the whole file's checksum.
     """
     raw = (folder / f"{name}.gz").read_bytes()
     if raw[3] != 0:  # the header has a name: it was not stripped
@@ -144,5 +144,5 @@ def original_bytes(folder: Path, name: str) -> bytes:
 
 
 def to_split(rows: dict[str, tf.Tensor]) -> Split:
-    """Images in [0, 1] and labels, from one batch of tensorflow-datasets that holds the whole split."""
+    """Images in [0, 1] and labels, from one tensorflow-datasets batch that contains the whole split."""
     return Split(rows["image"].numpy().astype("float32") / 255, rows["label"].numpy().astype("int32"))

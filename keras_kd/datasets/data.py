@@ -1,4 +1,4 @@
-"""A data set that is split, and how rows are selected."""
+"""A dataset with splits, and the selection of rows."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -33,20 +33,20 @@ class Split(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Data:
-    """A data set that is split, and ready for `fit`.
+    """A dataset with splits, ready for `fit`.
 
-    `train`, `validation`, `test` and `calibration` are batched `tf.data` sets of `(x, y)`, or of
-    `(x, y, weight)` where a split has weights. `train` is shuffled anew in every epoch, in an order that
-    depends on `keras.utils.set_random_seed` alone. Each access starts that order from its beginning, so two
-    students that ask for `train` see the same batches. The others keep the order of the arrays.
+    `train`, `validation`, `test` and `calibration` are batched `tf.data` datasets of `(x, y)`, or of
+    `(x, y, weight)` if a split has weights. `train` is reshuffled in every epoch, in an order that depends
+    only on `keras.utils.set_random_seed`. Each access restarts that order from the beginning, so two students
+    that access `train` see the same batches. The others keep the order of the arrays.
 
     Args:
-        name: What reports call it.
+        name: Its name in reports.
         classes: Number of classes. Labels run from 0 to `classes - 1`.
         arrays: The splits `"train"`, `"validation"`, `"test"` and `"calibration"`. The last is a part of the
             training inputs, for quantization.
         batch_size: Samples per batch.
-        steps: Batches in an epoch of `train`, which is then repeated to fill them. `None` means one pass.
+        steps: Batches per epoch of `train`, which is repeated to provide them. `None` means one pass.
 
     Examples:
         >>> from keras_kd.datasets import digits
@@ -75,12 +75,12 @@ class Data:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """The shape of one input, without the batch."""
+        """The shape of one input, without the batch axis."""
         return self.arrays["train"].x.shape[1:]
 
     @property
     def train(self) -> tf.data.Dataset:
-        """Training batches, shuffled anew in every epoch."""
+        """Training batches, reshuffled in every epoch."""
         rows = self._rows("train").shuffle(len(self.arrays["train"].x), seed=SPLIT_SEED)
         if self.steps is None:
             return rows.batch(self.batch_size).prefetch(2)
@@ -102,7 +102,7 @@ class Data:
         return self._rows("calibration").batch(self.batch_size).prefetch(2)
 
     def labelled_only(self, labels: int, seed: int = 0) -> "Data":
-        """The same data with only `labels` of its training rows, as many of each class as possible.
+        """The same data with only `labels` training rows, balanced across classes as far as possible.
 
         An epoch keeps its number of steps: the few rows are repeated, so that a student trained on them
         alone takes as many steps as one that sees every input.
@@ -126,11 +126,11 @@ class Data:
         return self._with_train(Split(train.x[rows], train.y[rows]), steps, labels)
 
     def partly_labelled(self, labels: int, seed: int = 0) -> "Data":
-        """The same data with all its training inputs, of which only `labels` keep their label.
+        """The same data with all of its training inputs, only `labels` of which keep their label.
 
-        The weight of a labelled row is `rows / labels` and that of any other 0, so that the weights have
-        mean 1 and the mean of a batch estimates the mean over the labelled rows. The labels that were taken
-        away are 0.
+        The weight of a labeled row is `rows / labels` and that of every other row is 0, so that the weights
+        have mean 1 and the mean over a batch estimates the mean over the labeled rows. Removed labels
+        are 0.
 
         Args:
             labels: How many training rows keep their label, from `classes` to all of them.
@@ -172,7 +172,7 @@ class Data:
 
 
 def select_rows(y: np.ndarray, size: int, seed: int, balanced: bool = False) -> np.ndarray:
-    """Indices of `size` rows: each class in proportion, or as many of each class as possible."""
+    """Indices of `size` rows: each class in proportion, or balanced as far as possible."""
     order = np.random.default_rng(seed).permutation(len(y))
     rank = np.empty(len(y))
     for label in np.unique(y):
@@ -182,7 +182,7 @@ def select_rows(y: np.ndarray, size: int, seed: int, balanced: bool = False) -> 
 
 
 def split_off(split: Split, size: int) -> tuple[Split, Split]:
-    """The remaining rows, and `size` rows that hold every class in proportion."""
+    """The remaining rows, and `size` rows with every class in proportion."""
     rows = select_rows(split.y, size, SPLIT_SEED)
     rest = np.setdiff1d(np.arange(len(split.y)), rows)
     return Split(split.x[rest], split.y[rest]), Split(split.x[rows], split.y[rows])

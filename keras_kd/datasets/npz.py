@@ -12,16 +12,16 @@ from keras_kd.tensors import Tensor
 
 
 def load(path: str | os.PathLike[str], *, batch_size: int = 64, name: str | None = None) -> Data:
-    """Your own arrays, from a `.npz` file.
+    """Load your own arrays from a `.npz` file.
 
     Args:
         path: The file. Its keys are `x_train`, `y_train`, `x_test`, `y_test` and, if you have them, `x_val`
             and `y_val`. Without these, a tenth of the training rows is set aside.
         batch_size: Samples per batch.
-        name: What reports call it. Default: the name of the file.
+        name: Its name in reports. Default: the name of the file.
 
     Returns:
-        `Data` with the arrays as they are; only float64 becomes float32.
+        `Data` with the arrays as they are, except that float64 becomes float32.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -55,16 +55,16 @@ def load(path: str | os.PathLike[str], *, batch_size: int = 64, name: str | None
 
 
 def check(x: Tensor, y: Tensor, classes: int | None = None, what: str = "train") -> None:
-    """Raise a one-line error if inputs and labels cannot be trained on.
+    """Raise a one-line error if a model cannot be trained on inputs and labels.
 
     Args:
         x: Inputs, `(samples, ...)`.
         y: Integer labels, `(samples,)`.
-        classes: Labels must be below it. `None` leaves the upper end open.
-        what: What the error calls the arrays.
+        classes: The number of classes, which labels must be below. `None` sets no upper limit.
+        what: The name of the arrays in the error.
 
     Raises:
-        ValueError: If the arrays are empty, differ in length, have the wrong rank or type, hold NaN or
+        ValueError: If the arrays are empty, differ in length, have the wrong rank or type, contain NaN or
             infinity, or if a label is out of range.
 
     Examples:
@@ -97,7 +97,7 @@ def check(x: Tensor, y: Tensor, classes: int | None = None, what: str = "train")
 
 
 def read_splits(path: Path) -> dict[str, Split]:
-    """The splits of a `.npz` file, `"val"` only if it has one."""
+    """The splits of a `.npz` file, with `"val"` only if the file has one."""
     arrays = read_npz(path)
     keys = ["train", "test"] + ["val"] * ("x_val" in arrays or "y_val" in arrays)
     missing = [name for key in keys for name in (f"x_{key}", f"y_{key}") if name not in arrays]

@@ -1,1 +1,1 @@
-"""From a Keras model to a file whose behaviour is known."""
+"""From a Keras model to a file whose behavior is known."""

@@ -1,4 +1,4 @@
-"""Right answers, equal answers and differences, counted while the data goes by once."""
+"""Correct predictions, agreement and differences, counted in one pass over the data."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from keras_kd.tensors import Tensor
 
 
 def true_classes(labels: Tensor, shape: tuple[int, ...]) -> np.ndarray | None:
-    """Labels as class numbers, for scores of a shape; `None` for labels that name no class.
+    """Labels as class numbers, for scores of a given shape; `None` for labels that are not classes.
 
     Args:
         labels: class numbers `(samples, ...)`, with or without a last axis of 1, or rows of
             probabilities, one-hot or soft, in the shape of the scores.
-        shape: of the scores, `(samples, ..., classes)`.
+        shape: the shape of the scores, `(samples, ..., classes)`.
 
     Raises:
         ValueError: for labels of another shape, or outside the classes.
@@ -42,7 +42,7 @@ def true_classes(labels: Tensor, shape: tuple[int, ...]) -> np.ndarray | None:
 
 
 def top_classes(scores: np.ndarray) -> np.ndarray | None:
-    """The class of the highest score, -1 where a score is NaN; `None` for what is not one score per class.
+    """The class with the highest score, -1 where a score is NaN; `None` unless there is one score per class.
 
     Args:
         scores: `(samples, ..., classes)`, in floats.
@@ -58,15 +58,15 @@ def top_classes(scores: np.ndarray) -> np.ndarray | None:
 
 @dataclass
 class Accuracy:
-    """Running counts of right answers, and of those that equal another model's.
+    """Running counts of correct predictions, and of those that agree with another model's.
 
     Args:
         answers: predictions so far.
-        broken: those of them that are NaN; they are wrong, and equal to nothing.
+        broken: those that are NaN; they are wrong, and agree with nothing.
         labelled: predictions with a label.
-        right: those that name it.
+        right: correct predictions among these.
         compared: predictions that were compared with another model's.
-        agreed: those that name the same class.
+        agreed: those of the same class.
     """
 
     answers: int = 0
@@ -82,9 +82,9 @@ class Accuracy:
         """Count one batch.
 
         Args:
-            classes: the top classes; -1 stands for no answer.
-            truth: the right ones, in the same shape.
-            reference: another model's.
+            classes: the predicted classes; -1 stands for no prediction.
+            truth: the correct classes, in the same shape.
+            reference: another model's predictions.
         """
         self.answers += classes.size
         self.broken += int((classes < 0).sum())
@@ -92,24 +92,24 @@ class Accuracy:
             self.labelled += classes.size
             self.right += int((classes == truth).sum())
         if reference is not None:
-            # Two models that both fail to answer agree on nothing.
+            # Two models that both fail to predict do not agree.
             self.compared += classes.size
             self.agreed += int(((classes == reference) & (classes >= 0)).sum())
 
     @property
     def accuracy(self) -> float | None:
-        """Fraction of right answers, 0 to 1; `None` without labels."""
+        """Fraction of correct predictions, 0 to 1; `None` without labels."""
         return self.right / self.labelled if self.labelled else None
 
     @property
     def agreement(self) -> float | None:
-        """Fraction of answers that equal the other model's, 0 to 1; `None` without one."""
+        """Fraction of predictions that agree with the other model's, 0 to 1; `None` without one."""
         return self.agreed / self.compared if self.compared else None
 
 
 @dataclass
 class Differences:
-    """Running absolute differences of two outputs; NaN once a difference is NaN.
+    """Running absolute differences between two outputs; NaN once a difference is NaN.
 
     Args:
         elements: numbers compared so far.
@@ -126,10 +126,10 @@ class Differences:
         error = np.abs(output.astype("float64") - reference.astype("float64"))
         self.elements += error.size
         self.total += float(error.sum())
-        # np.maximum keeps NaN, which must not look like agreement.
+        # np.maximum propagates NaN, which must not look like agreement.
         self.largest = float(np.maximum(self.largest, error.max(initial=0.0)))
 
     @property
     def mean(self) -> float:
-        """Mean |difference|; 0 where nothing was compared."""
+        """Mean |difference|; 0 if nothing was compared."""
         return self.total / max(1, self.elements)

@@ -29,7 +29,7 @@ def check_path(path: str | os.PathLike[str], overwrite: bool) -> Path:
 def check_quantization(
     model: keras.Model, quantization: str | None, io: str, *, sparse: bool, calibrated: bool
 ) -> Quantization:
-    """Check that model, quantization, io, sparse and calibration go together.
+    """Check that model, quantization, io, sparse and calibration are compatible.
 
     Returns:
         The row of the table of quantizations.
@@ -42,7 +42,7 @@ def check_quantization(
         )
     if is_quantization_aware(model):
         if not row.from_training:
-            # The others give this very file, or one that imitates it with more operators.
+            # The other kinds would give this same file, or one that imitates it with more operators.
             trained = next(row for row in quantizations.QUANTIZATIONS if row.from_training)
             raise ValueError(
                 f"{model.name!r} is quantization aware: trained to become {trained.with_article} file. "
@@ -57,7 +57,7 @@ def check_quantization(
 
 
 def _check_sparse(sparse: bool, quantization: Quantization) -> None:
-    """Check that a file of this quantization can leave zeros out."""
+    """Check that a file with this quantization can leave zeros out."""
     if sparse and not quantization.sparse:
         raise ValueError(
             f"sparse=True works with quantization in {quantizations.names(sparse=True)}; received "
@@ -67,7 +67,7 @@ def _check_sparse(sparse: bool, quantization: Quantization) -> None:
 
 
 def select_batch_size(model: keras.Model, batch_size: int | None) -> tuple[int | None, list[str]]:
-    """Return the batch size to convert with, and what to note about it."""
+    """Return the batch size to convert with, and notes about it."""
     if batch_size is not None:
         check_integer("batch_size", batch_size, 1)
         return batch_size, []

@@ -1,4 +1,4 @@
-"""How long one call takes."""
+"""Latency: how long one call takes."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from keras_kd.results import Result
 
 @dataclass(frozen=True)
 class Benchmark(Result):
-    """Times of one call.
+    """Latency of one call.
 
     Args:
         name: the file, or the name of the Keras model.
         kind: `"tflite"`, the interpreter's invoke alone; or `"keras"`, a compiled `tf.function` call.
         median_ms: median time of one call, in milliseconds.
-        p90_ms: nine calls of ten are no slower.
+        p90_ms: 90th percentile: nine calls out of ten are at least this fast.
         runs: calls that were timed.
-        batch_size: samples a call.
+        batch_size: samples per call.
         threads: threads of the interpreter; for Keras, those that TensorFlow uses within an operator.
         device: the processor.
 
@@ -65,20 +65,20 @@ def benchmark(
 ) -> Benchmark:
     """Measure how long one call of a file or a model takes.
 
-    Of a file, the interpreter's invoke alone is timed. Of a Keras model, a call of its compiled
-    `tf.function` is timed, which carries TensorFlow's own overhead and uses TensorFlow's own threads:
+    For a file, the interpreter's invoke alone is timed. For a Keras model, a call of its compiled
+    `tf.function` is timed, which includes TensorFlow's own overhead and uses TensorFlow's own threads:
     compare files with files.
 
     Args:
-        model_or_path: a `.tflite` file or a Keras 3 or tf_keras model; of a `Distiller`, the student.
-        batch_size: samples a call.
-        threads: threads of the interpreter; those of TensorFlow cannot be changed once it runs.
-        runs: calls to time at most.
-        warmup: calls before the first that is timed.
+        model_or_path: a `.tflite` file or a Keras 3 or tf_keras model; for a `Distiller`, the student.
+        batch_size: samples per call.
+        threads: threads of the interpreter; TensorFlow's own cannot be changed once it is running.
+        runs: maximum number of timed calls.
+        warmup: untimed calls before the first timed one.
         seconds: stop early after this time, but not before 5 runs.
 
     Raises:
-        ValueError: for numbers that make no sense, or a file whose batch is fixed at another size.
+        ValueError: for invalid numbers, or a file with a different fixed batch size.
         FileNotFoundError: if there is no file.
 
     Examples:
@@ -96,11 +96,11 @@ def benchmark(
 def benchmark_many(
     models: Mapping[str, keras.Model | str | os.PathLike[str]], options: TimingOptions | None = None
 ) -> dict[str, Benchmark]:
-    """Measure several files and models turn by turn, so that whatever disturbs the machine hits all alike.
+    """Time several files and models in turns, so that disturbances of the machine affect all equally.
 
     Args:
-        models: what to measure, by a name of your own.
-        options: as the arguments of `benchmark`; `seconds` is for each of them.
+        models: what to measure, under names of your choice.
+        options: the same as the arguments of `benchmark`; `seconds` applies to each of them.
 
     Returns:
         One `Benchmark` for each name.

@@ -1,4 +1,4 @@
-"""Representative samples from data sets and arrays."""
+"""Representative samples from datasets and arrays."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def batches(data: Data, batch_size: int = 256) -> Iterator[tuple[Tensors, Tensor
 
     Args:
         data: a batched `tf.data.Dataset` of `x`, `(x, y)` or `(x, y, weights)`; or the same as arrays,
-            where `x` may be an array, a dict or a list of arrays, and the tuple a tuple.
-        batch_size: rows a batch, where arrays are given.
+            where `x` may be an array, a dict or a list of arrays, and the tuple is a tuple of these.
+        batch_size: rows per batch, if arrays are given.
 
     Yields:
-        `(x, y)`, with `y` `None` where there are no labels. Weights are left out.
+        `(x, y)`, where `y` is `None` without labels. Weights are left out.
     """
     if isinstance(data, tf.data.Dataset):
         for element in data.as_numpy_iterator():
@@ -62,13 +62,13 @@ def representative_samples(data: Data, serving: Serving, limit: int = LIMIT) -> 
     Args:
         data: as for `batches`.
         serving: the model that the samples are for.
-        limit: samples to take; the ranges hardly change beyond a few hundred.
+        limit: how many samples to take; the ranges hardly change beyond a few hundred.
 
     Returns:
         `{input name: (samples, ...)}`.
 
     Raises:
-        ValueError: if there are no samples, or they do not fit the inputs, or hold NaN or infinity.
+        ValueError: if there are no samples, or they do not fit the inputs, or contain NaN or infinity.
         TypeError: if their type does not fit.
     """
     parts: list[dict[str, np.ndarray]] = []

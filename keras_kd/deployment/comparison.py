@@ -8,7 +8,7 @@ from keras_kd.deployment.quantizations import ErrorBound
 from keras_kd.finite import nonfinite
 
 # A file with the same output for every sample is broken if Keras's outputs differ by more than this fraction
-# of the largest.
+# of the largest one.
 _VARIES = 0.1
 
 
@@ -20,10 +20,10 @@ def disagreement(
     Args:
         expected: Keras's outputs by name, `(samples, ...)`.
         actual: the file's outputs by name.
-        bound: how far they may be apart.
+        bound: how far apart they may be.
 
     Returns:
-        The largest |error|, and what is wrong in words, or `None` where the file is good.
+        The largest |error|, and a description of what is wrong, or `None` if the file is good.
     """
     worst = 0.0
     for name, wanted in expected.items():
@@ -48,7 +48,7 @@ def _compare(
         return np.inf, f"output {name!r} of the file holds NaN or infinity and Keras's does not"
     error = float(np.abs(received - wanted).max())
     if not is_float:
-        # Integers (an argmax, say) may flip where two candidates are close.
+        # Integers (such as an argmax) may flip where two candidates are close.
         equal = float((wanted == received).mean())
         if equal < bound.equal_integers:
             return error, f"only {equal:.0%} of the integers of output {name!r} equal Keras's"

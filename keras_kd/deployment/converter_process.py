@@ -1,7 +1,7 @@
 """The parent's handle on the converter process: started once, reused, replaced when it dies.
 
-The converter of TensorFlow can crash the process that calls it. It therefore runs in a child, whose program
-is `tflite_converter.py`, and which also loads and runs every file it wrote before anybody else does.
+TensorFlow's converter can crash the process that calls it. It therefore runs in a child process, whose
+program is `tflite_converter.py` and which also loads and runs every file it writes before anybody else does.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from keras_kd.deployment.request import Answer, Request, answer_from_json
 
 
 class ConverterCrashed(Exception):
-    """The child died while it converted or ran a file; the message says how."""
+    """The child died while converting or running a file; the message says how."""
 
 
 class Converter:
@@ -31,15 +31,15 @@ class Converter:
         self._process: subprocess.Popen[str] | None = None
         self._log: IO[bytes] | None = None
         self._owner = 0
-        self._log_read = 0  # bytes of the log that belong to answers already given
+        self._log_read = 0  # bytes of the log that belong to earlier answers
 
     @property
     def pid(self) -> int | None:
-        """Process id of the child, or `None` where none runs."""
+        """Process id of the child, or `None` if none is running."""
         return self._process.pid if self._process and self._process.poll() is None else None
 
     def start(self) -> None:
-        """Start the child unless it runs. Returns at once, while TensorFlow still loads in the child."""
+        """Start the child unless it is running. Returns at once, while TensorFlow loads in the child."""
         with self._lock:
             if self.pid is not None and self._owner == os.getpid():
                 return
@@ -62,7 +62,7 @@ class Converter:
         """Send a request to the child and wait for its answer.
 
         Raises:
-            ConverterCrashed: if the child died; the next call starts another.
+            ConverterCrashed: if the child died; the next call starts a new one.
             ChildProcessError: if the child cannot start at all.
         """
         with self._lock:
@@ -72,7 +72,7 @@ class Converter:
             try:
                 line = self._exchange(self._process, request.to_json())
             except BaseException:
-                # Interrupted: the child is in the middle of something that nobody waits for.
+                # Interrupted: the child is in the middle of something that nobody is waiting for.
                 self.close()
                 raise
             if not line:
@@ -90,7 +90,7 @@ class Converter:
             process.kill()
             process.wait()
             for stream in (process.stdin, process.stdout, log):
-                # Text that a dead child never read cannot be flushed to it.
+                # Text that a dead child never read cannot be flushed.
                 with contextlib.suppress(BrokenPipeError):
                     if stream is not None:
                         stream.close()
@@ -126,7 +126,7 @@ def _environment() -> dict[str, str]:
         **os.environ,
         "PYTHONPATH": os.pathsep.join(paths),
         "PYTHONWARNINGS": "ignore",
-        "CUDA_VISIBLE_DEVICES": "-1",  # conversion needs no GPU, whose memory the parent may hold
+        "CUDA_VISIBLE_DEVICES": "-1",  # conversion needs no GPU, and the parent may hold its memory
         "TF_CPP_MIN_LOG_LEVEL": "1",
     }
 

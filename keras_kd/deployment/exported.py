@@ -1,4 +1,4 @@
-"""What is known of a file that `export` wrote."""
+"""What is known about a file that `export` wrote."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Exported(Result):
         outputs: its outputs, likewise.
         operators: how often each operator occurs.
         needs_flex: whether it needs the Flex delegate, which Python cannot run.
-        float_tensors: what was left in float although integers were requested.
+        float_tensors: tensors that stayed in float although integers were requested.
         max_error: largest |file - Keras| over `compared` samples; `None` if it could not be run.
-        compared: the samples that were run for it.
-        batch_size: the fixed batch, or `None` where the batch is free.
-        notes: what else there is to know.
+        compared: the number of samples compared.
+        batch_size: the fixed batch size, or `None` if it is dynamic.
+        notes: anything else worth knowing.
 
     Examples:
         >>> import keras, tempfile

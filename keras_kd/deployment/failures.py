@@ -1,4 +1,4 @@
-"""What `export` says when a conversion fails, and what to try then."""
+"""What `export` says when a conversion fails, and what it suggests trying."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is inside a `.tflite` file, read without running it."""
+"""The contents of a `.tflite` file, read without running it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ai_edge_litert import schema_py_generated as schema
 _OPERATORS = {code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
 _FLOATS = (schema.TensorType.FLOAT32, schema.TensorType.FLOAT16, schema.TensorType.FLOAT64)
 _STORED = {schema.TensorType.FLOAT32: "<f4", schema.TensorType.FLOAT16: "<f2"}
-SPARSE_FROM = 0.3  # the fraction of zeros from which on the converter stores a weight without them
+SPARSE_FROM = 0.3  # the fraction of zeros from which the converter stores a weight in sparse form
 # The converter itself leaves weights with fewer elements in float.
 SMALLEST_QUANTIZED_WEIGHT = 1024
 
@@ -28,7 +28,7 @@ class _Weight(NamedTuple):
     zeros: float
 
     def __str__(self) -> str:
-        # The converter names the weights of the last layer after the output; then the shape tells.
+        # The converter names the weights of the last layer after the output; then the shape identifies them.
         return f"{self.name.strip(';')} {self.shape}"
 
 
@@ -41,11 +41,11 @@ class Contents:
         flex_operators: the operators that need the Flex delegate.
         float_tensors: names of tensors that are computed or stored in float, other than the
             float inputs and outputs of the file themselves.
-        float_weights: names of stored weights of 1024 elements and more in 32-bit float.
-        has_integer_weights: whether any stored tensor of 8 bits exists.
+        float_weights: names of stored 32-bit float weights with 1024 or more elements.
+        has_integer_weights: whether there is any stored 8-bit tensor.
         sparse_weights: name and shape of stored weights whose zeros are left out.
-        dense_weights: the same of the other stored weights with two axes and more.
-        empty_weights: those of `dense_weights` of which 30 % or more are zero.
+        dense_weights: the same for the other stored weights with two or more axes.
+        empty_weights: those `dense_weights` that are 30 % or more zeros.
     """
 
     operators: dict[str, int]
@@ -90,7 +90,7 @@ class Contents:
 
 def _operator(model: schema.Model, operator: schema.Operator) -> str:
     code = model.OperatorCodes(operator.OpcodeIndex())
-    # Codes over 127 do not fit the older field, which then holds a placeholder.
+    # Codes over 127 do not fit the older field, which then contains a placeholder.
     number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
     if number == schema.BuiltinOperator.CUSTOM:
         return code.CustomCode().decode()

@@ -1,4 +1,4 @@
-"""What a Keras model takes: the structure of its inputs, and names for them that reach a file as they are."""
+"""What a Keras model takes: the structure of its inputs, and names for them that files preserve."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from keras_kd.legacy import has_explicit_input, is_tf_keras_tensor, keras_classe
 from keras_kd.tensors import Tensors, TensorSpecs
 
 InputSpecs: TypeAlias = keras.InputSpec | list[Any] | tuple[Any, ...] | dict[str, Any] | None
-# Shapes in the structure of the inputs, as `get_build_config` has them: lists, as from JSON, or tuples.
+# Shapes in the structure of the inputs, as in `get_build_config`: lists, as from JSON, or tuples.
 Shapes: TypeAlias = Sequence[Any] | dict[str, Any]
 
 
@@ -20,10 +20,10 @@ def input_structure(model: keras.Model) -> InputSpecs | TensorSpecs:
     """Find what a built model takes, as symbolic tensors or `InputSpec`s in the structure of its argument.
 
     Raises:
-        ValueError: if the model is not built, or does not tell.
+        ValueError: if the model is not built, or its inputs cannot be determined.
     """
     if isinstance(model, keras_classes("Sequential")):
-        # A sequential model has a list of one input here, and takes that one.
+        # A sequential model has a list of one input here, but takes that input itself.
         symbolic: Any = next(iter(getattr(model, "inputs", None) or []), None)
         if is_tf_keras_tensor(symbolic) and symbolic.name.endswith("_input"):
             # tf_keras named it after the first layer, whose number changes from run to run.
@@ -56,7 +56,7 @@ def _shapes_to_specs(shapes: Shapes) -> InputSpecs:
 
 
 def leaf_names(structure: Tensors | InputSpecs, stem: str) -> list[str]:
-    """Name the leaves of a structure: by dict keys, else `stem_0`, `stem_1`, ..."""
+    """Name the leaves of a structure: by dict keys, otherwise `stem_0`, `stem_1`, ..."""
     if not keras.tree.is_nested(structure):
         return [_own_name(structure, f"{stem}_0")]
     names = [
@@ -70,7 +70,7 @@ def leaf_names(structure: Tensors | InputSpecs, stem: str) -> list[str]:
 
 
 def _own_name(leaf: object, otherwise: str) -> str:
-    # Keras numbers the inputs that nobody named; such names would change from run to run.
+    # Keras numbers inputs that were not named; such names would change from run to run.
     name: Any = getattr(leaf, "name", None)
     if is_tf_keras_tensor(leaf):
         return otherwise if re.fullmatch(r"input_\d+", name) else name
@@ -80,13 +80,13 @@ def _own_name(leaf: object, otherwise: str) -> str:
 
 
 def plain_names(names: Sequence[str]) -> list[str]:
-    """Names that reach the file as they are: a slash, a space or an accent would be changed on the way."""
+    """Names that files preserve: a slash, a space or an accent would be changed."""
     plain = [re.sub(r"[^A-Za-z0-9_]", "_", name) for name in names]
     return [name if name.strip("_") else f"input_{i}" for i, name in enumerate(plain)]
 
 
 def flatten_like(structure: Tensors | InputSpecs, x: Tensors) -> list[Any] | None:
-    """The leaves of `x` if it has this structure, lists and tuples being the same, else `None`."""
+    """The leaves of `x` if it has this structure, otherwise `None`; lists and tuples are equivalent."""
     try:
         keras.tree.assert_same_structure(keras.tree.lists_to_tuples(structure), keras.tree.lists_to_tuples(x))
     except (ValueError, TypeError):

@@ -1,4 +1,4 @@
-"""The LiteRT interpreter of a file, and the named inputs and outputs that it has."""
+"""The LiteRT interpreter of a file, and its named inputs and outputs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _STDERR_LOCK = threading.Lock()
 
 
 class Signature(NamedTuple):
-    """Inputs and outputs of a file, and the numbers by which its interpreter knows them."""
+    """Inputs and outputs of a file, and the indices that its interpreter has for them."""
 
     inputs: tuple[TensorDetails, ...]
     outputs: tuple[TensorDetails, ...]
@@ -92,7 +92,7 @@ def _tensor(name: str, detail: Mapping[str, Any]) -> TensorDetails:
 
 @contextlib.contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """Hold back INFO lines that C++ code writes to stderr; let everything else through."""
+    """Suppress the INFO lines that C++ code writes to stderr; pass everything else on at the end."""
     with _STDERR_LOCK, tempfile.TemporaryFile() as held:
         sys.stderr.flush()
         original = os.dup(2)

@@ -1,4 +1,4 @@
-"""A `.tflite` file as something that predicts."""
+"""A `.tflite` file that can predict."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from keras_kd.tensors import Tensors
 class LiteModel:
     """Runs a `.tflite` file with the LiteRT interpreter.
 
-    Inputs are quantized and outputs dequantized where the file has integers there, so that values go in and
-    come out in the units of the Keras model. Files with a fixed batch run chunk by chunk. The state
+    Inputs are quantized and outputs dequantized if the file has integers there, so that values go in and
+    come out in the units of the Keras model. Files with a fixed batch size run chunk by chunk. The state
     of recurrent operators is reset before each chunk.
 
-    A model that takes a list has inputs named `input_0`, `input_1`, ... in its file, in that order.
+    If a model takes a list, the inputs in its file are named `input_0`, `input_1`, ..., in that order.
 
     Args:
         path: the file.
@@ -33,7 +33,7 @@ class LiteModel:
     Attributes:
         inputs: the inputs, as `TensorDetails` (name, shape, dtype, scale, zero point).
         outputs: the outputs, likewise.
-        batch_size: the fixed batch, or `None` where the batch is free.
+        batch_size: the fixed batch size, or `None` if it is dynamic.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -63,7 +63,7 @@ class LiteModel:
         sizes = {tensor.shape[0] for tensor in self.inputs if tensor.shape}
         self.batch_size: int | None = max((size for size in sizes if size is not None), default=None)
         self._shapes: dict[str, tuple[int, ...]] = {}
-        # An image of any size is a single pixel until it is known, which few operators can take.
+        # An image of dynamic size counts as a single pixel until it is known, which few operators can take.
         if all(None not in tensor.shape[1:] for tensor in self.inputs):
             self._allocate()
 
@@ -76,11 +76,11 @@ class LiteModel:
         Args:
             x: an array `(samples, ...)`, a dict of arrays by input name, or a list of arrays
                 for a model that takes a list.
-            batch_size: samples a run, where the batch of the file is free.
+            batch_size: samples per run, if the batch size of the file is dynamic.
 
         Returns:
-            An array for one output; a list for the outputs of a model that returns a list;
-            else a dict by output name. Rows are samples.
+            An array for one output; a list if the model returns a list; otherwise a dict by output
+            name. Rows are samples.
 
         Raises:
             ValueError: for wrong names or shapes, or NaN for a quantized input.
@@ -89,7 +89,7 @@ class LiteModel:
         return self._structured(self.predict_by_name(x, batch_size=batch_size))
 
     def predict_by_name(self, x: Tensors, *, batch_size: int = 32) -> dict[str, np.ndarray]:
-        """Do as `predict` does, and return a dict by output name whatever the model returned."""
+        """Do as `predict` does, but always return a dict by output name."""
         arrays = arrays_by_name(x, self.inputs)
         rows = len(next(iter(arrays.values())))
         step = self.batch_size or max(1, min(batch_size, rows))
@@ -104,7 +104,7 @@ class LiteModel:
         }
 
     def load(self, arrays: dict[str, np.ndarray]) -> None:
-        """Put inputs by name, all rows of one run, into the interpreter."""
+        """Load inputs by name, all rows of one run, into the interpreter."""
         self._prepare({name: array.shape for name, array in arrays.items()})
         for tensor in self.inputs:
             self._interpreter.set_tensor(
@@ -112,12 +112,12 @@ class LiteModel:
             )
 
     def invoke(self) -> None:
-        """Run the interpreter once on what was loaded: the part that `benchmark` times."""
+        """Run the interpreter once on the loaded inputs: the part that `benchmark` times."""
         self._interpreter.invoke()
 
     def _run(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         self.load(arrays)
-        # A fused LSTM keeps its state between invokes.
+        # A fused LSTM keeps its state between invocations.
         self._interpreter.reset_all_variables()
         with self._readable_errors():
             self.invoke()
@@ -166,7 +166,7 @@ def _rows(array: np.ndarray, start: int, count: int) -> np.ndarray:
     part = array[start : start + count]
     if len(part) == count:
         return part
-    # The last chunk is filled up with copies of its last row, so that nothing is allocated anew.
+    # The last chunk is padded with copies of its last row, so that nothing is reallocated.
     return np.concatenate([part, np.repeat(part[-1:], count - len(part), axis=0)])
 
 

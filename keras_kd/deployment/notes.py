@@ -6,7 +6,7 @@ from keras_kd.deployment.flatbuffer import Contents
 
 
 def about_float_weights(contents: Contents) -> list[str]:
-    """Say what dynamic quantization left as it was."""
+    """Say which weights dynamic quantization left in float."""
     if not contents.has_integer_weights:
         return ["nothing was quantized: the converter leaves small weights and some operators in float"]
     if contents.float_weights:
@@ -15,7 +15,7 @@ def about_float_weights(contents: Contents) -> list[str]:
 
 
 def about_sparse_weights(contents: Contents) -> list[str]:
-    """Say which weights were stored without their zeros, and which with them."""
+    """Say which weights were stored without their zeros, and which were not."""
     if not contents.sparse_weights and contents.empty_weights:
         names = ", ".join(contents.empty_weights)
         return [f"none is stored sparse: the converter has no sparse form for these, full of zeros: {names}"]

@@ -1,6 +1,6 @@
 """Every quantization that `export` offers: one row each, which the rest of the package reads.
 
-A new quantization is a new row. Names of TensorFlow are strings here, so that nothing is loaded for them.
+A new quantization is a new row. TensorFlow names are strings here, so that nothing needs to be imported.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from keras_kd.messages import did_you_mean
 
 @dataclass(frozen=True)
 class ErrorBound:
-    """How far the output of a file may be from that of Keras.
+    """How far the outputs of a file may be from Keras's.
 
     Args:
-        fraction: Largest |error| that passes, as a fraction of the largest |output| of Keras.
+        fraction: Largest allowed |error|, as a fraction of Keras's largest |output|.
         floor: What is added to it, for outputs near 0.
         equal_integers: Fraction of the values of an integer output that must be equal.
     """
@@ -46,12 +46,12 @@ class Quantization:
         operator_sets: Names of `tf.lite.OpsSet`s to convert with, tried in this order.
         io: Types that float inputs and outputs may have in the file.
         optimizations: Names of `tf.lite.Optimize`.
-        weight_types: Names of the types that weights are stored in, where the converter has to be told.
-        integer_activations: Whether activations are integers, whose ranges come from calibration samples or
-            from quantization-aware training. What stays in float then is reported.
+        weight_types: Names of the types that weights are stored in, if the converter must be told.
+        integer_activations: Whether activations are integers, with ranges from calibration samples or
+            quantization-aware training. What stays in float is then reported.
         from_training: Whether a quantization-aware model becomes such a file.
         sparse: Whether zeros can be left out of the weights.
-        may_skip_weights: Whether the converter leaves some weights in float, which a note then says.
+        may_skip_weights: Whether the converter may leave some weights in float, which a note then reports.
         alternative: What to try when the conversion fails.
     """
 
@@ -69,12 +69,12 @@ class Quantization:
 
     @property
     def label(self) -> str:
-        """The name in texts, where no quantization is called `"float32"`."""
+        """The name for display, where no quantization is called `"float32"`."""
         return self.name or "float32"
 
     @property
     def with_article(self) -> str:
-        """The label after its indefinite article: `"an int8"`, `"a float16"`."""
+        """The label with its indefinite article: `"an int8"`, `"a float16"`."""
         return f"{'an' if self.label[0] in 'aeiou' else 'a'} {self.label}"
 
 
@@ -99,7 +99,7 @@ DYNAMIC = Quantization(  # weights in int8, activations in float32 between opera
 INT8 = Quantization(  # weights and activations in int8
     name="int8",
     error=_INTEGER_ERROR,
-    # The second set leaves in float what has no integer kernel.
+    # The second set leaves operators without an integer kernel in float.
     operator_sets=((_INT8_OPERATORS,), (_FLOAT_OPERATORS, _INT8_OPERATORS)),
     io=("float32", "int8", "uint8"),
     integer_activations=True,
@@ -115,23 +115,23 @@ INT16X8 = Quantization(  # weights in int8, activations in int16
     alternative="quantization='dynamic' or 'float16'",
 )
 
-# Only the float rows are `sparse`. Sparse integer weights convert; then, in ai-edge-litert 2.3, convolutions
-# and dense layers of dynamic files fail to run, dense layers of int8 files fail or give wrong outputs, and
-# convolutions of int16x8 files fail.
+# Only the float rows are `sparse`. Sparse integer weights do convert, but then, in ai-edge-litert 2.3,
+# convolutions and dense layers of dynamic files fail to run, dense layers of int8 files fail or give wrong
+# outputs, and convolutions of int16x8 files fail.
 QUANTIZATIONS = (FLOAT32, FLOAT16, DYNAMIC, INT8, INT16X8)
 
 
 def names(*, sparse: bool = False) -> tuple[str | None, ...]:
-    """The names that `export` takes as `quantization`, in order.
+    """The names that `export` accepts as `quantization`, in order.
 
     Args:
-        sparse: Only those of files that may leave zeros out.
+        sparse: Whether to list only those whose files may leave zeros out.
     """
     return tuple(row.name for row in QUANTIZATIONS if row.sparse or not sparse)
 
 
 def get(name: object) -> Quantization:
-    """Return the quantization of a name.
+    """Return the quantization with a name.
 
     Raises:
         ValueError: for an unknown name.

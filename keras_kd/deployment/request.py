@@ -1,4 +1,4 @@
-"""What the converter process is asked, and what it answers: typed here, one line of JSON on the way."""
+"""What the converter process is asked, and what it answers: typed here, sent as one line of JSON."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ COMPARED = 16  # samples on which a file is compared with Keras
 
 @dataclass(frozen=True)
 class Request:
-    """One conversion: a SavedModel that becomes a `.tflite` file, which is then run.
+    """One conversion: a SavedModel is converted to a `.tflite` file, which is then run.
 
     Args:
         folder: Where `saved_model` and `samples` are read, and `file` and `outputs` written.
         quantization: How the file stores weights and computes.
         io: Type of its float inputs and outputs.
-        batch_size: The fixed batch, or `None` where the batch is free.
+        batch_size: The fixed batch size, or `None` for a dynamic one.
         sparse: Whether to leave zeros out of weights.
         allow_flex: Whether operators that TensorFlow Lite lacks are accepted.
-        has_ranges: Whether the model is quantization aware, and so needs no calibration.
-        compared: How many of the samples the file is run on.
+        has_ranges: Whether the model is quantization aware, so that it needs no calibration.
+        compared: The number of samples that the file is run on.
     """
 
     folder: Path
@@ -63,7 +63,7 @@ class Request:
 
     @classmethod
     def from_json(cls, text: str) -> Request:
-        """The request that a line of JSON holds."""
+        """The request in a line of JSON."""
         request = cls(**json.loads(text))
         return replace(
             request, folder=Path(request.folder), quantization=quantizations.get(request.quantization)
@@ -86,7 +86,7 @@ class Failure:
     """There is no usable file.
 
     Args:
-        stage: What failed: `"convert"`, the conversion; `"crash"`, the same, and it took the process with it;
+        stage: What failed: `"convert"`, the conversion; `"crash"`, the conversion, which ended the process;
             `"run"`, the first run of the file.
         reason: The error in one line.
     """
@@ -104,6 +104,6 @@ def answer_to_json(answer: Answer) -> str:
 
 
 def answer_from_json(text: str) -> Answer:
-    """The answer that a line of JSON holds."""
+    """The answer in a line of JSON."""
     fields = json.loads(text)
     return Failure(**fields) if "stage" in fields else Converted(**fields)

@@ -1,4 +1,4 @@
-"""A Keras model as a SavedModel, which is what the converter reads."""
+"""A Keras model as a SavedModel, the input of the converter."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from keras_kd.legacy import all_layers_of, is_tf_keras, set_policy
 
 
 def save(served: Serving, folder: str | os.PathLike[str]) -> None:
-    """Write a SavedModel that computes in float32 whatever the model's policy is."""
+    """Write a SavedModel that computes in float32, whatever the model's dtype policy."""
 
     def serve(*values: tf.Tensor) -> dict[str, tf.Tensor]:
         return served.call(dict(zip([tensor.name for tensor in served.inputs], values, strict=True)))
@@ -36,15 +36,15 @@ def save(served: Serving, folder: str | os.PathLike[str]) -> None:
 
 
 def _lookup_tables(model: keras.Model) -> list[TrackableResource]:
-    # A SavedModel must hold what its function reads besides variables. To have it hold the whole model is as
-    # good, and takes several times as long: the calls of all its layers are traced then.
+    # A SavedModel must contain what its function reads besides variables. Having it contain the whole model
+    # works as well, but takes several times as long: the calls of all its layers are then traced.
     parts = tf.train.TrackableView(model).descendants()
     return [part for part in parts if isinstance(part, TrackableResource)]
 
 
 @contextlib.contextmanager
 def _computing_in_float32(model: keras.Model) -> Iterator[None]:
-    # TensorFlow Lite has no half precision kernels: the trace must not contain half precision.
+    # TensorFlow Lite has no half-precision kernels: the trace must not contain half precision.
     half = [
         (layer, layer.dtype_policy) for layer in all_layers_of(model) if layer.compute_dtype in HALF_PRECISION
     ]

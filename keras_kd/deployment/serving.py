@@ -21,7 +21,7 @@ from keras_kd.deployment.tensor_details import TensorDetails, TensorDetailsStruc
 from keras_kd.legacy import all_layers_of, keras_classes
 from keras_kd.tensors import Tensor, Tensors
 
-# The length of axes of any length, the batch apart, in random inputs.
+# The length of dynamic axes, except the batch axis, in random inputs.
 _ANY_LENGTH = 32
 
 
@@ -31,9 +31,9 @@ class Serving:
 
     Args:
         model: the model.
-        structure: its inputs as it takes them: one `TensorDetails`, or a dict or list of them.
-        keras_names: what Keras calls these inputs, in flat order; data sets may use these names, too.
-        batch_size: the fixed batch, or `None`.
+        structure: its inputs in the structure that it takes: one `TensorDetails`, or a dict or list of them.
+        keras_names: Keras's names of these inputs, in flattened order; datasets may use these names, too.
+        batch_size: the fixed batch size, or `None`.
     """
 
     model: keras.Model
@@ -63,11 +63,11 @@ class Serving:
         return dict(zip(leaf_names(outputs, "output"), keras.tree.flatten(outputs), strict=True))
 
     def predict(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Run the model on the CPU on inputs by name, batch after batch."""
+        """Run the model on the CPU on inputs by name, batch by batch."""
         rows = len(next(iter(arrays.values())))
         step = self.batch_size or rows
         parts = []
-        # A GPU may round products of float32 to 10 bits, which no file does.
+        # A GPU may round float32 products to 10 bits, which no file does.
         with tf.device("CPU"):
             for start in range(0, rows, step):
                 picked = np.minimum(np.arange(start, start + step), rows - 1)
@@ -76,13 +76,13 @@ class Serving:
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def compiled(self) -> Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]:
-        """Compile `call`, for any number of samples unless the batch is fixed."""
-        # A concrete function: TensorFlow warns when one line of code makes several that trace on first use.
+        """Compile `call`, for any number of samples unless the batch size is fixed."""
+        # A concrete function: TensorFlow warns when one line of code creates several that trace on first use.
         specs = {spec.name: spec for spec in self.specs()}
         return tf.function(self.call, autograph=False).get_concrete_function(specs)
 
     def runner(self) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]:
-        """A function from inputs to outputs, by name, that leaves how the user's model is compiled alone."""
+        """A function from inputs to outputs, by name; how the user's model is compiled does not change."""
         if self.batch_size is not None:
             return self.predict
         compiled = self.compiled()
@@ -94,7 +94,7 @@ class Serving:
         return run
 
     def specs(self) -> list[tf.TensorSpec]:
-        """The inputs as TensorFlow describes them, in order."""
+        """The inputs as `tf.TensorSpec`s, in order."""
         return [
             tf.TensorSpec((self.batch_size, *tensor.shape[1:]), tensor.dtype, name=tensor.name)
             for tensor in self.inputs
@@ -123,11 +123,11 @@ class Serving:
 
 
 def make_serving(model: keras.Model, *, batch_size: int | None = None, inputs: InputSpecs = None) -> Serving:
-    """Work out how a model is called by name.
+    """Determine how a model is called by name.
 
     Args:
         model: a built model.
-        batch_size: fixes the batch; `None` leaves it free, unless the model fixes it.
+        batch_size: the batch size to fix; `None` leaves it dynamic, unless the model fixes it.
         inputs: `keras.InputSpec`s in the structure that the model takes, for subclassed models whose
             inputs are not all float32.
     """

@@ -1,4 +1,4 @@
-"""The Keras model that a file is made of: which models can become files, and what matters of their layers."""
+"""The Keras model that a file is made from: which models are possible, and what matters in their layers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import keras
 from keras_kd.legacy import all_layers_of, is_model, is_tf_keras, keras_classes, tfmot_wrapper
 
 HALF_PRECISION = ("float16", "bfloat16")
-# What is left to do where a wrapper of tensorflow-model-optimization is still there.
+# What remains to be done if a wrapper of tensorflow-model-optimization is still there.
 _UNFINISHED = {
     "PruneLowMagnitude": "tfmot.sparsity.keras.strip_pruning(model)",
     "ClusterWeights": "tfmot.clustering.keras.strip_clustering(model)",
@@ -16,11 +16,11 @@ _UNFINISHED = {
 
 
 def resolve_model(model: object) -> keras.Model:
-    """Return the model to export, verify or time: the student of a `Distiller`, else the model itself.
+    """Return the model to export, verify or time: the student of a `Distiller`, otherwise the model itself.
 
     Raises:
         TypeError: if it is not a Keras 3 or tf_keras model.
-        ValueError: if a layer of it cannot become a file.
+        ValueError: if one of its layers cannot become part of a file.
     """
     student = getattr(model, "student", None)
     model = student if is_model(student) else model
@@ -53,7 +53,7 @@ def _check_layer(layer: keras.layers.Layer, model: keras.Model) -> None:
 
 
 def is_quantization_aware(model: keras.Model) -> bool:
-    """Tell whether a model was trained to be an int8 file, and so holds its ranges itself."""
+    """Tell whether a model was trained to become an int8 file, and so contains its own ranges."""
     return any(tfmot_wrapper(layer) == "QuantizeWrapper" for layer in all_layers_of(model))
 
 
@@ -63,7 +63,7 @@ def computes_in_half(model: keras.Model) -> bool:
 
 
 def recurrent_layer(model: keras.Model) -> str | None:
-    """Name a layer that loops over time, however deep it is; an unrolled one does not loop."""
+    """Name a layer that loops over time, at any depth; an unrolled one does not loop."""
     for layer in all_layers_of(model):
         if isinstance(layer, keras_classes("layers.RNN")) and not layer.unroll:
             return layer.name

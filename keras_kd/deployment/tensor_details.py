@@ -18,9 +18,9 @@ class TensorDetails(Result):
 
     Args:
         name: its name in the signature.
-        shape: with the batch axis first; `None` is an axis of any length.
+        shape: with the batch axis first; `None` is a dynamic axis.
         dtype: NumPy's name of the type, such as `"float32"` or `"int8"`.
-        scale: real value of one integer step; 0 where the tensor is not quantized.
+        scale: real value of one integer step; 0 if the tensor is not quantized.
         zero_point: the integer that stands for the real value 0.
     """
 
@@ -32,7 +32,7 @@ class TensorDetails(Result):
 
     @property
     def value_dtype(self) -> str:
-        """The type of its values once they are dequantized."""
+        """The type of its values once dequantized."""
         return "float32" if self.scale else self.dtype
 
     def __str__(self) -> str:
@@ -46,23 +46,23 @@ TensorDetailsStructure: TypeAlias = TensorDetails | list[Any] | tuple[Any, ...] 
 
 
 def unknown_name(name: str, known: list[str]) -> str:
-    """The message for an unknown name: which names there are, and which one may have been meant."""
+    """The message for an unknown name: the known names, and which one may have been meant."""
     return f"Unknown name {name!r}; expected one of {known}.{did_you_mean(name, known)}"
 
 
 def arrays_by_name(data: Tensors, tensors: tuple[TensorDetails, ...]) -> dict[str, np.ndarray]:
-    """Bring arrays, a dict or a list of arrays into `{name: array}` and check them against `tensors`.
+    """Convert arrays, a dict or a list of arrays to `{name: array}` and check them against `tensors`.
 
     Args:
         data: one array for one input; a dict by name; a list in the order of `tensors`.
-        tensors: the inputs that are expected.
+        tensors: the expected inputs.
 
     Returns:
-        One array a tensor, all with the same number of rows. Integers passed for a float
-        input are cast, and so are floats without a fraction passed for an integer input.
+        One array per tensor, all with the same number of rows. Integers passed for a float input are
+        cast, and so are floats without a fractional part passed for an integer input.
 
     Raises:
-        ValueError: for unknown or missing names, wrong shapes, row counts that differ.
+        ValueError: for unknown or missing names, wrong shapes, or different numbers of rows.
         TypeError: for a type that does not fit.
     """
     matched = _matched(data, tensors)
@@ -115,7 +115,7 @@ def _checked(value: Tensor, tensor: TensorDetails) -> np.ndarray:
 
 
 def _check_dtype(array: np.ndarray, tensor: TensorDetails) -> None:
-    # bfloat16 and its kin come from ml_dtypes, whose kind is "V".
+    # bfloat16 and similar types come from ml_dtypes; their kind is "V".
     if array.dtype.kind not in "biufV" or array.dtype.names:
         raise TypeError(f"Input {tensor.name!r} needs numbers ({tensor.dtype}); received {array.dtype}.")
     wants_integers = np.dtype(tensor.dtype).kind in "biu" and not tensor.scale

@@ -1,4 +1,4 @@
-"""From a Keras model to a `.tflite` file that was run and compared before it was written."""
+"""From a Keras model to a `.tflite` file that is run and compared before it is written."""
 
 from __future__ import annotations
 
@@ -39,45 +39,45 @@ def export(
     allow_flex: bool = False,
     inputs: InputSpecs = None,
 ) -> Exported:
-    """Write a model as a `.tflite` file, after it was loaded, run and compared with Keras.
+    """Write a model as a `.tflite` file, after that file was loaded, run and compared with Keras.
 
-    The conversion runs in a child process, so that a crash of the converter is an error here and
-    not the end of the program. The file appears at `path` whole and checked, or not at all.
+    The conversion runs in a child process, so that a crash of the converter raises an error here and
+    does not end the program. The file appears at `path` complete and checked, or not at all.
 
-    The file must agree with Keras on up to 16 samples, of the calibration data where it is given, else
-    random ones: the largest error may be 0.001 of the largest output in float32 and 0.05 in float16
+    The file must agree with Keras on up to 16 samples, from the calibration data if given, otherwise
+    random inputs: the largest error may be 0.001 of the largest output in float32 and 0.05 in float16
     (and for models that compute in half precision). The error of integer files is reported in
-    `max_error`; it is refused if it is as large as the outputs themselves.
+    `max_error`; the file is rejected if the error is as large as the outputs themselves.
 
     Args:
-        model: a built Keras 3 or tf_keras model; of a `Distiller`, the student is exported. One that
+        model: a built Keras 3 or tf_keras model; for a `Distiller`, the student is exported. A model that
             tensorflow-model-optimization made quantization aware becomes an `"int8"` file as it is;
-            wrappers of pruning and clustering are stripped first.
-        path: the file to write; it ends in `.tflite`, in a folder that exists.
-        quantization: `None` (float32), `"float16"` (weights of half the size), `"dynamic"` (weights
-            in 8 bits), `"int8"` (weights and activations), `"int16x8"` (activations in 16 bits).
+            wrappers for pruning and clustering must be stripped first.
+        path: the file to write; it ends in `.tflite`, in an existing folder.
+        quantization: `None` (float32), `"float16"` (weights of half the size), `"dynamic"` (8-bit weights),
+            `"int8"` (8-bit weights and activations), `"int16x8"` (8-bit weights, 16-bit activations).
         calibration: inputs that look like real ones: a batched `tf.data.Dataset`, an array, a dict or
-            list of arrays, or a tuple `(x, y)`. Needed for `"int8"` and `"int16x8"`; the first 256
-            samples are used. A quantization-aware model brings its ranges; samples are then only compared.
+            list of arrays, or a tuple `(x, y)`. Required for `"int8"` and `"int16x8"`; the first 256
+            samples are used. A quantization-aware model has its own ranges; samples are then only compared.
         io: type of float inputs and outputs in the file: `"float32"`; `"int8"` or `"uint8"` for an
             `"int8"` file; `"int16"` for an `"int16x8"` file.
-        batch_size: fixes the batch. `None` leaves it free, except for models with recurrent layers,
-            which only convert with a fixed batch: they get a batch of 1.
-        overwrite: replace a file that exists.
-        sparse: store weights of which 30 % or more are zero without the zeros, where `quantization` is
-            `None` or `"float16"`; `notes` names them. Smaller, and seldom faster.
+        batch_size: the batch size to fix. `None` leaves it dynamic, except for models with recurrent layers,
+            which only convert with a fixed batch size: they get a batch size of 1.
+        overwrite: replace an existing file.
+        sparse: store weights that are 30 % or more zeros without the zeros, if `quantization` is
+            `None` or `"float16"`; `notes` names them. The file is smaller, but seldom faster.
         allow_flex: accept operators that TensorFlow Lite lacks. Such a file needs the Flex delegate and
             cannot be run, and so not be checked, from Python.
         inputs: `keras.InputSpec`s in the structure that the model takes, for subclassed models with inputs
             that are not float32.
 
     Returns:
-        What was written.
+        What was written, as an `Exported`.
 
     Raises:
-        ValueError: for arguments that do not fit each other or the model, a model that the converter
-            cannot convert, or a file that disagrees with Keras.
-        TypeError: if `model` is not a model of Keras.
+        ValueError: for incompatible arguments, a model that the converter cannot convert, or a file that
+            disagrees with Keras.
+        TypeError: if `model` is not a Keras model.
         FileNotFoundError: if the folder does not exist.
         FileExistsError: if the file exists and `overwrite` is false.
 
@@ -137,7 +137,7 @@ def _keras_outputs(served: Serving, samples: dict[str, np.ndarray]) -> dict[str,
 def _file_outputs(
     request: Request, served: Serving, samples: dict[str, np.ndarray]
 ) -> dict[str, np.ndarray] | None:
-    """Have the file written and run; return its outputs, or `None` where it needs the Flex delegate."""
+    """Have the file written and run; return its outputs, or `None` if it needs the Flex delegate."""
     try:
         save(served, request.saved_model)
     except Exception as error:  # tracing runs the model's own code
@@ -159,4 +159,4 @@ def _file_outputs(
 def _write(content: bytes, target: Path, overwrite: bool) -> None:
     with write_atomically(target) as part:
         part.write_bytes(content)
-        check_path(target, overwrite)  # it may have appeared meanwhile
+        check_path(target, overwrite)  # it may have appeared in the meantime

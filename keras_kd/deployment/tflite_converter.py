@@ -1,7 +1,7 @@
 """The program of the converter process: SavedModel -> `.tflite` -> run once.
 
-`converter_process.py` starts it as `python -m keras_kd.deployment.tflite_converter`. It reads one `Request` a
-line and answers each with one line. The parent never imports it.
+`converter_process.py` starts it as `python -m keras_kd.deployment.tflite_converter`. It reads one `Request`
+per line and answers each with one line. The parent never imports it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from keras_kd.deployment.request import Answer, Converted, Failure, Request, ans
 def answer(request: Request) -> Answer:
     """Convert one model and run its file.
 
-    Whatever goes wrong is the answer; nothing is raised for it.
+    Errors are returned as answers, never raised.
     """
     with np.load(request.samples) as stored:
         samples = dict(stored)
@@ -46,7 +46,7 @@ def answer(request: Request) -> Answer:
 
 def _run(request: Request, samples: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     model = LiteModel(request.file)
-    # One sample alone, then several at once: files have failed at either.
+    # One sample alone, then several at once: files have failed with either.
     parts = [
         model.predict_by_name({name: array[rows] for name, array in samples.items()})
         for rows in (slice(0, 1), slice(1, None))
@@ -65,8 +65,8 @@ def _convert(request: Request, samples: dict[str, np.ndarray]) -> bytes:
 
 
 def operator_sets(request: Request) -> list[tuple[str, ...]]:
-    """The names of the sets of operators to convert with, in the order in which they are tried."""
-    # Given integer operators alone, the converter demands samples even where it needs none.
+    """The names of the operator sets to convert with, in the order in which they are tried."""
+    # Given integer operators alone, the converter demands samples even if it needs none.
     source = FLOAT32 if request.has_ranges else request.quantization
     sets = list(source.operator_sets)
     return [(*sets[-1], "SELECT_TF_OPS")] if request.allow_flex else sets
@@ -92,7 +92,7 @@ def _converter(
 def _batches(samples: dict[str, np.ndarray], size: int) -> Iterator[dict[str, np.ndarray]]:
     rows = len(next(iter(samples.values())))
     for start in range(0, rows, size):
-        # Wraps round at the end, so that a fixed batch is always full.
+        # Wraps around at the end, so that a fixed batch is always full.
         picked = np.arange(start, start + size) % rows
         yield {name: array[picked] for name, array in samples.items()}
 
@@ -131,7 +131,7 @@ def main() -> None:  # pragma: no cover, it runs in the child that the tests of 
 def _listen(requests: queue.Queue[str]) -> None:  # pragma: no cover, likewise
     for line in sys.stdin:
         requests.put(line)
-    # The parent has gone: end at once, even in the middle of a conversion.
+    # The parent is gone: exit at once, even in the middle of a conversion.
     os._exit(0)
 
 

@@ -19,7 +19,7 @@ from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.serving import make_serving
 from keras_kd.deployment.source_model import resolve_model
 
-# A turn lasts about this long, so that caches are warm, and drift of the machine hits all alike.
+# A turn lasts about this long: caches are warm, and drift of the machine affects all calls equally.
 _TURN_SECONDS = 0.02
 _FEWEST_RUNS = 5
 
@@ -29,14 +29,14 @@ class TimingOptions:
     """What is timed, and for how long.
 
     Args:
-        batch_size: samples a call.
-        threads: threads of the interpreter; those of TensorFlow cannot be changed once it runs.
-        runs: calls to time at most.
-        warmup: calls before the first that is timed.
+        batch_size: samples per call.
+        threads: threads of the interpreter; TensorFlow's own cannot be changed once it is running.
+        runs: maximum number of timed calls.
+        warmup: untimed calls before the first timed one.
         seconds: stop early after this time, but not before 5 runs.
 
     Raises:
-        ValueError: for numbers that make no sense.
+        ValueError: for invalid numbers.
     """
 
     batch_size: int = 1
@@ -56,7 +56,7 @@ class TimingOptions:
 
 @dataclass
 class TimedCall:
-    """A call, and the times that it took so far.
+    """A call, and its times so far.
 
     Args:
         name: the file, or the name of the Keras model.
@@ -77,7 +77,7 @@ class TimedCall:
     spent: float = 0.0
 
     def warm_up(self, options: TimingOptions) -> None:
-        """Call without timing, for half of the seconds at most."""
+        """Call without timing, for at most half of the seconds."""
         began = time.perf_counter()
         for _ in range(options.warmup):
             self.call()
@@ -85,7 +85,7 @@ class TimedCall:
                 break
 
     def take_turn(self, runs: int) -> None:
-        """Time calls until the turn is over, one at least."""
+        """Time calls until the turn is over, at least one."""
         began = time.perf_counter()
         while len(self.times) < runs:
             start = time.perf_counter()
@@ -97,14 +97,14 @@ class TimedCall:
         self.spent += time.perf_counter() - began
 
     def is_done(self, options: TimingOptions) -> bool:
-        """Whether there are enough runs, or the seconds are over and there are a few."""
+        """Whether there are enough runs, or the time is up and there are at least a few."""
         enough = len(self.times) >= options.runs
         few = len(self.times) >= min(_FEWEST_RUNS, options.runs)
         return enough or (few and self.spent >= options.seconds)
 
 
 def time_in_turns(calls: Sequence[TimedCall], options: TimingOptions) -> None:
-    """Warm up and time calls turn by turn, so that whatever disturbs the machine hits all alike."""
+    """Warm up, then time calls in turns, so that disturbances of the machine affect all of them equally."""
     for call in calls:
         call.warm_up(options)
     waiting = list(calls)
@@ -118,7 +118,7 @@ def timed_call(target: keras.Model | str | os.PathLike[str], options: TimingOpti
     """Prepare a call of a `.tflite` file, or of a model, which is traced here.
 
     Raises:
-        ValueError: for a file whose batch is fixed at another size.
+        ValueError: for a file with a different fixed batch size.
     """
     if isinstance(target, (str, os.PathLike)):
         return _file_call(Path(target), options)
@@ -153,7 +153,7 @@ def _model_call(model: keras.Model, batch_size: int) -> TimedCall:
     compiled = served.compiled()
 
     def call() -> None:
-        # A GPU answers before it is done; reading the outputs waits for it.
+        # A GPU call returns before it is done; reading the outputs waits for it.
         for value in compiled(arrays).values():
             value.numpy()
 
@@ -165,7 +165,7 @@ def _model_call(model: keras.Model, batch_size: int) -> TimedCall:
 @functools.cache
 def processor() -> str:
     """Return the name of the processor."""
-    cpuinfo = Path("/proc/cpuinfo")  # Linux alone has it, and Python does not read it
+    cpuinfo = Path("/proc/cpuinfo")  # on Linux only; Python itself does not read it
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()

@@ -39,10 +39,10 @@ class Verification(Result):
 
     Args:
         path: the file.
-        samples: how many samples both ran on.
+        samples: number of samples that both ran on.
         max_error: largest |file - Keras| over all outputs.
         mean_error: mean |file - Keras| over all outputs.
-        agreement: fraction of predictions (0 to 1) where both name the same class; `None` where the model has
+        agreement: fraction of predictions (0 to 1) where both give the same class; `None` if the model has
             several outputs or does not classify.
         keras_accuracy: accuracy of the Keras model, 0 to 1; `None` without labels.
         file_accuracy: accuracy of the file, likewise.
@@ -57,7 +57,7 @@ class Verification(Result):
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     result = kd.verify(model, kd.export(model, f"{folder}/m.tflite").path, x)
         >>> result.samples, result.agreement, result.notes
-        (50, None, ('no agreement: the output is not one score a class',))
+        (50, None, ('no agreement: the output is not one score per class',))
     """
 
     path: Path
@@ -87,7 +87,7 @@ class Verification(Result):
 
 @dataclass
 class _OutputTally:
-    """What was counted for one output so far."""
+    """Running figures of one output."""
 
     differences: Differences = field(default_factory=Differences)
     keras: Accuracy = field(default_factory=Accuracy)
@@ -101,7 +101,7 @@ class _OutputTally:
             truth = true_classes(labels, wanted.shape)
         keras_classes, file_classes = top_classes(wanted), top_classes(received)
         if keras_classes is None or file_classes is None:
-            self.notes.add("no agreement: the output is not one score a class")
+            self.notes.add("no agreement: the output is not one score per class")
         elif labels is not None and truth is None:
             self.notes.add("no agreement and no accuracy: the labels are not classes of this output")
         else:
@@ -127,14 +127,14 @@ def verify(
     """Run a model and its file on the same data and compare their outputs.
 
     Args:
-        model: the model that was exported, of Keras 3 or tf_keras; of a `Distiller`, the student is compared.
+        model: the exported model, of Keras 3 or tf_keras; for a `Distiller`, the student is compared.
         path: the `.tflite` file.
         data: a batched `tf.data.Dataset` of `x`, `(x, y)` or `(x, y, weights)`, or arrays `x` or `(x, y)`.
             Labels are class numbers or one-hot rows; for several outputs, a dict or list of them.
         inputs: as in `export`.
 
     Raises:
-        ValueError: if there is no data, or it does not fit the model, or the file is not of this model.
+        ValueError: if there is no data, it does not fit the model, or the file was not made from this model.
         FileNotFoundError: if there is no file.
 
     Examples:

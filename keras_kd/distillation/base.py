@@ -1,4 +1,4 @@
-"""What the Distillers of both Kerases share: a teacher that Keras does not see, and what is fixed."""
+"""What the Distillers of both Kerases share: a teacher hidden from Keras, and attributes that are fixed."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -22,17 +22,17 @@ _FIXED = "student", "temperature", "alpha", "objectives"
 
 
 class BaseDistiller:
-    """The part of a Distiller that is the same for a model of Keras 3 and of tf_keras.
+    """The part of a Distiller that is the same for Keras 3 and tf_keras models.
 
-    A subclass is a model too. Its constructor sets the attributes below, then calls `_set_teacher`, which
-    connects and thereby fixes them.
+    A subclass is also a model. Its constructor sets the attributes below and then calls `_set_teacher`, which
+    connects the models and fixes the attributes.
     """
 
     student: keras.Model
     objectives: Sequence[Objective]
     temperature: Scheduled
     alpha: float
-    if TYPE_CHECKING:  # what `__getattr__`, Keras and the subclasses give
+    if TYPE_CHECKING:  # provided by `__getattr__`, Keras and the subclasses
         teacher: keras.Model | None
         teacher_preprocess: Preprocess | None
         built: bool
@@ -49,11 +49,11 @@ class BaseDistiller:
             """Whether `compile` was given a loss, which needs labels."""
 
     def _set_teacher(self, teacher: keras.Model | None, preprocess: Preprocess | None) -> None:
-        """Let a model teach the student, in place of another one."""
+        """Set the model that teaches the student, in place of any earlier one."""
         if teacher is not None:
             check_teacher(self.student, teacher)
         wiring = Wiring(self.student, self, self.objectives, teacher, preprocess)
-        # Not by `setattr`: Keras would track, train and save what it finds there.
+        # Not with `setattr`: Keras would track, train and save it.
         self.__dict__["_wiring"] = wiring
         self.__dict__["_first_batch"] = FirstBatch(self, self.validate_first_batch)
         train_function.discard(self)  # it was traced with the old teacher
@@ -62,7 +62,7 @@ class BaseDistiller:
             wiring.connect(Batch(spec))
             self._adopt_projections()
 
-    # The teacher lives in an object that Keras cannot look into: a property would be found by
+    # The teacher is kept in an object that Keras does not look into: a property would be found by
     # `dir()` and saved, an attribute would be tracked and trained.
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "teacher":
@@ -82,7 +82,7 @@ class BaseDistiller:
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def build(self, input_shape: Shape) -> None:
-        """Nothing to do: the student builds itself when it is first called."""
+        """Do nothing: the student builds itself when it is first called."""
         self.built = True
 
     def call(self, inputs: Tensors, training: bool | None = None) -> Tensors:
@@ -91,16 +91,16 @@ class BaseDistiller:
 
     @property
     def prepared(self) -> bool:
-        """Whether the projections are there; some data tells the shapes for them only when it runs."""
+        """Whether the projections exist; for some data, their shapes are known only once it runs."""
         return all(objective.built or not objective.project for objective in self.objectives)
 
     def train_on_batch(
         self, x: Tensors, y: Tensors = None, sample_weight: Tensors = None, **options: Any
     ) -> Any:
-        """Train on one batch as Keras's `train_on_batch` does; the first one is validated before.
+        """Train on one batch as Keras's `train_on_batch` does; the first batch is validated first.
 
         Raises:
-            ValueError: Data, signals or labels that would spoil the student.
+            ValueError: Data, signals or labels that would ruin the student.
         """
         self.require_compiled("train_on_batch")
         self.make_train_function()
@@ -110,13 +110,13 @@ class BaseDistiller:
         return super().train_on_batch(x, y, sample_weight, **options)  # type: ignore[misc]
 
     def _check_data(self, arguments: Mapping[str, Any]) -> None:
-        """Refuse what `fit` was given, where it can be known before there is a batch."""
+        """Reject `fit` arguments that are known to be wrong before there is a batch."""
         check_arrays(find_arrays(arguments))
         if self.compiled_with_loss:
             check_labels(arguments.get("y"), self.student, self.loss)
 
     def _check_batch(self, batch: Batch) -> None:
-        """Refuse NaN of the data or the teacher, and signals and labels that would be misread."""
+        """Reject NaN in the data or from the teacher, and signals and labels that would be misread."""
         check_numbers(batch.inputs, "The data", "Clean the data first.")
         self._wiring.recognize_teacher(batch)
         name = "The data's teacher signals" if self.teacher is None else f"The teacher {self.teacher.name!r}"
@@ -128,7 +128,7 @@ class BaseDistiller:
             check_loss(self.loss, batch.labels, self.student)
 
     def _prepare_for(self, x: object, y: object) -> None:
-        """Get ready for what `fit` is given: errors come now, and restored files find the projections."""
+        """Prepare for the data of `fit`: errors are raised now, and restored files find the projections."""
         specs = batches.find_specs(x, y)
         if specs is not None:
             self._prepare(batches.unpack(specs))
@@ -139,7 +139,7 @@ class BaseDistiller:
         self._adopt_projections()
 
     def _adopt_projections(self) -> None:
-        """Nothing to do where Keras finds them in the objectives."""
+        """Do nothing if Keras finds the projections in the objectives."""
 
 
 def _to_tensor(value: Tensor | None) -> Tensor | None:

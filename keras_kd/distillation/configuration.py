@@ -1,4 +1,4 @@
-"""What a Distiller of Keras 3 saves of itself, beside weights: all but the teacher."""
+"""What a Keras 3 Distiller saves about itself, besides weights: everything but the teacher."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ def config_of(distiller: "Distiller", blend: bool) -> dict[str, Any]:
 
     Args:
         distiller: The Distiller.
-        blend: Whether it was made without objectives, so that temperature and alpha stand for them.
+        blend: Whether it was made without objectives, so that temperature and alpha define the loss.
     """
     serialize = keras.saving.serialize_keras_object
     config: dict[str, Any] = {"student": serialize(distiller.student), "name": distiller.name}
@@ -25,7 +25,7 @@ def config_of(distiller: "Distiller", blend: bool) -> dict[str, Any]:
 
 
 def arguments_of(config: dict[str, Any], custom_objects: dict[str, Any] | None) -> dict[str, Any]:
-    """The arguments that `config_of` has serialized."""
+    """The constructor arguments, deserialized from what `config_of` returned."""
     deserialize = keras.saving.deserialize_keras_object
     arguments = dict(config)
     arguments["student"] = deserialize(config["student"], custom_objects=custom_objects)

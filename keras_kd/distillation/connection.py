@@ -1,4 +1,4 @@
-"""How two models meet in objectives: their taps, and what is known of the signals, before a step runs."""
+"""How objectives connect two models: their taps, and what is known of the signals before a step runs."""
 
 import functools
 from collections.abc import Callable, Iterable, Sequence
@@ -21,7 +21,7 @@ class Connection(NamedTuple):
     """The taps of both models, and their signals."""
 
     student_taps: Taps
-    teacher_taps: Taps | None  # `None`: no objective reads a teacher that runs
+    teacher_taps: Taps | None  # `None`: no objective reads a teacher that is run
     signals: Signals
 
 
@@ -33,18 +33,18 @@ def connect(
     record_student: Record,
     record_teacher: Record,
 ) -> Connection:
-    """Find the taps of objectives in both models, and trace what is known of their signals.
+    """Find the taps of objectives in both models, and trace the specs of their signals.
 
     Args:
         student: The student.
         teacher: The teacher, or `None` if its signals come with the data.
         objectives: What reads the signals.
-        specs: Of a batch.
+        specs: The specs of a batch.
         record_student: Runs the student.
         record_teacher: Runs the teacher.
 
     Raises:
-        ValueError: Taps that do not exist; signals that neither a teacher nor the data has.
+        ValueError: Taps that do not exist; signals that come neither from a teacher nor with the data.
     """
     wanted = list(dict.fromkeys(tap for o in objectives for tap in o.teacher_taps))
     cached = require_cached_signals(wanted, specs) if teacher is None else {}
@@ -73,7 +73,7 @@ def _trace(
 
 
 def data_signals(objective: Objective, specs: Batch) -> dict[str, SignalSpec]:
-    """What an objective reads of the inputs and labels; nothing of either if it waits for labels."""
+    """The specs of the inputs and labels that an objective reads; none while it waits for labels."""
     known = specs.labels is not None or all(tap.startswith("input") for tap in objective.data_taps)
     return {tap: _of_data(read_tap(tap, specs)) for tap in objective.data_taps if known}
 

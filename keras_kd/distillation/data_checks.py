@@ -1,4 +1,4 @@
-"""What `fit` is given, and its first batch, checked before anything is trained on."""
+"""What `fit` is given, and its first batch, validated before any training."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ from keras_kd.tensors import Tensors
 
 
 def find_arrays(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The data among the arguments of `fit`, by the name that a message gives it."""
+    """The data among the arguments of `fit`, by the name that messages give it."""
     x, held_out = arguments.get("x"), arguments.get("validation_data")
     found = {"x": x, "y": arguments.get("y"), "sample_weight": arguments.get("sample_weight")}
     if isinstance(x, batches.Taught):
@@ -26,15 +26,15 @@ def find_arrays(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_arrays(data: Mapping[str, Any]) -> None:
-    """Refuse data that holds nothing, or NaN.
+    """Reject data that is empty or contains NaN.
 
-    Arrays are looked through; of a `tf.data.Dataset` only the size is known before it runs.
+    Arrays are scanned; of a `tf.data.Dataset`, only the size is known before it runs.
 
     Args:
         data: What `fit` was given, by name.
 
     Raises:
-        ValueError: With what is wrong and where.
+        ValueError: What is wrong, and where.
     """
     for name, value in data.items():
         if isinstance(value, tf.data.Dataset):
@@ -55,10 +55,10 @@ def _check_array(name: str, array: np.ndarray) -> None:
 
 
 def check_inputs(student: keras.Model, inputs: Tensors) -> None:
-    """Raise a `ValueError` if a batch has another shape than the student takes; Keras adapts ranks."""
+    """Raise a `ValueError` if a batch does not have the student's input shape; Keras adapts ranks."""
     expected = batches.parts(input_spec(student))
     received = batches.parts(inputs)
-    if expected.keys() != received.keys():  # Keras goes by the names of inputs, or by their order
+    if expected.keys() != received.keys():  # then Keras goes by the names of inputs, or by their order
         expected = {spec.name: spec for spec in expected.values()}
     for name, tensor in received.items():
         spec = expected.get(name)

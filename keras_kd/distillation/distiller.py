@@ -1,4 +1,4 @@
-"""The Distiller: a Keras model whose train step lets a teacher's signals into a student."""
+"""The Distiller: a Keras model whose train step trains a student on a teacher's signals."""
 
 import inspect
 import warnings
@@ -43,16 +43,16 @@ class Distiller(BaseDistiller, TrainedModel):
 
     Without `objectives` the loss is Hinton's blend, `alpha * hard + (1 - alpha) * SoftTargets(temperature)`,
     where `hard` is the loss given to `compile`. With `objectives` it is `hard` (weighted by
-    `compile(loss_weights=...)`) plus the sum of weight times objective. Regularisation losses are added once
+    `compile(loss_weights=...)`) plus the sum of weight times objective. Regularization losses are added once
     and never scaled. `compile` without `loss` trains on the objectives alone.
 
-    Each model runs once per step. The teacher runs with `training=False` outside the gradient; it is not
-    trained, not saved and left as it was found. `call`, `evaluate` and `predict` are the student's alone. The
-    logs hold `loss` (the total), `student_loss` (the hard loss), the unweighted value of each objective, then
-    the metrics.
+    Each model runs once per step. The teacher runs with `training=False` outside the gradient; it is neither
+    trained nor saved, and its state does not change. `call`, `evaluate` and `predict` use the student alone.
+    The logs contain `loss` (the total), `student_loss` (the hard loss), the unweighted value of each
+    objective, and the metrics.
 
-    Files (`save`, weights, checkpoints) hold the student, the projections and the optimizer. After loading
-    one, set `distiller.teacher` to continue training. Save or export `distiller.student` for use.
+    Files (`save`, weights, checkpoints) contain the student, the projections and the optimizer. To resume
+    training from one, set `distiller.teacher`. For deployment, save or export `distiller.student`.
 
     Source: Hinton, Vinyals, Dean 2015, arXiv 1503.02531; the default blend is that of the CRD
     benchmark, arXiv 1910.10699.
@@ -61,16 +61,16 @@ class Distiller(BaseDistiller, TrainedModel):
         student: The model to train.
         teacher: A trained model. It gets the student's inputs, through `teacher_preprocess`.
         objectives: `Objective`s, or bare losses that read output against output with weight 1.
-        temperature: Of the soft targets, a number or a schedule of the step; only without
+        temperature: The temperature of the soft targets, a number or a schedule of the step; only without
             `objectives`.
         alpha: Weight of the hard loss, in [0, 1]; only without `objectives`.
-        teacher_preprocess: Turns the student's inputs into the teacher's: a function or layer that
-            resizes or normalises. Like the teacher it is not saved.
+        teacher_preprocess: Converts the student's inputs to the teacher's: a function or layer that
+            resizes or normalizes. Like the teacher, it is not saved.
         name: Name of this model.
 
     Raises:
-        ValueError: A tap that does not exist, signals whose shapes do not meet, outputs that the
-            loss would misread, a teacher without weights; before training where it can be known.
+        ValueError: A tap does not exist, shapes of signals are incompatible, a loss would misread outputs, or
+            the teacher has no weights. Raised before training where possible.
 
     Examples:
         >>> import keras, numpy as np
@@ -112,19 +112,19 @@ class Distiller(BaseDistiller, TrainedModel):
 
     @property
     def output_names(self) -> list[str] | None:
-        """Of the student: losses, metrics and labels may be given by these names."""
+        """The student's: losses, metrics and labels may be given by these names."""
         return getattr(self.student, "output_names", None)
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        """What is logged and reset, the student's own metrics included."""
+        """The metrics that are logged and reset, including the student's own."""
         found = super().metrics
         return [*found, *(one for one in own_metrics(self.student) if one not in found)]
 
     def train_step(self, data: Tensors) -> dict[str, Tensor]:
         """One step: teacher forward, student forward, backward, update. See `Wiring` for its parts."""
         batch = batches.unpack(data)
-        with tf.init_scope():  # projections are made outside of the graph of this step
+        with tf.init_scope():  # projections are created outside the graph of this step
             self._wiring.prepare(batch)
         teacher_signals = self._wiring.run_teacher(batch)
         with tf.GradientTape() as tape:
@@ -163,7 +163,7 @@ class Distiller(BaseDistiller, TrainedModel):
 
         Raises:
             TypeError: A loss, metric or callback of tf_keras.
-            ValueError: No data, NaN in arrays, or labels that are no class, before the first step.
+            ValueError: No data, NaN in arrays, or labels that are not valid classes, before the first step.
         """
         given = inspect.signature(keras.Model.fit).bind(self, x, y, *args, **kwargs).arguments
         given.pop("self")
@@ -174,7 +174,7 @@ class Distiller(BaseDistiller, TrainedModel):
         if strategy_of(self) is None:
             self._prepare_for(x, y)
         given["callbacks"] = put_first(given.get("callbacks"), x)
-        # Without a teacher, each data set may carry signals of another kind.
+        # Without a teacher, each dataset may carry signals of a different kind.
         with preserve_state(self.teacher), self._first_batch.intercepted(anew=self.teacher is None):
             history = super().fit(**given)
         if history.epoch and not history.history:
@@ -202,7 +202,7 @@ class Distiller(BaseDistiller, TrainedModel):
         sample_weight: Tensors = None,
         training: bool = True,
     ) -> Tensor:
-        """The student's own loss, for `evaluate`: the compiled loss and the student's regularisation."""
+        """The student's own loss, for `evaluate`: the compiled loss and the student's regularization."""
         hard_loss = compiled_loss(self)
         found = [] if hard_loss is None else [hard_loss(y, y_pred, sample_weight)]
         found += self.additional_losses(self.student.losses)

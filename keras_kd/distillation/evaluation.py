@@ -1,4 +1,4 @@
-"""What `evaluate` says of a student: nothing of its training."""
+"""What `evaluate` reports about a student: nothing about its training."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,11 +9,11 @@ def require_figures(loss: bool, metrics: bool) -> None:
     if not (loss or metrics):
         raise ValueError(
             "There is nothing to evaluate: `compile` was given neither `loss` nor `metrics`. The "
-            "objectives are of training only."
+            "objectives are used in training only."
         )
 
 
 def without(logs: dict[str, Any], trackers: Iterable[Any]) -> dict[str, Any]:
-    """The logs, but for what these metrics have logged."""
+    """The logs, without the entries of these metrics."""
     names = {tracker.name for tracker in trackers}
     return {name: value for name, value in logs.items() if name not in names}

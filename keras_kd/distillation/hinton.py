@@ -9,7 +9,7 @@ from keras_kd.tensors import Scheduled
 
 
 class _Default(float):
-    """A default that can be told from the same number given by the user."""
+    """A default value that can be told apart from the same number given by the user."""
 
 
 TEMPERATURE, ALPHA = _Default(4.0), _Default(0.1)
@@ -18,10 +18,10 @@ TEMPERATURE, ALPHA = _Default(4.0), _Default(0.1)
 def default_objectives(
     objectives: Sequence[Objective | LossLike] | None, temperature: Scheduled, alpha: float
 ) -> list[Objective]:
-    """The objectives given, or the soft half of the blend.
+    """The given objectives, or the soft half of the blend.
 
     Raises:
-        ValueError: A weight of the hard loss outside of [0, 1]; objectives, and a temperature as well.
+        ValueError: `alpha` is outside [0, 1], or `temperature` or `alpha` is given along with objectives.
     """
     if objectives is None:
         if not 0 <= alpha <= 1:

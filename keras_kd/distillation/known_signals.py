@@ -1,4 +1,4 @@
-"""What is known of the signals that objectives read, and how signals from the data are recognized."""
+"""What is known of the signals that objectives read, and how precomputed signals are recognized."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping
@@ -18,7 +18,7 @@ class Signals:
     data: Mapping[str, SignalSpec] = dataclasses.field(default_factory=dict)
 
     def read_by(self, objective: Objective) -> "Signals":
-        """Those that an objective reads; of the data, those that are known."""
+        """The signals that an objective reads; of the data, those that are known."""
         return Signals(
             {tap: self.student[tap] for tap in objective.student_taps},
             {tap: self.teacher[tap] for tap in objective.teacher_taps},
@@ -27,19 +27,19 @@ class Signals:
 
 
 def reads_distributions(objective: Objective) -> bool:
-    """Whether it matters to an objective that a signal is logits, or probabilities."""
+    """Whether it matters to an objective if a signal is logits or probabilities."""
     return objective.loss.reads_logits or objective.loss.reads_probabilities
 
 
 def recognize_cached_signals(
     signals: Mapping[str, SignalSpec], objectives: Iterable[Objective], values: Mapping[str, Tensor]
 ) -> dict[str, SignalSpec]:
-    """The teacher's signals, with the activation that the values of a batch show.
+    """The teacher's signals, with the activation inferred from the values of a batch.
 
     Args:
-        signals: The teacher's signals, all of which come with the data.
+        signals: The teacher's signals, all precomputed.
         objectives: What reads them.
-        values: The teacher's signals in a batch.
+        values: The values of these signals in a batch.
 
     Raises:
         ValueError: Probabilities where an earlier batch had logits, or the other way round.
@@ -62,10 +62,11 @@ def recognize_cached_signals(
 
 
 def check_recognized(signals: Mapping[str, SignalSpec], objectives: Iterable[Objective]) -> None:
-    """Raise a `ValueError` if an objective needs to know what `recognize_cached_signals` has not seen yet."""
+    """Raise a `ValueError` if an objective needs what `recognize_cached_signals` has not yet inferred."""
     for objective in filter(reads_distributions, objectives):
         if any(signals[tap].given for tap in objective.teacher_taps):
             raise ValueError(
-                "Whether precomputed teacher signals are logits or probabilities is read from the first "
-                "batch of `fit`, and this batch came another way. Call `fit` with data of tensors only."
+                "Whether precomputed teacher signals are logits or probabilities is inferred from the first "
+                "batch of `fit`, but this batch came some other way. Call `fit` with data that consists of "
+                "tensors only."
             )

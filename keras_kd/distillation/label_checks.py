@@ -1,4 +1,4 @@
-"""Labels that the compiled loss would misread, as far as they can be known before training."""
+"""Labels that the compiled loss would misread, as far as this can be known before training."""
 
 from typing import TypeAlias
 
@@ -10,11 +10,11 @@ from keras_kd.legacy import is_of_tf_keras
 from keras_kd.losses.loss import snake_case
 from keras_kd.tensors import Shape, Tensor, Tensors
 
-CompiledLoss: TypeAlias = object  # what `compile` takes: names, functions, losses, structures of them
+CompiledLoss: TypeAlias = object  # what `compile` accepts: names, functions, losses, structures of them
 
 
 def check_labels(y: Tensors, student: keras.Model, loss: CompiledLoss) -> None:
-    """Raise a `ValueError` for integer labels that are no class of the student.
+    """Raise a `ValueError` for integer labels that are not valid classes of the student.
 
     Args:
         y: The labels.
@@ -41,14 +41,14 @@ def check_labels(y: Tensors, student: keras.Model, loss: CompiledLoss) -> None:
 def _ignored_class(loss: object) -> int | None:
     if isinstance(loss, (str, type)) or not hasattr(loss, "get_config"):
         return None
-    return loss.get_config().get("ignore_class")  # not every release of Keras keeps it as an attribute
+    return loss.get_config().get("ignore_class")  # not every Keras release keeps it as an attribute
 
 
 def check_loss(loss: CompiledLoss, y: Tensors, student: keras.Model) -> None:
-    """Raise a `ValueError` if labels do not have the shape that a compiled loss of Keras reads.
+    """Raise a `ValueError` if labels do not have the shape that a compiled Keras loss reads.
 
-    Keras would broadcast them and train on nonsense. What cannot be known is left to Keras: functions of
-    the user's, several outputs with labels of another structure.
+    Keras would broadcast them and train on nonsense. What cannot be known is left to Keras: the user's own
+    functions, and several outputs with labels of another structure.
     """
     for given, labels, output in _pairs(loss, y, getattr(student, "output", None)):
         kind = _kind(given)
@@ -100,7 +100,7 @@ _ADVICE = {
 
 
 def _kind(loss: object) -> str | None:
-    """What labels a loss of Keras reads: `"sparse"`, `"categorical"`, `"elementwise"`; `None` if unknown."""
+    """What labels a Keras loss reads: `"sparse"`, `"categorical"`, `"elementwise"`; `None` if unknown."""
     name = _name(loss)
     if name == "sparse_categorical_crossentropy":
         return "sparse"
@@ -110,7 +110,7 @@ def _kind(loss: object) -> str | None:
 
 
 def _name(loss: object) -> str:
-    """The name of a loss of Keras's own, however it is given; else an empty string."""
+    """The name of one of Keras's own losses, however it is given; otherwise an empty string."""
     if isinstance(loss, str):
         try:
             loss = keras.losses.get(loss)

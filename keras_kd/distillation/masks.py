@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 def join_padding_masks(
     objective: "Objective", student: "Tapped", teacher: "Tapped", batch: Batch, weighted: Tensor | None
 ) -> Tensor | None:
-    """The padding masks of the signals that an objective reads, and its own, in one.
+    """The padding masks of the signals that an objective reads, combined with its own mask.
 
     Args:
         objective: The objective.
         student: The student's signals.
         teacher: The teacher's signals.
-        batch: The batch, in which the objective's own mask may be.
+        batch: The batch, which may contain the objective's own mask.
         weighted: Where the sample weights are not zero, `(batch, ...positions)`, or `None`.
     """
     masks = [student.masks[tap] for tap in objective.student_taps if tap in student.masks]
@@ -40,7 +40,7 @@ def join_padding_masks(
 def mask_after_projection(
     mask: Tensor | None, projection: keras.layers.Layer, projected: Tensors
 ) -> Tensor | None:
-    """The mask of a projected signal: `None` if the projection pooled its tokens, without the padded ones."""
+    """The mask of a projected signal: `None` if the projection pooled its tokens, leaving out padded ones."""
     if mask is None or not projection.supports_masking or fits(mask, keras.tree.flatten(projected)[0]):
         return mask
     return None

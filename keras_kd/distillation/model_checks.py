@@ -1,4 +1,4 @@
-"""What can be known about models, and about what trains them, before training starts."""
+"""Checks of models, and of the losses, metrics and callbacks that train them, before training starts."""
 
 import warnings
 from typing import Any
@@ -19,12 +19,12 @@ def require_tensorflow() -> None:
 
 
 def check_teacher(student: keras.Model, teacher: keras.Model) -> None:
-    """Raise an error unless a model can teach; one of tf_keras can too."""
+    """Raise an error unless a model can be a teacher; tf_keras models can, too."""
     if not is_model(teacher):
         require_keras_model(teacher, "teacher")
     if teacher is student:
         raise ValueError(
-            "The teacher is the student, so it would be trained. Distil from a copy: "
+            "The teacher is the student, so it would be trained. Distill from a copy: "
             "copy = keras.models.clone_model(model); copy.set_weights(model.get_weights())."
         )
     if not teacher.built:
@@ -36,7 +36,7 @@ def check_teacher(student: keras.Model, teacher: keras.Model) -> None:
 
 
 def check_callbacks(callbacks: object, kind: type) -> None:
-    """Raise a `TypeError` for callbacks of the other Keras: they would do nothing, or fail in the middle."""
+    """Raise a `TypeError` for callbacks of the other Keras: they would do nothing, or fail midway."""
     ours, theirs = _libraries(kind)
     for callback in keras.tree.flatten(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]:
         if isinstance(callback, kind) or not comes_from(callback, theirs):
@@ -51,12 +51,12 @@ def check_callbacks(callbacks: object, kind: type) -> None:
 def check_compile_arguments(given: dict[str, Any], kind: type, what: str) -> None:
     """Raise a `TypeError` for losses, metrics and optimizers of the other Keras.
 
-    Some would fail in the middle, and a loss would pass over the sample weights.
+    Some would fail midway, and a loss would ignore the sample weights.
 
     Args:
         given: What `compile` was given, by argument.
         kind: A class of the Keras that trains.
-        what: Who trains, for the message.
+        what: What trains, for the message.
     """
     ours, theirs = _libraries(kind)
     for name in _HOMES.keys() & given.keys():
@@ -78,12 +78,12 @@ _TITLES = {"keras": "Keras 3", "tf_keras": "tf_keras"}
 
 
 def _libraries(kind: type) -> tuple[str, str]:
-    """The Keras that a class is of, and the other one."""
+    """The Keras that a class comes from, and the other one."""
     return ("tf_keras", "keras") if comes_from(kind, "tf_keras") else ("keras", "tf_keras")
 
 
 def check_sharing(student: keras.Model, teacher: keras.Model) -> None:
-    """Warn when the student trains weights of its teacher."""
+    """Warn if the student trains weights that it shares with its teacher."""
     of_teacher = {id(weight) for weight in teacher.weights}
     names = {id(w): w.name if is_tf_keras(student) else w.path for w in student.trainable_weights}
     shared = [name for key, name in names.items() if key in of_teacher]
@@ -96,7 +96,7 @@ def check_sharing(student: keras.Model, teacher: keras.Model) -> None:
 
 
 def check_own_training(student: keras.Model) -> None:
-    """Warn when a student has a training of its own, which a Distiller does not run."""
+    """Warn if a student has its own training logic, which a Distiller does not run."""
     for method in ("train_step", "compute_loss"):
         own = getattr(type(student), method)
         if not any(comes_from(own, library) for library in ("keras", "tf_keras", "keras_kd")):

@@ -1,4 +1,4 @@
-"""The arguments of an objective: taps, its weight, what brings signals to one width."""
+"""The arguments of an objective: taps, weight, and projections."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
@@ -31,7 +31,7 @@ def check_tap(tap: object, argument: str) -> Tap:
 
 
 def check_student_taps(taps: Iterable[str]) -> None:
-    """Raise a `ValueError` if a tap names the labels or the inputs: these are signals to compare with."""
+    """Raise a `ValueError` if a tap names the labels or inputs, which are signals to compare with."""
     of_data = [tap for tap in taps if comes_with_data(tap)]
     if of_data:
         raise ValueError(f"{of_data[0]!r} is not a signal of the student. Give it to `teacher`.")
@@ -58,7 +58,7 @@ def check_weight(weight: object) -> Scheduled:
 
 
 def check_projections(project: object, project_teacher: object) -> None:
-    """Raise a `TypeError` for projections that are no layers."""
+    """Raise a `TypeError` for projections that are not layers."""
     if not (project is None or isinstance(project, (bool, keras.layers.Layer))):
         raise TypeError(f"`project` must be None, True or a layer. Received: {project!r}.")
     if not (project_teacher is None or isinstance(project_teacher, keras.layers.Layer)):

@@ -32,22 +32,22 @@ class Objective(keras.layers.Layer):
             `(teacher, student) -> (batch, ...)`.
         student: The tap of the student: `"output"`, `"output/NAME"` for a model with several
             outputs, or a layer path (see `kd.tap_names`). A tuple of taps gives the loss a tuple.
-        teacher: The same for the teacher; `"labels"` and `"input"` (or `"input/NAME"`) come with the
+        teacher: The same for the teacher; `"labels"` and `"input"` (or `"input/NAME"`) are taken from the
             data. A weight is tapped as `"LAYER/kernel"`.
         weight: A number, or a function of the training step such as
             `keras.optimizers.schedules.PolynomialDecay(1.0, 1000, 0.0)`.
         project: How to bring the student's signal to the width of the teacher's. `None`: not at
-            all. `True`: a linear map sized from the shapes. Or a layer: one of `kd.projections`, or
-            your own. Projections train with the student and are not part of it.
-        project_teacher: A layer that the teacher's signal goes through, such as a
-            `kd.projections.MemoryBank` or a projection that you trained. It is frozen: it runs
-            with `training=False`, and its `trainable` flag is set to `False`.
+            all. `True`: a linear map, sized from the shapes. Or a layer: one of `kd.projections`, or
+            your own. Projections are trained along with the student but are not part of it.
+        project_teacher: A layer applied to the teacher's signal, such as a `kd.projections.MemoryBank`
+            or a projection that you have trained. It is frozen: its `trainable` flag is set to `False`, and
+            all but a `MemoryBank`, which stores signals in training, run with `training=False`.
         mask: A signal `(batch, ...positions)` that is true, or not zero, where a token or pixel
-            counts: `"input/padding_mask"`, or a tap of the student. It is joined with the masks
-            that Keras carries along.
-        use_sample_weight: `False` makes this term count every sample alike, also those whose
-            labels have weight zero (unlabelled inputs that carry soft targets only).
-        name: The key in the logs. Default: the loss's name and, unless it is the output, the tap.
+            counts: `"input/padding_mask"`, or a tap of the student. It is combined with the masks
+            that Keras propagates.
+        use_sample_weight: If `False`, every sample counts the same in this term, even those whose
+            labels have weight zero (unlabeled inputs that have soft targets only).
+        name: The key in the logs. Default: the name of the loss and, unless it is the output, of the tap.
 
     Raises:
         ValueError: A negative weight, or taps of the wrong kind.
@@ -91,26 +91,26 @@ class Objective(keras.layers.Layer):
 
     @property
     def student_taps(self) -> tuple[str, ...]:
-        """The taps of the student that the loss reads, as a tuple."""
+        """The student taps that the loss reads, as a tuple."""
         return as_tuple(self.student_tap)
 
     @property
     def teacher_taps(self) -> tuple[str, ...]:
-        """The taps of the teacher, as a tuple, without what comes with the data."""
+        """The teacher's taps, as a tuple, without what comes with the data."""
         return tuple(tap for tap in self.target_taps if not comes_with_data(tap))
 
     @property
     def data_taps(self) -> tuple[str, ...]:
-        """What the loss reads of the data, the mask not counted."""
+        """The taps that the loss reads from the data, not counting the mask."""
         return tuple(tap for tap in self.target_taps if comes_with_data(tap))
 
     @property
     def target_taps(self) -> tuple[str, ...]:
-        """What the loss compares the student's signals with, of the teacher and of the data, in order."""
+        """The taps, of the teacher and the data, that the student's signal is compared with, in order."""
         return as_tuple(self.teacher_tap)
 
     def build(self, student_shape: Shapes, teacher_shape: Shapes | None = None) -> None:
-        """Make the projection for these shapes.
+        """Create the projection for these shapes.
 
         Args:
             student_shape: A tuple with the batch axis first, or a tuple of them for several taps.
@@ -120,14 +120,14 @@ class Objective(keras.layers.Layer):
             made = self.project if isinstance(self.project, keras.layers.Layer) else None
             self.projection = made or projections.Linear(name=f"{self.name}_projection")
         if self.projection is not None and hasattr(self.projection, "size_for"):
-            self.projection.size_for(teacher_shape)  # also when it is built: for this width, or an error
+            self.projection.size_for(teacher_shape)  # even if it is built: another width is an error
         if self.projection is not None and not self.projection.built:
             self.projection(_symbolic(student_shape))  # Keras builds on a symbolic call
         self._shapes = {"student_shape": student_shape, "teacher_shape": teacher_shape}
         self.built = True
 
     def build_teacher(self, signals: Tensors) -> None:
-        """Build `project_teacher` for signals, `keras.KerasTensor`s, if it has not been yet."""
+        """Build `project_teacher` for signals (`keras.KerasTensor`s) if it is not built yet."""
         if self.project_teacher is not None and not self.project_teacher.built:
             self.project_teacher(signals)
 
@@ -151,11 +151,11 @@ class Objective(keras.layers.Layer):
 
         Args:
             student: `{tap: tensor}`.
-            teacher: `{tap: tensor}`, with what comes with the data.
+            teacher: `{tap: tensor}`, including what comes with the data.
             mask: `(batch, ...positions)`, or `None`.
             sample_weight: `(batch,)`, or `None`.
             step: The training step, for schedules.
-            training: Whether projections train.
+            training: Whether projections are trained.
         """
         student_signal = _like(self.student_tap, [student[tap] for tap in self.student_taps])
         teacher_signal = _like(self.teacher_tap, [teacher[tap] for tap in self.target_taps])
@@ -170,7 +170,7 @@ class Objective(keras.layers.Layer):
         return ops.cast(value, keras.config.floatx())
 
     def _project(self, projection: keras.layers.Layer, signal: Tensors, training: bool) -> Tensors:
-        if not projection.supports_masking:  # then Keras would warn that it drops the mask
+        if not projection.supports_masking:  # without a copy, Keras would warn that it drops the mask
             signal = keras.tree.map_structure(ops.copy, signal)
         return projection(signal, training=training)
 
@@ -206,12 +206,12 @@ class Objective(keras.layers.Layer):
 
 
 def as_objectives(given: Sequence[Objective | LossLike]) -> list[Objective]:
-    """Objectives from a list of objectives and bare losses; their names must differ."""
+    """Objectives from a list of objectives and bare losses; their names must be distinct."""
     if isinstance(given, (str, Objective, keras.losses.Loss)) or not isinstance(given, Sequence):
         raise TypeError(f"`objectives` must be a list of Objectives or losses. Received: {given!r}.")
     if not given:
         raise ValueError(
-            "`objectives` is empty, so there is nothing to distil. Leave it out for Hinton's blend."
+            "`objectives` is empty, so there is nothing to distill. Leave it out for Hinton's blend."
         )
     objectives = [o if isinstance(o, Objective) else Objective(o) for o in given]
     names = [objective.name for objective in objectives]

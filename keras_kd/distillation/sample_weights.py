@@ -8,15 +8,15 @@ from keras_kd.tensors import Tensor, Tensors
 
 
 def split_sample_weights(objective: Objective, sample_weight: Tensors) -> tuple[Tensor | None, Tensor | None]:
-    """A batch's sample weights for one objective: of samples, and of positions.
+    """A batch's sample weights for one objective: per sample, and per position.
 
     Returns:
         One weight per sample, `(batch,)`, and which positions count, `(batch, ...positions)`; the
-        latter only where the data has a weight for each token or pixel. A sample's weight is then the
-        mean over its positions. With weights of 0 and 1 that is what Keras makes of them.
+        latter only if the data has a weight for each token or pixel. A sample's weight is then the
+        mean over its positions. With weights of 0 and 1, this is what Keras computes.
 
     Raises:
-        ValueError: Weights per output, and an objective that reads none of these outputs.
+        ValueError: The weights are per output, and the objective reads none of these outputs.
     """
     if sample_weight is None or not objective.use_sample_weight:
         return None, None

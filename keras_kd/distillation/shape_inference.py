@@ -13,17 +13,17 @@ from keras_kd.tensors import Shape, Tensor
 
 
 def build_objective(objective: Objective, signals: Signals) -> bool:
-    """Build an objective for the signals that it reads, and trace its loss on them.
+    """Build an objective for the signals that it reads, and trace its loss on their specs.
 
     Args:
         objective: The objective.
-        signals: What is known of both models, and of the data.
+        signals: What is known of the signals of both models and of the data.
 
     Returns:
-        Whether the loss was traced; `False` when it reads data that is not known yet.
+        Whether the loss was traced; `False` if it reads data that is not known yet.
 
     Raises:
-        ValueError: Shapes that do not meet, or signals that the loss would misread.
+        ValueError: Incompatible shapes, or signals that the loss would misread.
     """
     signals = signals.read_by(objective)
     check_signals(objective, signals)
@@ -58,8 +58,8 @@ def _trace_loss(objective: Objective, student: dict[str, SignalSpec], teacher: d
         trace(run, *specs, masks)
     except tf.errors.OperatorNotAllowedInGraphError:
         raise ValueError(
-            f"Objective {objective.name!r}: its loss decides in Python on a tensor, perhaps a temperature on "
-            "the step. Use keras.ops.where, or a schedule of keras.optimizers.schedules."
+            f"Objective {objective.name!r}: its loss branches in Python on a tensor, perhaps a temperature "
+            "on the step. Use keras.ops.where, or a schedule of keras.optimizers.schedules."
         ) from None
     except ValueError as error:
         taps = [f"student {tap!r} {signal.shape}" for tap, signal in student.items()]

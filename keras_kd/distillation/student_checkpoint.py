@@ -1,4 +1,4 @@
-"""A callback that saves the student, and nothing of its training."""
+"""A callback that saves the student alone, without anything used only in training."""
 
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,9 @@ from keras_kd.keras_internals import HookedCheckpoint
 class StudentCheckpoint(HookedCheckpoint):
     """Save the student of a Distiller during training, as `keras.callbacks.ModelCheckpoint` saves a model.
 
-    It takes the same arguments. The file holds neither the teacher nor projections nor the Distiller's
+    It takes the same arguments. The file contains neither the teacher nor projections nor the Distiller's
     optimizer. It loads with `keras.models.load_model`, does not need keras_kd and is written atomically. To
-    continue training after an interruption, use `kd.FullState`.
+    resume training after an interruption, use `kd.FullState`.
 
     Examples:
         >>> import keras_kd as kd
@@ -37,7 +37,7 @@ class StudentCheckpoint(HookedCheckpoint):
 
 
 class _AtomicWriter:
-    """Saves a model to a temporary file, which then replaces an older one."""
+    """Saves a model to a temporary file, which then replaces any earlier file."""
 
     def __init__(self, model: keras.Model) -> None:
         self._model = model

@@ -1,4 +1,4 @@
-"""What the taps of one model gave in one pass."""
+"""The outputs of one model's taps in one pass."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -14,11 +14,11 @@ class Tapped(NamedTuple):
 
     raw: dict[str, Any]
     logits: dict[str, Any]  # the same, with a softmax or sigmoid undone
-    masks: dict[str, Any]  # the padding masks that came along
+    masks: dict[str, Any]  # the padding masks that came with them
 
     @classmethod
     def of(cls, raw: dict[str, Any], signals: Mapping[str, SignalSpec]) -> "Tapped":
-        """The tensors of signals, with the logits and the masks behind them."""
+        """The tensors of signals, with their logits and masks."""
         masks = {tap: mask_of(tensor) for tap, tensor in raw.items()}
         return cls(
             raw,

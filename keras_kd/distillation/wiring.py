@@ -1,4 +1,4 @@
-"""The two models of a Distiller and the objectives between them: what `train_step` calls, line by line."""
+"""The two models of a Distiller and the objectives between them: the parts of `train_step`, in order."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -36,15 +36,15 @@ Preprocess: TypeAlias = Callable[[Any], Any]
 class Wiring:
     """The teacher and the taps of both models.
 
-    It is a plain object, so that Keras does not track what it holds: the teacher is not trained,
-    not in `weights`, not in any file.
+    It is a plain object, so Keras does not track its contents: the teacher is not trained, not in
+    `weights`, and not in any file.
 
     Args:
         student: The model whose layers are tapped.
         call: Runs the student, `call(inputs, training=...)`.
-        objectives: What the taps are for.
+        objectives: The objectives that read the taps.
         teacher: The teacher, or `None`.
-        preprocess: Turns the student's inputs into the teacher's, or `None`.
+        preprocess: Converts the student's inputs to the teacher's, or `None`.
     """
 
     __slots__ = (
@@ -73,18 +73,18 @@ class Wiring:
     # What a step runs
 
     def prepare(self, batch: Batch) -> None:
-        """Get ready for batches like this one, tensors or their specs: build objectives, check signals.
+        """Prepare for batches like this one, given as tensors or specs: build objectives, check signals.
 
         Raises:
-            ValueError: Inputs, taps, shapes or signals that do not fit.
+            ValueError: Inputs, taps, shapes or signals are not valid.
         """
         check_inputs(self.student, batch.inputs)
         self.connect(batch.specs())
 
     def run_teacher(self, batch: Batch) -> Tapped:
-        """The teacher's signals: it runs once, if an objective reads it, or they come with the data.
+        """The teacher's signals: it runs once if an objective reads it, unless they come with the data.
 
-        Nothing of it has a gradient.
+        No gradient flows through them.
         """
         _, taps, signals = self._connected
         if self.teacher is None and signals.teacher:
@@ -99,7 +99,7 @@ class Wiring:
         return keras.tree.map_structure(tf.stop_gradient, tapped)
 
     def run_student(self, inputs: Tensors) -> tuple[Tensors, Tapped]:
-        """Run the student once, in training: its outputs, and what was tapped."""
+        """Run the student once, with `training=True`: its outputs, and the tapped signals."""
         taps, _, signals = self._connected
         outputs, recording = self._record_student(taps, inputs, training=True)
         return outputs, Tapped.of(taps.signals(outputs, recording), signals.student)
@@ -107,7 +107,7 @@ class Wiring:
     def compute_loss(
         self, student: Tapped, teacher: Tapped, batch: Batch, step: Tensor, trackers: Sequence[Any]
     ) -> Tensor:
-        """The sum of weight times objective; each tracker records the unweighted value of one."""
+        """The sum of weight times objective; each tracker records an objective's unweighted value."""
         total: Any = 0.0
         samples = batches.count_samples(batch.inputs)
         for objective, tracker in zip(self._objectives, trackers, strict=True):
@@ -154,20 +154,20 @@ class Wiring:
     # What comes before the first step
 
     def find_input_spec(self) -> TensorSpecs:
-        """What the student takes, where that is known without data; else `None`."""
+        """The student's input specs, if they are known without data; otherwise `None`."""
         spec = input_spec(self.student)
         if spec is None and self.teacher is not None and self.student.built and self.preprocess is None:
-            return input_spec(self.teacher)  # a subclassed student does not tell; they see the same inputs
+            return input_spec(self.teacher)  # a subclassed student has none; both models get the same inputs
         return spec
 
     def connect(self, specs: Batch) -> None:
         """Resolve the taps, build the projections and check that every objective can be computed.
 
         Args:
-            specs: Of a batch. The labels may be missing, if they are not known yet.
+            specs: The specs of a batch. Labels may be missing if they are not known yet.
 
         Raises:
-            ValueError: Taps, shapes or signals that do not fit.
+            ValueError: Taps, shapes or signals are not valid.
         """
         if specs.cached_signals is not None and self.teacher is not None:
             raise ValueError(
@@ -189,10 +189,10 @@ class Wiring:
         ]
 
     def recognize_teacher(self, batch: Batch) -> None:
-        """See from a first batch whether the signals that come with the data are logits or probabilities.
+        """Infer from a first batch whether precomputed teacher signals are logits or probabilities.
 
         Raises:
-            ValueError: Signals that an objective would misread, or unlike those of an earlier batch.
+            ValueError: An objective would misread the signals, or they differ from those of an earlier batch.
         """
         if self.teacher is not None:
             return

@@ -1,8 +1,8 @@
 """A functional or sequential model as a graph: operations, the tensors between them, nested and shared calls.
 
-This is the one reader of Keras's own graph. A `Graph` is a picture: to look at it, to open or to cut it
-changes nothing. `rebuild` makes a model of it, changed where you say so: a graph in, a new model out, with
-the names and the weights of all that stays.
+This is the only reader of Keras's own graph. A `Graph` is a picture: reading, opening or cutting it changes
+nothing. `rebuild` turns it into a new model, changed where you say so, with the names and weights of
+everything that stays.
 """
 
 from keras_kd.graphs.changes import Bypass as Bypass

@@ -1,4 +1,4 @@
-"""What `rebuild` may be asked to change, and the checks of it before anything is made."""
+"""The changes that `rebuild` accepts, checked before anything is built."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +31,7 @@ Replacement: TypeAlias = keras.Operation | Sequence[keras.Operation] | Bypass
 
 
 def all_calls(graph: Graph) -> Iterator[Call]:
-    """The calls of a graph, and those inside of its nested models."""
+    """The calls of a graph, and those inside its nested models."""
     for call in graph.calls:
         yield call
         if call.inner is not None:
@@ -39,7 +39,7 @@ def all_calls(graph: Graph) -> Iterator[Call]:
 
 
 def check_replaced(graph: Graph, replaced: Mapping[keras.Operation, Replacement]) -> None:
-    """Raise a `ValueError` for a replacement that cannot be, or that would not be seen in the result."""
+    """Raise a `ValueError` for an invalid replacement, or for one without effect on the result."""
     calls = list(all_calls(graph))
     for operation, change in replaced.items():
         own = [call for call in calls if call.operation is operation]
@@ -55,7 +55,7 @@ def check_replaced(graph: Graph, replaced: Mapping[keras.Operation, Replacement]
         inside = {id(inner.operation) for inner in all_calls(call.inner)} if call.inner is not None else set()
         lost = [other.name for other in replaced if call.operation in replaced and id(other) in inside]
         if lost:
-            raise ValueError(f"{call.path!r} is replaced as a whole, so {lost[0]!r} inside of it cannot be.")
+            raise ValueError(f"{call.path!r} is replaced as a whole, so {lost[0]!r} inside it cannot be replaced too.")
 
 
 def _layers(call: Call) -> list[keras.layers.Layer]:
@@ -74,7 +74,7 @@ def _check_bypass(calls: Sequence[Call], bypass: Bypass) -> None:
 
 def _check_steps(name: str, steps: Sequence[keras.Operation], own: set[int]) -> None:
     if not steps:
-        raise ValueError(f"Nothing is given to replace {name!r} by. To leave it out, give Bypass().")
+        raise ValueError(f"No replacement is given for {name!r}. To leave it out, use Bypass().")
     for step in steps:
         if not isinstance(step, keras.Operation):
             raise ValueError(
@@ -112,6 +112,6 @@ def check_shapes(graph: Graph, shapes: Mapping[str, Shape]) -> None:
 
 
 def input_names(symbol: keras.KerasTensor) -> list[str]:
-    """The names by which an input can be meant: that of its tensor, and that of its `InputLayer`."""
+    """The names that refer to an input: that of its tensor, and that of its `InputLayer`."""
     layer = maker_of(symbol)[0]
     return [symbol.name, *([layer.name] if isinstance(layer, keras.layers.InputLayer) else [])]

@@ -13,14 +13,14 @@ class NotCopied(ValueError):
 
 
 def copied(operation: keras.Operation, owner: str) -> keras.Operation:
-    """A layer's copy without its weights yet; any other operation holds nothing and is used as it is.
+    """A copy of a layer, without its weights yet; other operations hold nothing and are used as they are.
 
     Args:
         operation: What to copy.
-        owner: The name of the model that it is of, for messages.
+        owner: The name of the model it belongs to, for messages.
 
     Raises:
-        NotCopied: A layer that cannot be made from its configuration.
+        NotCopied: The layer cannot be made from its configuration.
     """
     if not isinstance(operation, keras.layers.Layer):
         return operation
@@ -70,7 +70,7 @@ def copy_state(original: keras.layers.Layer, copy: keras.layers.Layer) -> None:
     pairs = _paired(original, copy)
     for value, variable in pairs:
         variable.assign(value)
-    # The outer ones first: to set a flag sets those of all layers inside.
+    # Outer layers first: setting a flag also sets the flags of all layers inside.
     for before, after in zip(all_layers(original), all_layers(copy), strict=True):
         if after.trainable != before.trainable:
             after.trainable = before.trainable

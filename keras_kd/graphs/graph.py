@@ -33,12 +33,12 @@ class Call:
     """An operation applied once.
 
     Attributes:
-        operation: A layer, a nested model, or an operation such as that of `x + y`. The calls of a shared
+        operation: A layer, a nested model, or an operation such as that of `x + y`. All calls of a shared
             layer have the same one.
         args: The positional arguments, with slots in place of tensors.
         kwargs: The others, likewise, without the masks that Keras passes by itself.
         results: The tensors that it returns, in the order of `keras.tree.flatten`.
-        path: Where it stands: `"conv1"`, or `"backbone/conv1"` in an opened graph.
+        path: Where the operation is: `"conv1"`, or `"backbone/conv1"` in an opened graph.
         number: Which of the operation's calls it is, counted from 0.
         inner: The graph of a nested model that runs as it is wired, else `None`.
     """
@@ -58,7 +58,7 @@ class Call:
 
     @property
     def entries(self) -> tuple[Slot, ...]:
-        """Of a nested model: what is given to each of its inputs, in the order of the latter."""
+        """For a nested model: what is given to each of its inputs, in the order of the inputs."""
         if self.inner is None:
             return ()
         given = self.args[0] if self.args else self.kwargs["inputs"]
@@ -72,7 +72,7 @@ class Call:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Graph:
-    """Calls in an order in which they can be made, and the tensors between them.
+    """Calls in topological order, and the tensors between them.
 
     Attributes:
         name: The model's.
@@ -107,7 +107,7 @@ class Graph:
         return self._makers.get(slot)
 
     def readers(self, slot: Slot) -> Sequence[Call]:
-        """The calls that read a tensor, in order. That it is an output is not among them."""
+        """The calls that read a tensor, in order; being an output of the graph does not count."""
         return self._readers.get(slot, ())
 
     def symbol(self, slot: Slot) -> keras.KerasTensor:
@@ -115,7 +115,7 @@ class Graph:
         return self.symbols[slot.index]
 
     def shape(self, slot: Slot) -> Shape:
-        """The shape of a tensor, `None` where an axis is free."""
+        """The shape of a tensor, with `None` for dynamic axes."""
         return tuple(self.symbols[slot.index].shape)
 
     def calls_of(self, operation: keras.Operation) -> list[Call]:
@@ -123,10 +123,10 @@ class Graph:
         return [call for call in self.calls if call.operation is operation]
 
     def calls_at(self, path: str) -> list[Call]:
-        """Every call of the operation that stands at a path.
+        """Every call of the operation at a path.
 
         Raises:
-            ValueError: There is none; near misses are suggested.
+            ValueError: There is none; similar paths are suggested.
         """
         found = [call for call in self.calls if call.path == path]
         if not found:
@@ -156,7 +156,7 @@ class Graph:
             outputs: Slots that it returns; by default the model's.
 
         Raises:
-            ValueError: It also reads something else, which is named.
+            ValueError: It also reads something else, which the message names.
         """
         outputs = self.outputs if outputs is None else outputs
         needed = self.calls_between(slots_in(inputs), slots_in(outputs))
@@ -169,7 +169,7 @@ class Graph:
         return Graph(self.name, inputs, outputs, self.symbols, tuple(needed))
 
     def calls_between(self, inputs: Iterable[Slot], outputs: Iterable[Slot]) -> list[Call]:
-        """The calls that are needed to have some tensors, when others are given."""
+        """The calls needed to compute some tensors, given others."""
         given, wanted, needed = set(inputs), set(outputs), []
         wanted -= given
         for call in reversed(self.calls):
@@ -184,11 +184,11 @@ class Graph:
 
 
 def articulation_points(readers: Sequence[Iterable[int]], start: int = 0) -> Iterator[int]:
-    """The positions in an ordered graph that no edge goes around.
+    """The positions in an ordered graph that no edge bypasses.
 
     Args:
         readers: For each position those, all later, to which an edge leads from it.
-        start: The last position to which an edge leads from before the first one.
+        start: The furthest position that an edge from before the first one leads to.
     """
     furthest = start
     for position, later in enumerate(readers):

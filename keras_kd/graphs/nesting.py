@@ -8,17 +8,17 @@ from keras_kd.graphs.graph import Call, Graph, Slot, slots_in
 
 
 def opened(graph: Graph) -> Graph:
-    """The same graph with the calls of nested models in place of the calls of these models.
+    """The same graph, with each call of a nested model replaced by the calls inside that model.
 
-    A nested model that is called twice gives each of its calls twice, with the numbers 0 and 1. Paths say
-    where a layer stands: `"backbone/conv1"`. A nested model stays closed where Keras gives it a tensor in
-    another form than the one that is passed: with an axis more or less, or floats for integers.
+    If a nested model is called twice, each of its calls appears twice, numbered 0 and 1. Paths say
+    where a layer stands: `"backbone/conv1"`. A nested model stays closed if Keras reshapes or casts a tensor
+    on its way in: an axis more or less, or floats for integers.
     """
     return _Opening(graph).graph()
 
 
 class _Opening:
-    """Puts the calls of nested models in place of the calls of these models."""
+    """Replaces each call of a nested model by the calls inside that model."""
 
     def __init__(self, graph: Graph) -> None:
         self.outer = graph
@@ -39,7 +39,7 @@ class _Opening:
         return Slot(len(self.symbols) - 1)
 
     def _open(self, graph: Graph, slots: dict[Slot, Slot], prefix: str) -> None:
-        """Add the calls of a graph; `slots` has its inputs, and gets what its calls return."""
+        """Add the calls of a graph; `slots` maps its inputs, and is extended with what its calls return."""
         for call in graph.calls:
             if call.inner is not None and _enters_unchanged(graph, call):
                 entered = dict(zip(slots_in(call.inner.inputs), call.entries, strict=True))

@@ -1,4 +1,4 @@
-"""Keras's own graph, read: the one place that walks its nodes."""
+"""Reads Keras's own graph: the only module that walks its nodes."""
 
 import dataclasses
 import inspect
@@ -20,7 +20,7 @@ from keras_kd.keras_internals import (
 
 
 def is_graph(layer: object) -> bool:
-    """Whether a layer is a built Functional or Sequential model, and runs as it is wired."""
+    """Whether a layer is a built Functional or Sequential model that does not override `call`."""
     return runs_as_wired(layer) and functional_of(layer) is not None
 
 
@@ -29,11 +29,11 @@ def graph_of(model: keras.Model, *, strict: bool = True) -> Graph:
 
     Args:
         model: The model.
-        strict: Whether the graph has to be what runs. If not, the graph of a functional model with a `call`
-            of its own is read as well.
+        strict: Whether the graph must be what actually runs. If not, a functional model that overrides `call`
+            is read as well.
 
     Raises:
-        ValueError: A model that is subclassed or not built, so that it has no graph.
+        ValueError: The model is subclassed or not built, so it has no graph.
 
     Examples:
         >>> inputs = keras.Input((4,))
@@ -80,7 +80,7 @@ class _Reading:
             inner = self._inner(node.operation) if is_graph(node.operation) else None
             calls.append(Call(node.operation, args, kwargs, results, node.operation.name, number, inner))
         whole = Graph(self.model.name, inputs, outputs, tuple(self.symbols), tuple(calls), self.model)
-        needed = whole.calls_between(slots_in(inputs), slots_in(outputs))  # not those of implied masks
+        needed = whole.calls_between(slots_in(inputs), slots_in(outputs))  # without those of implied masks
         return dataclasses.replace(whole, calls=tuple(needed))
 
     def _inner(self, model: keras.Model) -> Graph:
@@ -98,9 +98,9 @@ class _Reading:
 
 
 def _implied_masks(operation: keras.Operation, args: tuple[Any, ...], kwargs: dict[str, Any]) -> set[str]:
-    """The arguments which Keras filled in by itself with the masks of the tensors; those of a user stay.
+    """The arguments that Keras filled in with the masks that tensors carry; masks passed by a user stay.
 
-    What takes the place of the operation may have no such argument, or get other masks.
+    A replacement of the operation may have no such argument, or get other masks.
     """
     if not isinstance(operation, keras.layers.Layer):
         return set()

@@ -1,4 +1,4 @@
-"""A changed model out of a graph: what stays keeps its name and weights, and the original is not touched."""
+"""A changed model made from a graph: what stays keeps its name and weights; the original is unchanged."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -30,22 +30,22 @@ def rebuild(
     input_shapes: Mapping[str, Shape] | None = None,
     name: str | None = None,
 ) -> keras.Model:
-    """Make a model like another one, with other operations in some places.
+    """Make a model like another one, with different operations in some places.
 
     Nested models stay nested, and shared layers shared. Layers that stay are copied with their names,
-    weights, seeds, vocabularies and `trainable` flags; operations that are no layers hold nothing and are
-    used again. The original is not changed, and shares no variable with the result. Nothing of the package
-    is in the result.
+    weights, seeds, vocabularies and `trainable` flags; operations that are not layers hold no state and are
+    reused. The original is not changed and shares no variable with the result, which contains nothing of
+    this package.
 
     Args:
         model: A functional or sequential model, or a part of its graph (`Graph.cut`).
-        replaced: By operation, of the model itself or of models nested in it: another operation, several that
-            are called one after the other, or a `Bypass`. The calls of a shared layer are all replaced. Where
-            replacements are to keep a tap, the last one carries the name of the original.
+        replaced: For an operation of the model or of models nested in it: another operation, several that are
+            called one after the other, or a `Bypass`. All calls of a shared layer are replaced. To keep a
+            tap, give the last replacement the name of the original.
         adapt: Changes the arguments of a call, `adapt(call, (args, kwargs)) -> (args, kwargs)`: constants
-            that stand beside tensors, such as the `w` of `x * w`.
-        input_shapes: Other shapes for inputs, by the name of the tensor or of its `InputLayer`, the batch
-            axis among them.
+            next to tensors, such as the `w` of `x * w`.
+        input_shapes: New shapes for inputs, by the name of the tensor or of its `InputLayer`, including the
+            batch axis.
         name: Of the result; by default the original's.
 
     Returns:
@@ -54,9 +54,9 @@ def rebuild(
         not compiled.
 
     Raises:
-        ValueError: A model without a graph, a layer that cannot be copied, layers that hold the same weights,
-            a replacement of what is not in the model or by what is, a name that no input has, shapes that do
-            not fit what reads them.
+        ValueError: The model has no graph, a layer cannot be copied, layers hold the same weights, an
+            operation to replace is not in the model, a replacement is, no input has a given name, or a shape
+            does not fit the operation that reads it.
 
     Examples:
         >>> dense = keras.layers.Dense(4, name="head")
@@ -76,7 +76,7 @@ def rebuild(
 
 
 class _Rebuilding:
-    """Copies of the operations of one model and of those nested in it, each made once."""
+    """Copies of the operations of one model and the models nested in it, each made once."""
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class _Rebuilding:
         return made
 
     def _needed(self, graph: Graph) -> list[Call]:
-        """The calls without which the outputs cannot be had: a bypass reads one tensor only."""
+        """The calls needed to compute the outputs: a bypass reads one tensor only."""
         wanted, needed = set(slots_in(graph.outputs)), []
         for call in reversed(graph.calls):
             if wanted.intersection(call.results):
@@ -116,7 +116,7 @@ class _Rebuilding:
         return needed[::-1]
 
     def _results(self, call: Call, tensors: Mapping[Slot, Any]) -> list[Any]:
-        """What takes the place of the results of a call."""
+        """What replaces the results of a call."""
         change = self.replaced.get(call.operation)
         if isinstance(change, Bypass):
             return [tensors[call.reads[change.read]]] * len(call.results)
@@ -140,7 +140,7 @@ class _Rebuilding:
         return results
 
     def _steps(self, call: Call, tensors: Mapping[Slot, Any]) -> Sequence[keras.Operation]:
-        """The operations that are called in place of a call's."""
+        """The operations called in place of a call's operation."""
         change = self.replaced.get(call.operation)
         if change is not None and not isinstance(change, Bypass):
             return change if isinstance(change, Sequence) else [change]
@@ -153,13 +153,13 @@ class _Rebuilding:
         return [self.copies[call.operation]]
 
     def _chain(self, calls: Sequence[Call]) -> list[keras.layers.Layer]:
-        """The layers of what was a Sequential model; none if it is no chain of layers any more."""
+        """The layers of a model that was Sequential; none if it is no longer a chain of layers."""
         kept = [call for call in calls if not isinstance(self.replaced.get(call.operation), Bypass)]
         steps = [step for call in kept for step in self._steps(call, {})]
         return steps if all(isinstance(step, keras.layers.Layer) for step in steps) else []
 
     def copy_states(self) -> None:
-        """Give every copy what its original holds, once all of them are built."""
+        """Copy the state of every original to its copy, once all copies are built."""
         for original, model in self.models:
             if model.trainable != original.trainable:
                 model.trainable = original.trainable  # first, because this sets the flags of all its layers
@@ -188,12 +188,12 @@ def _class_for(model: keras.Model | None) -> Callable[..., keras.Model]:
 
 
 def _is_stateful(model: keras.Model) -> bool:
-    """Whether a layer keeps a state for each sample of a batch, so that the batch size is fixed."""
+    """Whether a layer keeps state for each sample of a batch, so that the batch size is fixed."""
     return any(getattr(layer, "stateful", False) for layer in all_layers(model))
 
 
 def _inner_shapes(graph: Graph, given: Sequence[keras.KerasTensor]) -> dict[str, Shape]:
-    """The shapes for the inputs of a nested model, by name; axes that were free stay free."""
+    """The shapes of a nested model's inputs, by name; axes that were dynamic stay dynamic."""
     symbols = [graph.symbol(slot) for slot in slots_in(graph.inputs)]
     return {
         symbol.name: tuple(

@@ -1,4 +1,4 @@
-"""The main job on the data sets and models of the package."""
+"""The main job on the datasets and models of the package."""
 
 import os
 from collections.abc import Callable
@@ -38,22 +38,22 @@ def demo(
     progress: Progress | None = None,
     command: str | None = None,
 ) -> tuple[Run, Report]:
-    """Do the main job on a data set and models of the package.
+    """Do the main job on a dataset and models of the package.
 
     Args:
         data: `"digits"` or `"fashion_mnist"`.
-        labels: The students see this many labels.
+        labels: The number of labels that the students see.
         seeds: How often the student is trained each way.
-        epochs: Epochs of every training, in place of the demo's own.
+        epochs: Epochs of every training run, in place of the demo's own.
         out: Folder for the results; default `runs/` and a name made from the arguments.
         progress: Where to report progress.
-        command: What was typed, for the report.
+        command: The command that was typed, for the report.
 
     Returns:
         The folder and the report.
 
     Raises:
-        ValueError: An unknown data set, or fewer labels than classes.
+        ValueError: An unknown dataset, or fewer labels than classes.
         OSError: The folder cannot be used, or the data is not available.
 
     Examples:
@@ -68,8 +68,8 @@ def demo(
         hyperparameters = replace(hyperparameters, teacher_epochs=epochs, student_epochs=epochs)
     loaded = datasets.digits() if data == "digits" else datasets.fashion_mnist(progress=progress.say)
     if labels is not None:
-        loaded.labelled_only(labels)  # too few labels are an error before the folder is made
-    # The key is that of the settings in folders of earlier versions.
+        loaded.labelled_only(labels)  # too few labels raise an error before the folder is created
+    # The key is the one for the settings in folders of earlier versions.
     settings = {"data": data, "labels": labels, "seeds": seeds, "recipe": asdict(hyperparameters)}
     run = Run(out or Path("runs") / _folder_name(data, labels, seeds, epochs), settings)
     experiment = Experiment(

@@ -19,19 +19,19 @@ from keras_kd.reports.comparison import compare
 def distil(
     run: Run, experiment: Experiment, *, progress: Progress | None = None, command: str | None = None
 ) -> Report:
-    """Do the main job in a run's folder, or what is left of it.
+    """Do the main job in a run's folder, or whatever part of it is left.
 
     Args:
         run: Where models, files and the report go.
         experiment: The data, the models, and how they are trained.
         progress: Where to report progress.
-        command: What was typed, for the report.
+        command: The command that was typed, for the report.
 
     Returns:
-        The report, which the folder holds as `report.html`, `.md` and `.json`.
+        The report, which is also in the folder as `report.html`, `.md` and `.json`.
 
     Raises:
-        ValueError: Models that do not fit the data or one another.
+        ValueError: Models that do not fit the data or each other.
     """
     progress = progress or Progress()
     if run.has("report.json"):

@@ -35,16 +35,16 @@ def distil_files(
         out: Folder for the results.
         hyperparameters: How to train.
         batch_size: Samples per step.
-        labels: The students see this many labels.
+        labels: The number of labels that the students see.
         seeds: How often the student is trained each way.
         progress: Where to report progress.
-        command: What was typed, for the report.
+        command: The command that was typed, for the report.
 
     Returns:
         The folder and the report.
 
     Raises:
-        ValueError: Files that cannot be used, or models that do not fit the data or one another.
+        ValueError: Files that cannot be used, or models that do not fit the data or each other.
         OSError: Missing files, or a folder that cannot be used.
 
     Examples:
@@ -63,10 +63,10 @@ def distil_files(
         labels=labels,
         seeds=seeds,
     )
-    check_experiment(experiment)  # before the folder is made
+    check_experiment(experiment)  # before the folder is created
     files = {"teacher": _digest(teacher), "student": _digest(student), "data": _digest(data)}
     options = {"batch_size": batch_size, "labels": labels, "seeds": seeds}
-    # The last key is that of the settings in folders of earlier versions.
+    # The last key is the one for the settings in folders of earlier versions.
     run = Run(out, {**files, **options, "recipe": asdict(hyperparameters)})
     return run, distil(run, experiment, progress=progress, command=command)
 

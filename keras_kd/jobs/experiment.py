@@ -1,4 +1,4 @@
-"""What the main job is asked to do, and the checks that come before hours of training."""
+"""What the main job is to do, and the checks before hours of training."""
 
 import math
 from collections.abc import Callable
@@ -17,9 +17,9 @@ class Hyperparameters:
     Args:
         teacher_epochs: Epochs of the teacher.
         student_epochs: Epochs of each student.
-        learning_rate: Of Adam at the start; it falls to zero along a cosine.
-        temperature: Of the soft targets.
-        alpha: Weight of the hard loss; the soft targets weigh `1 - alpha`.
+        learning_rate: Initial learning rate of Adam, which decays to zero along a cosine.
+        temperature: Temperature of the soft targets.
+        alpha: Weight of the hard loss; the soft targets have weight `1 - alpha`.
     """
 
     teacher_epochs: int
@@ -34,14 +34,14 @@ class Experiment:
     """A teacher, a student, the data, and how the student is trained.
 
     Args:
-        data: The data set.
+        data: The dataset.
         teacher: Makes the teacher: trained, or to be trained first (`train_teacher`).
-        student: Makes the student; called after the seed was set.
+        student: Makes the student; called after the seed is set.
         hyperparameters: How to train.
         train_teacher: Whether the teacher is trained, on all labels.
-        labels: How many inputs have a label that the student sees; `None` for all. Alone it trains on these
+        labels: How many inputs have a label that the student sees; `None` for all. Alone, it trains on these
             inputs; distilled, on the same labels and on the teacher's soft targets for every training input.
-        seeds: How many times the student is trained both ways. Files are made from the first.
+        seeds: How many times the student is trained both ways. Files are made from the first seed.
     """
 
     data: Data
@@ -55,7 +55,7 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a job reports its progress: lines to keep, and notes that the next one replaces."""
+    """Where a job reports its progress: lines that stay, and notes that the next one replaces."""
 
     say: Callable[[str], None] = lambda text: None
     note: Callable[[str], None] = lambda text: None
@@ -76,7 +76,7 @@ def check_experiment(experiment: Experiment) -> None:
 
 
 def check_models_fit(teacher: keras.Model, student: keras.Model, data: Data) -> None:
-    """Raise a `ValueError` unless the models fit the data and one another."""
+    """Raise a `ValueError` unless the models fit the data and each other."""
     for role, model in (("teacher", teacher), ("student", student)):
         if any(len(getattr(model, ends, None) or []) != 1 for ends in ("inputs", "outputs")):
             raise ValueError(f"The {role} must be a built model with one input and one output.")

@@ -38,7 +38,7 @@ def verdict(distilled: Sequence[float], alone: Sequence[float], samples: int) ->
 
 
 def few_labels(labels: int, data: Data, train_teacher: bool) -> str:
-    """What the students were trained on when most labels were taken away."""
+    """What the students were trained on when most labels were removed."""
     total = len(data.arrays["train"].x)
     teacher = f"The teacher was trained on all {total} labels. " if train_teacher else ""
     return (
@@ -66,7 +66,7 @@ def sizes(report: Report) -> list[str]:
 
 
 def agreements(verified: Mapping[str, Figures]) -> str:
-    """How often each file predicts the class that the Keras student predicts, from its verification."""
+    """How often each file predicts the same class as the Keras student, from its verification."""
     each = ", ".join(
         f"{name} {100 * figures['agreement']:.2f} % (max |error| {figures['max_error']:.2g})"
         for name, figures in verified.items()
@@ -79,6 +79,6 @@ def gaps(seeds: int) -> list[NotMeasured]:
     gaps = [NotMeasured("energy, and latency on a phone", "only the processor named in the report was used")]
     if seeds == 1:
         gaps.append(
-            NotMeasured("the spread over training seeds", "one seed was asked for; --seeds 5 measures it")
+            NotMeasured("the spread over training seeds", "only one seed was used; --seeds 5 measures it")
         )
     return gaps

@@ -19,17 +19,17 @@ _SETTINGS = "settings.json"
 class Run:
     """A folder in which every file is a finished stage of a job, written completely or not at all.
 
-    A job asks for its results in order. Those that the folder holds are read, the others are made, and so a
-    job that was interrupted resumes where it stopped.
+    A job asks for its results in order. Those that the folder contains are loaded, the others are computed,
+    so that an interrupted job resumes where it stopped.
 
     Args:
         folder: The folder; it is created if it does not exist.
-        settings: What the results depend on, as JSON values. A folder that holds the results of
-            other settings is refused.
+        settings: What the results depend on, as JSON values. A folder that contains results with other
+            settings is rejected.
 
     Raises:
-        FileExistsError: The folder holds another run, or files of something else.
-        OSError: The folder cannot be written.
+        FileExistsError: The folder contains another run, or files of something else.
+        OSError: The folder is not writable.
 
     Examples:
         >>> import tempfile
@@ -72,7 +72,7 @@ class Run:
         self.keep(_SETTINGS, self.settings)
 
     def path(self, name: str) -> Path:
-        """Where a result of that name is or will be."""
+        """Where the result with that name is or will be."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
@@ -94,14 +94,14 @@ class Run:
             raise ValueError(f"{str(error).rstrip('.')}. Delete the file to have it made again.") from error
 
     def figures(self, name: str, make: Callable[[], Json]) -> Any:
-        """The JSON value in file `name`, made and saved if it is not there."""
+        """The JSON value in file `name`, computed and saved if it is not there."""
         path = self.path(name)
         if not path.exists():
             self.keep(name, make())
         return _read_json(path)
 
     def keep(self, name: str, value: Json) -> None:
-        """Write a JSON value to file `name`, over what an interrupted attempt left there."""
+        """Write a JSON value to file `name`, replacing what an interrupted attempt may have left."""
         text = json.dumps(value, indent=2) + "\n"
         with write_atomically(self.path(name)) as part:
             part.write_text(text)

@@ -17,7 +17,7 @@ QUANTIZATIONS = ("float32", "float16", "dynamic", "int8", "int16x8")
 
 @dataclass(frozen=True)
 class StudentFiles:
-    """Exports a student and verifies the files, or reads what the run holds already."""
+    """Exports a student and verifies the files, or loads what the run already contains."""
 
     run: Run
     data: Data
@@ -25,7 +25,7 @@ class StudentFiles:
     progress: Progress
 
     def exported(self, quantization: str) -> Path:
-        """The file of that quantization, exported again if it was lost or damaged."""
+        """The file with that quantization, exported again if it was lost or damaged."""
         path = self._path(quantization)
         description = f"{path.name}.json"
 
@@ -35,7 +35,7 @@ class StudentFiles:
                 path,
                 quantization=None if quantization == "float32" else quantization,
                 calibration=self.data.calibration if quantization.startswith("int") else None,
-                overwrite=True,  # of an attempt that was interrupted before it was described
+                overwrite=True,  # an attempt may have been interrupted before the file was described
             )
             self.progress.say(f"{path.name}: {exported.bytes / 1024:.1f} KiB")
             return exported.to_dict()

@@ -1,7 +1,7 @@
-"""The trainings of the main job, each a stage of a run.
+"""The training runs of the main job, each a stage of a run.
 
-Both trainings of a student share the seed, the initial weights, the optimizer and the number of steps, so
-that what differs is the teacher.
+A student trained alone and the same student distilled share the seed, the initial weights, the optimizer and
+the number of steps, so that the only difference is the teacher.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from keras_kd.signals.tracing import output_activation
 
 
 class Files(NamedTuple):
-    """The results of one training: the model, its curves, and its accuracy on the test split."""
+    """The results of one training run: the model, its curves, and its accuracy on the test split."""
 
     model: str
     history: str
@@ -27,7 +27,7 @@ class Files(NamedTuple):
 
 
 def files_of_student(kind: str, seed: int) -> Files:
-    """Where the results of a student are, `kind` being `"alone"` or `"distilled"`."""
+    """Where the results of a student are; `kind` is `"alone"` or `"distilled"`."""
     stem = f"seed{seed}/{kind}"
     return Files(f"{stem}.keras", f"{stem}.history.json", f"{stem}.test.json")
 
@@ -37,7 +37,7 @@ FILES_OF_TEACHER = Files("teacher.keras", "teacher.history.json", "teacher.test.
 
 @dataclass(frozen=True)
 class Trainings:
-    """Trains the models of an experiment, or reads those that the run holds already."""
+    """Trains the models of an experiment, or loads those that the run already contains."""
 
     run: Run
     experiment: Experiment
@@ -61,7 +61,7 @@ class Trainings:
         return self._student(None, seed), self._student(teacher, seed)
 
     def accuracies(self, kind: str) -> list[float]:
-        """The test accuracy of one kind of student for each seed; the students are trained already."""
+        """The test accuracy of one kind of student for each seed; the students must be trained already."""
         files = [files_of_student(kind, seed) for seed in range(self.experiment.seeds)]
         return [self.run.figures(file.test, dict)["accuracy"] for file in files]
 
@@ -86,7 +86,7 @@ class Trainings:
             trainee = student if teacher is None else self._distiller(student, teacher)
             data = self._training_data(teacher is not None, seed)
             epochs = self.experiment.hyperparameters.student_epochs
-            keras.utils.set_random_seed(seed)  # the order of the data is that of the other training
+            keras.utils.set_random_seed(seed)  # the data has the same order as in the other training run
             self._fit(trainee, student, data, epochs, f"{name}, seed {seed}", files.history)
             return student
 
@@ -99,7 +99,7 @@ class Trainings:
         distiller = Distiller(
             student, teacher, temperature=hyperparameters.temperature, alpha=hyperparameters.alpha
         )
-        # Inputs whose label was taken away have weight zero, and still carry soft targets.
+        # Inputs whose label was removed have weight zero, but still have soft targets.
         distiller.objectives[0].use_sample_weight = self.experiment.labels is None
         return distiller
 
@@ -112,14 +112,14 @@ class Trainings:
     def _fit(
         self, trainee: keras.Model, model: keras.Model, data: Data, epochs: int, title: str, history: str
     ) -> None:
-        """Train `trainee`, which is `model` or a `Distiller` of it, and keep the history."""
+        """Train `trainee`, which is `model` or a `Distiller` of it, and save the history."""
         steps = epochs * int(data.train.cardinality())
         rate = keras.optimizers.schedules.CosineDecay(self.experiment.hyperparameters.learning_rate, steps)
         from_logits = output_activation(model) is None
         trainee.compile(
             keras.optimizers.Adam(rate),
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits),
-            weighted_metrics=["accuracy"],  # rows whose label was taken away must not count
+            weighted_metrics=["accuracy"],  # rows whose label was removed must not count
         )
         self.progress.note(f"{title}: epoch 1 of {epochs}")
         fitted = trainee.fit(

@@ -1,4 +1,4 @@
-"""How far the student's signal is from the teacher's. Each loss gives one value per sample."""
+"""Losses: how far the student's signal is from the teacher's, as one value per sample."""
 
 from keras_kd.losses.attention_maps import AttentionMaps as AttentionMaps
 from keras_kd.losses.attention_relations import SelfAttentionRelations as SelfAttentionRelations

@@ -1,4 +1,4 @@
-"""Checks of the arguments of losses and projections; their errors say what was expected and received."""
+"""Validation of the arguments of losses and projections; errors say what was expected and received."""
 
 import operator
 from numbers import Real
@@ -8,7 +8,7 @@ from keras_kd.tensors import Scheduled
 
 
 def check_positive(name: str, value: object) -> float:
-    """A finite number above zero, as a float.
+    """Return a finite positive number as a float.
 
     Raises:
         ValueError: Anything else.
@@ -23,7 +23,7 @@ def check_positive(name: str, value: object) -> float:
 
 
 def check_positive_or_schedule(name: str, value: object) -> Scheduled:
-    """A finite number above zero, as a float, or a schedule of the training step.
+    """Return a finite positive number as a float, or a schedule of the training step as it is.
 
     Raises:
         ValueError: Anything else.
@@ -38,7 +38,7 @@ def check_positive_or_schedule(name: str, value: object) -> Scheduled:
 
 
 def check_not_negative(name: str, value: object) -> float:
-    """A finite number of at least zero, as a float.
+    """Return a finite non-negative number as a float.
 
     Raises:
         ValueError: Anything else.
@@ -49,16 +49,16 @@ def check_not_negative(name: str, value: object) -> float:
 
 
 def check_integer(name: str, value: object, least: int = 1, *, floats: bool = False) -> int:
-    """An integer of at least `least`.
+    """Return an integer that is at least `least`.
 
     Args:
-        name: What the error calls the argument.
+        name: The argument's name in the error message.
         value: Anything.
         least: The smallest integer that is accepted.
-        floats: Whether a float without a fraction, such as 2.0, counts as an integer.
+        floats: Whether a float with an integer value, such as 2.0, counts as an integer.
 
     Raises:
-        ValueError: Anything else; `True` and `False` are no integers.
+        ValueError: Anything else; `True` and `False` do not count as integers.
 
     Examples:
         >>> check_integer("size", 2)
@@ -73,7 +73,7 @@ def check_integer(name: str, value: object, least: int = 1, *, floats: bool = Fa
 
 
 def _is_integer(value: object) -> TypeGuard[SupportsIndex]:
-    try:  # arrays of several numbers have an `__index__` too
+    try:  # arrays with several elements have an `__index__` too, which raises
         return isinstance(value, SupportsIndex) and operator.index(value) is not None
     except TypeError:
         return False

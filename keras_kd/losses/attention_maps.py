@@ -1,7 +1,7 @@
-"""A loss that reads attention scores, head by head, without the padding.
+"""A loss that reads attention scores, head by head, ignoring padding.
 
-Scores are computed here from the queries and keys that `keras.layers.MultiHeadAttention` makes: for a
-layer named `attention`, the taps are `"attention/query"`, `"attention/key"` and `"attention/value"`.
+Scores are computed here from the queries and keys of `keras.layers.MultiHeadAttention`: for a layer
+named `attention`, the taps are `"attention/query"`, `"attention/key"` and `"attention/value"`.
 """
 
 from typing import Any
@@ -20,20 +20,20 @@ from keras_kd.tensors import Tensor
 class AttentionMaps(SignalLoss):
     """Difference between the attention scores of two self-attention layers, head by head.
 
-    Scores are taken before the softmax. Given as one tensor, scores of -100 or less count as 0: that
-    is how models mark keys which a query must not see. Padded queries and keys do not count.
+    Scores are taken before the softmax. If they are given as one tensor, `distance="mse"` counts scores
+    of -100 or less as 0: that is how models mask keys. Padded queries and keys are ignored.
 
     Formula: `mean (A_s - A_t)^2` with `A = Q K^T / sqrt(d)`, over heads, queries and keys; or, for
-    `distance="kl"`, `KL(softmax A_t || softmax A_s)` over keys, the mean over heads and queries.
+    `distance="kl"`, `KL(softmax A_t || softmax A_s)` over keys, averaged over heads and queries.
 
     Reads: queries and keys of both models: `kd.Objective("attention_maps", student=("attention/query",
     "attention/key"), teacher=("attention_5/query", "attention_5/key"))`; or the scores.
 
-    Defaults: `distance="mse"`, TinyBERT's, with weight 1 a layer. `"kl"` is MiniLM's.
+    Defaults: `distance="mse"`, TinyBERT's, with weight 1 per layer. `"kl"` is MiniLM's.
 
-    Equals: TinyBERT's value without padding, the mean over all elements. With padding TinyBERT counts
-    padded queries and divides by the padded length; this counts true tokens alone. For `"kl"` the
-    attention term of MiniLM, arXiv 2002.10957.
+    Equals: TinyBERT's value if there is no padding, averaged over all elements. With padding, TinyBERT
+    counts padded queries and divides by the padded length; this loss counts only real tokens. For `"kl"`,
+    the attention term of MiniLM, arXiv 2002.10957.
 
     Source: Jiao et al. 2020, "TinyBERT: Distilling BERT for Natural Language Understanding",
     arXiv 1909.10351.
@@ -43,8 +43,8 @@ class AttentionMaps(SignalLoss):
 
     Shapes:
         teacher, student: scores `(batch, heads, queries, keys)`; or tuples of a query and a key, each
-        `(batch, tokens, heads, width)`, whose widths may differ. Numbers of heads must agree.
-        mask: `(batch, tokens)`, which queries and keys share. Result: `(batch,)`.
+        `(batch, tokens, heads, width)`, whose widths may differ. The numbers of heads must match.
+        mask: `(batch, tokens)`, for both queries and keys. Result: `(batch,)`.
 
     Examples:
         >>> import numpy as np
@@ -70,7 +70,7 @@ class AttentionMaps(SignalLoss):
         if None not in heads and heads[0] != heads[1]:
             raise ValueError(
                 f"AttentionMaps compares head with head. Received: teacher {heads[0]} heads, student "
-                f"{heads[1]}. kd.losses.SelfAttentionRelations() takes any numbers of heads."
+                f"{heads[1]}. kd.losses.SelfAttentionRelations() takes any number of heads."
             )
         if self.distance == "kl":
             return attention_divergence(self, of_teacher, of_student, mask)
@@ -91,17 +91,17 @@ class AttentionMaps(SignalLoss):
             )
         if len(parts) == 2:
             return scaled_products(*parts)
-        # -1e9 and -1e4 both mean "not seen"; their difference would dominate the rest.
+        # -1e9 and -1e4 both mean "masked"; their difference would dominate the rest.
         return ops.where(parts[0] <= -100, 0.0, parts[0]) if self.distance == "mse" else parts[0]
 
 
 def scaled_products(query: Tensor, key: Tensor) -> Tensor:
-    """`(batch, tokens, heads, width)` twice to the scaled products `(batch, heads, queries, keys)`."""
+    """Scaled products of two `(batch, tokens, heads, width)`, as `(batch, heads, queries, keys)`."""
     return ops.einsum("bqhd,bkhd->bhqk", query, key) / query.shape[-1] ** 0.5
 
 
 def attention_divergence(loss: SignalLoss, teacher: Tensor, student: Tensor, mask: Mask) -> Tensor:
-    """KL over keys, the mean over heads and queries: `(batch, heads, queries, keys)` to `(batch,)`."""
+    """KL over keys, averaged over heads and queries: `(batch, heads, queries, keys)` to `(batch,)`."""
     require_same_shape(loss, teacher, student)
     if mask is not None:
         _require_tokens(mask, student)

@@ -1,4 +1,4 @@
-"""A loss that reads how queries, keys and values relate to one another, without the padding.
+"""A loss that reads how queries, keys and values each relate to themselves, ignoring padding.
 
 Relations are computed from the queries, keys and values of `keras.layers.MultiHeadAttention`: for a layer
 named `attention`, the taps are `"attention/query"`, `"attention/key"` and `"attention/value"`.
@@ -21,17 +21,17 @@ from keras_kd.tensors import Tensor
 class SelfAttentionRelations(SignalLoss):
     """How queries relate to queries, keys to keys and values to values (MiniLM v2).
 
-    The heads of each are joined and split again into `heads` relation heads, so that the two
-    models may differ in heads and in width. Padded tokens do not count.
+    Heads are concatenated and split again into `heads` relation heads, so the two models may differ in
+    width and in their number of heads. Padded tokens are ignored.
 
-    Formula: `sum_A KL(R_t || R_s)`, the mean over relation heads and tokens, with
-    `R = softmax(A A^T / sqrt(d))` for `A` the queries, keys and values and `d` a relation head's width.
+    Formula: `sum_A KL(R_t || R_s)`, averaged over relation heads and tokens, with
+    `R = softmax(A A^T / sqrt(d))`, `A` the queries, keys and values, and `d` the width of a relation head.
 
-    Reads: a tuple of each model, of the student's last self-attention:
+    Reads: a tuple from each model; for the student, from its last self-attention layer:
     `kd.Objective("self_attention_relations", student=("attention/query", "attention/key",
     "attention/value"), teacher=("attention_11/query", "attention_11/key", "attention_11/value"))`.
 
-    Defaults: `heads`, the teacher's own number. The paper takes 48 for base and 64 for large teachers.
+    Defaults: `heads` is the teacher's number of heads. The paper uses 48 for base and 64 for large teachers.
 
     Equals: the paper's formula, and the loss of minilmv2.bb (Bloomberg) with weight 1 for each of the
     three relations. The authors' repository, microsoft/unilm, has no training code.
@@ -40,15 +40,15 @@ class SelfAttentionRelations(SignalLoss):
     Compressing Pretrained Transformers", arXiv 2012.15828.
 
     Args:
-        heads: The number of relation heads, or `None`.
+        heads: The number of relation heads. `None`: the teacher's number of heads.
 
     Shapes:
         teacher, student: one tensor or a tuple, each `(batch, tokens, heads, width)` or
-        `(batch, tokens, width)`. All widths (times heads) must divide by `heads`. Result: `(batch,)`.
+        `(batch, tokens, width)`. All widths (times heads) must be divisible by `heads`. Result: `(batch,)`.
 
     Raises:
-        ValueError: Tuples of different lengths; other ranks; widths that do not divide; no `heads` for
-            a teacher's signal that has none.
+        ValueError: Tuples of different lengths; other ranks; widths that are not divisible by `heads`; no
+            `heads` if the teacher's signal has no axis for them.
 
     Examples:
         >>> import numpy as np
@@ -92,7 +92,7 @@ class SelfAttentionRelations(SignalLoss):
             problem = (
                 "the teacher's signal has no heads"
                 if heads is None
-                else f"{width} does not divide by {heads}"
+                else f"{width} is not divisible by {heads}"
             )
             raise ValueError(
                 f"SelfAttentionRelations cuts each signal into relation heads, and {problem}. Received: "

@@ -1,4 +1,4 @@
-"""A loss that reads maps before the ReLU: which neurons the teacher switches on.
+"""A loss that reads maps before the ReLU: which neurons the teacher activates.
 
 Tap the BatchNormalization in front of the ReLU, or the layer that adds the branches of a block. Where
 the spatial sizes of two maps differ, the larger map is average-pooled to the smaller one
@@ -20,11 +20,11 @@ from keras_kd.tensors import Tensor
 
 @keras.saving.register_keras_serializable("keras_kd")
 class ActivationBoundary(SignalLoss):
-    """One-sided squares that put each neuron of the student on the teacher's side of zero.
+    """One-sided squared error that pulls each neuron of the student to the teacher's side of zero.
 
-    Only the sign of the teacher counts. Where the teacher's neuron is on, the student's value is
-    pulled above `margin`; where it is off, below `-margin`. So the value is not zero when the
-    student equals the teacher, but when it is clear of the margin everywhere.
+    Only the sign of the teacher's value matters. Where the teacher's neuron is active, the student's
+    value is pulled above `margin`; where it is inactive, below `-margin`. So the loss is not zero when
+    the student equals the teacher, but when the student is beyond the margin everywhere.
 
     Formula: `sum_i max(0, margin - y_i s_i)^2` with `y_i = 1` where `t_i > 0` and `-1` elsewhere.
 
@@ -32,17 +32,17 @@ class ActivationBoundary(SignalLoss):
     `kd.Objective("activation_boundary", student="stage2_bn", teacher="block4_bn",
     project=kd.projections.ConvNorm())`.
 
-    Defaults: margin 1, that of the authors' code, which trains on this alone first. It halves the weight
-    from each stage to the one before, and multiplies by 3/1000 for CIFAR-10.
+    Defaults: margin 1, as in the authors' code, which first trains on this loss alone. It halves the
+    weight from each stage to the one before it, and multiplies by 3/1000 for CIFAR-10.
 
     Equals: the sum over elements divided by the batch size, as in the authors' code. Multiply by 3/1000
-    for mmrazor's `ABLoss`, and by the stage's weight too for RepDistiller's.
+    for mmrazor's `ABLoss`, and also by the stage's weight for RepDistiller's.
 
     Source: Heo, Lee, Yun, Choi 2019, "Knowledge Transfer via Distillation of Activation Boundaries
     Formed by Hidden Neurons", arXiv 1811.03233.
 
     Args:
-        margin: How far from zero the student has to be, above 0.
+        margin: How far from zero the student's value must be, above 0.
 
     Shapes:
         teacher, student: the same shape, `(batch, ...)`, after pooling maps to the smaller spatial size.

@@ -1,4 +1,4 @@
-"""A loss that follows the teacher of a regression only as far as the teacher is better."""
+"""A loss for regression that uses the teacher's error as a bound for the student's."""
 
 from typing import Any
 
@@ -14,10 +14,10 @@ from keras_kd.tensors import Tensor
 
 @keras.saving.register_keras_serializable("keras_kd")
 class BoundedRegression(SignalLoss):
-    """The squared error of a regression, only where the student does worse than the teacher.
+    """Squared error of a regression, only where the student does worse than the teacher.
 
-    The teacher is a bound rather than a target: the student is pulled to the label until its error is
-    below the teacher's by the margin, and no further. A vector, the last axis, counts as a whole.
+    The teacher is a bound rather than a target: the student is pulled toward the label until its error
+    is below the teacher's by the margin, and no further. Each vector (last axis) is judged as a whole.
 
     Formula: `||s - y||^2` where `||s - y||^2 + margin > ||t - y||^2`, else 0.
 
@@ -27,8 +27,8 @@ class BoundedRegression(SignalLoss):
     Defaults: margin 0, which is not taken from the paper. The paper adds this term, with a weight, to
     a smooth L1 loss on the labels.
 
-    Equals: the paper's `L_b`: the sum over the vector, the mean over positions and the batch. To
-    compare with a mean squared error, divide by the length of the vector.
+    Equals: the paper's `L_b`: summed over the vector, averaged over positions and the batch. To
+    compare it with a mean squared error, divide by the length of the vector.
 
     Source: Chen et al. 2017, "Learning Efficient Object Detection Models with Knowledge
     Distillation", NeurIPS 2017.
@@ -38,11 +38,11 @@ class BoundedRegression(SignalLoss):
 
     Shapes:
         teacher: values `(batch, ..., size)`, and labels of the same shape. Values may be `(batch,)`,
-        and labels may lack a last axis of 1, or have one too many.
+        and labels may lack a last axis of size 1, or have an extra one.
         student: values of the teacher's shape. Result: `(batch,)`.
 
     Raises:
-        ValueError: No labels, or shapes that do not fit.
+        ValueError: Missing labels, or shapes that do not match.
 
     Examples:
         >>> import numpy as np
@@ -74,7 +74,7 @@ class BoundedRegression(SignalLoss):
 
 
 def _match_labels(labels: Tensor, student: Tensor) -> Tensor:
-    """Labels in the student's shape: data and models often differ by a last axis of 1."""
+    """Labels in the student's shape: data and models often differ by a last axis of size 1."""
     missing = len(student.shape) - len(labels.shape)
     if missing == 1 and student.shape[-1] == 1:
         labels = ops.expand_dims(labels, -1)

@@ -1,4 +1,4 @@
-"""Losses that read each channel of a map as a pattern over positions.
+"""Losses that treat each channel of a map as a pattern over positions.
 
 Where the spatial sizes of two maps differ, the larger map is average-pooled to the smaller one
 (`pooling.match_maps`).
@@ -25,12 +25,12 @@ class NeuronSelectivity(SignalLoss):
     """Maximum mean discrepancy between the patterns that the channels of two maps select.
 
     Each channel is a sample: its map, divided by its L2 norm. The value is 0 when both models
-    have the same set of patterns, in any order. Numbers of channels may differ, and maps of
-    different size are pooled to the smaller.
+    have the same set of patterns, in any order. The numbers of channels may differ, and maps of
+    different sizes are pooled to the smaller.
 
     The kernel is `k(a, b) = (a . b)^2`, so the mean over pairs of channels is the squared norm of a
-    product of matrices. Of its two forms, channels x channels and positions x positions, the cheaper
-    one is computed; nothing of size channels x channels x positions exists.
+    matrix product. Of its two forms, channels x channels and positions x positions, the cheaper
+    one is computed; no tensor of size channels x channels x positions is created.
 
     Formula: `mean k(a_t, a_t') + mean k(a_s, a_s') - 2 mean k(a_s, a_t)` over pairs of channels, with
     `k(a, b) = (a . b)^2` and `a = F_c / ||F_c||` over positions.
@@ -39,14 +39,14 @@ class NeuronSelectivity(SignalLoss):
 
     Defaults: none. The CRD benchmark (arXiv 1910.10699) gives it weight 50.
 
-    Equals: mdistiller's and RepDistiller's value with the polynomial kernel, the mean over the batch.
+    Equals: mdistiller's and RepDistiller's value with the polynomial kernel, averaged over the batch.
 
     Source: Huang, Wang 2017, "Like What You Like: Knowledge Distill via Neuron Selectivity
     Transfer", arXiv 1707.01219.
 
     Shapes:
         teacher, student: `(batch, ...positions, channels)`: maps, volumes or token sequences.
-        Maps of different spatial size are pooled to the smaller. Result: `(batch,)`.
+        Maps of different spatial sizes are pooled to the smaller. Result: `(batch,)`.
 
     Examples:
         >>> import numpy as np
@@ -64,7 +64,7 @@ class NeuronSelectivity(SignalLoss):
         )
         t, s, positions = teacher.shape[-1], student.shape[-1], student.shape[1]
         if positions is None or t * t + s * s + t * s <= positions * (t + s):
-            # the teacher's own kernel is constant, but the value is 0 at the teacher only with it
+            # the teacher's own term is constant, but without it the value at the teacher would not be 0
             kernels = [_kernel(teacher, teacher), _kernel(student, student), -2 * _kernel(student, teacher)]
             return kernels[0] + kernels[1] + kernels[2]
         difference = _outer(student) - _outer(teacher)
@@ -82,10 +82,10 @@ def _outer(a: Tensor) -> Tensor:
 
 @keras.saving.register_keras_serializable("keras_kd")
 class ChannelWise(SignalLoss):
-    """Kullback-Leibler divergence between where each channel is active, for dense prediction.
+    """Kullback-Leibler divergence between the spatial distributions of each channel, for dense prediction.
 
-    A softmax over positions turns each channel into a distribution. An offset of a channel does
-    not change the value. Maps of different size are pooled to the smaller.
+    A softmax over positions turns each channel into a distribution. Adding a constant to a channel does
+    not change the value. Maps of different sizes are pooled to the smaller.
 
     Formula: `T^2 / C * sum_c KL(p_t,c || p_s,c)` with `p_c = softmax(F_c / T)` over positions.
 
@@ -94,9 +94,9 @@ class ChannelWise(SignalLoss):
 
     Defaults: temperature 4, the authors' for segmentation, with weight 3 on the logits.
 
-    Equals: the authors' `CriterionCWD` and mmrazor's `ChannelWiseDivergence`: the sum over positions,
-    the mean over channels and batch, times `T^2`. mmrazor's default is `temperature=1`. Code that leaves
-    out `T^2` reports this divided by `T^2`.
+    Equals: the authors' `CriterionCWD` and mmrazor's `ChannelWiseDivergence`: summed over positions,
+    averaged over channels and the batch, times `T^2`. mmrazor's default is `temperature=1`. Code that
+    omits the factor `T^2` reports this divided by `T^2`.
 
     Source: Shu, Liu, Gao, Yan, Shen 2021, "Channel-wise Knowledge Distillation for Dense Prediction",
     arXiv 2011.13256.
@@ -105,8 +105,8 @@ class ChannelWise(SignalLoss):
         temperature: `T > 0`, or a schedule of the training step.
 
     Shapes:
-        teacher, student: `(batch, ...positions, channels)`, two positions or more, one number of
-        channels. Maps of different spatial size are pooled to the smaller. Result: `(batch,)`.
+        teacher, student: `(batch, ...positions, channels)`, with two or more positions and the same
+        number of channels. Maps of different spatial sizes are pooled to the smaller. Result: `(batch,)`.
 
     Examples:
         >>> import numpy as np

@@ -19,28 +19,28 @@ class ClassAttention(SignalLoss):
     """Squared distance between class activation maps (CAT-KD).
 
     The class activation map of a model that ends in global average pooling and a dense head is its
-    last map times the head's kernel: what each position adds to each class, but for the bias. The
-    maps are pooled first, which gives the same value for less work.
+    last map times the head's kernel: what each position contributes to each class, apart from the bias.
+    The maps are pooled first, which gives the same value at a lower cost.
 
     Formula: `mean((n(P A_s) - n(P A_t))^2)` with `A = F W`, `P` the average pooling to `size x size`
     and `n` the division of each class's map by its L2 norm.
 
-    Reads: the last map and the head's kernel of each model, which need not agree in channels:
+    Reads: the last map and the head's kernel of each model, whose numbers of channels may differ:
     `kd.Objective("class_attention", student=("stage3", "logits/kernel"),
     teacher=("stage3", "logits/kernel"))`; or one tap each of a layer that returns class maps.
 
-    Defaults: `size=2`, the authors' for most pairs; they take 4 for ShuffleNet students, and for ResNet18
-    on ImageNet. They normalise where the two architectures are unlike, and where they train on the maps
-    alone, with weights 10 to 600; without, the weights are 0.5 to 15.
+    Defaults: `size=2`, the authors' for most pairs; they use 4 for ShuffleNet students, and for ResNet18
+    on ImageNet. They normalize if the two architectures differ, and if they train on the maps alone,
+    with weights 10 to 600; without normalization, the weights are 0.5 to 15.
 
-    Equals: the authors' `CAT_loss`, the mean over all elements of the pooled maps.
+    Equals: the authors' `CAT_loss`, averaged over all elements of the pooled maps.
 
     Source: Guo, Yan, Li, Lin 2023, "Class Attention Transfer Based Knowledge Distillation",
     arXiv 2304.12777.
 
     Args:
-        size: Cells along each axis of the pooled maps.
-        normalize: Give each class's pooled map the L2 norm 1, so that only its pattern counts.
+        size: Number of cells along each axis of the pooled maps.
+        normalize: Scale each class's pooled map to L2 norm 1, so that only its pattern matters.
 
     Shapes:
         teacher, student: class maps `(batch, ...positions, classes)`, or a tuple of a map
@@ -48,7 +48,7 @@ class ClassAttention(SignalLoss):
         differ. Result: `(batch,)`.
 
     Raises:
-        ValueError: A kernel that does not fit its map; two numbers of classes; a size below 1.
+        ValueError: A kernel that does not match its map; different numbers of classes; a size below 1.
 
     Examples:
         >>> import numpy as np
@@ -85,8 +85,8 @@ class ClassAttention(SignalLoss):
                 shapes = ", ".join(str(tuple(part.shape)) for part in parts)
                 raise ValueError(
                     "ClassAttention reads a map (batch, height, width, channels) and the kernel (channels, "
-                    f"classes) of the dense head that follows its pooling. Received of the {side}: {shapes}. "
-                    f"Tap them as {side}=('last_map', 'head/kernel')."
+                    "classes) of the dense head that follows its pooling. Received from the "
+                    f"{side}: {shapes}. Tap them as {side}=('last_map', 'head/kernel')."
                 )
             maps = ops.matmul(maps, kernel[0])
         return l2_normalize(maps, axis=1) if self.normalize else maps

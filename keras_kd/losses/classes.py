@@ -1,4 +1,4 @@
-"""What losses over classes share: checks of logits, and labels in every form."""
+"""What losses over classes share: validation of logits, and labels in every format."""
 
 from typing import TypeAlias
 
@@ -18,7 +18,7 @@ LOGITS_AND_LABELS = (
 
 
 def require_classes(loss: SignalLoss, logits: Tensor, at_least: int = 2) -> None:
-    """Refuse signals without an axis of classes, and a single unit: its softmax is always 1."""
+    """Reject signals without a class axis, and those with a single unit, whose softmax is always 1."""
     if len(logits.shape) < 2:
         raise ValueError(
             f"{type(loss).__name__} reads logits (batch, ..., classes). "
@@ -32,14 +32,14 @@ def require_classes(loss: SignalLoss, logits: Tensor, at_least: int = 2) -> None
 
 
 def split_labels(loss: SignalLoss, teacher: LabelledLogits, student: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Separate `(logits, labels)`, and check that they fit.
+    """Separate `(logits, labels)`, and check that their shapes match.
 
     Returns:
-        The teacher's logits, without a gradient; a boolean of their shape, true at the right class;
-        and a boolean without the axis of classes, false where there is no class to be right.
+        The teacher's logits, without a gradient; a boolean tensor of their shape, true at the correct
+        class; and a boolean tensor without the class axis, false where there is no valid label.
 
     Raises:
-        ValueError: Shapes that do not fit.
+        ValueError: Shapes that do not match.
     """
     logits = ops.stop_gradient(teacher[0])
     require_same_shape(loss, logits, student)
@@ -51,29 +51,29 @@ def split_labels(loss: SignalLoss, teacher: LabelledLogits, student: Tensor) -> 
 
 
 def integer_labels(labels: Tensor, one_hot: bool) -> Tensor:
-    """Labels as integers, from integers or one-hot on the last axis; below 0 where there is none."""
+    """Integer labels, from integers or from one-hot labels on the last axis; negative if there is none."""
     labels = ops.cast(labels, "int32") if ops.dtype(labels) == "bool" else labels
     if not one_hot:
         return labels
-    # tf.one_hot turns a label that is no class into a row of zeros, which has no largest entry.
+    # tf.one_hot turns an invalid label into a row of zeros, which has no largest entry.
     return ops.where(ops.max(labels, axis=-1) > 0, ops.argmax(labels, axis=-1), -1)
 
 
 def label_per_sample(labels: Tensor) -> Tensor:
-    """Labels `(batch,)`, `(batch, 1)` or one-hot `(batch, classes)` as `(batch,)`; below 0 for none."""
+    """Labels `(batch,)`, `(batch, 1)` or one-hot `(batch, classes)` as `(batch,)`; negative for none."""
     if len(labels.shape) == 2 and labels.shape[-1] == 1:
         labels = ops.squeeze(labels, axis=-1)
     return integer_labels(labels, one_hot=len(labels.shape) == 2)
 
 
 def have_other_labels(labels: Tensor, others: Tensor) -> Tensor:
-    """Where labels differ from others, `(labels, others)`; a missing label differs from all."""
+    """Where labels differ from others, `(labels, others)`; a missing label differs from all of them."""
     labels = ops.expand_dims(labels, 1)
     return ops.logical_or(labels < 0, ops.not_equal(labels, ops.expand_dims(others, 0)))
 
 
 def _per_row(loss: SignalLoss, labels: Tensor, logits: Tensor) -> Tensor:
-    """Labels as integers `(batch, ...)`, below 0 where there is none."""
+    """Integer labels `(batch, ...)`, negative where there is none."""
     shape, expected = tuple(labels.shape), tuple(logits.shape)
     if len(shape) == len(expected) and shape[-1] == expected[-1]:
         integers = integer_labels(labels, one_hot=True)
@@ -90,7 +90,7 @@ def _per_row(loss: SignalLoss, labels: Tensor, logits: Tensor) -> Tensor:
 
 
 def require_logits(loss: SignalLoss, teacher: Tensor, student: Tensor) -> None:
-    """Raise a `ValueError` unless both are logits of the same shape, of two classes or more."""
+    """Raise a `ValueError` unless both are logits of the same shape, with two or more classes."""
     require_same_shape(loss, teacher, student)
     require_classes(loss, student)
 
@@ -102,7 +102,7 @@ def soften(loss: SignalLoss, teacher: Tensor, student: Tensor, temperature: Numb
 
 
 def labelled_mean(values: Tensor, labelled: Tensor, mask: Mask = None) -> Tensor:
-    """Average `(batch, ...positions)` to `(batch,)` over the positions that have a label and count."""
+    """Average `(batch, ...positions)` to `(batch,)` over the positions with a label that are not masked."""
     labelled = keep(labelled, mask)
     return mean_per_sample(values, labelled) if len(values.shape) > 1 else ops.where(labelled, values, 0.0)
 
@@ -113,6 +113,6 @@ def take_at_label(values: Tensor, right: Tensor) -> Tensor:
 
 
 def decouple(logits: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
-    """The logit of "the right class or not", and the log-softmax over the others, 0 at the right one."""
+    """The logit of "target class or not", and the log-softmax over the other classes, 0 at the target."""
     others = ops.logsumexp(ops.where(right, -float("inf"), logits), axis=-1, keepdims=True)
     return take_at_label(logits - others, right), ops.where(right, 0.0, logits - others)

@@ -1,4 +1,4 @@
-"""A loss that leaves out the samples on which the teacher is wrong or unsure."""
+"""A loss that ignores samples on which the teacher is wrong or uncertain."""
 
 from typing import Any
 
@@ -16,41 +16,42 @@ from keras_kd.tensors import Tensor
 
 @keras.saving.register_keras_serializable("keras_kd")
 class ConfidenceFiltered(SignalLoss):
-    """Another loss, without the samples on which the teacher is wrong or unsure.
+    """Another loss, without the samples on which the teacher is wrong or uncertain.
 
-    Given labels, it drops what the teacher gets wrong, and what has no label; given a threshold, what
-    the teacher gives its first class too small a probability. Tokens and pixels are dropped one by
-    one, as if they were padding. A sample that is dropped has the value 0, as with a sample weight of
-    0; in a loss that compares samples with each other it still stands in the rows of the others.
+    With labels, it drops samples that the teacher gets wrong and samples without a label; with a
+    threshold, samples whose top class gets too low a probability from the teacher. Tokens and pixels are
+    dropped individually, like padding. A dropped sample has the value 0, as with a sample weight of
+    0; in a loss that compares samples with each other, it is still part of the rows of the others.
 
     Formula: `loss(t, s)` where `max softmax(z_t) >= threshold` and `argmax z_t = y`, else 0.
 
-    Reads: the outputs, and the labels if they are given: `kd.Objective(kd.losses.ConfidenceFiltered(
-    "soft_targets"), teacher=("output", "labels"))`, or `teacher="output"` with a threshold.
+    Reads: the outputs, and optionally the labels:
+    `kd.Objective(kd.losses.ConfidenceFiltered("soft_targets"), teacher=("output", "labels"))`, or
+    `teacher="output"` with a threshold.
 
     Defaults: soft targets and no threshold. FixMatch keeps predictions of 0.95 and above.
 
-    Equals: the inner loss on the samples kept, times their fraction of the batch, for a loss that looks at
-    each sample alone.
+    Equals: the inner loss on the samples kept, times their fraction of the batch, for a loss that treats
+    each sample independently.
 
-    Source: for the threshold Sohn et al. 2020, "FixMatch: Simplifying Semi-Supervised Learning with
-    Consistency and Confidence", arXiv 2001.07685. On wrong teachers Wen, Lai, Qian 2019, "Preparing
-    Lessons: Improve Knowledge Distillation with Better Supervision", arXiv 1911.07471, who mend
-    their answers where this drops them.
+    Source: for the threshold, Sohn et al. 2020, "FixMatch: Simplifying Semi-Supervised Learning with
+    Consistency and Confidence", arXiv 2001.07685. On wrong teachers, Wen, Lai, Qian 2019, "Preparing
+    Lessons: Improve Knowledge Distillation with Better Supervision", arXiv 1911.07471, who correct
+    the teacher's predictions where this loss drops them.
 
     Args:
-        loss: A loss that reads logits, or its name. One that reads labels is given them.
-        threshold: The least probability, without temperature, of the teacher's first class, from 0 up
-            to 1.
-        **kwargs: As for any loss. `reduction` and `dtype` are those of the loss unless given.
+        loss: A loss that reads logits, or its name. If it reads labels, it gets them.
+        threshold: Minimum probability of the teacher's top class, without temperature, at least 0 and
+            below 1.
+        **kwargs: As for any loss. `reduction` and `dtype` default to those of the inner loss.
 
     Shapes:
         teacher: logits `(batch, ..., classes)`, or a tuple of them and labels, as for `DecoupledKD`.
         student: logits of the teacher's shape. Result: `(batch,)`.
 
     Raises:
-        ValueError: An inner loss that does not read logits; neither labels nor a threshold; positions
-            with an inner loss that cannot leave them out.
+        ValueError: An inner loss that does not read logits; neither labels nor a threshold; logits with
+            positions and an inner loss that takes no mask.
 
     Examples:
         >>> import numpy as np

@@ -1,4 +1,4 @@
-"""A loss that reads the correlations of samples in a batch, under a Gaussian kernel or of neighbours."""
+"""A loss that reads correlations between samples of a batch: all pairs, or only neighbors."""
 
 import math
 from typing import Any
@@ -17,35 +17,35 @@ from keras_kd.tensors import Tensor
 class CorrelationCongruence(SignalLoss):
     """Squared distance between the correlations of samples in a batch (CC).
 
-    Two things were published under this name. `kernel="rbf"` compares the matrices of correlations of
-    the paper, under a Gaussian kernel that is expanded to a few terms. `kernel="neighbours"` is the
-    code of the CRD benchmark, which is attributed to the authors: products of the gaps between student
-    and teacher of two samples that follow one another. It is the only loss here that depends on the
-    order of the batch, and it needs equal widths. Padded positions count as zeros.
+    Two methods were published under this name. `kernel="rbf"` compares the paper's correlation matrices,
+    with a Gaussian kernel expanded to a few terms. `kernel="neighbours"` is the code of the CRD
+    benchmark, which is attributed to the authors: products of the student-teacher differences of
+    consecutive samples. It is the only loss here that depends on the order of the batch, and it needs
+    equal widths. Padded positions count as zeros.
 
     Formula: `mean_j (k_s - k_t)^2` with `k = exp(-2 g) sum_{p <= P} (2 g cos)^p / p!`; or, for
-    neighbours, `mean_i sum_d D_i D_{i+1}` with `D = |f_s - f_t|`.
+    `"neighbours"`, `mean_i sum_d D_i D_{i+1}` with `D = |f_s - f_t|`.
 
-    Reads: one feature each, usually the last before the head. For neighbours project it:
+    Reads: one feature each, usually the last before the head. For `"neighbours"`, project it:
     `kd.Objective(kd.losses.CorrelationCongruence("neighbours"), student="pool", teacher="pool",
     project=True)`.
 
     Defaults: `gamma=0.4`, `order=2`, Knowledge-Distillation-Zoo's, with weight 100. The CRD benchmark
-    (arXiv 1910.10699) gives its form weight 0.02.
+    (arXiv 1910.10699) gives its version weight 0.02.
 
-    Equals: Knowledge-Distillation-Zoo's `CC`, the mean over all `B^2` pairs; RepDistiller's
-    `Correlation` for neighbours, the mean over the `B - 1` pairs. A pair's value is shared by its two
-    samples.
+    Equals: Knowledge-Distillation-Zoo's `CC`, averaged over all `B^2` pairs; for `"neighbours"`,
+    RepDistiller's `Correlation`, averaged over the `B - 1` pairs. A pair's value is split evenly between
+    its two samples.
 
     Source: Peng et al. 2019, "Correlation Congruence for Knowledge Distillation", arXiv 1904.01802.
 
     Args:
         kernel: `"rbf"` or `"neighbours"`.
-        gamma: The Gaussian's inverse width, above 0, for features of length 1.
-        order: How many powers of the cosine the Gaussian is expanded to, at least 1.
+        gamma: The Gaussian's inverse width, above 0, for unit-length features.
+        order: The highest power of the cosine in the expansion, at least 1.
 
     Shapes:
-        teacher, student: `(batch, ...)`, any ranks and widths; one shape for neighbours.
+        teacher, student: `(batch, ...)`, any ranks and widths; the same shape for `"neighbours"`.
         Result: `(batch,)`.
 
     Examples:

@@ -12,34 +12,33 @@ from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.samples import flatten, l2_normalize
 from keras_kd.tensors import Scheduled, Tensor
 
-# Not -inf, whose gradient is NaN where all but one are left out; exp of it is 0 all the same.
+# Not -inf, whose gradient is NaN where all but one are excluded; its exp is 0 all the same.
 _LEFT_OUT = -1e30
 
 
 @keras.saving.register_keras_serializable("keras_kd")
 class ContrastiveRepresentation(SignalLoss):
-    """The student must recognise its sample among the teacher's features of other samples (CRD).
+    """The student must recognize its sample among the teacher's features of other samples (CRD).
 
-    Negatives are the rest of the batch; with labels, only samples of other labels; or the rows of a
-    memory bank. A sample without a label, -1 or a one-hot row of zeros, shares its label with no
-    other. The value is 0 where there are no negatives, and seldom 0 when student and teacher
-    agree: the teacher's own features of two samples may be alike.
+    Negatives are the rest of the batch; with labels, only samples with other labels; or the rows of a
+    memory bank. A sample without a label (-1 or an all-zero one-hot row) has a different label from all
+    others. The value is 0 where there are no negatives, and rarely 0 when student and teacher agree,
+    because the teacher's features of two samples may be similar.
 
-    Formula: `-log(exp(s.t / T) / (exp(s.t / T) + sum_n exp(s.n / T)))` with features of length 1,
-    `t` the teacher's of the same sample and `n` the negatives.
+    Formula: `-log(exp(s.t / T) / (exp(s.t / T) + sum_n exp(s.n / T)))` with unit-length features,
+    `t` the teacher's feature of the same sample and `n` the negatives.
 
-    Reads: one vector each, of one width: `project=True` or a two-layer head. With labels,
+    Reads: one vector each, of the same width: `project=True` or a two-layer head. With labels,
     `kd.Objective("contrastive_representation", student="pool", teacher=("pool", "labels"),
-    project=True)`; with a bank,
-    `teacher=("pool", "input/index")` and `project_teacher=kd.projections.MemoryBank(...)`, to which
-    `"labels"` may be a third.
+    project=True)`; with a bank, `teacher=("pool", "input/index")` and
+    `project_teacher=kd.projections.MemoryBank(...)`, optionally with `"labels"` as a third tap.
 
-    Defaults: `temperature=0.07`, that of the authors' code, which gives its own form weight 0.8.
+    Defaults: `temperature=0.07`, as in the authors' code, which gives its version weight 0.8.
 
-    Equals: InfoNCE, the mean over the batch. The authors' code estimates each negative on its own
-    (noise contrastive estimation, with constants measured on the first batch), draws 16384 of them
-    from two banks, of student and of teacher, and trains a head on the teacher too; its value is the
-    sum over those negatives and not comparable.
+    Equals: InfoNCE, averaged over the batch. The authors' code scores each negative independently
+    (noise-contrastive estimation, with constants estimated on the first batch), draws 16384 of them
+    from two banks, one for the student and one for the teacher, and also trains a head on the teacher;
+    its value is the sum over those negatives and is not comparable.
 
     Source: Tian, Krishnan, Isola 2020, "Contrastive Representation Distillation", arXiv 1910.10699.
 
@@ -48,8 +47,8 @@ class ContrastiveRepresentation(SignalLoss):
 
     Shapes:
         teacher: `(batch, ...)`, the features; or a tuple of these and the labels, integers
-        `(batch,)` or one-hot `(batch, classes)`; or a tuple of these, a bank `(rows, width)` and which
-        rows are negatives, `(batch, rows)`.
+        `(batch,)` or one-hot `(batch, classes)`; or a tuple of the features, a bank `(rows, width)` and
+        a mask of the rows that are negatives, `(batch, rows)`.
         student: `(batch, ...)`, as wide as the teacher's when flattened. Result: `(batch,)`.
 
     Raises:
@@ -113,8 +112,8 @@ def _require_width(features: Tensor, student: Tensor) -> None:
     t, s = features.shape[-1], student.shape[-1]
     if t is not None and s is not None and t != s:
         raise ValueError(
-            "ContrastiveRepresentation compares the student's features with the teacher's, so they need one "
-            f"width. Received: teacher {tuple(features.shape)}, student {tuple(student.shape)}. Pass "
+            "ContrastiveRepresentation compares the student's features with the teacher's, so they need the "
+            f"same width. Received: teacher {tuple(features.shape)}, student {tuple(student.shape)}. Pass "
             "project=True to the objective, or kd.projections.Regressor()."
         )
 

@@ -1,8 +1,8 @@
 """A loss that reads how outputs correlate: over classes, and over the samples of a batch.
 
-Positions (pixels, tokens) join the batch where a class is followed over samples, and padded ones
-are left out. What exists only for the batch as a whole is spread evenly over its samples, so that
-the mean over the batch is the published value.
+Positions (pixels, tokens) count as samples where a class is correlated over the batch, and padded ones
+are ignored. A value that exists only for the whole batch is spread evenly over its samples, so that the
+mean over the batch is the published value.
 """
 
 from typing import Any
@@ -23,30 +23,30 @@ from keras_kd.tensors import Scheduled, Tensor
 class DIST(SignalLoss):
     """Pearson correlation of the probabilities: within each sample, and of each class over the batch.
 
-    A positive affine map of a row of probabilities changes nothing, so the student need not reach
+    A positive affine map of a row of probabilities changes nothing, so the student need not match
     the teacher's confidence. A row or class without variance has correlation 0 and no gradient.
 
     Formula: `T^2 (beta (1 - mean_i r(p_t[i], p_s[i])) + gamma (1 - mean_k r(p_t[:, k], p_s[:, k])))`
-    with `p = softmax(z / T)` and `r` Pearson's correlation, `1e-8` added to its denominator: a class
+    with `p = softmax(z / T)` and `r` Pearson's correlation, with `1e-8` added to its denominator: a class
     whose probability varies by less than 1e-4 over the batch counts as uncorrelated.
 
     Reads: the outputs.
 
-    Defaults: beta 1, gamma 1, temperature 1, those of the authors' code for ImageNet, which adds the
-    term to the hard loss with weight 2. They take temperature 4 for CIFAR-100, weight 1 for segmentation.
+    Defaults: beta 1, gamma 1, temperature 1, as in the authors' code for ImageNet, which adds the term
+    to the hard loss with weight 2. They use temperature 4 for CIFAR-100, weight 1 for segmentation.
 
     Equals: the authors' `DIST` and mmrazor's `DISTLoss`, which also multiply by `T^2`. The authors' code
-    for segmentation has no temperature, which is `T = 1`. Positions join the batch, as there.
+    for segmentation has no temperature, which means `T = 1`. Positions count as samples, as they do there.
 
     Source: Huang et al. 2022, "Knowledge Distillation from A Stronger Teacher", arXiv 2205.10536.
 
     Args:
         beta: Weight of the correlation within samples.
-        gamma: Weight of the correlation of classes, which does not exist in a batch of one.
+        gamma: Weight of the correlation of each class over the batch, which a batch of one does not have.
         temperature: `T > 0`, or a schedule of the training step.
 
     Shapes:
-        teacher, student: `(batch, ..., classes)` logits, two classes or more. Result: `(batch,)`.
+        teacher, student: `(batch, ..., classes)` logits, two or more classes. Result: `(batch,)`.
 
     Examples:
         >>> import numpy as np

@@ -1,6 +1,6 @@
 """Losses that compare the distances and angles between the samples of a batch.
 
-Like those of `relations`, they return the row of each sample.
+Like the losses in `relations`, they return each sample's row of the pairwise values.
 """
 
 import keras
@@ -14,20 +14,20 @@ from keras_kd.tensors import Tensor
 
 @keras.saving.register_keras_serializable("keras_kd")
 class RelationalDistance(SignalLoss):
-    """Difference of the distances between the samples of a batch (RKD-D).
+    """Difference between the pairwise distances of the samples in a batch (RKD-D).
 
     Distances are divided by their mean, so that the value does not change when either model's
-    features are moved, rotated or scaled. Widths may differ. Padded positions count as zeros.
+    features are shifted, rotated or scaled. Widths may differ. Padded positions count as zeros.
 
     Formula: `mean_j h(d_s / m_s - d_t / m_t)` with `d` the Euclidean distance to sample `j`, `m` its
-    mean over all pairs of two samples, and `h` the Huber function of width 1.
+    mean over all pairs of different samples, and `h` the Huber function with delta 1.
 
     Reads: one feature each, of any rank and width, usually the last before the head.
 
-    Defaults: none. RepDistiller gives it weight 25 beside 50 for the angles; the authors 1 beside 2.
+    Defaults: none. RepDistiller uses weight 25, with 50 for the angles; the authors use 1, with 2.
 
-    Equals: the authors', RepDistiller's and mdistiller's value, the mean over all `B^2` pairs, a sample
-    with itself included.
+    Equals: the authors', RepDistiller's and mdistiller's value, averaged over all `B^2` pairs, including
+    each sample with itself.
 
     Source: Park et al. 2019, "Relational Knowledge Distillation", arXiv 1904.05068.
 
@@ -58,21 +58,21 @@ def _relative_distances(features: Tensor) -> Tensor:
 
 @keras.saving.register_keras_serializable("keras_kd")
 class RelationalAngle(SignalLoss):
-    """Difference of the angles between three samples of a batch (RKD-A).
+    """Difference between the angles of triples of samples in a batch (RKD-A).
 
-    The value of sample i is that of the angles at it. The value does not change when either model's
-    features are moved, rotated or scaled. Widths may differ. Padded positions count as zeros. There
-    are `B^3` angles, whatever the width: 256 MB at a batch of 400, and a few such tensors at once.
+    The value of sample i covers the angles at sample i. It does not change when either model's
+    features are shifted, rotated or scaled. Widths may differ. Padded positions count as zeros. There
+    are `B^3` angles, whatever the width: 256 MB for a batch of 400, and a few such tensors at once.
 
     Formula: `mean_jk h(c_s - c_t)` with `c` the cosine of the angle at sample `i` between samples `j`
-    and `k`, and `h` the Huber function of width 1.
+    and `k`, and `h` the Huber function with delta 1.
 
     Reads: one feature each, of any rank and width, usually the last before the head.
 
-    Defaults: none. RepDistiller gives it weight 50 beside 25 for the distances; the authors 2 beside 1.
+    Defaults: none. RepDistiller uses weight 50, with 25 for the distances; the authors use 2, with 1.
 
-    Equals: the authors', RepDistiller's and mdistiller's value, the mean over all `B^3` triples, those
-    with a sample twice included.
+    Equals: the authors', RepDistiller's and mdistiller's value, averaged over all `B^3` triples,
+    including those that contain a sample twice.
 
     Source: Park et al. 2019, "Relational Knowledge Distillation", arXiv 1904.05068.
 
@@ -93,7 +93,7 @@ class RelationalAngle(SignalLoss):
 
 
 def _angles(features: Tensor) -> Tensor:
-    """Cosines `(at, one, other)` by the law of cosines, which needs no vector from sample to sample."""
+    """Cosines `(at, one, other)` by the law of cosines, which needs no difference vectors."""
     squared = squared_distances(features)
     apart = squared > 0
     inverse = ops.where(apart, ops.rsqrt(ops.where(apart, squared, 1.0)), 0.0)
@@ -104,9 +104,9 @@ def _angles(features: Tensor) -> Tensor:
 def squared_distances(features: Tensor) -> Tensor:
     """Squared Euclidean distances between samples, `(batch, batch)`, from inner products.
 
-    Inner products lose distances that are small beside the features' length. So features are centred
-    first, and a distance that may be rounding alone is 0 and has no gradient. The same holds for one
-    below 1e-6, the smallest that the reference implementations count.
+    Inner products are imprecise for distances that are small relative to the features' norms. So features
+    are centered first, and a distance that may be pure rounding error is set to 0, without a gradient. So
+    is one below 1e-6, the smallest distance in the reference implementations.
     """
     flat = flatten(features)
     flat = flat - ops.mean(flat, axis=0, keepdims=True)

@@ -1,4 +1,4 @@
-"""How far one distribution is from another, without cancellation and with finite gradients."""
+"""Divergences and correlations of distributions, without cancellation and with finite gradients."""
 
 from keras import ops
 
@@ -9,18 +9,18 @@ def kl_divergence(log_p: Tensor, log_q: Tensor) -> Tensor:
     """`KL(p || q)` over the last axis, from logarithms of distributions.
 
     At high temperatures `p` and `q` nearly agree and the terms of `sum p (log p - log q)` cancel:
-    in float32 two digits are left at T = 1000. The terms of `sum p d - p + q`, with
+    in float32, only two digits remain at T = 1000. The terms of `sum p d - p + q`, with
     `d = log p - log q`, have the same sum, are never negative, and do not cancel.
     """
     return ops.sum(kl_terms(log_p, log_p - log_q, log_q), axis=-1)
 
 
 def kl_terms(log_p: Tensor, d: Tensor, log_q: Tensor) -> Tensor:
-    """`p d - p + q` for each class, with `d = log p - log q` from the caller, who knows it more precisely."""
+    """`p d - p + q` for each class; the caller passes `d = log p - log q`, which it knows more precisely."""
     p = ops.exp(log_p)
     near = ops.abs(d) < 0.5
     x = ops.where(near, d, 0.0)
-    # exp(-x) - 1 + x by its series, which for |x| < 0.5 is exact to float32
+    # exp(-x) - 1 + x by its series, which is exact in float32 for |x| < 0.5
     series = x * x * (1 / 2 - x * (1 / 6 - x * (1 / 24 - x * (1 / 120 - x * (1 / 720 - x / 5040)))))
     return ops.where(near, p * series, p * (d - 1) + ops.exp(log_q))
 
@@ -34,8 +34,8 @@ def binary_kl(logit_p: Tensor, logit_q: Tensor) -> Tensor:
 
 def jensen_shannon(log_p: Tensor, log_q: Tensor, beta: float) -> Tensor:
     """`beta KL(p || m) + (1 - beta) KL(q || m)` with `m = beta p + (1 - beta) q`, over the last axis."""
-    # log p - log m = -log(1 + (1 - beta) (q / p - 1)), written for the ratio that is below 1, which
-    # neither overflows nor loses digits where p and q nearly agree.
+    # log p - log m = -log(1 + (1 - beta) (q / p - 1)), written for the ratio that is below 1: it neither
+    # overflows nor loses digits where p and q nearly agree.
     e = log_q - log_p
     below = e <= 0
     shrunk = ops.expm1(-ops.abs(e))
@@ -49,7 +49,7 @@ def jensen_shannon(log_p: Tensor, log_q: Tensor, beta: float) -> Tensor:
 
 
 def standardize(logits: Tensor) -> Tensor:
-    """Rows of mean 0 and standard deviation 1: the unbiased one, plus 1e-7."""
+    """Rows scaled to mean 0 and standard deviation 1, by the unbiased estimate plus 1e-7."""
     classes = logits.shape[-1]
     centred = logits - ops.mean(logits, axis=-1, keepdims=True)
     variance = ops.sum(ops.square(centred), axis=-1, keepdims=True) / (classes - 1)
@@ -60,14 +60,14 @@ def standardize(logits: Tensor) -> Tensor:
 
 
 def pearson(a: Tensor, b: Tensor, kept: Tensor = None, *, axis: int | tuple[int, ...]) -> Tensor:
-    """Pearson's correlation along axes, where `kept` is 1; 0 without a gradient where one has no variance."""
+    """Pearson's correlation along axes, where `kept` is 1; 0, without a gradient, if one has no variance."""
     kept = ops.ones_like(b[..., :1]) if kept is None else kept
     count = ops.maximum(ops.sum(kept * ops.ones_like(b), axis=axis, keepdims=True), 1)
 
     def centred(p: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         c = (p - ops.sum(p * kept, axis=axis, keepdims=True) / count) * kept
         square = ops.sum(c * c, axis=axis)
-        # What rounding leaves of a constant is no variance: along it the gradient would be near 1e8.
+        # The rounding error of a constant is not variance: the gradient along it would be near 1e8.
         return c, square, square <= 2.5e-13 * ops.sum(p * p * kept, axis=axis) + 1e-32
 
     (a, of_a, flat_a), (b, of_b, flat_b) = centred(a), centred(b)

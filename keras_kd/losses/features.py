@@ -14,7 +14,7 @@ from keras_kd.losses.pooling import match_maps
 from keras_kd.losses.samples import mean_per_sample, require_same_shape
 from keras_kd.tensors import Tensor
 
-# Keras losses that take probabilities; on logits or features they clip, silently.
+# Keras losses that expect probabilities; they silently clip logits and features.
 _PROBABILITY_LOSSES = {
     "kl_divergence",
     "categorical_crossentropy",
@@ -31,12 +31,12 @@ _PROBABILITY_LOSSES = {
 
 @keras.saving.register_keras_serializable("keras_kd")
 class Elementwise(SignalLoss):
-    """Any loss of Keras that compares two signals element by element, as one value per sample.
+    """Any elementwise Keras loss, averaged to one value per sample.
 
-    Keras's elementwise losses average the last axis only, so that sample weights do not fit on
-    feature maps. This averages every axis but the batch.
+    Keras's elementwise losses average over the last axis only, so sample weights do not match the
+    shape of feature maps. This averages over every axis but the batch.
 
-    Formula: `mean((F_s - F_t)^2)` for `"mse"`, the mean over all elements.
+    Formula: `mean((F_s - F_t)^2)` for `"mse"`, averaged over all elements.
 
     Reads: one feature each; the student's is projected to the teacher's width (`project=True`).
 
@@ -53,7 +53,7 @@ class Elementwise(SignalLoss):
 
     Shapes:
         teacher, student: the same shape, `(batch, ...)`, after pooling maps to the smaller spatial
-        size. A function of your own may take any shapes. Result: `(batch,)`.
+        size. A custom function may take any shapes. Result: `(batch,)`.
 
     Raises:
         ValueError: An unknown name; shapes that differ; a function that returns a scalar.
@@ -76,10 +76,10 @@ class Elementwise(SignalLoss):
     ) -> None:
         inner = keras.losses.get(loss)
         if not callable(inner):
-            raise ValueError(f"Expected a loss of Keras or a function. Received: {loss!r}.")
+            raise ValueError(f"Expected a Keras loss or a function. Received: {loss!r}.")
         if isinstance(inner, keras.losses.Loss) and reduction == "sum_over_batch_size":
             reduction = inner.reduction
-        # A lambda's name, "<lambda>", is no valid TensorFlow scope.
+        # A lambda's name, "<lambda>", is not a valid TensorFlow scope name.
         inner_name = re.sub(r"\W", "", loss if isinstance(loss, str) else _name_of(inner))
         super().__init__(
             name=name or inner_name or "elementwise",
@@ -95,7 +95,7 @@ class Elementwise(SignalLoss):
             kind = type(inner)
             self.reads_logits = getattr(inner, "reads_logits", False)
             self.undoes = getattr(inner, "undoes", self.undoes)
-        if not self.of_keras:  # a function of your own may read any number of signals
+        if not self.of_keras:  # a custom function may read any number of signals
             self.teacher_signals = self.student_signals = (1, math.inf)
             return
         self.reads_probabilities = getattr(kind, "__name__", "") in _PROBABILITY_LOSSES
@@ -111,7 +111,7 @@ class Elementwise(SignalLoss):
         if self.of_keras and not _reads_labels(self.loss):
             teacher, student = match_maps(teacher, student, mask)
             require_same_shape(self, teacher, student)
-        if self.of_keras and len(student.shape) == 1:  # Keras would take the batch for features
+        if self.of_keras and len(student.shape) == 1:  # Keras would mistake the batch axis for features
             teacher, student = ops.expand_dims(teacher, -1), ops.expand_dims(student, -1)
         teacher = keras.tree.map_structure(ops.stop_gradient, teacher)  # a function may take a tuple
         compare = self.loss.call if isinstance(self.loss, keras.losses.Loss) else self.loss

@@ -18,8 +18,8 @@ class SolutionFlow(SignalLoss):
     """Squared distance between the flow matrices of two models (FSP).
 
     A flow matrix holds, for each channel of a map and each channel of the next, their mean product
-    over positions. Maps of a pair that differ in spatial size are pooled to the smaller; teacher and
-    student need not agree in size, but in channels.
+    over positions. If the two maps differ in spatial size, the larger is pooled to the smaller. Teacher
+    and student may differ in size, but not in channels.
 
     Formula: `sum_k mean_ij (G_s,k - G_t,k)_ij^2` with `G_k = F_k^T F_k+1 / positions`, over consecutive
     maps `k`.
@@ -28,19 +28,19 @@ class SolutionFlow(SignalLoss):
     `kd.Objective("solution_flow", student=("stage1", "stage2"), teacher=("stage1", "stage2"),
     project=True)`. The projection gives each of the student's maps the teacher's channels.
 
-    Defaults: none. The CRD benchmark (arXiv 1910.10699) trains on this alone first, with weight 50.
+    Defaults: none. The CRD benchmark (arXiv 1910.10699) first trains on this loss alone, with weight 50.
 
-    Equals: RepDistiller's `FSP`, the mean over all elements of each matrix, summed over pairs.
+    Equals: RepDistiller's `FSP`, averaged over all elements of each matrix, summed over pairs.
 
     Source: Yim, Joo, Bae, Kim 2017, "A Gift from Knowledge Distillation: Fast Optimization, Network
     Minimization and Transfer Learning", CVPR 2017 (no arXiv id).
 
     Shapes:
-        teacher, student: tuples of as many `(batch, ...positions, channels)`, with the same numbers
-        of channels. A mask fits maps of one spatial size. Result: `(batch,)`.
+        teacher, student: tuples of the same length of `(batch, ...positions, channels)`, with the same
+        numbers of channels. A mask needs maps of the same spatial size. Result: `(batch,)`.
 
     Raises:
-        ValueError: No tuples; tuples of different lengths; flow matrices of different shapes.
+        ValueError: Not tuples; tuples of different lengths; flow matrices of different shapes.
 
     Examples:
         >>> import numpy as np

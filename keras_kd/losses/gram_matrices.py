@@ -1,7 +1,7 @@
-"""Losses that read Gram matrices of the probabilities: of classes with classes, of samples with samples.
+"""Losses that compare Gram matrices of the probabilities: class by class, and sample by sample.
 
-Positions (pixels, tokens) are averaged, and padded ones are left out. What exists only for the batch as a
-whole is spread evenly over its samples, so that the mean over the batch is the published value.
+Positions (pixels, tokens) are averaged, and padded ones are ignored. A value that exists only for the
+whole batch is spread evenly over its samples, so that the mean over the batch is the published value.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from keras_kd.tensors import Scheduled, Tensor
 
 @keras.saving.register_keras_serializable("keras_kd")
 class ClassCorrelation(SignalLoss):
-    """Squared distance between the class-by-class matrices of a batch: which classes go together.
+    """Squared distance between the class-by-class matrices of a batch: which classes occur together.
 
     Formula: `||P_t^T P_t - P_s^T P_s||_F^2 / K` with `P` the rows `softmax(z / T)` of the batch.
 
@@ -30,7 +30,7 @@ class ClassCorrelation(SignalLoss):
     Defaults: temperature 4. The authors sum over five temperatures, see `MultiLevelLogits`.
 
     Equals: the authors' `cc_loss`, which also divides by `K` and has no `T^2`. It grows with the square
-    of the batch. Each sample with positions adds the mean over them, so that their number does not matter.
+    of the batch size. A sample with positions contributes the mean over them: their number does not matter.
 
     Source: Jin, Wang, Lin 2023, "Multi-Level Logit Distillation", CVPR 2023.
 
@@ -38,7 +38,7 @@ class ClassCorrelation(SignalLoss):
         temperature: `T > 0`, or a schedule of the training step.
 
     Shapes:
-        teacher, student: `(batch, ..., classes)` logits, two classes or more. Result: `(batch,)`.
+        teacher, student: `(batch, ..., classes)` logits, two or more classes. Result: `(batch,)`.
 
     Examples:
         >>> import numpy as np
@@ -71,7 +71,7 @@ class BatchCorrelation(SignalLoss):
     Defaults: temperature 4. The authors sum over five temperatures, see `MultiLevelLogits`.
 
     Equals: the authors' `bc_loss`, which also divides by `B` and has no `T^2`; the value of a sample is
-    its row of the matrix. With positions, two samples are compared position by position, by the mean.
+    its row of the matrix. With positions, two samples are compared position by position, and averaged.
 
     Source: Jin, Wang, Lin 2023, "Multi-Level Logit Distillation", CVPR 2023.
 
@@ -79,7 +79,7 @@ class BatchCorrelation(SignalLoss):
         temperature: `T > 0`, or a schedule of the training step.
 
     Shapes:
-        teacher, student: `(batch, ..., classes)` logits, two classes or more. Result: `(batch,)`.
+        teacher, student: `(batch, ..., classes)` logits, two or more classes. Result: `(batch,)`.
 
     Examples:
         >>> import numpy as np
@@ -109,23 +109,23 @@ class MultiLevelLogits(SignalLoss):
 
     Reads: the outputs.
 
-    Defaults: temperatures 2 to 6, the authors' for CIFAR-100. They weigh the three terms with 0.9 each,
-    the hard loss with 0.1, and train on a weakly and a strongly augmented view of every image. For
-    ImageNet they take 1 instead of 4, and weights 0.5 and 0.5.
+    Defaults: temperatures 2 to 6, the authors' for CIFAR-100. They weight the three terms by 0.9 each
+    and the hard loss by 0.1, and train on a weakly and a strongly augmented view of every image. For
+    ImageNet they use temperature 1 instead of 4, and weights 0.5 and 0.5.
 
     Equals: the sum of `SoftTargets`, `ClassCorrelation` and `BatchCorrelation`, which equal the
-    authors' functions; one view. Their training code differs: its masks of the less confident samples
-    and classes multiply values that are already averaged, which about halves them; at temperatures 2
-    and 6 its soft targets of the strong view read the weak one; and the correlations of the strong view
+    authors' functions, on one view. Their training code differs: its masks of the less confident samples
+    and classes multiply values that are already averaged, which roughly halves them; at temperatures 2
+    and 6, its soft targets for the strong view use the weak one; and the correlations of the strong view
     are computed but not added to the loss.
 
     Source: Jin, Wang, Lin 2023, "Multi-Level Logit Distillation", CVPR 2023.
 
     Args:
-        temperatures: One or more numbers above zero.
+        temperatures: One or more positive numbers.
 
     Shapes:
-        teacher, student: `(batch, ..., classes)` logits, two classes or more. Result: `(batch,)`.
+        teacher, student: `(batch, ..., classes)` logits, two or more classes. Result: `(batch,)`.
 
     Examples:
         >>> import numpy as np

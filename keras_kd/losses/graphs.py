@@ -18,11 +18,11 @@ from keras_kd.tensors import Tensor
 
 @keras.saving.register_keras_serializable("keras_kd")
 class InstanceRelationshipGraph(SignalLoss):
-    """Graphs of the batch in several layers: vertices, edges, and how one layer's turn into the next's.
+    """Squared distance between graphs of the batch: vertices, edges, and changes from layer to layer.
 
     Vertices are the outputs. Edges are squared distances between samples, in each feature. The
-    transformation is how far each sample moves from one feature to the next, where both have one
-    rank: the larger map is pooled, and the wider one's neighbouring channels are averaged. Edges and
+    transformation is how far each sample moves from one feature to the next, if both have the same
+    rank: the larger map is pooled, and neighboring channels of the wider one are averaged. Edges and
     transformations are divided by their largest value in the batch. Padded positions count as zeros.
 
     Formula: `a mean_k (z_s - z_t)^2 + b mean_layers mean_j (e_s - e_t)^2 + c mean_pairs (u_s - u_t)^2`
@@ -35,7 +35,7 @@ class InstanceRelationshipGraph(SignalLoss):
     Defaults: `vertices=0.1`, `edges=5`, `transformation=5`, Knowledge-Distillation-Zoo's. Weight 1.
 
     Equals: Knowledge-Distillation-Zoo's `IRG`, which reads two maps, a vector and the output. The
-    authors' own code (Caffe) is not compared.
+    authors' own code (Caffe) was not compared.
 
     Source: Liu et al. 2019, "Knowledge Distillation via Instance Relationship Graph", CVPR 2019.
 
@@ -45,10 +45,10 @@ class InstanceRelationshipGraph(SignalLoss):
         transformation: Weight of the distances between layers, at least 0.
 
     Shapes:
-        teacher, student: tuples of features `(batch, ...)` and the output `(batch, ..., classes)`, one
-        or more features, as many of one model as of the other; ranks must agree, and so must the
-        outputs' shapes. Consecutive features of one rank: sequences of one length, and channels of
-        which one number is a multiple of the other. Result: `(batch,)`.
+        teacher, student: tuples of one or more features `(batch, ...)` and the output
+        `(batch, ..., classes)`, of the same length; ranks must match, and so must the outputs' shapes.
+        For consecutive features of the same rank, sequences must have the same length, and the channels
+        of one must be a multiple of the other's. Result: `(batch,)`.
 
     Raises:
         ValueError: Other shapes; no two consecutive features of the same rank, unless `transformation=0`.
@@ -109,7 +109,7 @@ class InstanceRelationshipGraph(SignalLoss):
 
 
 def _mask_for(signal: Tensor, mask: Mask) -> Tensor | None:
-    """The mask, for a signal that has its positions; a vector has none."""
+    """The mask, for a signal with positions; `None` for a vector."""
     return mask if mask is not None and len(signal.shape) > len(mask.shape) else None
 
 

@@ -1,4 +1,4 @@
-"""A loss that reads hidden states of transformers, without the padding."""
+"""A loss that reads hidden states of transformers, ignoring padding."""
 
 import keras
 from keras import ops
@@ -14,17 +14,17 @@ from keras_kd.tensors import Tensor
 class CosineHidden(SignalLoss):
     """One minus the cosine between the hidden states of student and teacher.
 
-    The lengths of the states do not count. A state that is all zeros has the value 1, and no gradient.
+    The norms of the states do not matter. A state that is all zeros has the value 1, and no gradient.
 
-    Formula: `1 - h_s.h_t / (|h_s| |h_t|)`, the mean over tokens.
+    Formula: `1 - h_s.h_t / (|h_s| |h_t|)`, averaged over tokens.
 
-    Reads: one tap each, of one width, usually the last hidden state; else `project=True`.
+    Reads: one tap each, usually the last hidden state. If the widths differ, use `project=True`.
 
-    Defaults: none. DistilBERT gives it weight 1 beside 5 for the soft targets and 2 for the masked words.
+    Defaults: none. DistilBERT uses weight 1, with 5 for the soft targets and 2 for masked language modeling.
 
     Equals: DistilBERT's value for sentences of the same length. DistilBERT averages over all tokens of the
-    batch, here each sentence counts the same. `||n(h_s) - n(h_t)||^2` with `n` the L2 norm, which
-    PKD for BERT (arXiv 1908.09355) reads from the first token, is twice this.
+    batch; here each sentence counts the same. `||n(h_s) - n(h_t)||^2`, with `n` the division by the L2
+    norm, which PKD for BERT (arXiv 1908.09355) computes on the first token, is twice this.
 
     Source: Sanh et al. 2019, "DistilBERT, a distilled version of BERT", arXiv 1910.01108.
 

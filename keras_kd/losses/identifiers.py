@@ -1,4 +1,4 @@
-"""Looking up a loss by its name, its configuration or a function."""
+"""Losses from a name, a configuration or a function."""
 
 import inspect
 from collections.abc import Callable
@@ -29,8 +29,8 @@ def get(identifier: LossIdentifier) -> SignalLoss:
     """Turn an identifier into a loss, as `keras.losses.get` does.
 
     Args:
-        identifier: A loss of `kd.losses` or its snake-case name (`"soft_targets"`); a loss of
-            Keras or its name (`"mse"`), a `keras.losses.Loss` of your own, or a function
+        identifier: A loss from `kd.losses` or its snake-case name (`"soft_targets"`); a Keras loss or
+            its name (`"mse"`), a custom `keras.losses.Loss`, or a function
             `(teacher, student) -> (batch, ...)`, which become an `Elementwise`; or a configuration.
 
     Returns:
@@ -57,8 +57,8 @@ def get(identifier: LossIdentifier) -> SignalLoss:
     if comes_from(identifier, "tf_keras"):
         name = getattr(identifier, "__name__", type(identifier).__name__)
         raise TypeError(
-            f"Expected a loss of kd.losses or of Keras 3, and this {name} is of tf_keras. Pass its name, "
-            "or the one of keras.losses."
+            f"Expected a loss from kd.losses or Keras 3, and this {name} is of tf_keras. Pass its name, "
+            "or its counterpart in keras.losses."
         )
     if isinstance(identifier, type):
         raise TypeError(
@@ -67,7 +67,7 @@ def get(identifier: LossIdentifier) -> SignalLoss:
     if callable(identifier):
         return Elementwise(identifier)
     raise TypeError(
-        "Expected a loss of kd.losses or of Keras, its name, or a function (teacher, student). "
+        "Expected a loss from kd.losses or Keras, its name, or a function (teacher, student). "
         f"Received: {identifier!r}."
     )
 

@@ -9,9 +9,9 @@ from keras import ops
 from keras_kd.keras_internals import mask_of
 from keras_kd.tensors import Number, Tensor
 
-# One tensor, or the tensors of several taps. A loss that takes both says so with this.
+# One tensor, or the tensors of several taps. A loss that takes either is annotated with this.
 Signal: TypeAlias = Tensor | tuple[Tensor, ...] | list[Tensor]
-# `(batch, ...positions)`, true where a position counts; `None`: all do.
+# `(batch, ...positions)`, true where a position counts; `None`: all of them count.
 Mask: TypeAlias = Tensor | None
 # The training step, where it is known.
 Step: TypeAlias = Number | None
@@ -26,7 +26,7 @@ def has_parts(signal: Signal, least: int, most: float) -> bool:
     """Whether a signal consists of as many tensors as a loss reads."""
     if not keras.tree.is_nested(signal):
         return least == 1
-    # A tuple of one is what a loss without a limit was meant to be given, and elsewhere a slip.
+    # A tuple of one is intended for a loss without an upper limit; for other losses it is a mistake.
     return max(least, 1 if most == float("inf") else 2) <= len(signal) <= most
 
 
@@ -39,7 +39,7 @@ def describe(signal: Signal) -> str:
 
 
 def convert(signal: Signal, dtype: str, labels_last: bool = False) -> Signal:
-    """Tensors in a dtype, but for labels as the last part: float32 has no 2^24 + 1."""
+    """Tensors in a dtype, except for labels as the last part: float32 cannot represent 2^24 + 1."""
     if labels_last and isinstance(signal, (tuple, list)):
         *others, labels = signal
         return (*(_convert_tensor(part, dtype) for part in others), ops.convert_to_tensor(labels))
@@ -48,7 +48,7 @@ def convert(signal: Signal, dtype: str, labels_last: bool = False) -> Signal:
 
 def _convert_tensor(value: Number, dtype: str) -> Tensor:
     value = ops.convert_to_tensor(value)
-    # A tensor of its own, so that the caller's keeps its mask and this one has none.
+    # A cast makes a new tensor without a mask; the caller's tensor keeps its own.
     return ops.cast(value, dtype) if ops.dtype(value) != dtype else value
 
 
@@ -59,7 +59,7 @@ def masks_of(signal: Signal) -> list[Tensor]:
 
 
 def join_masks(masks: Sequence[Tensor]) -> Tensor | None:
-    """One boolean mask, true where all are, or `None` for none; a `ValueError` if their shapes differ."""
+    """One boolean mask, true where all are, or `None` for no masks; a `ValueError` if shapes differ."""
     joined = None
     for mask in masks:
         mask = ops.cast(mask, "bool")

@@ -16,18 +16,19 @@ from keras_kd.tensors import Scheduled, Tensor
 
 @keras.saving.register_keras_serializable("keras_kd")
 class JensenShannon(SignalLoss):
-    """Generalised Jensen-Shannon divergence, between the forward and the reverse KL.
+    """Generalized Jensen-Shannon divergence, between the forward and the reverse KL.
 
-    `beta=0` is the forward `KL(p_t || p_s)`, under which the student covers all that the teacher
-    predicts; `beta=1` the reverse `KL(p_s || p_t)`, under which it may leave out what it cannot match.
-    In between the value is bounded, at 0.5 by `T^2 log 2`, and symmetric there.
+    `beta=0` is the forward `KL(p_t || p_s)`, which is mode-covering: the student covers everything that
+    the teacher predicts. `beta=1` is the reverse `KL(p_s || p_t)`, which is mode-seeking: the student may
+    leave out what it cannot match. In between, the value is bounded; at 0.5 it is symmetric and at most
+    `T^2 log 2`.
 
     Formula: `T^2 * (beta KL(p_t || m) + (1 - beta) KL(p_s || m))` with `p = softmax(z / T)` and
     `m = beta p_t + (1 - beta) p_s`; at the ends, where this is 0, its slope in `beta` (`1 - beta`).
 
     Reads: the outputs.
 
-    Defaults: beta 0.5 and temperature 1, TRL's: token models are distilled without softening.
+    Defaults: beta 0.5 and temperature 1, TRL's: language models are distilled without softening.
 
     Equals: TRL's `generalized_jsd_loss` times `T^2`, which TRL leaves out. Given labels, TRL averages
     over all tokens of a batch; this averages over the tokens of each sample and then over samples.
@@ -40,7 +41,7 @@ class JensenShannon(SignalLoss):
         temperature: `T > 0`, or a schedule of the training step.
 
     Shapes:
-        teacher, student: `(batch, ..., classes)` logits, two classes or more. Result: `(batch,)`.
+        teacher, student: `(batch, ..., classes)` logits, two or more classes. Result: `(batch,)`.
 
     Examples:
         >>> import numpy as np

@@ -1,8 +1,8 @@
-"""Losses that read the labels too: the right class and the other classes are compared apart.
+"""Losses that also read the labels: the target class and the other classes are compared separately.
 
 The teacher's signal is a tuple, `Objective(..., teacher=("output", "labels"))`. A position without a
-class, such as the -1 or 255 of unlabelled pixels, counts for nothing: it is left out of the mean of
-its sample, and a sample without any labelled position has the value 0.
+valid class, such as the -1 or 255 of unlabeled pixels, is ignored: it is excluded from the mean of
+its sample, and a sample without any labeled position has the value 0.
 """
 
 from typing import Any
@@ -27,11 +27,11 @@ from keras_kd.tensors import Scheduled, Tensor
 
 @keras.saving.register_keras_serializable("keras_kd")
 class DecoupledKD(SignalLoss):
-    """Hinton's divergence in two parts with weights of their own: the right class, and the others.
+    """Hinton's divergence in two parts, weighted separately: the target class, and the other classes.
 
-    The first part compares "the right class or not", the second the distributions over the other
-    classes. In Hinton's loss the second has the weight `1 - p_t[y]`, which is near 0 for a teacher
-    that is sure.
+    The first part compares "target class or not", the second the distributions over the other
+    classes. In Hinton's loss, the second has the weight `1 - p_t[y]`, which is near 0 for a confident
+    teacher.
 
     Formula: `T^2 * (alpha KL(b_t || b_s) + beta KL(r_t || r_s))` with `p = softmax(z / T)`,
     `b = [p[y], 1 - p[y]]`, and `r` the softmax of `z / T` over the classes other than `y`.
@@ -39,26 +39,26 @@ class DecoupledKD(SignalLoss):
     Reads: the outputs and the labels, `kd.Objective(kd.losses.DecoupledKD(), teacher=("output",
     "labels"))`.
 
-    Defaults: alpha 1, beta 8, temperature 4, those of mdistiller, the authors' code, for CIFAR-100, with
-    a weight that rises to 1 over 20 epochs. It takes beta 2 for teachers ResNet56 and ResNet110, 6 for
-    VGG13 and between wide ResNets; for ImageNet temperature 1 and beta 0.5 or 2.
+    Defaults: alpha 1, beta 8, temperature 4, as in mdistiller (the authors' code) for CIFAR-100, with
+    a weight that rises to 1 over 20 epochs. It uses beta 2 for the teachers ResNet56 and ResNet110, 6 for
+    VGG13 and between wide ResNets; for ImageNet, temperature 1 and beta 0.5 or 2.
 
-    Equals: mdistiller's `dkd_loss`: the sum over classes, the mean over the batch, times `T^2`.
+    Equals: mdistiller's `dkd_loss`: summed over classes, averaged over the batch, times `T^2`.
 
     Source: Zhao et al. 2022, "Decoupled Knowledge Distillation", arXiv 2203.08679.
 
     Args:
-        alpha: Weight of the right class.
+        alpha: Weight of the target class.
         beta: Weight of the other classes.
         temperature: `T > 0`, or a schedule of the training step.
 
     Shapes:
         teacher: logits `(batch, ..., classes)`, and labels: integers `(batch, ...)` or
-        `(batch, ..., 1)`, or one-hot or soft ones of the logits' shape, of which the largest is taken.
+        `(batch, ..., 1)`, or one-hot or soft labels of the logits' shape, whose largest entry counts.
         student: logits of the teacher's shape. Result: `(batch,)`.
 
     Raises:
-        ValueError: No labels, or shapes that do not fit.
+        ValueError: Missing labels, or shapes that do not match.
 
     Examples:
         >>> import numpy as np
@@ -91,11 +91,10 @@ class DecoupledKD(SignalLoss):
 
 @keras.saving.register_keras_serializable("keras_kd")
 class NormalizedKD(SignalLoss):
-    """Cross-entropy on the right class, weighted by the teacher, and on the others, normalised.
+    """Cross-entropy on the target class, weighted by the teacher, and on the other classes, normalized.
 
-    The distributions over the other classes each sum to 1, so that the student can match the
-    teacher's. Both parts are cross-entropies: the value is not 0 for a student that equals the
-    teacher.
+    The distributions over the other classes each sum to 1, so the student can match the teacher's.
+    Both parts are cross-entropies: the value is not 0 for a student that equals the teacher.
 
     Formula: `-p_t[y] log p_s[y] - gamma T^2 sum_{k != y} r_t log r_s` with `p = softmax(z)` and `r`
     the softmax of `z / T` over the classes other than `y`. The first part has no temperature.
@@ -104,9 +103,9 @@ class NormalizedKD(SignalLoss):
     "labels"))`.
 
     Defaults: gamma 1.5 and temperature 1, the authors' for convolutional models on ImageNet, added to
-    the hard loss. They take gamma 1 for DeiT, and gamma 3.5 and temperature 3 for CIFAR-100.
+    the hard loss. They use gamma 1 for DeiT, and gamma 3.5 and temperature 3 for CIFAR-100.
 
-    Equals: `NKDLoss` of cls_KD, the authors' code: the sum over classes, the mean over the batch.
+    Equals: `NKDLoss` of cls_KD, the authors' code: summed over classes, averaged over the batch.
 
     Source: Yang et al. 2023, "From Knowledge Distillation to Self-Knowledge Distillation: A Unified
     Approach with Normalized Loss and Customized Soft Labels", arXiv 2303.13005.
@@ -120,7 +119,7 @@ class NormalizedKD(SignalLoss):
         student: logits of the teacher's shape. Result: `(batch,)`.
 
     Raises:
-        ValueError: No labels, or shapes that do not fit.
+        ValueError: Missing labels, or shapes that do not match.
 
     Examples:
         >>> import numpy as np

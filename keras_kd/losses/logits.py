@@ -1,8 +1,8 @@
 """Losses that read outputs: what the teacher predicts for each class.
 
-They take logits, last axis classes. A `Distiller` turns the outputs of a model that ends in a
-softmax back into logits before these losses see them. Axes between the batch and the classes
-(pixels, tokens) are averaged, so every loss gives one value per sample.
+They take logits, with classes on the last axis. A `Distiller` turns the outputs of a model that ends in
+a softmax back into logits before these losses see them. Axes between the batch and the classes (pixels,
+tokens) are averaged, so every loss gives one value per sample.
 """
 
 from typing import Any
@@ -23,8 +23,8 @@ from keras_kd.tensors import Scheduled, Tensor
 class SoftTargets(SignalLoss):
     """Kullback-Leibler divergence between softened class distributions (Hinton's distillation).
 
-    The factor `T^2` keeps the gradient's size independent of the temperature. For large `T` it
-    approaches logit regression, `||z_s - z_t||^2 / (2 K)` for centred logits.
+    The factor `T^2` keeps the gradient's size independent of the temperature. For large `T`, the loss
+    approaches logit regression, `||z_s - z_t||^2 / (2 K)` for centered logits.
 
     Formula: `T^2 * sum_k p_t (log p_t - log p_s)` with `p = softmax(z / T)`.
 
@@ -32,8 +32,8 @@ class SoftTargets(SignalLoss):
 
     Defaults: temperature 4, the CRD benchmark's (arXiv 1910.10699).
 
-    Equals: mdistiller's `KD`: the sum over classes, the mean over the batch, times `T^2`. Code that
-    divides by the number of classes too (PyTorch's `reduction="mean"`) reports this divided by `K`.
+    Equals: mdistiller's `KD`: summed over classes, averaged over the batch, times `T^2`. Code that
+    also divides by the number of classes (PyTorch's `reduction="mean"`) reports this divided by `K`.
 
     Source: Hinton, Vinyals, Dean 2015, "Distilling the Knowledge in a Neural Network",
     arXiv 1503.02531. `standardize=True` is logit standardization, Sun et al. 2024,
@@ -41,12 +41,12 @@ class SoftTargets(SignalLoss):
 
     Args:
         temperature: `T > 0`, or a schedule of the training step.
-        standardize: Give each row of logits mean 0 and standard deviation 1 (the unbiased one,
-            divisor `K - 1`, plus 1e-7, as in the reference) before the temperature is applied. The
-            value then ignores the scale and offset of either model's logits.
+        standardize: Scale each row of logits to mean 0 and standard deviation 1 (unbiased, with divisor
+            `K - 1`, plus 1e-7, as in the reference) before the temperature is applied. The value is
+            then invariant to the scale and offset of either model's logits.
 
     Shapes:
-        teacher, student: `(batch, ..., classes)` logits, two classes or more. Result: `(batch,)`.
+        teacher, student: `(batch, ..., classes)` logits, two or more classes. Result: `(batch,)`.
 
     Examples:
         >>> import numpy as np
@@ -81,16 +81,16 @@ class HardTargets(SignalLoss):
 
     Reads: the outputs.
 
-    Defaults: none. DeiT gives it weight 1/2 beside the true labels.
+    Defaults: none. DeiT uses weight 1/2, in addition to the loss on the true labels.
 
-    Equals: DeiT's hard distillation term, the mean over the batch. DeiT's student has an output of its
-    own for it, the distillation token's.
+    Equals: DeiT's hard distillation term, averaged over the batch. DeiT's student has a separate output
+    for it, that of the distillation token.
 
     Source: Touvron et al. 2021, "Training data-efficient image transformers & distillation through
     attention", arXiv 2012.12877.
 
     Shapes:
-        teacher, student: `(batch, ..., classes)` logits, two classes or more. Result: `(batch,)`.
+        teacher, student: `(batch, ..., classes)` logits, two or more classes. Result: `(batch,)`.
 
     Examples:
         >>> import numpy as np
@@ -118,8 +118,8 @@ class LogitsMSE(SignalLoss):
 
     Defaults: none.
 
-    Equals: Knowledge-Distillation-Zoo's `Logits`, the mean over all elements. Ba and Caruana's value,
-    the sum over classes halved, is this times `K / 2`.
+    Equals: Knowledge-Distillation-Zoo's `Logits`, averaged over all elements. Ba and Caruana's value,
+    half the sum over classes, is this times `K / 2`.
 
     Source: Ba, Caruana 2014, "Do Deep Nets Really Need to be Deep?", arXiv 1312.6184.
 

@@ -1,4 +1,4 @@
-"""What every loss of this package is: a Keras loss that also takes a mask and a training step."""
+"""The base class of all losses here: a Keras loss that also takes a mask and a training step."""
 
 import inspect
 import re
@@ -24,33 +24,33 @@ from keras_kd.tensors import Number, Scheduled, Tensor
 
 
 class SignalLoss(keras.losses.Loss):
-    """The base of the losses here, and of your own where they need a mask or a schedule.
+    """Base class of the losses here, and of custom losses that need a mask or a schedule.
 
-    A subclass defines `call(teacher, student)`, which returns one value per sample. If its `call`
-    also names `mask`, it is passed the padding mask, or `None`; if it names `step`, the training
-    step, or `None`. Arguments of `__init__` that are kept in attributes of the same name are its
+    A subclass defines `call(teacher, student)`, which returns one value per sample. If `call` also has
+    a parameter `mask`, it gets the padding mask, or `None`; if it has a parameter `step`, the training
+    step, or `None`. Arguments of `__init__` that are stored in attributes of the same name form its
     configuration.
 
     Attributes:
         reads_logits: Whether it compares logits. A `Distiller` then undoes the softmax or sigmoid that a
             signal ends in.
         undoes: Which of the two it undoes, `"softmax"`, `"sigmoid"` or both; a signal that ends in
-            the other one is refused.
+            the other one is rejected.
         reads_probabilities: Whether it compares probabilities, as Keras's cross-entropies and
-            divergences do. A `Distiller` then refuses a signal that does not end in a softmax or sigmoid.
-        takes_student_logits: Whether, nevertheless, the student's signal is logits, because the loss was
-            made with `from_logits=True`.
-        reads_labels: Whether the last of the teacher's signals are the labels, which keep their dtype.
-        teacher_signals: The smallest and the largest number of the teacher's signals, by default 1 and
-            1. A loss that reads a tuple declares it here.
+            divergences do. A `Distiller` then rejects a signal that does not end in a softmax or sigmoid.
+        takes_student_logits: Whether the student's signal is nevertheless logits, because the loss was
+            created with `from_logits=True`.
+        reads_labels: Whether the last of the teacher's signals may be the labels, which keep their dtype.
+        teacher_signals: Minimum and maximum number of the teacher's signals, by default 1 and 1. A loss
+            that reads a tuple declares it here.
         student_signals: The same for the student.
-        reads: What these signals are, in words, for the error about any other number of them.
+        reads: A description of these signals, for the error about a wrong number of them.
 
     Args:
         reduction: As in `keras.losses.Loss`.
         name: Its key in the logs. Default: the class name in snake case.
-        dtype: The dtype of its value. It computes in this dtype too, unless that is narrower than float32,
-            whose range and precision squares, norms and sums need. Default:
+        dtype: The dtype of its value. It also computes in this dtype, unless it is narrower than float32:
+            squares, norms and sums need the range and precision of float32. Default:
             float32 (`keras.config.floatx()`).
 
     Examples:
@@ -90,12 +90,12 @@ class SignalLoss(keras.losses.Loss):
 
     @property
     def takes_mask(self) -> bool:
-        """Whether `call` names `mask`."""
+        """Whether `call` has a parameter `mask`."""
         return "mask" in inspect.signature(self.call).parameters
 
     @property
     def compute_dtype(self) -> str:
-        """The dtype of the signals that `call` is given."""
+        """The dtype of the signals that `call` gets."""
         return "float32" if self.dtype in ("float16", "bfloat16") else self.dtype
 
     def __call__(
@@ -106,19 +106,19 @@ class SignalLoss(keras.losses.Loss):
         mask: Mask = None,
         step: Step = None,
     ) -> Tensor:
-        """Compare, weigh and reduce.
+        """Compare the signals, apply sample weights and reduce.
 
         Args:
             y_true: The teacher's signal, or a tuple of them.
             y_pred: The student's.
             sample_weight: `(batch,)` or `(batch, 1)`.
-            mask: `(batch, ...positions)`, true where a position counts. It is joined with the
+            mask: `(batch, ...positions)`, true where a position counts. It is combined with the
                 masks that Keras attached to the signals.
             step: The training step, for arguments that are schedules.
 
         Raises:
-            ValueError: Another number of signals than it reads; a mask for a loss that takes none; a
-                weight per token; a schedule without a step.
+            ValueError: A wrong number of signals; a mask for a loss that takes none; weights per token; a
+                schedule without a step.
         """
         self.require_signals(y_true, y_pred)
         masks = [*([] if mask is None else [mask]), *masks_of(y_true), *masks_of(y_pred)]
@@ -136,7 +136,7 @@ class SignalLoss(keras.losses.Loss):
             return ops.cast(reduced(values, sample_weight, self.reduction, self.compute_dtype), self.dtype)
 
     def require_signals(self, teacher: Signal, student: Signal) -> None:
-        """Raise a `ValueError` unless there are as many signals of each model as the class declares."""
+        """Raise a `ValueError` unless each model has as many signals as the class declares."""
         if not (has_parts(teacher, *self.teacher_signals) and has_parts(student, *self.student_signals)):
             raise ValueError(
                 f"{type(self).__name__} reads {self.reads}. "
@@ -172,7 +172,7 @@ def snake_case(name: str) -> str:
 def call_with_accepted(
     call: Callable[..., Tensor], teacher: Signal, student: Signal, **options: Tensor | int | None
 ) -> Tensor:
-    """Call with the two signals and those of the options that `call` names."""
+    """Call with the two signals and the options that `call` has parameters for."""
     names = inspect.signature(call).parameters
     return call(teacher, student, **{name: value for name, value in options.items() if name in names})
 

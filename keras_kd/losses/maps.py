@@ -21,17 +21,17 @@ from keras_kd.tensors import Tensor
 class AttentionTransfer(SignalLoss):
     """Squared distance between spatial attention maps.
 
-    A map is `a = mean_c |F|^p`, flattened and divided by its L2 norm. Numbers of channels may
-    differ, and maps of different size are pooled to the smaller.
+    An attention map is `a = mean_c |F|^p`, flattened and divided by its L2 norm. The numbers of
+    channels may differ, and maps of different sizes are pooled to the smaller.
 
-    Formula: `mean_i (a_s - a_t)_i^2` over positions `i`, the mean over the batch.
+    Formula: `mean_i (a_s - a_t)_i^2` over positions `i`, averaged over the batch.
 
     Reads: one map each, from any layer with positions.
 
     Defaults: `p=2`, the paper's. The CRD benchmark (arXiv 1910.10699) gives it weight 1000.
 
-    Equals: the authors', mdistiller's and RepDistiller's value, the mean over all elements of the maps.
-    For an odd `p` the latter two leave out the absolute value.
+    Equals: the authors', mdistiller's and RepDistiller's value, averaged over all elements of the maps.
+    For an odd `p`, the latter two omit the absolute value.
 
     Source: Zagoruyko, Komodakis 2017, "Paying More Attention to Attention: Improving the Performance
     of Convolutional Neural Networks via Attention Transfer", arXiv 1612.03928.
@@ -41,7 +41,7 @@ class AttentionTransfer(SignalLoss):
 
     Shapes:
         teacher, student: `(batch, ...positions, channels)`: maps, volumes or token sequences.
-        Maps of different spatial size are pooled to the smaller. Result: `(batch,)`.
+        Maps of different spatial sizes are pooled to the smaller. Result: `(batch,)`.
 
     Examples:
         >>> import numpy as np
@@ -71,23 +71,23 @@ class AttentionTransfer(SignalLoss):
 
 @keras.saving.register_keras_serializable("keras_kd")
 class FactorTransfer(SignalLoss):
-    """Distance between normalised factors.
+    """Distance between normalized factors.
 
-    In the paper the teacher's factors come from a paraphraser, an autoencoder trained on its
-    features first, and the student's from a translator that learns with it. Both are projections
-    here. Numbers of channels may differ, and maps of different size are pooled to the smaller.
+    In the paper, the teacher's factors come from a paraphraser, an autoencoder that is first trained on
+    its features, and the student's from a translator that is trained with the student. Both are projections
+    here. The numbers of channels may differ, and maps of different sizes are pooled to the smaller.
 
     Formula: `mean_i |f_s - f_t|_i^p2` over positions `i`, with `f = n(mean_c F^p1)`, flattened, and
     `n` the division by its L2 norm.
 
     Reads: one map each, usually the last. `kd.Objective("factor_transfer", student="stage3",
-    teacher="stage3", project=translator, project_teacher=paraphraser)`, where both are layers of
-    yours and the paraphraser is trained already; or plain features, without either.
+    teacher="stage3", project=translator, project_teacher=paraphraser)`, where both are your own layers
+    and the paraphraser is already trained; or plain features, without either.
 
     Defaults: `p1=2`, `p2=1`, RepDistiller's. There the weight is 200.
 
-    Equals: RepDistiller's `FactorTransfer`, the mean over all elements, for `p2=1` and even `p2`; it
-    leaves out the absolute value for others. The paper compares the factors themselves, `F / ||F||`,
+    Equals: RepDistiller's `FactorTransfer`, averaged over all elements, for `p2=1` and even `p2`; it
+    omits the absolute value for others. The paper compares the factors themselves, `F / ||F||`,
     without the mean over channels, as mmrazor and Knowledge-Distillation-Zoo do.
 
     Source: Kim, Park, Kwak 2018, "Paraphrasing Complex Network: Network Compression via Factor
@@ -99,7 +99,7 @@ class FactorTransfer(SignalLoss):
 
     Shapes:
         teacher, student: `(batch, ...positions, channels)`: maps, volumes or token sequences.
-        Maps of different spatial size are pooled to the smaller. Result: `(batch,)`.
+        Maps of different spatial sizes are pooled to the smaller. Result: `(batch,)`.
 
     Examples:
         >>> import numpy as np

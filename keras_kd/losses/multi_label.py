@@ -1,4 +1,4 @@
-"""A loss that reads the outputs of multi-label models: a yes or no for each class."""
+"""A loss that reads the outputs of multi-label models: a yes/no decision for each class."""
 
 from typing import Any
 
@@ -16,20 +16,20 @@ from keras_kd.tensors import Scheduled, Tensor
 
 @keras.saving.register_keras_serializable("keras_kd")
 class BinarySoftTargets(SignalLoss):
-    """Divergence between softened yes/no answers, class by class, for multi-label models.
+    """Divergence between softened yes/no predictions, class by class, for multi-label models.
 
-    Each class is a question of its own: its probability is a sigmoid, and classes do not compete.
-    For large `T` it approaches logit regression, `||z_s - z_t||^2 / 8`.
+    Each class is a separate yes/no decision: its probability is a sigmoid, and classes do not compete.
+    For large `T`, the loss approaches logit regression, `||z_s - z_t||^2 / 8`.
 
     Formula: `T^2 * sum_k KL([p_t, 1 - p_t] || [p_s, 1 - p_s])_k` with `p = sigmoid(z / T)`.
 
-    Reads: the outputs of models that end in a sigmoid, or in logits that mean one.
+    Reads: the outputs of models that end in a sigmoid, or in logits meant for one.
 
     Defaults: temperature 1, L2D's, which gives this term weight 10.
 
-    Equals: L2D's `MLD` at temperature 1, which clips probabilities at 1e-8: the sum over classes, the
-    mean over the batch. Binary cross-entropy on soft targets is this plus the teacher's entropy, which
-    has no gradient; a version that averages over the classes too reports this divided by `K`.
+    Equals: L2D's `MLD` at temperature 1, which clips probabilities at 1e-8: summed over classes,
+    averaged over the batch. Binary cross-entropy on soft targets is this plus the teacher's entropy, which
+    has no gradient; a version that also averages over the classes reports this divided by `K`.
 
     Source: Yang et al. 2023, "Multi-Label Knowledge Distillation", arXiv 2308.06453; the
     temperature and `T^2` as in Hinton et al. 2015, arXiv 1503.02531.
@@ -38,7 +38,7 @@ class BinarySoftTargets(SignalLoss):
         temperature: `T > 0`, or a schedule of the training step.
 
     Shapes:
-        teacher, student: `(batch, ..., classes)` logits; one class will do. Result: `(batch,)`.
+        teacher, student: `(batch, ..., classes)` logits; one class is enough. Result: `(batch,)`.
 
     Examples:
         >>> import numpy as np

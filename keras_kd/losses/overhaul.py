@@ -24,30 +24,30 @@ from keras_kd.tensors import Tensor
 class OverhaulFeature(SignalLoss):
     """Squared distance through a margin ReLU: what the teacher suppresses need not be copied exactly.
 
-    A negative value of the teacher counts as no less than the margin of its channel, and where the
-    teacher is not positive the student is only pulled down, never up.
+    The teacher's negative values are clipped at the (negative) margin of their channel, and where the
+    teacher is not positive, the student is only pulled down, never up.
 
-    Formula: `sum_i (s_i - m_i)^2` with `m = max(t, margin)`, left out where `t_i <= 0` and `s_i <= m_i`.
+    Formula: `sum_i (s_i - m_i)^2` with `m = max(t, margin)`, without terms with `t_i <= 0` and `s_i <= m_i`.
 
     Reads: one map each before the ReLU. The student's goes through a 1x1 convolution and
     BatchNormalization: `kd.Objective(kd.losses.OverhaulFeature(teacher.get_layer("bn4")),
     student="bn2", teacher="bn4", project=kd.projections.ConvNorm())`.
 
-    Defaults: the margin is what the teacher's channel is on average when negative. With several
-    stages the authors halve the weight from each stage to the one before, and multiply the sum by
+    Defaults: the margin is the average of the teacher's channel where it is negative. With several
+    stages, the authors halve the weight from each stage to the one before it, and multiply the sum by
     1e-3 (ImageNet: 1e-4).
 
-    Equals: mdistiller's `feat_loss`, the sum over all elements but the batch and the mean over it. The
-    authors' `distillation_loss` is the sum over the batch too.
+    Equals: mdistiller's `feat_loss`, summed over the elements of a sample, averaged over the batch. The
+    authors' `distillation_loss` is summed over the batch too.
 
     Source: Heo, Kim, Yun, Park, Kwak, Choi 2019, "A Comprehensive Overhaul of Feature Distillation",
     arXiv 1904.01866.
 
     Args:
         margin: The `keras.layers.BatchNormalization` that the teacher's map comes from. Its trained
-            `beta` and `gamma` describe how each channel is distributed, a normal of mean `beta` and
-            deviation `|gamma|`; the margin is the mean of the part below zero, or `-3 |gamma|` where
-            less than a thousandth is below zero. Or the numbers themselves, one per channel, none
+            `beta` and `gamma` describe the distribution of each channel, a normal with mean `beta` and
+            standard deviation `|gamma|`; the margin is the mean of the part below zero, or `-3 |gamma|`
+            if at most a thousandth is below zero. Or the margins themselves, one number per channel, none
             above 0, which is how the configuration stores them.
 
     Shapes:
@@ -55,8 +55,8 @@ class OverhaulFeature(SignalLoss):
         spatial size. Result: `(batch,)`.
 
     Raises:
-        ValueError: A layer that is not built, or whose weights are not finite; margins above 0; another
-            number of channels.
+        ValueError: A layer that is not built, or whose weights are not finite; margins above 0; a
+            different number of channels.
 
     Examples:
         >>> import numpy as np
@@ -86,7 +86,7 @@ class OverhaulFeature(SignalLoss):
             )
         margin = ops.convert_to_tensor(self.margin, dtype=student.dtype)
         distance = student - ops.maximum(teacher, margin)
-        # the teacher counts where it is on, and where the student is above it
+        # differences count where the teacher is active, and where the student is above the target
         distance = ops.where(teacher > 0, distance, ops.relu(distance))
         return sum_per_sample(ops.square(distance), mask)
 
@@ -94,7 +94,7 @@ class OverhaulFeature(SignalLoss):
 def _margins_of(layer: keras.layers.BatchNormalization) -> list[float]:
     if not layer.built:
         raise ValueError(
-            f"The layer {layer.name!r} is not built, so it has no `beta` and `gamma` to make margins of. "
+            f"The layer {layer.name!r} is not built, so it has no `beta` and `gamma` for the margins. "
             "Build and train (or load) the teacher first."
         )
     channels = layer.moving_mean.shape[0]
@@ -109,7 +109,7 @@ def _margins_of(layer: keras.layers.BatchNormalization) -> list[float]:
 
 
 def _mean_below_zero(mean: float, deviation: float) -> float:
-    """`E[x | x < 0]` of a normal; -3 deviations where less than a thousandth of it is below zero."""
+    """`E[x | x < 0]` of a normal; -3 standard deviations if at most a thousandth of it is below zero."""
     if deviation == 0:
         return min(mean, 0.0)
     z = mean / deviation

@@ -1,12 +1,12 @@
-"""Maps of different sizes brought to the same size, for losses and projections alike.
+"""Pooling of maps of different sizes to the same size, for both losses and projections.
 
-The larger map is average-pooled to the smaller, axis by axis: where the teacher's map is higher and the
-student's is wider, both are pooled. A size that does not divide is pooled over windows that overlap,
-as adaptive pooling does elsewhere: output `i` of `n` averages the positions from `floor(i L / n)` to
-`ceil((i + 1) L / n)`. Nothing is ever enlarged.
+The larger map is average-pooled to the smaller, axis by axis: if the teacher's map is higher and the
+student's is wider, both are pooled. If a size is not a multiple of the other, the windows overlap, as
+in adaptive pooling: output `i` of `n` averages the positions from `floor(i L / n)` to
+`ceil((i + 1) L / n)`. Nothing is ever upsampled.
 
 Only maps and volumes (rank 4 and 5) are pooled. The positions of a sequence have no scale, so sequences
-of different lengths are refused, and so are signals of different ranks. Sizes that are unknown until the
+of different lengths are rejected, and so are signals of different ranks. Sizes that are unknown until the
 model runs are compared then.
 """
 
@@ -18,14 +18,14 @@ from keras_kd.losses.inputs import Mask
 from keras_kd.tensors import Tensor
 
 _OF_TWO_RANKS = (
-    "Their ranks differ, so no position of one belongs to a position of the other. Tap layers of the same "
-    "rank, or bring the student's signal to the teacher's rank with a layer such as "
+    "Their ranks differ, so their positions do not correspond. Tap layers of the same "
+    "rank, or convert the student's signal to the teacher's rank with a layer such as "
     "project=keras.layers.Reshape(...) or GlobalAveragePooling2D()."
 )
 _OF_TWO_LENGTHS = (
     "Sequences of different lengths are not pooled: their tokens are not the same ones. Tap layers before "
-    "tokens are merged or dropped, give both models one tokenization, or shorten the student's signal with a "
-    "layer such as project=keras.layers.AveragePooling1D()."
+    "tokens are merged or dropped, use the same tokenization for both models, or shorten the student's "
+    "signal with a layer such as project=keras.layers.AveragePooling1D()."
 )
 
 
@@ -35,13 +35,13 @@ def match_maps(
     """Average-pool the larger of two signals to the spatial size of the smaller (see the module).
 
     Args:
-        teacher: `(batch, ...positions, channels)`. Vectors `(batch, width)` pass as they are.
+        teacher: `(batch, ...positions, channels)`. Vectors `(batch, width)` are returned unchanged.
         student: The same.
-        mask: The padding mask, which must fit the positions of both signals.
-        names: What errors call the two.
+        mask: The padding mask, which must match the positions of both signals.
+        names: What error messages call the two.
 
     Raises:
-        ValueError: Different ranks; sequences of different lengths; a mask and maps of different sizes.
+        ValueError: Different ranks; sequences of different lengths; a mask with maps of different sizes.
     """
     received = f"Received: {names[0]} {tuple(teacher.shape)}, {names[1]} {tuple(student.shape)}."
     if len(teacher.shape) != len(student.shape):
@@ -64,9 +64,9 @@ def match_maps(
 
 
 def pool_larger_axes(maps: Tensor, sizes: Sequence[int | None]) -> Tensor:
-    """Maps or volumes, average-pooled to these sizes along every axis on which they are larger.
+    """Average-pool maps or volumes to these sizes along every axis on which they are larger.
 
-    Sequences, signals of another rank and those with a size that is not known stay as they are.
+    Sequences, signals of another rank and signals of unknown size are returned unchanged.
     """
     lengths = tuple(maps.shape)[1:-1]
     if len(lengths) < 2 or len(lengths) != len(sizes):
@@ -83,14 +83,14 @@ def _smaller(teacher: Tensor, student: Tensor, axis: int) -> int | Tensor:
 
 
 def pool_to(maps: Tensor, sizes: Sequence[int | Tensor]) -> Tensor:
-    """Average `(batch, ...positions, channels)` into as many cells along each axis of positions."""
+    """Average-pool `(batch, ...positions, channels)` to these sizes along the axes of positions."""
     lengths = tuple(maps.shape)[1:-1]
     if lengths == tuple(sizes):
         return maps
     divides = [
         isinstance(s, int) and n is not None and n % s == 0 for n, s in zip(lengths, sizes, strict=True)
     ]
-    # TensorFlow pools no float64 volumes.
+    # TensorFlow cannot pool float64 volumes.
     if all(divides) and (len(sizes) < 3 or ops.dtype(maps) != "float64"):
         window = tuple(n // s for n, s in zip(lengths, sizes, strict=True))
         return ops.average_pool(maps, window, strides=window, padding="valid", data_format="channels_last")
@@ -101,7 +101,7 @@ def pool_to(maps: Tensor, sizes: Sequence[int | Tensor]) -> Tensor:
 
 
 def _averaged(maps: Tensor, axis: int, size: int | Tensor) -> Tensor:
-    """Windows along one axis, of sizes that need not be known: a product with a matrix of weights."""
+    """Pool along one axis, even one of unknown size, by a product with a matrix of weights."""
     length = ops.shape(maps)[axis]
     cells = ops.expand_dims(ops.arange(0, size, dtype="int32"), 1)
     positions = ops.arange(0, length, dtype="int32")

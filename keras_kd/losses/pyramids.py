@@ -19,27 +19,27 @@ class HierarchicalContext(SignalLoss):
     """Mean squared error of maps at full size and pooled to 4 x 4, 2 x 2 and 1 x 1 (ReviewKD's HCL).
 
     The weights 1, 1/2, 1/4, 1/8 are divided by their sum. A level that is not smaller than the map
-    is left out, and the next one takes its weight.
+    is skipped, and the next one gets its weight.
 
     Formula: `sum_l w_l mean((P_l F_s - P_l F_t)^2) / sum_l w_l`, with `P_l` the average pooling to
     level `l`, summed over the maps of a tuple.
 
     Reads: one map each, or a tuple of maps each. In ReviewKD the student's maps are fused from the last
     to the first: `kd.Objective("hierarchical_context", student=("stage1", "stage2", "stage3"),
-    teacher=("stage1", "stage2", "stage3"), project=kd.projections.ReviewFusion())`. On CIFAR-100
-    the authors' teacher gives maps before the ReLU, and pooled features are the last of the tuple.
+    teacher=("stage1", "stage2", "stage3"), project=kd.projections.ReviewFusion())`. On CIFAR-100,
+    the authors use the teacher's maps before the ReLU, with pooled features as the last of the tuple.
 
-    Defaults: the levels and weights are those of the authors' code, which gives it weight 0.6 to 8,
-    raised from 0 over the first 20 epochs on CIFAR-100.
+    Defaults: the levels and weights are those of the authors' code, which gives it weights from 0.6 to 8,
+    ramped up from 0 over the first 20 epochs on CIFAR-100.
 
-    Equals: the authors' `hcl` and mdistiller's `hcl_loss`, the mean over the batch, summed over maps.
+    Equals: the authors' `hcl` and mdistiller's `hcl_loss`, averaged over the batch, summed over maps.
 
     Source: Chen, Liu, Zhao, Jia 2021, "Distilling Knowledge via Knowledge Review", arXiv 2104.09044.
 
     Shapes:
         teacher, student: `(batch, ...positions, channels)` of known size, the same shape after pooling
-        maps to the smaller spatial size; or tuples of as many. A pooled vector `(batch, channels)`
-        counts as a map of size 1. Result: `(batch,)`.
+        maps to the smaller spatial size; or tuples of such maps, of the same length. A pooled vector
+        `(batch, channels)` counts as a map of size 1. Result: `(batch,)`.
 
     Raises:
         ValueError: Tuples of different lengths; shapes that differ; an unknown height or width.
@@ -78,7 +78,7 @@ class HierarchicalContext(SignalLoss):
         teacher, student = match_maps(ops.stop_gradient(teacher), student)
         require_same_shape(self, teacher, student)
         sizes = student.shape[1:-1]
-        # pooling is linear, so that the difference is pooled, once
+        # pooling is linear, so it is enough to pool the difference, once
         finest = student - teacher
         total, weight, weights = mean_per_sample(ops.square(finest)), 1.0, 1.0
         for level in _LEVELS:
@@ -86,7 +86,7 @@ class HierarchicalContext(SignalLoss):
                 continue
             pooled = pool_to(finest, [level] * len(sizes))
             if all(size % level == 0 for size in sizes):
-                finest = pooled  # coarser levels average the same positions of it for less
+                finest = pooled  # coarser levels average the same positions, at a lower cost
             weight /= 2
             weights += weight
             total = total + weight * mean_per_sample(ops.square(pooled))
@@ -94,7 +94,7 @@ class HierarchicalContext(SignalLoss):
 
 
 def _as_map(signal: Tensor, other: Tensor) -> Tensor:
-    """A pooled vector as a map of one position, where that is what the other signal is."""
+    """A pooled vector as a map with one position, of the other signal's rank."""
     rank = max(len(other.shape), 3)
     if len(signal.shape) != 2:
         return signal

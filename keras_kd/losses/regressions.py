@@ -1,6 +1,6 @@
 """Losses that measure how well the student's features predict the teacher's.
 
-The predictor is a projection with weights of its own. Where the spatial sizes of two maps differ, the
+The predictor is a projection with its own weights. Where the spatial sizes of two maps differ, the
 larger map is average-pooled to the smaller one (`pooling.match_maps`).
 """
 
@@ -16,35 +16,34 @@ from keras_kd.tensors import Tensor
 
 @keras.saving.register_keras_serializable("keras_kd")
 class VariationalInformation(SignalLoss):
-    """Negative log likelihood of the teacher's features under a normal that the student predicts (VID).
+    """Negative log-likelihood of the teacher's features under a normal that the student predicts (VID).
 
-    The student's projection gives a mean for each element and a variance that learns with it. It
-    is a lower bound of the mutual information with the sign turned, without what is constant: the
-    teacher's entropy and `log(2 pi) / 2`. So it can be negative, and it is not zero when the mean
-    equals the teacher.
+    The student's projection predicts a mean for each element; a variance is trained with it. The loss is
+    the negative of a lower bound on the mutual information, without its constants: the teacher's entropy
+    and `log(2 pi) / 2`. So it can be negative, and it is not zero when the mean equals the teacher.
 
     Formula: `mean 1/2 ((mu - F_t)^2 / v + log v)` over all elements.
 
-    Reads: one map of the teacher, and of the student the pair (mean, variance) that
+    Reads: one map of the teacher, and the student's pair (mean, variance) that
     `kd.projections.VariationalHead` returns: `kd.Objective("variational_information",
     student="stage2", teacher="stage2", project=kd.projections.VariationalHead())`.
 
     Defaults: none. The CRD benchmark (arXiv 1910.10699) gives it weight 1; there the head is three
     1x1 convolutions, and the variance of each channel starts at 5.
 
-    Equals: RepDistiller's `VIDLoss`, the mean over all elements. There a larger map of the student is
-    pooled before the head, as `VariationalHead` does; with a head of your own it is pooled after it.
+    Equals: RepDistiller's `VIDLoss`, averaged over all elements. There, a larger map of the student is
+    pooled before the head, as in `VariationalHead`; with a custom head, it is pooled after the head.
 
     Source: Ahn, Hu, Damianou, Lawrence, Dai 2019, "Variational Information Distillation for Knowledge
     Transfer", arXiv 1904.05835.
 
     Shapes:
         teacher: `(batch, ..., channels)`. student: a tuple of the mean, of the teacher's shape after
-        pooling maps to the smaller spatial size, and the variance, above zero, `(channels,)` or of
+        pooling maps to the smaller spatial size, and the variance, positive, `(channels,)` or of
         the mean's shape. Result: `(batch,)`.
 
     Raises:
-        ValueError: No pair; shapes that do not fit.
+        ValueError: Not a pair; shapes that do not match.
 
     Examples:
         >>> import numpy as np
@@ -57,7 +56,7 @@ class VariationalInformation(SignalLoss):
     student_signals = (2, 2)
     reads = (
         "one map of the teacher and the pair (mean, variance) of the student, which "
-        "project=kd.projections.VariationalHead() makes of one tap"
+        "project=kd.projections.VariationalHead() makes from one tap"
     )
 
     def call(self, teacher: Tensor, student: tuple[Tensor, ...], mask: Mask = None) -> Tensor:
@@ -83,7 +82,7 @@ class MaskedGeneration(SignalLoss):
     """Sum of squared differences to features that were generated from a masked map (MGD).
 
     The projection drops random parts of the student's map and generates the teacher's whole map
-    from the rest. This is the distance that it learns by.
+    from the rest. This is the loss that trains it.
 
     Formula: `sum (G(M F_s) - F_t)^2` over all elements, with `M` the random mask and `G` the generator.
 
@@ -94,8 +93,8 @@ class MaskedGeneration(SignalLoss):
     2e-5 for one-stage detectors (65 % of the positions) and segmentation (75 %), and 5e-7 for two-stage
     detectors (45 %).
 
-    Equals: the authors' and mmrazor's `MGDLoss` without its weight: the sum over all elements but the
-    batch, the mean over it.
+    Equals: the authors' and mmrazor's `MGDLoss` without its weight: summed over the elements of a
+    sample, averaged over the batch.
 
     Source: Yang, Li, Shao, Shi, Yuan, Yuan 2022, "Masked Generative Distillation", arXiv 2205.01529.
 

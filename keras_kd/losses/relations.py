@@ -1,7 +1,7 @@
 """Losses that read the batch: how samples relate to one another.
 
-Each returns the row of each sample. A sample of weight zero has no row of its own, but it is still
-part of the rows of the others.
+The value of a sample is its row of the pairwise matrix. The row of a sample with weight zero does not
+count, but the sample is still part of the rows of the others.
 """
 
 import keras
@@ -28,7 +28,7 @@ class SimilarityPreserving(SignalLoss):
 
     Defaults: none. The CRD benchmark (arXiv 1910.10699) gives it weight 3000.
 
-    Equals: mdistiller's and RepDistiller's value, the mean over all `B^2` pairs.
+    Equals: mdistiller's and RepDistiller's value, averaged over all `B^2` pairs.
 
     Source: Tung, Mori 2019, "Similarity-Preserving Knowledge Distillation", arXiv 1907.09682.
 
@@ -55,9 +55,9 @@ def _similarities(features: Tensor) -> Tensor:
 
 @keras.saving.register_keras_serializable("keras_kd")
 class ProbabilisticTransfer(SignalLoss):
-    """Kullback-Leibler divergence between the probabilities that one sample is another's neighbour (PKT).
+    """Kullback-Leibler divergence between the probabilities that one sample is another's neighbor (PKT).
 
-    Probabilities are cosine similarities, moved to 0..1 and divided by the sum of the row. Widths may
+    Probabilities are cosine similarities, shifted to 0..1 and divided by the sum of the row. Widths may
     differ; the value does not change when a sample's features are scaled. Padded positions count as
     zeros.
 
@@ -68,7 +68,7 @@ class ProbabilisticTransfer(SignalLoss):
 
     Defaults: none. The CRD benchmark (arXiv 1910.10699) gives it weight 30000.
 
-    Equals: the authors', mdistiller's and RepDistiller's value, the mean over all `B^2` pairs. The
+    Equals: the authors', mdistiller's and RepDistiller's value, averaged over all `B^2` pairs. The
     divergence itself, the sum over `j`, is this times `B`.
 
     Source: Passalis, Tefas 2018, "Learning Deep Representations with Probabilistic Knowledge
@@ -88,12 +88,12 @@ class ProbabilisticTransfer(SignalLoss):
     def call(self, teacher: Tensor, student: Tensor, mask: Mask = None) -> Tensor:
         teacher, student = keep(ops.stop_gradient(teacher), mask), keep(student, mask)
         log_teacher, log_student = (ops.log(_neighbours(x) + 1e-7) for x in (teacher, student))
-        # Rows of both sum to the same, so that this is sum_j (p_t + e) log(...) without cancellation.
+        # Rows of both have the same sum, so this is sum_j (p_t + e) log(...) without cancellation.
         value = kl_divergence(log_teacher, log_student)
         value = value - 1e-7 * ops.sum(log_teacher - log_student, axis=-1)
         return value / ops.cast(ops.shape(student)[0], value.dtype)
 
 
 def _neighbours(features: Tensor) -> Tensor:
-    similarity = ops.maximum(1 + cosine_similarities(features), 0)  # rounding alone goes below
+    similarity = ops.maximum(1 + cosine_similarities(features), 0)  # below 0 only by rounding
     return similarity / ops.sum(similarity, axis=-1, keepdims=True)

@@ -1,4 +1,4 @@
-"""What all losses share: one value per sample over the positions that count, and checks of shapes."""
+"""What all losses share: one value per sample over the unmasked positions, and shape checks."""
 
 import math
 
@@ -11,13 +11,13 @@ from keras_kd.tensors import Tensor
 
 
 def mean_per_sample(values: Tensor, mask: Mask = None) -> Tensor:
-    """Average every axis but the first: `(batch, ...)` to `(batch,)`.
+    """Average over every axis but the first: `(batch, ...)` to `(batch,)`.
 
-    With a mask `(batch, ...positions)` only the positions where it is true count. A sample without
+    With a mask `(batch, ...positions)`, only the positions where it is true count. A sample without
     any has the value 0.
 
     Raises:
-        ValueError: A mask whose positions are not those of the values.
+        ValueError: A mask whose positions do not match those of the values.
     """
     if mask is None:
         return ops.mean(values, axis=tuple(range(1, len(values.shape)))) if len(values.shape) > 1 else values
@@ -29,7 +29,7 @@ def mean_per_sample(values: Tensor, mask: Mask = None) -> Tensor:
 
 
 def sum_per_sample(values: Tensor, mask: Mask = None) -> Tensor:
-    """Sum every axis but the first, over the positions where the mask is true."""
+    """Sum over every axis but the first, for the positions where the mask is true."""
     if mask is not None:
         values = keep(values, mask)
     return ops.sum(values, axis=tuple(range(1, len(values.shape)))) if len(values.shape) > 1 else values
@@ -39,7 +39,7 @@ def keep(values: Tensor, mask: Mask, instead: float = 0.0) -> Tensor:
     """The values `(batch, ...positions, ...)`, with `instead` where the mask is false; `None` keeps all.
 
     Raises:
-        ValueError: A mask whose positions are not those of the values.
+        ValueError: A mask whose positions do not match those of the values.
     """
     if mask is None:
         return values
@@ -50,13 +50,13 @@ def keep(values: Tensor, mask: Mask, instead: float = 0.0) -> Tensor:
 
 
 def count_per_sample(mask: Tensor, dtype: str | np.dtype) -> Tensor:
-    """How many positions of each sample count, at least 1: `(batch,)`."""
+    """Number of unmasked positions of each sample, at least 1: `(batch,)`."""
     count = ops.sum(ops.cast(mask, dtype), axis=tuple(range(1, len(mask.shape))))
     return ops.maximum(count, 1)
 
 
 def fits(mask: Tensor, values: Tensor) -> bool:
-    """Whether the axes of a mask are the first axes of the values; what is unknown fits."""
+    """Whether the axes of a mask are the first axes of the values; unknown sizes match."""
     m, v = tuple(mask.shape)[1:], tuple(values.shape)[1:]
     known = [(a, b) for a, b in zip(m, v, strict=False) if a is not None and b is not None]
     return 0 < len(m) <= len(v) and all(a == b for a, b in known)
@@ -100,13 +100,13 @@ def flatten_positions(maps: Tensor) -> Tensor:
 
 
 def spread_over_batch(value: Tensor, signal: Tensor, mask: Mask) -> Tensor:
-    """A value of the whole batch for each of its samples; 0 for one that is all padding."""
+    """The value of the whole batch for each of its samples; 0 for one that is all padding."""
     values = ops.broadcast_to(value, (ops.shape(signal)[0],))
     return values if mask is None else ops.where(ops.any(flatten(mask), axis=-1), values, 0.0)
 
 
 def cosine_similarities(features: Tensor) -> Tensor:
-    """The cosine between each two samples of a batch, `(batch, batch)`."""
+    """Cosine similarity of all pairs of samples in a batch, `(batch, batch)`."""
     rows = l2_normalize(flatten(features))
     return ops.matmul(rows, ops.transpose(rows))
 

@@ -1,4 +1,4 @@
-"""A loss that weighs the teacher's soft labels by how far the student is behind the teacher."""
+"""A loss that weights the teacher's soft labels by how far the student is behind the teacher."""
 
 from typing import Any
 
@@ -31,10 +31,10 @@ class WeightedSoftLabels(SignalLoss):
     Reads: the outputs and the labels, `kd.Objective(kd.losses.WeightedSoftLabels(),
     teacher=("output", "labels"), weight=2.5)`.
 
-    Defaults: temperature 2, the authors' for ImageNet, with weight 2.5. For CIFAR-100 cls_KD takes
+    Defaults: temperature 2, the authors' for ImageNet, with weight 2.5. For CIFAR-100, cls_KD uses
     temperature 4 and weight 2.25.
 
-    Equals: mmrazor's `WSLD` and the soft loss of the authors' code: the sum over classes, the mean over
+    Equals: mmrazor's `WSLD` and the soft loss of the authors' code: summed over classes, averaged over
     the batch, times `T^2`.
 
     Source: Zhou et al. 2021, "Rethinking Soft Labels for Knowledge Distillation: A Bias-Variance
@@ -48,7 +48,7 @@ class WeightedSoftLabels(SignalLoss):
         student: logits of the teacher's shape. Result: `(batch,)`.
 
     Raises:
-        ValueError: No labels, or shapes that do not fit.
+        ValueError: Missing labels, or shapes that do not match.
 
     Examples:
         >>> import numpy as np

@@ -1,4 +1,4 @@
-"""Layers that bring the student's signal to the teacher's; they train with it and are not part of it."""
+"""Layers that map the student's signal to the teacher's; they are trained with it, but not part of it."""
 
 from keras_kd.projections.classifier import reuse_classifier as reuse_classifier
 from keras_kd.projections.conv_norm import ConvNorm as ConvNorm

@@ -1,4 +1,4 @@
-"""The layers that projections are made of."""
+"""Building blocks of projections."""
 
 from collections.abc import Sequence
 from typing import Any, TypeAlias
@@ -14,12 +14,12 @@ _CONVOLUTIONS = {3: layers.Conv1D, 4: layers.Conv2D, 5: layers.Conv3D}
 
 
 def convolution(rank: int, units: int, kernel_size: int, **kwargs: Any) -> keras.layers.Layer:
-    """A convolution for signals of that rank, which keeps their size."""
+    """A convolution for signals of this rank that keeps their spatial size."""
     return _CONVOLUTIONS[rank](units, kernel_size, padding="same", data_format="channels_last", **kwargs)
 
 
 def convolution_or_dense(rank: int, units: int, kernel_size: int, **kwargs: Any) -> keras.layers.Layer:
-    """A convolution for signals of that rank; for kernel size 1 the equal dense layer, which is faster."""
+    """A convolution for signals of this rank; for kernel size 1, an equal but faster dense layer."""
     if kernel_size == 1:
         return layers.Dense(units, **kwargs)
     return convolution(rank, units, kernel_size, **kwargs)
@@ -33,7 +33,7 @@ def batch_normalization(dtype: DType) -> keras.layers.Layer:
 def dense_stack(
     shape: Shape, widths: Sequence[int], use_bias: bool, dtype: DType
 ) -> list[keras.layers.Layer]:
-    """Built dense layers of these widths for signals of a shape, with ReLU between them."""
+    """Built dense layers of these widths for signals of this shape, with ReLU between them."""
     stack = []
     for number, width in enumerate(widths, 1):
         activation = None if number == len(widths) else "relu"

@@ -19,7 +19,7 @@ def reuse_classifier(
     """SimKD's student: its layers up to a tap, a projector, then the teacher's own classifier.
 
     Train it as shown below, on the features alone, without a hard loss: the classifier is already
-    trained, and frozen. Then export it as it is.
+    trained, and frozen. Then export it as is.
 
     Source: Chen et al. 2022, arXiv 2203.14001.
 
@@ -27,10 +27,10 @@ def reuse_classifier(
         student: A functional or sequential model. Its layers are shared with the result.
         teacher: A trained functional or sequential model. What follows `teacher_tap` is copied, with
             its weights; the teacher itself is not changed.
-        student_tap: The student's layer to project, usually the one that gives its last map.
-        teacher_tap: The teacher's layer to imitate, usually the one that gives its last map.
-        projector: `None`: a `SimKDProjector` in the precision of the student's layer. Or a layer of
-            your own. It is given the name `"projector"`.
+        student_tap: The student's layer to project, usually the one that returns its last map.
+        teacher_tap: The teacher's layer to imitate, usually the one that returns its last map.
+        projector: `None`: a `SimKDProjector` in the precision of the student's layer. Or a custom
+            layer. It is renamed to `"projector"`.
 
     Returns:
         A model from the student's inputs to the output of the teacher's classifier: its layers are the
@@ -40,7 +40,7 @@ def reuse_classifier(
         TypeError: A model that is neither functional nor sequential.
         ValueError: A layer that does not exist; a classifier that needs more of the teacher than
             this tap, or that cannot take the projected signal or be copied; a layer of the student
-            that has the name of one that is joined to it.
+            that has the name of an added one.
 
     Examples:
         >>> import numpy as np
@@ -77,17 +77,17 @@ def _check_names(kept: Graph) -> None:
     for name in ("projector", "classifier"):
         if any(call.path == name for call in kept.calls):
             raise ValueError(
-                f"The student {kept.name!r} has a layer {name!r} of its own, and one that is added to it "
+                f"The student {kept.name!r} already has a layer {name!r}, and one that is added to it "
                 f"gets that name. Rename the student's: student.get_layer({name!r}).name = 'student_{name}'."
             )
 
 
 def _find_signal(model: keras.Model, tap: str, side: str) -> tuple[Graph, Slot]:
-    """The graph of a model, and the output of a layer in it; the layer may be in other graphs too."""
+    """The graph of a model, and the output of one of its layers, which may be in other graphs too."""
     if not is_graph(model):
         raise TypeError(
             f"The {side} must be a functional or sequential model with known inputs, because its layers are "
-            f"joined to others. Received: {model!r}."
+            f"connected to others. Received: {model!r}."
         )
     graph = graph_of(model)
     calls = [call for call in graph.calls if call.path == tap]
@@ -107,7 +107,7 @@ def _find_signal(model: keras.Model, tap: str, side: str) -> tuple[Graph, Slot]:
 
 
 def _copy_rest(teacher: Graph, tap: str, imitated: Slot, projected: keras.KerasTensor) -> keras.Model:
-    """A frozen copy of the teacher's layers between a tap and its outputs, for a signal of this shape."""
+    """A frozen copy of the teacher's layers from a tap to its outputs, for the projected signal."""
     outputs = slots_in(teacher.outputs)
     try:
         rest = teacher.cut(imitated, list(outputs) if len(outputs) > 1 else outputs[0])
@@ -142,4 +142,4 @@ def _advise(wanted: Shape, received: Shape) -> str:
         return "Choose a student's layer with a map of at least that size."
     if any(r > w for r, w in known):
         return "The projector must pool it to that size, as `SimKDProjector` does."
-    return "Choose another `teacher_tap`, or replace the layer that refuses it."
+    return "Choose another `teacher_tap`, or replace the layer that rejects it."

@@ -1,4 +1,4 @@
-"""A projection with BatchNorm: a convolution, BatchNorm and, if wanted, ReLU."""
+"""A projection with BatchNorm: a convolution, BatchNorm and, optionally, ReLU."""
 
 from typing import Any
 
@@ -16,26 +16,26 @@ from keras_kd.tensors import Shape, Tensor
 class ConvNorm(Projection):
     """A convolution and BatchNorm, with or without ReLU.
 
-    `ConvNorm()` is the student's connector of the overhaul of feature distillation (OFD).
-    `ConvNorm(activation="relu")` is FitNets' regressor as RepDistiller and mdistiller have it for
-    maps of one size. A map of twice the size they halve by a 3x3 convolution with strides; here
-    maps keep their size, and the loss pools the larger one.
+    `ConvNorm()` is the student's connector in the overhaul of feature distillation (OFD).
+    `ConvNorm(activation="relu")` is FitNets' regressor, as in RepDistiller and mdistiller for maps
+    of the same size. They halve a map of twice the size by a strided 3x3 convolution; here, maps
+    keep their size, and the loss pools the larger one.
 
     Source: Heo et al. 2019, "A Comprehensive Overhaul of Feature Distillation", arXiv 1904.01866;
     Romero et al. 2015, "FitNets: Hints for Thin Deep Nets", arXiv 1412.6550.
 
     Args:
         units: The width of the result. `None`: the teacher's.
-        kernel_size: Of the convolution. 1 is a dense layer over the channels.
-        activation: `None` or `"relu"`. Use `None` where the teacher's signal may be negative.
+        kernel_size: Size of the convolution. 1 is a dense layer over the channels.
+        activation: `None` or `"relu"`. Use `None` if the teacher's signal may be negative.
         **kwargs: As for `Projection`.
 
     Shapes:
         Student: `(batch, ...positions, width)`, of the teacher's rank. Result: the same with
-        `units` channels. Padded tokens count neither in the convolution nor in the statistics.
+        `units` channels. Padded tokens are ignored by both the convolution and the statistics.
 
     Raises:
-        ValueError: Ranks that differ, an unknown width, a larger kernel for vectors.
+        ValueError: Ranks that differ, an unknown width, a kernel size above 1 for vectors.
 
     Examples:
         >>> import numpy as np

@@ -1,4 +1,4 @@
-"""ReviewKD's projection: every stage of the student is fused with the deeper ones."""
+"""ReviewKD's projection: each stage of the student is fused with the deeper ones."""
 
 from typing import Any
 
@@ -18,29 +18,29 @@ _READS = "a tuple of two or more signals, shallow to deep: maps (batch, height, 
 class ReviewFusion(Projection):
     """Stages of the student, fused from the deepest to the shallowest: ReviewKD's ABF modules.
 
-    A stage is brought to `width` channels. The result of the deeper stage is enlarged to its
+    Each stage is projected to `width` channels. The result of the deeper stage is upsampled to its
     size, and the two are added with weights that a 1x1 convolution with sigmoid computes at every
-    position. The sum is passed to the next stage, and through a 3x3 convolution and BatchNorm it is
-    the result of this one. Use it with `kd.losses.HierarchicalContext`.
+    position. The sum is passed to the next stage; after a 3x3 convolution and BatchNorm, it is the
+    result of this stage. Use it with `kd.losses.HierarchicalContext`.
 
     Source: Chen, Liu, Zhao, Jia 2021, "Distilling Knowledge via Knowledge Review", arXiv
-    2104.09044. Equal to the authors' modules, which mdistiller has too, in their layers, in the
-    nearest neighbour that enlarges, and in the first weights of the convolutions but for those of
-    the attention, which begin as Keras's dense layers do.
+    2104.09044. It equals the authors' modules, which are also in mdistiller, in its layers, in the
+    nearest-neighbor upsampling, and in the initialization of the convolutions except those of the
+    attention, which are initialized like Keras's dense layers.
 
     Args:
-        width: Channels while fusing. `None`: those of the student's deepest stage, but at most 512,
+        width: Channels during fusion. `None`: those of the student's deepest stage, but at most 512,
             as in the authors' code.
         **kwargs: As for `Projection`.
 
     Shapes:
         Student: a tuple of maps `(batch, height, width, channels)`, shallow to deep, of known size.
-        A vector `(batch, channels)`, such as pooled features, is a map of one position. The
-        teacher has as many. Result: a tuple of signals of the teacher's shapes.
+        A vector `(batch, channels)`, such as pooled features, is a map with one position. The
+        teacher has the same number of them. Result: a tuple of signals of the teacher's shapes.
 
     Raises:
-        ValueError: One signal instead of a tuple, another number than the teacher's, sizes that are
-            not known, signals that are neither maps nor vectors.
+        ValueError: One signal instead of a tuple, a different number of signals than the teacher's,
+            unknown sizes, signals that are neither maps nor vectors.
 
     Examples:
         >>> import keras
@@ -103,7 +103,7 @@ class ReviewFusion(Projection):
         if is_shape(input_shape) or len(input_shape) < 2:
             raise ValueError(f"{self._what} reads {_READS}. Received the shape {input_shape}.")
         if self.teacher_shape is None:
-            self.width_of(0)  # says how to set the teacher's width
+            self.width_of(0)  # raises an error that says how to set the teacher's width
         shapes = shapes_of(input_shape)
         of_teacher = [self.shape_of(part) for part in range(len(shapes))]
         if self.teacher_shape is None or len(shapes_of(self.teacher_shape)) != len(shapes):
@@ -132,7 +132,7 @@ def _map_of(signal: Tensor) -> Tensor:
 
 
 def resize_nearest(maps: Tensor, sizes: Shape) -> Tensor:
-    """Maps brought to `(height, width)`; row `i` is the old row `floor(i * old / new)`, as in PyTorch."""
+    """Maps resized to `(height, width)`; row `i` is the old row `floor(i * old / new)`, as in PyTorch."""
     for axis, size in enumerate(sizes, 1):
         length = maps.shape[axis]
         if size is None or size == length:

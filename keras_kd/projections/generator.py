@@ -13,11 +13,11 @@ from keras_kd.tensors import Shape, Tensor
 
 @keras.saving.register_keras_serializable("keras_kd")
 class MaskedGenerator(Projection):
-    """Random positions or channels of the student's map are set to zero, and a small network fills them in.
+    """Sets random positions or channels of the student's map to zero; a small network fills them in.
 
-    A 1x1 convolution brings the student to the teacher's width where the two differ. Then comes the
-    mask, only in training, new for every batch, and a 3x3 convolution, ReLU and a 3x3
-    convolution. What is kept is not scaled up, as in the authors' code.
+    If the widths differ, a 1x1 convolution first projects the student to the teacher's. Then comes the
+    mask (only in training, and new for every batch), a 3x3 convolution, ReLU and a 3x3 convolution.
+    The values that are kept are not scaled up, as in the authors' code.
 
     Use it with `"mse"` or `kd.losses.MaskedGeneration`.
 
@@ -28,9 +28,9 @@ class MaskedGenerator(Projection):
     Args:
         units: The width of the result. `None`: the teacher's.
         ratio: The fraction that is set to zero, on average, at least 0 and below 1.
-        mask: `"positions"`: all channels at a random position. `"channels"`: a random channel at
+        mask: `"positions"`: all channels at random positions. `"channels"`: random channels at
             all positions.
-        seed: Of the masks.
+        seed: Random seed of the masks.
         **kwargs: As for `Projection`.
 
     Shapes:

@@ -14,10 +14,10 @@ _READS = "vectors (batch, width), tokens, maps or volumes (batch, ...positions, 
 
 @keras.saving.register_keras_serializable("keras_kd")
 class Linear(Projection):
-    """One linear map of the channels: a dense layer for vectors, a 1x1 convolution for all others.
+    """One linear map of the channels: a dense layer for vectors, a 1x1 convolution for all other signals.
 
-    The two are the same map. It is computed as a dense layer over the last axis, which on a CPU is
-    as fast as Keras's convolution of size one, or faster. This is what `project=True` makes.
+    The two are the same operation. It is computed as a dense layer over the last axis, which on a CPU
+    is at least as fast as Keras's 1x1 convolution. `project=True` creates this layer.
 
     Source: Romero et al. 2015, "FitNets: Hints for Thin Deep Nets", arXiv 1412.6550, whose regressor
     is a convolution; for tokens Jiao et al. 2020, "TinyBERT", arXiv 1909.10351.
@@ -29,7 +29,7 @@ class Linear(Projection):
 
     Shapes:
         Student: `(batch, ...positions, width)`, of the teacher's rank; or a tuple of such signals,
-        each of which gets a map of its own. Result: the same with `units` channels.
+        each of which gets its own map. Result: the same with `units` channels.
 
     Raises:
         ValueError: Ranks that differ, an unknown width.

@@ -1,4 +1,4 @@
-"""A memory bank of the teacher's features, one row per sample: more negatives than a batch holds."""
+"""A memory bank of the teacher's features, one row per sample: more negatives than in one batch."""
 
 from typing import Any
 
@@ -13,42 +13,42 @@ from keras_kd.tensors import Shape, Tensor
 
 @keras.saving.register_keras_serializable("keras_kd")
 class MemoryBank(layers.Layer):
-    """The teacher's normalised feature of every training sample so far, by the sample's number.
+    """The teacher's normalized features of all training samples seen so far, by sample index.
 
     It is a layer for the teacher's side of an objective, and is not trained. Each step writes the
-    rows of its samples and gives the loss all rows, and which of them are negatives. The numbers
-    come with the data, as an input of the models that they may ignore, here `"index"`:
+    rows of its samples, and passes to the loss all rows and which of them are negatives. The indices
+    come with the data, as an input that the models may ignore, here `"index"`:
     `kd.Objective("contrastive_representation", student="pool", teacher=("pool", "input/index"),
-    project=True, project_teacher=kd.projections.MemoryBank(50_000))`. Give `"labels"` as a third
-    teacher signal to leave out rows of the same class; a sample without a label, -1 or a one-hot row of
-    zeros, has no class in common with any.
+    project=True, project_teacher=kd.projections.MemoryBank(50_000))`. Pass `"labels"` as a third
+    teacher signal to exclude rows of the same class; a sample without a label (-1 or an all-zero
+    one-hot row) has a different class from all others.
 
-    A sample whose number is below 0 or not below `samples` is not stored: it changes no row,
-    and all written rows are negatives to it. `bank.ignored` counts such samples; it is 0 when all
-    numbers are valid. Of a number that occurs twice in a batch one of the two features is kept. Under
-    `tf.distribute` only the first replica's samples are written.
+    A sample with an index below 0, or not below `samples`, is not stored: it changes no row, and
+    all written rows are negatives for it. `bank.ignored` counts such samples; it is 0 when all
+    indices are valid. If an index occurs twice in a batch, one of the two features is kept. Under
+    `tf.distribute`, only the first replica's samples are written.
 
     Source: the memory of Tian, Krishnan, Isola 2020, "Contrastive Representation Distillation",
     arXiv 1910.10699, after Wu et al. 2018, arXiv 1805.01978. Theirs starts with random rows, draws
-    16,384 of them, and reads them before it writes; here a row counts once it is written, all
-    written rows do, and a step reads what it wrote.
+    16,384 of them, and reads them before it writes; here, exactly the rows that have been written
+    count, and a step reads what it wrote.
 
     Args:
         samples: The number of samples, and of rows.
         momentum: A row that is written again becomes `momentum * old + (1 - momentum) * new`,
-            normalised; 0.5 in the authors' code. 0 keeps the newest feature.
+            normalized; 0.5 in the authors' code. 0 keeps the newest feature.
         dtype: float32 by default, whatever the global policy.
         **kwargs: `name` and `trainable`, as for any Keras layer.
 
     Shapes:
         Called on `(features, index)` or `(features, index, labels)`: `(batch, width)`;
         integers, `(batch,)` or `(batch, 1)`; labels the same, or one-hot `(batch, classes)`.
-        Result: the features normalised, `(batch, width)`; all rows, `(samples, width)`; and the
-        negatives, true or false, `(batch, samples)`: rows that are written, are not the sample's
-        own, and, with labels, have another label.
+        Result: the normalized features, `(batch, width)`; all rows, `(samples, width)`; and a
+        boolean mask of the negatives, `(batch, samples)`: rows that have been written, are not the
+        sample's own, and, with labels, have another label.
 
     Raises:
-        ValueError: Features that are not vectors, an index or labels of another shape.
+        ValueError: Features that are not vectors; an index or labels of another shape.
 
     Examples:
         >>> import numpy as np
@@ -84,8 +84,8 @@ class MemoryBank(layers.Layer):
             )
         _check_shapes(shapes)
         width = shapes[0][-1]
-        # The last row takes samples out of range: to write there directly would mean something else
-        # eagerly, in graphs, under XLA and on each device.
+        # The last row takes samples with an index out of range: writing out of range behaves differently
+        # in eager mode, in graphs, under XLA and on each device.
         self.rows = self._memory("rows", (self.samples + 1, width), self.compute_dtype)
         self.written = self._memory("written", (self.samples + 1,), "int32")
         self.labels = self._memory("labels", (self.samples + 1,), "int32") if len(shapes) == 3 else None
@@ -150,7 +150,7 @@ def _check_shapes(shapes: list[Shape]) -> None:
     index = shapes[1]
     if len(index) > 2 or (len(index) == 2 and index[1] != 1):
         raise ValueError(
-            f"MemoryBank needs one number per sample, (batch,) or (batch, 1). Received an index of the shape "
+            f"MemoryBank needs one index per sample, (batch,) or (batch, 1). Received an index of the shape "
             f"{index}."
         )
     if len(shapes) == 3 and len(shapes[2]) > 2:

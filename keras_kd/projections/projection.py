@@ -1,4 +1,4 @@
-"""The base of all projections: a layer that brings the student's signal to the teacher's width."""
+"""The base class of all projections: a layer that maps the student's signal to the teacher's width."""
 
 import inspect
 from collections.abc import Sequence
@@ -10,18 +10,18 @@ from keras_kd.losses.arguments import check_integer
 from keras_kd.projections.shapes import Shapes, is_shape, normalize_shapes, shapes_of
 from keras_kd.tensors import Shape
 
-# What `Projection.require` calls the signals of most projections.
+# How the errors of `Projection.require` describe the signals of most projections.
 READS_ONE_SIGNAL = "one signal of vectors, tokens, maps or volumes (batch, ...positions, width)"
 
 
 @keras.saving.register_keras_serializable("keras_kd")
 class Projection(keras.layers.Layer):
-    """The base of the projections here, and of your own where they take the teacher's width.
+    """Base class of the projections here, and of custom ones that take the teacher's width.
 
-    A subclass makes its weights in `build(input_shape)` from `self.width_of(i)`, and computes in
-    `call`. Arguments of `__init__` that are kept in attributes of the same name are its configuration.
-    An `Objective` calls `size_for` before it builds the layer; elsewhere, pass `units` or call it
-    yourself.
+    A subclass creates its weights in `build(input_shape)`, using `self.width_of(i)`, and computes in
+    `call`. Arguments of `__init__` that are stored in attributes of the same name form its configuration.
+    An `Objective` calls `size_for` before it builds the layer; elsewhere, pass `units` or call
+    `size_for` yourself.
 
     A projection computes in float32 by default, trains with the student, and is not part of the
     student's file.
@@ -32,7 +32,7 @@ class Projection(keras.layers.Layer):
         **kwargs: `name` and `trainable`, as for any Keras layer.
 
     Raises:
-        ValueError: `units` that is no integer of at least 1.
+        ValueError: `units` is not an integer of at least 1.
 
     Examples:
         >>> import keras
@@ -58,21 +58,21 @@ class Projection(keras.layers.Layer):
         self.supports_masking = True
 
     def size_for(self, teacher_shape: Sequence[object] | None) -> None:
-        """Set the shape that the student's signal is brought to.
+        """Set the shape that the student's signal is mapped to.
 
         Args:
             teacher_shape: The shape of the teacher's signal with the batch axis first, or a tuple
-                of such shapes where the objective reads several. A projection that reads one
-                signal takes the first: the others are labels or indices.
+                of such shapes if the objective reads several. A projection that reads one signal
+                takes the first: the others are labels or indices.
 
         Raises:
-            ValueError: The layer was built for another teacher.
+            ValueError: The layer was already built for another shape.
         """
         shape = normalize_shapes(teacher_shape)
         if self.built and self.teacher_shape not in (None, shape):
             raise ValueError(
                 f"{self._what} is built for a teacher's signal of the shape {self.teacher_shape}, and "
-                f"cannot be sized for {shape} too. Make another one: a projection fits one pair of layers."
+                f"cannot be sized for {shape} too. Create another one for each pair of layers."
             )
         self.teacher_shape = shape
 
@@ -110,7 +110,7 @@ class Projection(keras.layers.Layer):
         return shape[-1]
 
     def require(self, shape: object, ranks: tuple[int, ...], reads: str, part: int = 0) -> Shape:
-        """A student's shape as a tuple; a `ValueError` for other ranks or an unknown width."""
+        """Return the student's shape as a tuple; a `ValueError` for other ranks or an unknown width."""
         shape = tuple(shape) if is_shape(shape) else shape
         of_teacher = self.shape_of(part)
         if not is_shape(shape) or len(shape) not in ranks:

@@ -12,19 +12,19 @@ from keras_kd.tensors import Shape, Tensor
 
 @keras.saving.register_keras_serializable("keras_kd")
 class Regressor(Projection):
-    """Two or three linear maps with ReLU between them, at every position alike.
+    """Two or three linear maps with ReLU between them, the same at every position.
 
-    For vectors and tokens this is an MLP, for maps a stack of 1x1 convolutions, which is the same.
+    For vectors and tokens this is an MLP; for maps it is a stack of 1x1 convolutions, which is the same.
 
     Source: Ahn et al. 2019, "Variational Information Distillation for Knowledge Transfer", arXiv
-    1904.05835 (three of them, as wide as the teacher, without biases in RepDistiller, which names
+    1904.05835 (three maps, as wide as the teacher, without biases in RepDistiller, which names
     the authors' code as its source); Tian et al. 2020, "Contrastive Representation Distillation",
-    arXiv 1910.10699 (one, `Linear(128)`, in the authors' code, which also has a head of two,
+    arXiv 1910.10699 (one map, `Linear(128)`, in the authors' code, which also has a two-layer head,
     `Regressor(128, hidden=256)`).
 
     Args:
         units: The width of the result. `None`: the teacher's.
-        layers: How many linear maps, 2 or 3.
+        layers: The number of linear maps, 2 or 3.
         hidden: The width between them. `None`: that of the result.
         use_bias: Whether they have biases.
         **kwargs: As for `Projection`.
@@ -34,7 +34,7 @@ class Regressor(Projection):
         `units` channels.
 
     Raises:
-        ValueError: Ranks that differ, an unknown width, another number of layers.
+        ValueError: Ranks that differ, an unknown width, a different number of layers.
 
     Examples:
         >>> import numpy as np

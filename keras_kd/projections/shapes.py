@@ -8,7 +8,7 @@ Shapes: TypeAlias = Shape | tuple[Shape, ...]
 
 
 def is_shape(shape: object) -> TypeGuard[Shape]:
-    """Whether it is one shape, and not a tuple of them.
+    """Whether this is a single shape, not a tuple of shapes.
 
     Examples:
         >>> is_shape((None, 8)), is_shape(((None, 8), (None, 4)))
@@ -23,7 +23,7 @@ def shapes_of(shapes: Shapes) -> tuple[Shape, ...]:
 
 
 def normalize_shapes(shapes: object) -> Any:
-    """Tuples of integers, with a batch axis that fits any batch; `None` stays `None`.
+    """Tuples of integers, with a batch axis of unknown size; `None` stays `None`.
 
     Examples:
         >>> normalize_shapes([[32, 4, 8], [32, 5]])

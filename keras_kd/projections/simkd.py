@@ -18,10 +18,10 @@ class SimKDProjector(Projection):
 
     The inner two are `reduction` times narrower than the teacher. A student's map that is larger
     than the teacher's is average-pooled first. A smaller one keeps its size, as in the authors'
-    code: the loss pools the teacher's. The result is not negative, as the teacher's map after its
+    code: the loss pools the teacher's. The result is non-negative, like the teacher's map after its
     last ReLU.
 
-    Unlike other projections this one stays in the model that is deployed; see `reuse_classifier`.
+    Unlike other projections, this one stays in the deployed model; see `reuse_classifier`.
 
     Source: Chen, Mei, Zhang, Wang, Feng, Chen 2022, "Knowledge Distillation with the Reused Teacher
     Classifier", arXiv 2203.14001; the layers are those of the authors' code.
@@ -58,7 +58,7 @@ class SimKDProjector(Projection):
         units = self.width_of(0)
         inner = max(units // self.reduction, 1)
         self.convolutions, self.norms = [], []
-        # Not dense layers: this is deployed, and converters support convolutions best.
+        # Not dense layers: this one is deployed, and converters support convolutions best.
         for width, kernel in ((inner, 1), (inner, 3), (units, 1)):
             layer = convolution(len(shape), width, kernel, use_bias=False, dtype=self.dtype_policy)
             layer.build(shape)

@@ -1,4 +1,4 @@
-"""VID's projection: a mean and a variance of the teacher's features, predicted from the student's."""
+"""VID's projection: the mean and variance of the teacher's features, predicted from the student's."""
 
 import math
 from typing import Any
@@ -19,19 +19,19 @@ _TINY = 1e-5  # what RepDistiller adds to the variance
 class VariationalHead(Projection):
     """The teacher's feature as predicted by the student: a mean per element, a variance per channel.
 
-    The mean is a stack of 1x1 convolutions with ReLU between them, the variance `softplus(alpha) +
-    1e-5` with one trained `alpha` per channel. Use it with `kd.losses.VariationalInformation`. A
-    student's map that is larger than the teacher's is average-pooled first, as in RepDistiller;
-    where it is smaller, the loss pools the teacher's.
+    The mean comes from a stack of 1x1 convolutions with ReLU between them; the variance is
+    `softplus(alpha) + 1e-5` with one trained `alpha` per channel. Use it with
+    `kd.losses.VariationalInformation`. A student's map that is larger than the teacher's is
+    average-pooled first, as in RepDistiller; if it is smaller, the loss pools the teacher's.
 
     Source: Ahn, Hu, Damianou, Lawrence, Dai 2019, "Variational Information Distillation for
-    Knowledge Transfer", arXiv 1904.05835. Depth, widths, the lack of biases and the first variance
+    Knowledge Transfer", arXiv 1904.05835. Depth, widths, the lack of biases and the initial variance
     are those of RepDistiller, which names the authors' code as its source.
 
     Args:
         units: The number of the teacher's channels. `None`: taken from the teacher.
-        layers: How many linear maps, 1 to 3.
-        initial_variance: The first value of the variance.
+        layers: The number of linear maps, 1 to 3.
+        initial_variance: The initial value of the variance.
         **kwargs: As for `Projection`.
 
     Shapes:
@@ -39,7 +39,7 @@ class VariationalHead(Projection):
         mean, `(batch, ...positions, units)`, and the variance, `(units,)`.
 
     Raises:
-        ValueError: Ranks that differ, an unknown width, a first variance that is too small.
+        ValueError: Ranks that differ, an unknown width, an initial variance that is too small.
 
     Examples:
         >>> import numpy as np
@@ -68,7 +68,7 @@ class VariationalHead(Projection):
         units = self.width_of(0)
         self.maps = dense_stack(shape, [units] * self.depth, False, self.dtype_policy)
         above = self.initial_variance - _TINY
-        # softplus undone, in the form that does not overflow
+        # the inverse of softplus, in a form that does not overflow
         alpha = above + math.log(-math.expm1(-above))
         self.alpha = self.add_weight(
             shape=(units,), initializer=keras.initializers.Constant(alpha), name="alpha"

@@ -44,34 +44,34 @@ def compare(
 ) -> Report:
     """Measure models and files on the same data, one row each.
 
-    A Keras model is sized and timed as the float32 `.tflite` file that `export` makes of it (int8, where
-    it is quantization aware), so that all sizes and times in a report are comparable; its accuracy is
-    Keras's own. The files take turns while they are timed, one sample per call, on one thread.
+    A Keras model is sized and timed as the float32 `.tflite` file that `export` makes from it (int8 if it is
+    quantization aware), so that all sizes and times in a report are comparable; its accuracy is Keras's own.
+    The files are timed in turns, one sample per call, on one thread.
 
     Args:
         data: A batched `tf.data.Dataset` or a tuple of arrays: (x, y) or (x, y, weights), or x alone.
-            y holds classes or one-hot rows. Weights are ignored.
+            y contains classes or one-hot rows. Weights are ignored.
         baseline: What the others are compared with: a model, a file (its row is named "baseline"),
             or the name of one of the models.
         models: Name -> model or file, for names that cannot be Python keywords.
-        sources: Name of a file -> name of the Keras model here that it was made from. Gives the file's
-            row `parameters` and `max_error`.
-        seeds: Name -> accuracies (0 to 1) of repeated trainings of that model.
+        sources: Name of a file -> name of the Keras model, also compared, that it was made from. Gives the
+            file's row `parameters` and `max_error`.
+        seeds: Name -> accuracies (0 to 1) of repeated training runs of that model.
         curves: Name -> metric -> one value per epoch: the `history.history` of a fit.
         facts: Sentences that the report shows first.
         not_measured: Gaps that the caller knows of, as (what, why); those found here are added.
         title: Heading of the report.
-        data_name: What the data is called in the report.
-        command: What was typed to get this report.
+        data_name: The name of the data in the report.
+        command: The command that produced this report.
         batch_size: Samples per batch, for data given as arrays.
         progress: Called with a line of text before each step.
         **named: Name -> a `keras.Model`, or the path of a `.tflite` or `.keras` file.
 
     Raises:
-        ValueError: Without models, for names that clash or are unknown, for empty data, NaN in the data,
-            labels outside the classes, or outputs of different shapes.
-        TypeError: For a value that is neither a model nor a path.
-        FileNotFoundError: If a file does not exist.
+        ValueError: There are no models, names clash or are unknown, the data is empty or contains NaN, labels
+            are outside the classes, or outputs have different shapes.
+        TypeError: A value is neither a model nor a path.
+        FileNotFoundError: A file does not exist.
 
     Examples:
         >>> import keras, numpy as np
@@ -163,7 +163,9 @@ def _check_data_and_facts(data: Data, facts: Sequence[str]) -> None:
 def _row(subject: Subject, tally: Tally, source: Subject | None) -> Row:
     model = subject.model or (source.model if source else None)
     notes = (
-        [f"{tally.broken:,} of {tally.answers:,} answers are NaN and count as wrong."] if tally.broken else []
+        [f"{tally.broken:,} of {tally.answers:,} predictions are NaN and count as wrong."]
+        if tally.broken
+        else []
     )
     if subject.model is not None and trained_quantization(subject.model):
         notes.append("Sized and timed as the int8 file that it was trained to be.")

@@ -1,4 +1,4 @@
-"""A matplotlib figure as SVG inside a page: the page's font and colours, whatever the user's settings are."""
+"""A matplotlib figure as SVG in a page, with the page's font and colors, whatever the user's settings."""
 
 import contextlib
 import io
@@ -20,7 +20,8 @@ FONT = 12
 # The steps between ticks, times a power of ten.
 ROUND = (1, 2, 5, 10)
 
-# matplotlib does not know CSS: it draws in placeholders, which `svg` turns into variables of the style sheet.
+# matplotlib does not know CSS: it draws with placeholders, which `svg` turns into variables of the style
+# sheet.
 _COLOURS = ("paper", "ink", "soft", "grid", *[f"c{number}" for number in range(SERIES)])
 _SETTINGS: dict[str, Any] = {
     "figure.dpi": 72,  # one point is one pixel
@@ -32,31 +33,31 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def colour(name: str | int) -> str:
-    """The placeholder of a colour of the style sheet, given its name or the number of a series."""
+    """The placeholder for a color of the style sheet, given its name or the number of a series."""
     key = name if isinstance(name, str) else f"c{name % SERIES}"
     return f"#0000{_COLOURS.index(key) + 1:02x}"
 
 
 @contextlib.contextmanager
 def settings() -> Iterator[None]:
-    """Matplotlib's defaults and ours inside the block; the user's settings are restored afterwards."""
+    """A context with matplotlib's defaults and ours; the user's settings are restored afterwards."""
     from matplotlib import rc_context, rcdefaults
 
     with rc_context(), warnings.catch_warnings():
         rcdefaults()
         with rc_context(_SETTINGS):
-            # The browser has the letters that matplotlib's own font lacks.
+            # The browser has the glyphs that matplotlib's own font lacks.
             warnings.filterwarnings("ignore", ".*(missing from|not support)", UserWarning)
             yield
 
 
 def axes(x_title: str, y_title: str, scale: str = "linear", right: float = RIGHT) -> "Axes":
-    """Axes in a matplotlib figure of their own: a grid, tick labels and titles.
+    """Axes in their own matplotlib figure: a grid, tick labels and titles.
 
     Args:
         x_title: Title of the horizontal axis.
         y_title: Title of the vertical axis.
-        scale: Of the horizontal axis, `"linear"` or `"log"`.
+        scale: The scale of the horizontal axis, `"linear"` or `"log"`.
         right: Pixels between the axes and the edge of the figure.
     """
     from matplotlib.figure import Figure
@@ -77,12 +78,12 @@ def axes(x_title: str, y_title: str, scale: str = "linear", right: float = RIGHT
 
 
 def number(value: float) -> str:
-    """A tick label without needless digits."""
+    """A tick label without unnecessary digits."""
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.6g}"
 
 
 def clean(text: str) -> str:
-    """The text on one line, without the characters that XML forbids."""
+    """The text on one line, without characters that XML forbids."""
     return _NOT_XML.sub("\ufffd", " ".join(text.split()))
 
 
@@ -90,7 +91,7 @@ def svg(axes: "Axes", label: str, tips: Mapping[str, str]) -> str:
     """The figure of these axes as an `<svg>` element.
 
     Args:
-        axes: From the function `axes`. The gids of its artists become classes, less the number at the end.
+        axes: From the function `axes`. The gids of its artists become classes, without the number at the end.
         label: What a screen reader says instead of the drawing.
         tips: gid -> the tooltip of that artist.
     """
@@ -98,7 +99,7 @@ def svg(axes: "Axes", label: str, tips: Mapping[str, str]) -> str:
 
     figure = cast("Figure", axes.figure)
     file = io.StringIO()
-    # The salt keeps ids the same from one run to the next, and different from figure to figure.
+    # The salt keeps ids the same from run to run, and different from figure to figure.
     with rc_context({"svg.hashsalt": label}):
         figure.savefig(file, format="svg", metadata={"Date": None})
     # The rest of the file is a style sheet and metadata.
@@ -112,7 +113,7 @@ def svg(axes: "Axes", label: str, tips: Mapping[str, str]) -> str:
 
 
 def _restyle(element: ElementTree.Element, tips: Mapping[str, str]) -> None:
-    """Plain names, classes instead of ids, the page's font and colours."""
+    """Plain names, classes instead of ids, and the page's font and colors."""
     element.tag = element.tag.split("}")[1]
     element.text = element.text if element.tag == "text" else None
     element.tail = None

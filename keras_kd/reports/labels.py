@@ -30,23 +30,23 @@ class Block:
     box: np.ndarray
 
     def nearest(self, point: Sequence[float]) -> np.ndarray:
-        """The point of the box that is nearest to another point."""
+        """The point of the box nearest to another point."""
         return np.clip(point, self.box[:2], self.box[2:])
 
 
 def shorten(name: str) -> str:
-    """The name as a plot shows it."""
+    """The name as it is shown in a plot."""
     return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
 
 
 def width(names: Sequence[str], size: float) -> float:
     """The approximate width of the widest name, in pixels, in a font of that size."""
-    # The mean letter of the widest system fonts is about 0.58 of the font size wide.
+    # In the widest system fonts, the average letter is about 0.58 of the font size wide.
     return 0.58 * size * max(len(name) for name in names)
 
 
 def place_labels(points: np.ndarray, names: Sequence[str], size: float, inside: np.ndarray) -> list[Block]:
-    """Find a position for each name: near its point, inside a box, not over anything else.
+    """Find a position for each name: near its point, inside a box, and not over anything else.
 
     Args:
         points: (points, 2) pixels.
@@ -74,7 +74,7 @@ def place_labels(points: np.ndarray, names: Sequence[str], size: float, inside: 
 
 
 def _clusters(points: np.ndarray) -> list[list[int]]:
-    """Indices of the points, grouped by which cover each other."""
+    """Indices of the points, grouped by which ones cover each other."""
     clusters: list[list[int]] = []
     for i, point in enumerate(points):
         covered = (members for members in clusters if math.dist(point, points[members[0]]) < _COVERED)
@@ -87,7 +87,7 @@ def _clusters(points: np.ndarray) -> list[list[int]]:
 
 
 def _candidates(point: np.ndarray, size: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
-    """(boxes, 4) positions for a block around its point, and the cost of each by itself."""
+    """Positions `(boxes, 4)` for a block around its point, and the cost of each on its own."""
     half = np.array(size) / 2
     distances = np.repeat(_DISTANCES, len(_ANGLES))
     angles = np.tile(_ANGLES, len(_DISTANCES))
@@ -97,7 +97,7 @@ def _candidates(point: np.ndarray, size: tuple[float, float]) -> tuple[np.ndarra
 
 
 def _overlap(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Area that each box has in common with all the others together."""
+    """The area that each box has in common with all the others together."""
     low = np.maximum(boxes[:, None, :2], others[None, :, :2])
     high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
     return np.clip(high - low, 0, None).prod(-1).sum(-1)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def markdown(report: "Report") -> str:
-    """The whole report as GitHub-flavoured Markdown."""
+    """The whole report as GitHub-flavored Markdown."""
     columns = table.nonempty_columns(report.rows)
     lines = [f"# {escape(report.meta.title)}", ""]
     lines += [f"- {escape(fact)}" for fact in report.facts] + ([""] if report.facts else [])
@@ -31,7 +31,7 @@ def markdown(report: "Report") -> str:
 
 
 def escape(text: str) -> str:
-    """Text that Markdown and the HTML made of it show as it was typed, on one line."""
+    """Text, on one line, escaped so that Markdown and the HTML made from it show it as typed."""
     return re.sub(r"([\\`*_\[\]<>|&#]|^[-+])", r"\\\1", " ".join(text.split()))
 
 

@@ -1,4 +1,4 @@
-"""Sizes and times of what is compared: Keras models are exported for them."""
+"""Sizes and times of what is compared; Keras models are exported to measure them."""
 
 import gzip
 import tempfile
@@ -20,7 +20,7 @@ from keras_kd.reports.subjects import Subject
 def measure_files(
     rows: Sequence[Row], subjects: Sequence[Subject], say: Callable[[str], None]
 ) -> tuple[list[Row], dict[str, Benchmark], list[NotMeasured]]:
-    """The rows with sizes and times, the times by themselves, and what has none."""
+    """The rows with sizes and times, the times alone, and what could not be measured."""
     fixed_batch = {subject.name for subject in subjects if subject.batch_size not in (None, 1)}
     with tempfile.TemporaryDirectory() as folder:
         files, failures = export_models(subjects, Path(folder), say)
@@ -33,7 +33,7 @@ def measure_files(
 def export_models(
     subjects: Sequence[Subject], folder: Path, say: Callable[[str], None]
 ) -> tuple[dict[str, Path], list[NotMeasured]]:
-    """A file for every subject, exported to `folder` for a Keras model; and those that do not export."""
+    """A file for every subject, Keras models exported to `folder`; and those that cannot be exported."""
     files, failures = {}, []
     for index, subject in enumerate(subjects):
         if subject.path is not None:
@@ -52,7 +52,7 @@ def export_models(
 
 
 def trained_quantization(model: keras.Model) -> str | None:
-    """The quantization that a model was trained for, `None` for a float model."""
+    """The quantization that a model was trained for, or `None` for a float model."""
     return "int8" if is_quantization_aware(model) else None
 
 

@@ -10,7 +10,7 @@ from keras_kd.reports.style import SERIES, STYLE
 if TYPE_CHECKING:
     from keras_kd.reports.report import Report
 
-# The browser itself refuses whatever would be loaded from elsewhere.
+# The browser itself refuses to load anything from elsewhere.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
@@ -73,7 +73,7 @@ def _figures(report: "Report") -> str:
 
 
 def _table(name: str, label: str, heads: str, rows: str) -> str:
-    """A table that scrolls by itself where the screen is narrow."""
+    """A table that scrolls on its own if the screen is narrow."""
     return (
         f'<div class="scroll" role="region" aria-label="{label}" tabindex="0">\n<table id="{name}">\n'
         f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>\n</div>"
@@ -112,7 +112,7 @@ def _training(report: "Report") -> str:
     values = report.curve_summary()
     if not values:
         return ""
-    held_out = "On the validation data, where there is any."
+    held_out = "On the validation data, if there is any."
     both = any(f"val_{metric}" in curve for curve in report.curves.values() for metric in curve)
     captions = {"loss": held_out}
     usual = "Solid: validation. Dotted: training." if both else held_out

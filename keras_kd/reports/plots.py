@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 Curves = Mapping[str, Mapping[str, Sequence[float | None]]]
 
-# A name further than this from its point, in pixels, is connected to it by a line.
+# A name farther than this from its point, in pixels, is connected to it by a line.
 _NEAR = 14
 
 
 class Point(NamedTuple):
-    """A row in the plane."""
+    """A row as a point of the plot."""
 
     series: int
     row: Row
@@ -36,19 +36,19 @@ class Line(NamedTuple):
 
     @property
     def validation(self) -> bool:
-        """Whether it was measured on data that was not trained on."""
+        """Whether it was measured on data not used for training."""
         return self.key.startswith("val_")
 
 
 def accuracy_plot(rows: Sequence[Row], key: str, title: str, unit: float, baseline: str | None) -> str | None:
-    """Accuracy against a figure of `Row` on a logarithmic axis; None when no row has both.
+    """Accuracy against a figure of `Row` on a logarithmic axis; None if no row has both.
 
     Args:
         rows: The rows of the report.
         key: `"bytes"` or `"median_ms"`.
-        title: Title of the horizontal axis.
+        title: The title of the horizontal axis.
         unit: What the figure is divided by.
-        baseline: Name of the row that is drawn as a square.
+        baseline: The name of the row that is drawn as a square.
     """
     points = [
         Point(i, row, getattr(row, key) / unit, 100 * row.accuracy)
@@ -123,7 +123,7 @@ def _write(axes: "Axes", x: float, y: float, name: str, colour: str | int, side:
 
 
 def curve_plots(curves: Curves, rows: Sequence[Row]) -> list[tuple[str, str]]:
-    """(caption, SVG) of the first accuracy metric and of the loss over the epochs, where there are any."""
+    """(caption, SVG) of the first accuracy metric and of the loss over the epochs, if they exist."""
     metrics = list(
         dict.fromkeys(metric.removeprefix("val_") for history in curves.values() for metric in history)
     )
@@ -134,7 +134,7 @@ def curve_plots(curves: Curves, rows: Sequence[Row]) -> list[tuple[str, str]]:
 
 
 def _lines(metric: str, curves: Curves) -> list[Line]:
-    # Training losses are of different objectives; only the validation losses can be compared.
+    # The training losses have different objectives; only validation losses can be compared.
     validated = any(f"val_{metric}" in history for history in curves.values())
     keys = [f"val_{metric}"] if metric == "loss" and validated else [metric, f"val_{metric}"]
     lines = [
@@ -146,7 +146,7 @@ def _lines(metric: str, curves: Curves) -> list[Line]:
 
 
 def _curve_plot(metric: str, lines: Sequence[Line], order: Sequence[str]) -> str:
-    """One metric of all models; `order` decides their colours."""
+    """One metric of all models; `order` determines their colors."""
     from matplotlib.ticker import MaxNLocator
 
     names = {line.name: labels.shorten(drawing.clean(line.name)) for line in lines}
@@ -174,8 +174,8 @@ def _curve_plot(metric: str, lines: Sequence[Line], order: Sequence[str]) -> str
 
 
 def _name_ends(axes: "Axes", lines: Sequence[Line], names: Mapping[str, str], order: Sequence[str]) -> None:
-    """Write each model's name at the right end, pushed apart where curves end together."""
-    # The validation curve comes last for each model and decides where its name goes.
+    """Write each model's name at the right end, pushed apart where curves end close together."""
+    # The validation curve comes last for each model and determines where its name goes.
     ends = {line.name: axes.transData.transform(line.points[-1])[1] for line in lines}
     lowest = math.inf
     heights = {}

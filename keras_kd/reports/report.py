@@ -1,4 +1,4 @@
-"""The report: figures, what they are of, and how to save them."""
+"""The report: figures, their sources, and how to save them."""
 
 import dataclasses
 import json
@@ -21,17 +21,17 @@ class Report(Result):
     """Figures of several models side by side, and what was not measured.
 
     Args:
-        rows: One `Row` per model or file, all names different.
+        rows: One `Row` per model or file, with distinct names.
         baseline: Name of the row that the others are compared with, or None.
-        meta: Where and how the figures were taken.
-        facts: Sentences to read first, such as what distillation gained.
-        curves: Name of a model -> metric -> one value per epoch (the `history.history` of a Keras fit).
+        meta: Where and how the figures were measured.
+        facts: Sentences to show first, such as what distillation gained.
+        curves: Model name -> metric -> one value per epoch (the `history.history` of a Keras fit).
         not_measured: What is missing, and why.
 
-    A report is frozen; `dataclasses.replace(report, facts=[...])` returns one that says more.
+    A report is frozen; `dataclasses.replace(report, facts=[...])` returns one with more facts.
 
     Raises:
-        ValueError: Without rows, with two rows of one name, or with a baseline that is not one of the rows.
+        ValueError: There are no rows, two rows have the same name, or the baseline is not one of the rows.
 
     Examples:
         >>> from keras_kd.reports import Report, Row
@@ -66,7 +66,7 @@ class Report(Result):
         object.__setattr__(self, "curves", plain_curves(self.curves))
 
     def __getitem__(self, name: str) -> Row:
-        """The row of that name."""
+        """The row with that name."""
         for row in self.rows:
             if row.name == name:
                 return row
@@ -76,7 +76,7 @@ class Report(Result):
         return self.text()
 
     def text(self, width: int | None = None) -> str:
-        """The report for a terminal.
+        """The report as text for a terminal.
 
         Args:
             width: Characters per line; a narrow table leaves out columns. `None` shows them all.
@@ -96,12 +96,12 @@ class Report(Result):
         """Write the report; the suffix decides the format.
 
         Args:
-            path: A file ending in `.html` (a page that needs nothing else), `.md` or `.json`. All three hold
+            path: A file ending in `.html` (a self-contained page), `.md` or `.json`. All three contain
                 the same figures.
             overwrite: Whether an existing file may be replaced.
 
         Returns:
-            The path that was written.
+            The path of the file.
 
         Raises:
             ValueError: For any other suffix.
@@ -162,7 +162,7 @@ class Report(Result):
             threads = f", {count} thread{'s' if count > 1 else ''}" if count else ""
             lines.append(
                 f"Latency: one sample per call{threads}, the interpreter alone; the files take turns, so "
-                "that a busy moment of the machine affects all alike. Another machine gives other figures."
+                "that a busy moment of the machine affects all equally. Other machines give other figures."
             )
         if any(row.kind == "keras" and row.bytes is not None for row in self.rows):
             lines.append(
@@ -202,7 +202,7 @@ class Report(Result):
 def plain_curves(
     curves: Mapping[str, Mapping[str, Sequence[float | None]]],
 ) -> dict[str, dict[str, tuple[float | None, ...]]]:
-    """Training curves as plain numbers, None where a value is not finite."""
+    """Training curves as plain numbers, with None for values that are not finite."""
     return {
         name: {metric: tuple(map(plain_number, values)) for metric, values in history.items()}
         for name, history in curves.items()
@@ -210,6 +210,6 @@ def plain_curves(
 
 
 def check_report_path(path: Path, *, overwrite: bool) -> None:
-    """Raise an error now if a report could not be saved at `path` later; the case of the suffix is free."""
+    """Raise an error now if a report cannot be saved at `path` later; the suffix may be in any case."""
     suffixes = (path.suffix,) if path.suffix.lower() in SUFFIXES else SUFFIXES
     check_writable(path, overwrite=overwrite, suffixes=suffixes)

@@ -13,14 +13,15 @@ class Row(Result):
     """The figures of one model or file. `None` is a figure that was not measured.
 
     Args:
-        name: What the caller calls this model.
-        kind: `"keras"`, or what a file holds: `"float32"`, `"float16"`, `"dynamic"`, `"int8"`, `"int16x8"`.
-        accuracy: Fraction of correct answers, 0 to 1.
+        name: The caller's name for this model.
+        kind: `"keras"`, or the format of a file: `"float32"`, `"float16"`, `"dynamic"`, `"int8"`,
+            `"int16x8"`.
+        accuracy: Fraction of correct predictions, 0 to 1.
         accuracy_mean: Mean accuracy over training seeds, 0 to 1.
         accuracy_std: Sample standard deviation of the accuracy over those seeds, 0 to 1.
-        seeds: How many seeds.
+        seeds: The number of seeds.
         accuracy_delta: Accuracy minus the accuracy of the baseline.
-        agreement: Fraction of samples on which the top class is that of the baseline, 0 to 1.
+        agreement: Fraction of samples for which the predicted class is that of the baseline, 0 to 1.
         parameters: Number of parameters of the Keras model.
         bytes: Size of the file.
         gzip_bytes: Size of the file after gzip.
@@ -67,7 +68,7 @@ class NotMeasured(Result):
     """A gap in a report.
 
     Args:
-        what: The figure that is missing, and of which rows.
+        what: The missing figure, and the rows it is missing for.
         why: The reason.
 
     Examples:
@@ -88,11 +89,11 @@ class Meta(Result):
         title: Heading of the report.
         created: Date and time in UTC.
         data: Name of the data.
-        samples: How many samples the accuracies are of.
+        samples: The number of samples that accuracies were measured on.
         cpu: Name of the processor.
         threads: Threads of the interpreter while latency was measured.
         versions: Package name -> version.
-        command: What was typed to get this report.
+        command: The command that produced this report.
 
     Examples:
         >>> from keras_kd.reports import Meta
@@ -114,7 +115,7 @@ class Meta(Result):
 
 
 def plain_number(value: object) -> Any:
-    """The value as a plain Python number, or None where there is no finite number (NaN, infinity, None)."""
+    """The value as a plain Python number, or None if it is not a finite number (NaN, infinity, None)."""
     if value is None:
         return None
     number = value.item() if hasattr(value, "item") else value
@@ -124,7 +125,7 @@ def plain_number(value: object) -> Any:
 
 
 def compare_with_baseline(rows: Sequence[Row], baseline: str | None) -> list[Row]:
-    """The rows with the difference of accuracy and the ratios of size and time to the baseline."""
+    """The rows with their accuracy difference from the baseline, and ratios of size and time to it."""
     reference = next((row for row in rows if row.name == baseline), None)
     if reference is None:
         return list(rows)

@@ -1,6 +1,6 @@
 """The style sheet of the page: no network, light and dark, wide and narrow."""
 
-# How many colours there are for rows and curves: --c0, --c1, ...
+# How many colors there are for rows and curves: --c0, --c1, ...
 SERIES = 9
 
 STYLE = """

@@ -27,11 +27,11 @@ class Subject:
     """One model or file under comparison.
 
     Args:
-        name: Its row.
+        name: The name of its row.
         kind: As in `Row`.
         predict: Batch of inputs -> output name -> array.
-        model: The Keras model, None for a file.
-        path: The file, None for a Keras model.
+        model: The Keras model, or None for a file.
+        path: The file, or None for a Keras model.
         batch_size: The batch size, if it is fixed.
     """
 
@@ -46,7 +46,7 @@ class Subject:
 def open_subjects(
     models: Mapping[str, ModelOrFile], baseline: ModelOrFile | None
 ) -> tuple[list[Subject], str | None]:
-    """Open everything that is compared; the baseline first when it is not one of the models.
+    """Open everything that is compared; the baseline comes first if it is not one of the models.
 
     Returns:
         The subjects, and the name of the baseline.

@@ -1,4 +1,4 @@
-"""The one table behind the page, the Markdown and the terminal: its columns, and how a figure is written."""
+"""The one table behind the page, the Markdown and the terminal: its columns, and the format of figures."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ def _times(value: float) -> str:
 
 @dataclass(frozen=True)
 class Column:
-    """One column: a field of `Row`, its headings, how to write a value, and what fraction of it is noise."""
+    """One column: a field of `Row`, headings, number format, and the fraction of a value that is noise."""
 
     key: str
     title: str
@@ -61,7 +61,7 @@ COLUMNS = (
         "Accuracy",
         "accuracy",
         _percent,
-        "Fraction of samples whose top class is the label.",
+        "Fraction of samples whose predicted class is the label.",
         "max",
     ),
     Column(
@@ -69,7 +69,7 @@ COLUMNS = (
         "Accuracy over seeds",
         "over seeds",
         _percent,
-        "Mean ± standard deviation of the accuracy over repeated trainings, and how many of them.",
+        "Mean ± standard deviation of the accuracy over repeated training runs, and how many of them.",
     ),
     Column(
         "accuracy_delta",
@@ -83,7 +83,7 @@ COLUMNS = (
         "Agreement",
         "agree",
         _percent,
-        "Fraction of samples on which the top class is that of the baseline, correct or not.",
+        "Fraction of samples for which the predicted class is that of the baseline, correct or not.",
     ),
     Column("parameters", "Parameters", "params", "{:,}".format, "Number of parameters of the Keras model."),
     Column("bytes", "Size (KiB)", "KiB", _kib, "Size of the file; 1 KiB is 1024 bytes.", "min"),
@@ -102,7 +102,7 @@ COLUMNS = (
 )
 
 
-# What a narrow terminal leaves out, in this order; the files of a report hold all columns.
+# What a narrow terminal leaves out, in this order; the files of a report contain all columns.
 _LEAST = ("p90_ms", "gzip_bytes", "max_error", "accuracy_delta", "parameters", "compression", "accuracy_mean")
 
 
@@ -117,7 +117,7 @@ def meanings(rows: Sequence[Row]) -> dict[str, str]:
 
 
 def best_rows(column: Column, rows: Sequence[Row], baseline: str | None) -> set[str]:
-    """Names of the rows, without the baseline, with the best figure; none when all are equally good."""
+    """Names of the rows, without the baseline, that have the best figure; none if all are equally good."""
     if column.best is None:
         return set()
     values = {row.name: getattr(row, column.key) for row in rows if row.name != baseline}
@@ -130,7 +130,7 @@ def best_rows(column: Column, rows: Sequence[Row], baseline: str | None) -> set[
 
 
 def plain(rows: Sequence[Row], width: int | None = None) -> str:
-    """The table for a terminal: text to the left, figures to the right.
+    """The table for a terminal: text left-aligned, figures right-aligned.
 
     Args:
         rows: The rows.
@@ -158,7 +158,7 @@ def _render(rows: Sequence[Row], columns: Sequence[Column]) -> str:
         # As Text, so that rich does not interpret markup in a name.
         rendered.add_row(*[Text(column.text(row)) for column in columns])
     file = io.StringIO()
-    # Independent of the terminal: no colours, and wide enough for every line.
+    # Independent of the terminal: no colors, and wide enough for every line.
     Console(file=file, width=_WIDE, color_system=None, force_jupyter=False, legacy_windows=False).print(
         rendered
     )

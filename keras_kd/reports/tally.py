@@ -1,4 +1,4 @@
-"""Counting what the models and files of a comparison answer, while the data goes by once."""
+"""Counting the predictions of the models and files in a comparison, in one pass over the data."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,11 +17,11 @@ Outputs = Mapping[str, np.ndarray]
 
 @dataclass
 class Tally(Accuracy):
-    """What one subject answered so far.
+    """The predictions of one subject so far.
 
     Args:
         differences: How far its outputs are from those of the model that it was made from.
-        why: What keeps its answers from being counted, or its accuracy; empty for nothing.
+        why: Why its predictions, or its accuracy, cannot be counted; empty if they can.
     """
 
     differences: Differences = field(default_factory=Differences)
@@ -29,7 +29,7 @@ class Tally(Accuracy):
 
     @property
     def max_error(self) -> float | None:
-        """The largest difference; `None` where nothing was compared."""
+        """The largest difference; `None` if nothing was compared."""
         return self.differences.largest if self.differences.elements else None
 
 
@@ -40,10 +40,10 @@ def count(
     sources: Mapping[str, str],
     progress: Callable[[str], None],
 ) -> tuple[dict[str, Tally], int]:
-    """Runs every subject on every batch.
+    """Run every subject on every batch.
 
-    All of them run on a batch before the next one is read, so that a data set that is shuffled anew each time
-    it is read still gives them the same samples.
+    All of them run on a batch before the next one is read, so that even a dataset that is reshuffled whenever
+    it is read gives them the same samples.
 
     Returns:
         A tally per subject, and the number of samples.
@@ -72,13 +72,13 @@ def count(
 def count_batch(
     tallies: Mapping[str, Tally], outputs: Mapping[str, Outputs], y: Tensors, baseline: str | None
 ) -> None:
-    """Counts the top classes of one batch."""
+    """Count the predicted classes of one batch."""
     classes = {name: _classes(output) for name, output in outputs.items()}
     reference = None if baseline is None else classes[baseline]
     for name, tally in tallies.items():
         answers = classes[name]
         if answers is None:
-            tally.why = "the output is not one vector of class scores a sample"
+            tally.why = "the output is not one vector of class scores per sample"
             continue
         several = y is None or isinstance(y, dict | list | tuple)
         truth = None if several else true_classes(y, next(iter(outputs[name].values())).shape)
@@ -92,13 +92,13 @@ def _classes(output: Outputs) -> np.ndarray | None:
 
 
 def check_finite(x: Tensors) -> None:
-    """Refuses inputs on which no figure would mean anything."""
+    """Reject inputs for which no figure would be meaningful."""
     if any(nonfinite(array).any() for array in keras.tree.flatten(x)):
         raise ValueError("The data holds NaN or infinity: remove those samples first.")
 
 
 def predict(subject: Subject, x: Tensors) -> Outputs:
-    """Outputs for one batch; an error names the subject."""
+    """The outputs for one batch; an error names the subject."""
     try:
         return subject.predict(x)
     except (ValueError, TypeError) as error:
@@ -106,7 +106,7 @@ def predict(subject: Subject, x: Tensors) -> Outputs:
 
 
 def check_same_shapes(outputs: Mapping[str, Outputs], baseline: str | None) -> None:
-    """Refuses outputs of different shapes, which cannot be compared."""
+    """Reject outputs of different shapes, which cannot be compared."""
     first = baseline if baseline is not None else next(iter(outputs))
     for name, output in outputs.items():
         same = len(output) == len(outputs[first])
@@ -120,7 +120,7 @@ def _shapes(output: Outputs) -> list[tuple[int, ...]]:
 
 
 def paired(output: Outputs, other: Outputs) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The arrays of two models side by side: by name, or in order where the names differ."""
+    """The arrays of two models side by side: by name, or in order if the names differ."""
     if output.keys() == other.keys():
         return [(array, other[name]) for name, array in output.items()]
     return list(zip(output.values(), other.values(), strict=True))

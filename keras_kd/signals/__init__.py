@@ -1,1 +1,1 @@
-"""What can be read of models while they run, and of the data."""
+"""Signals: what can be read from models while they run, and from the data."""

@@ -1,6 +1,6 @@
-"""What made a signal: a softmax, a sigmoid, or a layer without an activation.
+"""What produced a signal: a softmax, a sigmoid, or a layer without an activation.
 
-A traced tensor tells by the operation that made it, and values tell by what they look like.
+For a traced tensor, the operation that produced it tells; for values, their range and sums do.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ _PASSES_VALUES_ON = ("Identity", "Reshape", "Cast", "Squeeze", "ExpandDims", "St
 
 
 def is_linear(tensor: Tensor) -> bool:
-    """Whether a traced tensor is what a dense layer or a convolution without activation returned."""
+    """Whether a traced tensor is the output of a dense layer or a convolution without activation."""
     operation = _maker(tensor)
     if operation is None:
         return False
@@ -24,13 +24,13 @@ def is_linear(tensor: Tensor) -> bool:
 
 
 def activation_of(tensor: Tensor) -> str | None:
-    """`"softmax"` or `"sigmoid"` when a traced tensor is the output of one, else `None`."""
+    """`"softmax"` or `"sigmoid"` if a traced tensor is the output of one, else `None`."""
     operation = _maker(tensor)
     return None if operation is None else {"Softmax": "softmax", "Sigmoid": "sigmoid"}.get(operation.type)
 
 
 def is_gated(tensor: Tensor) -> bool:
-    """Whether a sigmoid is behind a traced tensor, with no dense layer or convolution in between."""
+    """Whether a traced tensor depends on a sigmoid, with no dense layer or convolution in between."""
     waiting: list[Any] = [tensor]
     visited: set[tf.Operation] = set()
     while waiting:
@@ -52,7 +52,7 @@ def _maker(tensor: Tensor) -> tf.Operation | None:
 
 
 def activation_in(values: Tensor) -> str | None:
-    """`"softmax"` or `"sigmoid"` when a batch of values looks as if one had made it, else `None`.
+    """`"softmax"` or `"sigmoid"` if a batch of values looks like the output of one, else `None`.
 
     Examples:
         >>> activation_in(np.array([[0.25, 0.75]])), activation_in(np.array([[0.5, 0.75]]))
@@ -65,7 +65,7 @@ def activation_in(values: Tensor) -> str | None:
 
 
 def is_distribution(values: np.ndarray) -> bool:
-    """Whether values are probabilities along their last axis, of two or more classes."""
+    """Whether values are probabilities of two or more classes, along their last axis."""
     if values.ndim < 2 or values.shape[-1] < 2 or (values < 0).any():
         return False
     return bool(np.allclose(values.sum(-1), 1, atol=1e-2))

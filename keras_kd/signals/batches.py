@@ -11,13 +11,13 @@ from keras_kd.tensors import Tensor, Tensors, TensorSpecs
 
 
 class Taught(NamedTuple):
-    """Inputs that carry a teacher's signals for them, so that no teacher has to run.
+    """Inputs with precomputed teacher signals, so that no teacher has to run.
 
     A data set of `(kd.Taught(inputs, signals), labels)` trains a Distiller without a teacher. `evaluate` and
-    `predict` read the inputs alone.
+    `predict` read only the inputs.
 
     Attributes:
-        inputs: The student's inputs, as they would be given without a teacher.
+        inputs: The student's inputs, as they would be passed without precomputed signals.
         signals: `{tap: tensor}`, the teacher's signals by the names under which objectives read them:
             `"output"`, a layer path, `"output/NAME"`. Each tensor has the batch axis first.
 
@@ -38,13 +38,13 @@ class Taught(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What a batch of data holds, tensors or their specs.
+    """The contents of a batch of data, as tensors or their specs.
 
     Attributes:
         inputs: The student's inputs.
         labels: `None` if there are none.
         sample_weight: `None` if there is none.
-        cached_signals: `{tap: tensor}`, the teacher's signals of a `kd.Taught`; else `None`.
+        cached_signals: `{tap: tensor}`, the precomputed teacher signals of a `kd.Taught`; else `None`.
     """
 
     inputs: Tensors
@@ -53,19 +53,19 @@ class Batch(NamedTuple):
     cached_signals: dict[str, Any] | None = None
 
     def specs(self) -> "Batch":
-        """What is known of every batch: all but the number of samples, and without sample weights."""
+        """The specs that all batches share: without the number of samples and sample weights."""
         of_all = self.inputs, self.labels, self.cached_signals
         inputs, labels, cached_signals = (keras.tree.map_structure(_spec, part) for part in of_all)
         return Batch(inputs, labels, None, cached_signals)
 
 
 def unpack(data: object) -> Batch:
-    """The parts of what Keras gives a step: inputs, or a tuple of inputs, labels and sample weights.
+    """The parts of the data that Keras passes to a step: inputs, or inputs, labels and sample weights.
 
     Raises:
-        TypeError: Signals of a `kd.Taught` that are no dictionary.
+        TypeError: The signals of a `kd.Taught` are not a dictionary.
     """
-    data = (data,) if isinstance(data, Taught) else data  # which is a tuple of two itself
+    data = (data,) if isinstance(data, Taught) else data  # a Taught is itself a tuple of two
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
     if not isinstance(x, Taught):
         return Batch(x, y, sample_weight)
@@ -78,7 +78,7 @@ def unpack(data: object) -> Batch:
 
 
 def without_teacher_signals(data: object) -> Tensors:
-    """The same data without what a `kd.Taught` carries: what the student alone is evaluated on."""
+    """The same data without the teacher signals of a `kd.Taught`: the student alone is evaluated on it."""
     x, y, sample_weight, _ = unpack(data)
     return keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
 
@@ -88,7 +88,7 @@ def _spec(tensor: Tensor | None) -> tf.TensorSpec | None:
 
 
 def find_specs(x: object, y: object) -> TensorSpecs:
-    """Specs of the batches that `fit` will make of its arguments, or `None` if only the data tells."""
+    """Specs of the batches that `fit` will make from its arguments, or `None` if unknown before it runs."""
     if isinstance(x, tf.data.Dataset):
         known = keras.tree.flatten(x.element_spec)
         return x.element_spec if all(isinstance(part, tf.TensorSpec) for part in known) else None
@@ -106,7 +106,7 @@ def _array_spec(array: Tensor | None) -> tf.TensorSpec | None:
 
 
 def require_cached_signals(taps: Iterable[str], batch: Batch) -> dict[str, Any]:
-    """The teacher's signals that come with a batch, by tap.
+    """The precomputed teacher signals of a batch, by tap.
 
     Raises:
         ValueError: One of these taps is not among them.
@@ -128,12 +128,12 @@ def require_cached_signals(taps: Iterable[str], batch: Batch) -> dict[str, Any]:
 
 
 def comes_with_data(tap: str) -> bool:
-    """Whether a tap names the labels or the inputs, or a part of them (`"input/index"`)."""
+    """Whether a tap names the labels or the inputs, or a part of either (`"input/index"`)."""
     return tap.partition("/")[0] in ("labels", "input")
 
 
 def parts(structure: Tensors) -> dict[str, Any]:
-    """The tensors of a structure by their paths, such as `"heads/a"` or `"0"`; `""` for a tensor alone."""
+    """The tensors of a structure by path, such as `"heads/a"` or `"0"`; `""` for a single tensor."""
     if isinstance(structure, dict):
         inside = structure.items()
     elif isinstance(structure, (list, tuple)):
@@ -147,15 +147,15 @@ def parts(structure: Tensors) -> dict[str, Any]:
 
 
 def count_samples(structure: Tensors) -> Tensor:
-    """How many samples a batch has: a scalar tensor."""
+    """The number of samples in a batch, as a scalar tensor."""
     return tf.shape(next(tensor for tensor in keras.tree.flatten(structure) if tensor is not None))[0]
 
 
 def read_tap(tap: str, batch: Batch) -> Any:
-    """The tensor, or the spec, that a tap names in the inputs or labels of a batch.
+    """The tensor or spec that a tap names in the inputs or labels of a batch.
 
     Raises:
-        ValueError: No labels, or no such part.
+        ValueError: There are no labels, or there is no such part.
     """
     source, _, part = tap.partition("/")
     value = batch.inputs if source == "input" else batch.labels

@@ -1,4 +1,4 @@
-"""The logits behind a signal that went through a softmax or a sigmoid."""
+"""The logits behind a signal that has passed through a softmax or a sigmoid."""
 
 from keras import ops
 
@@ -7,14 +7,14 @@ from keras_kd.tensors import Tensor
 
 
 def logits_of(tensor: Tensor, activation: str | None) -> Tensor:
-    """Undo a softmax or sigmoid: the logits themselves where Keras kept them, else from the probabilities.
+    """Undo a softmax or sigmoid: the logits that Keras kept, or else logits from the probabilities.
 
-    Logarithms of a softmax are the logits up to a number for each row. That number is lost; the mean
-    of the row is taken for it, so that rows are centred.
+    The logarithm of a softmax equals the logits up to a constant for each row. That constant is lost;
+    rows are centered instead.
 
     Args:
         tensor: A signal.
-        activation: `"softmax"`, `"sigmoid"`, or `None` for a signal that is returned as it is.
+        activation: `"softmax"`, `"sigmoid"`, or `None` for a signal that is returned unchanged.
 
     Examples:
         >>> import numpy as np

@@ -1,8 +1,8 @@
 """Padding masks of a functional model's signals, as its graph computes them.
 
-While a functional model runs, Keras takes the mask off what a `MultiHeadAttention` reads, so that sums and
-norms after it carry none, although the layers that need the mask get it: it was written into the graph
-when the model was made. From there it can be computed again, from the inputs alone.
+While a functional model runs, Keras removes the mask from the tensors that a `MultiHeadAttention` reads, so
+sums and norms after it carry none. Layers that need the mask still get it, because it was written into the
+graph when the model was created. From there it can be recomputed from the inputs alone.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ Symbols = dict[str, keras.KerasTensor | None]  # by tap
 def mask_models(
     model: keras.Model, layers: Mapping[str, keras.layers.Layer], tapped: Mapping[str, keras.layers.Layer]
 ) -> list[tuple[keras.Model, keras.Model]]:
-    """For each functional model that holds a tapped layer, a model from inputs to masks, `{tap: mask}`.
+    """For each functional model that contains a tapped layer, a model from inputs to masks, `{tap: mask}`.
 
     Args:
         model: The model that is tapped.
@@ -26,15 +26,15 @@ def mask_models(
         tapped: The layers by tap. `"output"` is added.
 
     Returns:
-        Pairs: the model, or one nested in it, and the model of its masks.
+        Pairs of the model, or one nested in it, and the model that computes its masks.
     """
-    if not isinstance(model, keras.Model):  # tf_keras leaves the masks where they are
+    if not isinstance(model, keras.Model):  # tf_keras does not remove masks
         return []
     paths = {tap: _owner_path(tap, layers) for tap in tapped}
     owners = {path: layers[path] if path else model for path in (*paths.values(), "")}
     wired = {path: owner for path, owner in owners.items() if functional_of(owner) is not None}
     graphs = {path: graph_of(owner, strict=False) for path, owner in wired.items()}
-    symbols: dict[str, Symbols] = {path: {} for path in graphs}  # by the path of the model that holds them
+    symbols: dict[str, Symbols] = {path: {} for path in graphs}  # by the path of the model they are in
     for tap, layer in tapped.items():
         if paths[tap] in graphs:
             symbols[paths[tap]][tap] = _find_symbol(graphs[paths[tap]], layer)
@@ -46,7 +46,7 @@ def mask_models(
 
 
 def _owner_path(tap: str, layers: Mapping[str, keras.layers.Layer]) -> str:
-    """The path of the innermost nested model with known inputs that a tap is in; `""`: the model itself."""
+    """The path of the innermost nested model with known inputs around a tap; `""`: the model itself."""
     parts = tap.split("/")
     around = ["/".join(parts[:end]) for end in range(len(parts) - 1, 0, -1)]
     return next((path for path in around if getattr(layers.get(path), "inputs", None)), "")
@@ -59,12 +59,12 @@ def _mask_model(model: keras.Model, symbols: Symbols) -> keras.Model | None:
         return None
     inputs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
     found = keras.Model(inputs, known)
-    # A mask that layers with weights compute would have them run again.
+    # Computing a mask that depends on layers with weights would run those layers again.
     return None if found.weights else found
 
 
 def _find_symbol(graph: Graph, layer: keras.layers.Layer) -> keras.KerasTensor | None:
-    """What a layer returns in a graph, if it is called once, for one tensor."""
+    """The output of a layer in a graph, if the layer is called once and returns one tensor."""
     calls = graph.calls_of(layer)
     results = calls[0].results if len(calls) == 1 else ()
     return graph.symbol(results[0]) if len(results) == 1 else None

@@ -1,6 +1,6 @@
 """Recording what layers return while a model runs once.
 
-A method of the layer is replaced on the instance for the duration of one forward pass. So there is no second
+Methods of the layer are replaced on the instance for the duration of one forward pass. So there is no second
 graph and no second pass, and nested and subclassed models work like functional ones.
 """
 
@@ -19,9 +19,9 @@ from keras_kd.tensors import Tensor, Tensors
 
 @dataclasses.dataclass
 class RecordedCall:
-    """What a layer returned, and the padding mask that Keras attached to it then.
+    """What a layer returned, and the padding mask that Keras attached to it at that time.
 
-    The mask is noted at once, because Keras takes it off again when a `MultiHeadAttention` reads the tensor.
+    The mask is saved at once, because Keras removes it when a `MultiHeadAttention` reads the tensor.
     """
 
     layer_id: int
@@ -32,7 +32,7 @@ class RecordedCall:
 
 @dataclasses.dataclass
 class Recording:
-    """What some layers returned, in the order in which their calls ended, and the model's inputs."""
+    """The outputs of some layers, in the order in which their calls ended, and the model's inputs."""
 
     layer_ids: frozenset[int]
     calls: list[RecordedCall]
@@ -45,12 +45,12 @@ class Recording:
 
 _lock = threading.Lock()
 _attached: dict[int, tuple[int, dict[str, Any]]] = {}  # id(layer) -> (recorders, what they replaced)
-_local = threading.local()  # replicas of tf.distribute trace in threads of their own
+_local = threading.local()  # replicas of tf.distribute trace in separate threads
 
 
 @contextlib.contextmanager
 def record(layers: Iterable[keras.layers.Layer]) -> Iterator[Recording]:
-    """While open, collect what `layers` return in this thread."""
+    """While the context is open, collect the outputs of `layers` in this thread."""
     recorded = {id(layer): layer for layer in layers}
     recording = Recording(frozenset(recorded), [])
     stack = _local.__dict__.setdefault("stack", [])

@@ -1,4 +1,4 @@
-"""Taps: names of signals, and reading these signals while a model runs once.
+"""Taps: names of signals, and reading these signals in a single pass of the model.
 
 A tap is a path such as `"block2"`, `"backbone/block4"` or, for a layer that is called more than
 once, `"shared:1"` (its second call). A weight of a layer is tapped as `"head/kernel"`.
@@ -24,7 +24,7 @@ Value = TypeVar("Value")
 
 
 def resolve(model: keras.Model, tap: str) -> tuple[keras.layers.Layer, int | None]:
-    """The layer that a path names, and which of its calls (`None`: its only one).
+    """The layer that a path names, and which of its calls (`None`: the only one).
 
     Raises:
         ValueError: No such layer; near misses are suggested.
@@ -46,7 +46,7 @@ def _resolve(model_name: str, layers: Layers, tap: str) -> tuple[keras.layers.La
 
 
 def _find_weight(layers: Layers, tap: str) -> tuple[keras.layers.Layer, str] | None:
-    """The layer and the name of its weight when a path such as `"head/kernel"` names one."""
+    """The layer and the name of its weight if a path such as `"head/kernel"` names one, else `None`."""
     path, _, weight = tap.rpartition("/")
     if tap in layers or path not in layers or not layers[path].built:
         return None
@@ -55,7 +55,7 @@ def _find_weight(layers: Layers, tap: str) -> tuple[keras.layers.Layer, str] | N
 
 
 def _find_attention(layers: Layers, tap: str) -> keras.layers.Layer | None:
-    """The attention layer around a tap such as `"attention/query"`: it takes the mask from what is inside."""
+    """The attention layer around a tap such as `"attention/query"`: it removes the mask from inner layers."""
     around = layers.get(tap.rpartition("/")[0])
     kinds = keras.layers.MultiHeadAttention, keras.layers.GroupQueryAttention
     return around if isinstance(around, kinds) else None
@@ -69,7 +69,7 @@ class Taps:
         names: Tap names; `"output"` and `"output/NAME"` are the model's own outputs.
 
     Raises:
-        ValueError: A name that is no layer of the model.
+        ValueError: A name that is not a layer of the model.
     """
 
     def __init__(self, model: keras.Model, names: Iterable[str]) -> None:
@@ -90,7 +90,7 @@ class Taps:
         return record([*(layer for layer, _ in self._layers.values()), *around])
 
     def signals(self, outputs: Tensors, recording: Recording) -> dict[str, Any]:
-        """The tapped tensors by name, from the model's outputs and from what was recorded."""
+        """The tapped tensors by name, from the model's outputs and the recorded calls."""
         found = {name: self._require_one(name, self._read(name, outputs, recording)) for name in self.names}
         for owner, masks in self._masks:
             inputs = [call.inputs for call in recording.of(owner)]

@@ -1,4 +1,4 @@
-"""Shapes of signals, known without running a model: the model is traced, never executed."""
+"""Shapes of signals without running a model: the model is traced, not executed."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,15 +18,15 @@ from keras_kd.tensors import Shape, Tensors, TensorSpecs
 
 
 class SignalSpec(NamedTuple):
-    """What a trace tells of one signal."""
+    """What a trace reveals about one signal."""
 
     shape: Shape
     dtype: str
-    activation: str | None  # "softmax" or "sigmoid" when the signal is what such an operation returned
+    activation: str | None  # "softmax" or "sigmoid" if the signal is the output of such an operation
     mask: Shape | None = None  # the shape of the padding mask that it carries
-    linear: bool = False  # whether a dense layer or a convolution made it, so that it is no probability
-    gated: bool = False  # whether a sigmoid is behind it, with nothing linear between
-    given: bool = False  # whether it comes with the data, so that its values have to tell what it is
+    linear: bool = False  # whether it is the output of a dense layer or a convolution: not a probability
+    gated: bool = False  # whether it depends on a sigmoid, with nothing linear in between
+    given: bool = False  # whether it comes with the data, so that only its values tell what it is
 
 
 def input_spec(model: keras.Model) -> TensorSpecs:
@@ -38,14 +38,14 @@ def input_spec(model: keras.Model) -> TensorSpecs:
 
 
 def trace(function: Callable[..., Any], *specs: TensorSpecs) -> Any:
-    """Trace `function` on specs; the concrete function is returned and nothing is run."""
+    """Trace `function` on specs and return the concrete function; nothing is run."""
     return tf.function(function, autograph=False).get_concrete_function(*specs)
 
 
 def trace_signals(
     call: Callable[[Any], tuple[Any, Recording]], taps: Taps, spec: TensorSpecs
 ) -> dict[str, SignalSpec]:
-    """The signals by tap, when `call(inputs) -> (outputs, recording)` is traced on `spec`."""
+    """The signals by tap, from tracing `call(inputs) -> (outputs, recording)` on `spec`."""
     found: dict[str, SignalSpec] = {}
 
     def run(inputs: Tensors) -> None:
@@ -71,10 +71,10 @@ def probed(
     signals: dict[str, SignalSpec],
     wanted: Iterable[str],
 ) -> dict[str, SignalSpec]:
-    """The signals by tap, with those marked that prove to be distributions, or what a sigmoid returned.
+    """The signals by tap, with softmaxes and sigmoids that only their values reveal marked as such.
 
-    Not every softmax or sigmoid shows in the graph: an average of them, one inside `TimeDistributed`, one
-    that is clipped. Of the taps in `wanted`, those that no known operation made are run on random inputs.
+    Not every softmax or sigmoid is visible in the graph: an average of them, one inside `TimeDistributed`,
+    one that is clipped. The taps in `wanted` that come from no known operation are run on random inputs.
     """
     unsure = [tap for tap in wanted if not (signals[tap].activation or signals[tap].linear)]
     if not unsure or any(getattr(layer, "stateful", False) for layer in layers_by_path(taps.model).values()):
@@ -85,7 +85,7 @@ def probed(
             lambda s: tf.cast(random.random((2, *(d or 32 for d in s.shape[1:]))), s.dtype), spec
         )
         values = taps.signals(*call(inputs))
-    except Exception:  # a model may take only real data; then the graph was all there is to see
+    except Exception:  # a model may accept only real data; then only the graph can tell
         return signals
     found = dict(signals)
     for tap in unsure:
@@ -98,7 +98,7 @@ def probed(
 
 
 def output_activation(model: keras.Model) -> str | None:
-    """`"softmax"` or `"sigmoid"` when a model with one output and known inputs ends in one, else `None`."""
+    """`"softmax"` or `"sigmoid"` if a model with one output and known inputs ends in one, else `None`."""
     taps, spec = Taps(model, ["output"]), input_spec(model)
 
     def call(inputs: Any) -> tuple[Any, Recording]:
@@ -113,11 +113,10 @@ class TracedModel(NamedTuple):
     """A model after one trace.
 
     Attributes:
-        taps: What can be tapped, in the order of the calls: symbolic tensors of TensorFlow, or specs on other
-            backends.
-        inputs: The model's, likewise.
-        outputs: The model's, likewise.
-        function: What the tensors belong to, which must outlive them.
+        taps: What can be tapped, in call order: symbolic TensorFlow tensors, or specs on other backends.
+        inputs: The model's inputs, likewise.
+        outputs: The model's outputs, likewise.
+        function: The function that the tensors belong to, which must outlive them.
     """
 
     taps: dict[str, Any]
@@ -127,7 +126,7 @@ class TracedModel(NamedTuple):
 
 
 def trace_taps(model: keras.Model, layers: Mapping[str, keras.layers.Layer]) -> TracedModel:
-    """Trace a model once, and note what each of its layers returns.
+    """Trace a model once, and collect what each of its layers returns.
 
     Args:
         model: A model with known inputs.
@@ -141,13 +140,13 @@ def trace_taps(model: keras.Model, layers: Mapping[str, keras.layers.Layer]) -> 
         graph = tf.compat.v1.get_default_graph()
         with record(layers.values()) as recording:
             outputs = model(inputs, training=False)
-        # What a loop or a tf.function inside the model computes cannot be read outside of it.
+        # Tensors computed inside a loop or a tf.function of the model cannot be read outside it.
         found = [
             call
             for call in recording.calls
             if keras.ops.is_tensor(call.outputs) and getattr(call.outputs, "graph", graph) is graph
         ]
-        calls[:] = [paths[call.layer_id] for call in found]  # JAX traces twice, to tell which axes vary
+        calls[:] = [paths[call.layer_id] for call in found]  # JAX traces twice, to see which axes vary
         return [call.outputs for call in found], inputs, outputs
 
     spec, function = input_spec(model), None
@@ -164,7 +163,7 @@ def _symbol(spec: tf.TensorSpec) -> keras.KerasTensor:
 
 
 def _number_calls(paths: list[str]) -> Iterator[str]:
-    """The tap of each call: the path, and which call it is if there are several."""
+    """The tap of each call: the path, with the number of the call if there are several."""
     totals, counts = Counter(paths), Counter[str]()
     for path in paths:
         yield path if totals[path] == 1 else f"{path}:{counts[path]}"
@@ -179,7 +178,7 @@ def tap_shapes(model: keras.Model) -> dict[str, Shape | None]:
 
     Returns:
         `{path: shape}`. The batch axis is `None`. The shapes of a subclassed model are not known
-        before it sees data: `None` stands for them.
+        before it sees data, so they are `None`.
 
     Examples:
         >>> import keras
@@ -202,10 +201,10 @@ def tap_names(model: keras.Model) -> list[str]:
             layers of a subclassed model or layer by attribute name (`"block1/conv"`,
             `"blocks/0"`). A layer that runs more than once is listed as `"name:0"`, `"name:1"`.
             A subclassed model is listed in the order of its attributes, because its inputs, and
-            so its calls, are not known before it sees data.
+            therefore its calls, are not known before it sees data.
 
     Returns:
-        The paths, without `"output"` and `"labels"`, which are always there.
+        The paths, without `"output"` and `"labels"`, which are always available.
 
     Examples:
         >>> import keras

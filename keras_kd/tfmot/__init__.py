@@ -1,6 +1,6 @@
-"""The bridge to tensorflow-model-optimization, which knows tf_keras models only.
+"""The bridge to tensorflow-model-optimization, which only knows tf_keras models.
 
-tf_keras and tensorflow-model-optimization load when something here is used, not with `keras_kd`.
+tf_keras and tensorflow-model-optimization are loaded when something here is used, not with `keras_kd`.
 """
 
 import importlib
@@ -32,7 +32,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "Distiller":  # its base class is of tf_keras
+    if name == "Distiller":  # its base class comes from tf_keras
         return importlib.import_module(f"{__name__}.distiller").Distiller
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -1,4 +1,4 @@
-"""What tensorflow-model-optimization ignores in silence, or reports from the middle of a graph."""
+"""What tensorflow-model-optimization ignores silently, or reports from the middle of a graph."""
 
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
@@ -22,11 +22,11 @@ def check_tf_keras(model: object, what: str) -> None:
 
 
 def find_layers(model: KerasModel, what: str) -> Layers:
-    """The layers of a built functional or sequential model by path, those of nested models included.
+    """The layers of a built functional or sequential model by path, including those of nested models.
 
     Raises:
-        TypeError: Not a tf_keras model.
-        ValueError: A model whose layers tfmot cannot find.
+        TypeError: The model is not a tf_keras model.
+        ValueError: tfmot cannot find the layers of the model.
     """
     check_tf_keras(model, what)
     if hasattr(model, "student"):
@@ -48,14 +48,14 @@ def _walk(model: KerasModel, prefix: str) -> Iterator[tuple[str, KerasLayer]]:
 
 
 def check_not_wrapped(layers: Layers, what: str) -> None:
-    """Raise a `ValueError` if layers are wrapped by tfmot already, unless they are only annotated."""
+    """Raise a `ValueError` if layers are already wrapped by tfmot, unless they are only annotated."""
     wrapped = {path: type(layer).__name__ for path, layer in layers.items() if is_wrapper(layer)}
     wrapped = {path: kind for path, kind in wrapped.items() if kind != "QuantizeAnnotate"}
     if wrapped:
         path, kind = next(iter(wrapped.items()))
         strip = {"PruneLowMagnitude": "strip_pruning", "ClusterWeights": "strip_clustering"}.get(kind)
         raise ValueError(
-            f"{what}: {len(wrapped)} layers are wrapped by tfmot already, first {path!r} ({kind}). "
+            f"{what}: {len(wrapped)} layers are already wrapped by tfmot, first {path!r} ({kind}). "
             + (f"Call kd.tfmot.{strip}(model) first." if strip else "Quantization comes last.")
         )
 
@@ -64,7 +64,7 @@ def select_layers(layers: Layers, names: Sequence[str] | str | None) -> Layers:
     """The layers that a user named, or all.
 
     Raises:
-        ValueError: A name that no layer has; near misses are suggested.
+        ValueError: No layer has this name; similar names are suggested.
     """
     if names is None:
         return layers
@@ -81,7 +81,7 @@ def select_layers(layers: Layers, names: Sequence[str] | str | None) -> Layers:
 
 
 def check_supported(unsupported: dict[str, str], layers: Layers, what: str) -> None:
-    """Raise a `ValueError` that names all layers that tfmot cannot take, if there are any, and why."""
+    """Raise a `ValueError` that names all layers that tfmot cannot take, if there are any, and says why."""
     if unsupported:
         named = ", ".join(f"{path!r} ({reason})" for path, reason in unsupported.items())
         rest = [path for path in layers if path not in unsupported]
@@ -94,12 +94,12 @@ def check_student(student: object) -> None:
     if isinstance(student, keras.Model):
         raise TypeError(
             f"The student must be a tf_keras.Model. Received a Keras 3 model, {student.name!r}. Pass "
-            "kd.tfmot.to_tf_keras(student), or distil with kd.Distiller."
+            "kd.tfmot.to_tf_keras(student), or distill with kd.Distiller."
         )
     check_tf_keras(student, "The student of kd.tfmot.Distiller")
     if tf.distribute.has_strategy():
         raise ValueError(
-            "kd.tfmot.Distiller trains on one device. Create it outside of strategy.scope(), or distil a "
+            "kd.tfmot.Distiller trains on one device. Create it outside of strategy.scope(), or distill a "
             "Keras 3 student with kd.Distiller."
         )
 
@@ -115,7 +115,7 @@ _HOW = (
 
 
 def find_pruned_layers(model: KerasModel) -> list[KerasLayer]:
-    """The layers that tfmot's pruning has wrapped, those of nested models included."""
+    """The layers that tfmot's pruning has wrapped, including those of nested models."""
     return [
         layer
         for layer in all_layers_of(model)
@@ -133,6 +133,6 @@ def check_updates(student: KerasModel, callbacks: object) -> None:
 
 
 def check_updates_run(student: KerasModel) -> None:
-    """Raise a `ValueError` if a student is pruned and its step counter was not started."""
+    """Raise a `ValueError` if a student is pruned and its step counter has not been started."""
     if any(int(layer.pruning_step) < 0 for layer in find_pruned_layers(student)):
         raise ValueError(f"Before a single batch: {_NEEDED}. {_HOW}")

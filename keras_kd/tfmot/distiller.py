@@ -1,4 +1,4 @@
-"""The Distiller for tf_keras students, with tensorflow-model-optimization's wrappers or without."""
+"""The Distiller for tf_keras students, with or without tensorflow-model-optimization's wrappers."""
 
 import inspect
 from collections.abc import Iterable, Sequence
@@ -27,33 +27,33 @@ from keras_kd.training.preserved_state import preserve_state
 class Distiller(BaseDistiller, tf_keras.Model):
     """Train a tf_keras student on the signals of a teacher of either Keras.
 
-    It is `kd.Distiller` for tf_keras models: the same objectives, taps, projections and logs. The student
-    may be plain, or wrapped by tensorflow-model-optimization: pruned, clustered, quantization aware, or
-    several of them. Then train as tfmot documents, with its own callbacks: a pruned student needs
+    This is `kd.Distiller` for tf_keras models: the same objectives, taps, projections and logs. The student
+    may be plain, or wrapped by tensorflow-model-optimization: pruned, clustered, quantization aware, or a
+    combination. Then train as tfmot documents, with its own callbacks: a pruned student needs
     `tfmot.sparsity.keras.UpdatePruningStep`, which finds the student here, and not the teacher.
 
-    A layer in a wrapper is tapped by its own name, which stays after stripping, or by the wrapper's
-    (`"head"` or `"prune_low_magnitude_head"`). Both are what the wrapper returns: of a quantization-aware
-    layer the quantized values. A weight (`"head/kernel"`) is what the layer computes with, so it is the
-    clustered or quantized one.
+    A wrapped layer is tapped by its own name, which remains after stripping, or by the wrapper's name
+    (`"head"` or `"prune_low_magnitude_head"`). Both give what the wrapper returns: for a quantization-aware
+    layer, the quantized values. A weight (`"head/kernel"`) is the one that the layer computes with, which is
+    the clustered or quantized one.
 
-    `compile` is tf_keras's own. Projections are Keras 3 layers; their variables are weights of this
-    model, which `fit` trains and `save_weights` saves. The teacher is not among them, is not trained and is
-    left as it was found. For use, save or export `distiller.student`.
+    `compile` is tf_keras's own. Projections are Keras 3 layers; their variables are weights of this model,
+    which `fit` trains and `save_weights` saves. The teacher is not part of it: it is not trained, and its
+    state does not change. For deployment, save or export `distiller.student`.
 
     Args:
-        student: The model to train, of tf_keras.
+        student: The tf_keras model to train.
         teacher: A trained Keras 3 or tf_keras model. It gets the student's inputs, through
             `teacher_preprocess`.
         objectives: `kd.Objective`s, or bare losses that read output against output with weight 1.
-        temperature: Of the soft targets, a number or a schedule of the step; only without `objectives`.
+        temperature: The temperature of the soft targets, a number or a schedule; only without `objectives`.
         alpha: Weight of the hard loss, in [0, 1]; only without `objectives`.
-        teacher_preprocess: Turns the student's inputs into the teacher's.
+        teacher_preprocess: Converts the student's inputs to the teacher's.
         name: Name of this model.
 
     Raises:
-        TypeError: A Keras 3 student; losses, optimizers, metrics or callbacks of Keras 3.
-        ValueError: As for `kd.Distiller`; a pruned student without tfmot's callback.
+        TypeError: The student is a Keras 3 model; losses, optimizers, metrics or callbacks are from Keras 3.
+        ValueError: As for `kd.Distiller`; also a pruned student without tfmot's callback.
 
     Examples:
         >>> import keras, numpy as np, tf_keras
@@ -96,21 +96,21 @@ class Distiller(BaseDistiller, tf_keras.Model):
             "_hard_tracker": tf_keras.metrics.Mean(name="student_loss"),
             "_objective_trackers": [tf_keras.metrics.Mean(name=term.name) for term in terms],
         }
-        self.__dict__.update(own)  # which tf_keras does not look into: it cannot track Keras 3 layers
+        self.__dict__.update(own)  # where tf_keras does not look: it cannot track Keras 3 layers
         self._set_teacher(teacher, teacher_preprocess)
 
     @property
     def output_names(self) -> list[str] | None:
-        """Of the student: losses, metrics and labels may be given by these names."""
+        """The student's: losses, metrics and labels may be given by these names."""
         return getattr(self.student, "output_names", None) if "_wiring" in self.__dict__ else None
 
     @output_names.setter
     def output_names(self, names: list[str] | None) -> None:
-        """Nothing to do: tf_keras sets it to `None`."""
+        """Do nothing: tf_keras sets it to `None`."""
 
     @property
     def metrics(self) -> list[tf_keras.metrics.Metric]:
-        """What is logged and reset."""
+        """The metrics that are logged and reset."""
         own = [self._total_tracker, self._hard_tracker, *self._objective_trackers]
         return [*own, *(metric for metric in super().metrics if all(metric is not one for one in own))]
 
@@ -129,7 +129,7 @@ class Distiller(BaseDistiller, tf_keras.Model):
     def train_step(self, data: Tensors) -> dict[str, Tensor]:
         """One step: teacher forward, student forward, backward, update. See `Wiring` for its parts."""
         batch = batches.unpack(data)
-        with tf.init_scope():  # projections are made outside of the graph of this step
+        with tf.init_scope():  # projections are created outside the graph of this step
             self._wiring.prepare(batch)
             self._adopt_projections()
         teacher_signals = self._wiring.run_teacher(batch)
@@ -163,7 +163,7 @@ class Distiller(BaseDistiller, tf_keras.Model):
 
         Raises:
             TypeError: A callback of Keras 3.
-            ValueError: No data, NaN in arrays, labels that are no class, or a pruned student without
+            ValueError: No data, NaN in arrays, labels that are not valid classes, or a pruned student without
                 `UpdatePruningStep`, before the first step.
         """
         given = inspect.signature(tf_keras.Model.fit).bind(self, x, y, *args, **kwargs).arguments
@@ -173,7 +173,7 @@ class Distiller(BaseDistiller, tf_keras.Model):
         check_updates(self.student, given.get("callbacks"))
         self._check_data(given)
         self._prepare_for(x, y)
-        # Without a teacher, each data set may carry signals of another kind.
+        # Without a teacher, each dataset may carry signals of a different kind.
         with preserve_state(self.teacher), self._first_batch.intercepted(anew=self.teacher is None):
             return super().fit(**given)
 
@@ -215,7 +215,7 @@ class _Projections(tf_keras.layers.Layer):
     """Holds variables of Keras 3 layers and computes nothing, so that tf_keras trains and saves them."""
 
     def adopt(self, layers: Iterable[keras.layers.Layer]) -> None:
-        """Hold the variables of these layers, besides those that are held."""
+        """Hold the variables of these layers, in addition to those already held."""
         held = {id(variable) for variable in self.weights}
         values = [variable.value for layer in layers for variable in layer.variables]
         new = [value for value in values if id(value) not in held]

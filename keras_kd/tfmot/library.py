@@ -14,18 +14,18 @@ import tensorflow as tf
 from keras_kd.legacy import KerasLayer
 
 _VARIABLE = "TF_USE_LEGACY_KERAS"
-_LOCK = threading.RLock()  # of two threads, one would restore what the other has set
+_LOCK = threading.RLock()  # otherwise one thread would restore what another has set
 
 
 def import_tfmot() -> ModuleType:
-    """Import `tensorflow_model_optimization`, and leave the process as it was.
+    """Import `tensorflow_model_optimization` without changing the process.
 
-    By itself that import sets `TF_USE_LEGACY_KERAS=1` for the process and its children, and makes `tf.keras`
-    tf_keras from then on. Here the variable and what `tf.keras` resolves to, also later, are restored. If it
+    By itself, that import sets `TF_USE_LEGACY_KERAS=1` for the process and its children, and makes `tf.keras`
+    tf_keras from then on. Here, the variable and what `tf.keras` resolves to, even later, are restored. If it
     was imported before, nothing is changed.
 
     Returns:
-        The module, which is usually called `tfmot`.
+        The module, usually called `tfmot`.
 
     Raises:
         ImportError: tensorflow-model-optimization or tf_keras is not installed.
@@ -40,7 +40,7 @@ def import_tfmot() -> ModuleType:
         True
     """
     name = "tensorflow_model_optimization"
-    with _LOCK:  # for the look-up too: a module that is still being imported is in there already
+    with _LOCK:  # for the look-up too: a module that is still being imported is already there
         if name not in sys.modules:
             with warnings.catch_warnings(action="ignore"), _restored_variable(), _tf_keras_as_keras():
                 # It imports distutils, which warns.
@@ -50,7 +50,7 @@ def import_tfmot() -> ModuleType:
 
 @contextlib.contextmanager
 def global_policy_of(layer: KerasLayer) -> Iterator[None]:
-    """While open, the global dtype policy is that of a layer: tfmot makes its wrappers with it."""
+    """A context in which the global dtype policy is that of a layer: tfmot creates its wrappers with it."""
     from tf_keras import mixed_precision
 
     before = mixed_precision.global_policy()
@@ -75,9 +75,9 @@ def _restored_variable() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _tf_keras_as_keras() -> Iterator[None]:
-    """While open, `tf.keras` is tf_keras: tfmot looks there for the layers and cells that it supports.
+    """A context in which `tf.keras` is tf_keras: tfmot looks there for the layers and cells it supports.
 
-    The lazy loaders of TensorFlow are put back as they are, so that one that has not loaded yet still can.
+    TensorFlow's lazy loaders are restored unchanged, so that one that has not loaded yet still can.
     """
     import tf_keras
     from tf_keras.api._v1 import keras as first

@@ -1,4 +1,4 @@
-"""What tfmot's pruning can do with a kernel; it notices in the middle of a graph, or never."""
+"""What tfmot's pruning can do with a kernel; tfmot itself notices in the middle of a graph, or never."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ def _integer_pair(value: object) -> tuple[int, int] | None:
 def find_misfit(
     layer: KerasLayer, block_size: tuple[int, int], sparsity_m_by_n: tuple[int, int] | None
 ) -> str | None:
-    """Why tfmot cannot prune a layer that it supports in this pattern, else `None`."""
+    """Why tfmot cannot prune a layer, which it otherwise supports, in this pattern; or `None`."""
     if tuple(block_size) == (1, 1) and sparsity_m_by_n is None:
         return None
     for weight in _prunable_weights(layer):
@@ -70,7 +70,7 @@ def _misfit_of_groups(shape: tuple[int, ...], zeros: int, size: int) -> str | No
     if len(shape) not in (2, 4):
         return f"m by n needs kernels of 2 or 4 axes, and it has {shape}"
     inputs = shape[-2]
-    # tfmot pads with zeros, which it counts. So few inputs that all are kept are left alone.
+    # tfmot pads with zeros, which it counts. Kernels with so few inputs that all are kept are left alone.
     if inputs % size and inputs > size - zeros:
         return f"its {inputs} inputs are not a multiple of {size}"
     return None
@@ -84,4 +84,4 @@ def _prunable_weights(layer: KerasLayer) -> list[Any]:
     try:
         return PruneRegistry.make_prunable(layer).get_prunable_weights()
     finally:
-        del layer.get_prunable_weights  # which make_prunable has added to the layer of the user
+        del layer.get_prunable_weights  # which make_prunable has added to the user's layer

@@ -14,10 +14,10 @@ from keras_kd.tfmot.wrappers import select_bare_layers, wrap_copy
 
 
 class QuantizeScheme(Protocol):
-    """What is used of tfmot's schemes."""
+    """The part of tfmot's schemes that is used here."""
 
     def get_quantize_registry(self) -> Any:
-        """What knows which layers can be quantized."""
+        """The registry that knows which layers can be quantized."""
 
 
 def quantize_model(
@@ -26,22 +26,22 @@ def quantize_model(
     *,
     layers: Sequence[str] | None = None,
 ) -> KerasModel:
-    """A copy of a model that simulates int8 while it trains, with tfmot's `quantize_apply`.
+    """Return a copy of a model that simulates int8 during training, with tfmot's `quantize_apply`.
 
     Args:
-        model: A functional or sequential tf_keras model that contains no models. It stays as it is.
-        preserve: What training must keep of the weights: `"sparsity"` (PQAT), `"clusters"` (CQAT), or
+        model: A functional or sequential tf_keras model without nested models. It is not changed.
+        preserve: What training must preserve in the weights: `"sparsity"` (PQAT), `"clusters"` (CQAT), or
             `("sparsity", "clusters")` (PCQAT), for a model that was pruned or clustered, and stripped. With
             `"clusters"`, call `strip_clustering` afterwards. Default: nothing (QAT).
-        layers: The layers to quantize, by name. Default: all. tfmot quantizes the outputs of layers that
-            these read as well.
+        layers: The layers to quantize, by name. Default: all. tfmot also quantizes the outputs of the layers
+            that these read.
 
     Returns:
-        A model, not compiled, whose layers are named `quant_NAME`.
+        An uncompiled model whose layers are named `quant_NAME`.
 
     Raises:
-        TypeError: A Keras 3 model.
-        ValueError: Layers that tfmot cannot quantize, all of them named; models in the model; nothing to
+        TypeError: The model is a Keras 3 model.
+        ValueError: Layers that tfmot cannot quantize, all of them named; nested models; nothing to
             preserve.
 
     Examples:
@@ -66,15 +66,15 @@ def quantize_model(
 
 
 def _quantize_all(model: KerasModel, selected: Layers, scheme: QuantizeScheme, what: str) -> KerasModel:
-    """Quantize these layers, or raise a `ValueError` that names all which tfmot does not support."""
+    """Quantize these layers, or raise a `ValueError` that names all that tfmot does not support."""
     unsupported = _find_unsupported(selected, scheme)
-    while True:  # of the layers that this does not find, tfmot names one at a time
+    while True:  # tfmot names unsupported layers that the check above misses one at a time
         rest = {path: layer for path, layer in selected.items() if path not in unsupported}
         if not rest:
             check_supported(unsupported, selected, what)
         try:
             quantized = _quantize(model, rest, scheme)
-        except Exception as error:  # tfmot fails on layers that it does not support in many ways
+        except Exception as error:  # tfmot fails in many ways on layers that it does not support
             found = re.search(r"Layer (\S+):<class '[\w.]*?(\w+)'> is not supported", str(error))
             if found and found[1] in rest:
                 unsupported[found[1]] = found[2]
@@ -120,7 +120,7 @@ def _parse_preserve(preserve: str | tuple[str, ...] | None) -> set[str]:
 
 
 def _check_preservable(layers: Layers, kept: set[str], what: str) -> None:
-    """Raise a `ValueError` if there is nothing to keep: tfmot would keep nothing, and not say so."""
+    """Raise a `ValueError` if there is nothing to preserve: tfmot would preserve nothing, silently."""
     kernels = [np.asarray(w) for layer in layers.values() for w in layer.get_weights() if len(w.shape) > 1]
     if "sparsity" in kept and not any((kernel == 0).any() for kernel in kernels):
         raise ValueError(

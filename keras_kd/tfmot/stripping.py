@@ -6,17 +6,17 @@ from keras_kd.tfmot.library import global_policy_of, import_tfmot
 
 
 def strip_pruning(model: KerasModel) -> KerasModel:
-    """The model without tfmot's pruning wrappers: its zeros are exact, and its layers have their own names.
+    """Return the model without tfmot's pruning wrappers: exact zeros, and layers with their own names.
 
     Args:
-        model: What `prune_low_magnitude` returned, trained. For a Distiller, pass `distiller.student`.
+        model: What `prune_low_magnitude` returned, after training. For a Distiller, pass `distiller.student`.
 
     Returns:
-        A model, not compiled, with the weights of the other.
+        An uncompiled model with the same weights.
 
     Raises:
-        TypeError: A Keras 3 model.
-        ValueError: Nothing to strip.
+        TypeError: The model is a Keras 3 model.
+        ValueError: There is nothing to strip.
 
     Examples:
         >>> import tf_keras
@@ -37,24 +37,25 @@ def strip_pruning(model: KerasModel) -> KerasModel:
     ) in wrapped:  # the last step may have moved the zeros; the callback masks at the end of epochs only
         layer.pruning_obj.weight_mask_op()
         for weight, _, _ in layer.pruning_vars:
-            weight.assign(weight + 0.0)  # tfmot's products leave -0.0, whose bytes gzip tells from 0.0
+            weight.assign(weight + 0.0)  # tfmot's products leave -0.0, which for gzip is not 0.0
     with global_policy_of(model):
         return import_tfmot().sparsity.keras.strip_pruning(model)
 
 
 def strip_clustering(model: KerasModel) -> KerasModel:
-    """The model without tfmot's clusters: its kernels have few values, and its layers their own names.
+    """Return the model without tfmot's cluster wrappers: its kernels have few distinct values.
 
     Args:
-        model: What `cluster_weights` returned, trained, or `quantize_model(preserve="clusters")`, which stays
-            quantization aware. For a Distiller, pass `distiller.student`.
+        model: What `cluster_weights` returned, after training, or the result of
+            `quantize_model(preserve="clusters")`, which stays quantization aware. For a Distiller, pass
+            `distiller.student`.
 
     Returns:
-        A model, not compiled.
+        An uncompiled model whose layers have their own names.
 
     Raises:
-        TypeError: A Keras 3 model.
-        ValueError: Nothing to strip.
+        TypeError: The model is a Keras 3 model.
+        ValueError: There is nothing to strip.
 
     Examples:
         >>> import tf_keras

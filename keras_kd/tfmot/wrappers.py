@@ -1,4 +1,4 @@
-"""tensorflow-model-optimization's own wrappers, with an error where they fail silently or late."""
+"""tensorflow-model-optimization's own wrappers, with an error where they would fail silently or late."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -27,20 +27,20 @@ def prune_low_magnitude(
     Train it with tfmot's `UpdatePruningStep` callback, then call `strip_pruning`.
 
     Args:
-        model: A functional or sequential tf_keras model. It stays as it is.
+        model: A functional or sequential tf_keras model. It is not changed.
         pruning_schedule: A schedule of `tfmot.sparsity.keras`. Default: tfmot's, 50 % from step 0.
-        block_size: Height and width of blocks that are pruned together, only for layers with a matrix of at
-            least two blocks in each direction.
-        block_pooling_type: `"AVG"` or `"MAX"`: what the magnitude of a block is.
-        sparsity_m_by_n: `(2, 4)` for two zeros in every four consecutive inputs, whose number it has to
-            divide. A kernel with so few inputs that none of them would be zero stays as it is.
+        block_size: Height and width of blocks that are pruned together; only for layers whose kernel is a
+            matrix of at least two blocks in each direction.
+        block_pooling_type: `"AVG"` or `"MAX"`: how the magnitude of a block is computed.
+        sparsity_m_by_n: `(2, 4)` for two zeros in every four consecutive inputs; the number of inputs must be
+            divisible by four. A kernel with so few inputs that none of them would become zero stays as it is.
         layers: The layers to prune, by name; `"backbone/conv"` in a nested model. Default: all.
 
     Returns:
-        A model, not compiled, whose layers are named `prune_low_magnitude_NAME`.
+        An uncompiled model whose layers are named `prune_low_magnitude_NAME`.
 
     Raises:
-        TypeError: A Keras 3 model, or something else than a schedule.
+        TypeError: The model is a Keras 3 model, or `pruning_schedule` is not a schedule.
         ValueError: Layers that tfmot cannot prune in this way, all of them named; blocks or groups of an
             impossible size.
 
@@ -92,25 +92,24 @@ def cluster_weights(
     *,
     layers: Sequence[str] | None = None,
 ) -> KerasModel:
-    """Wrap layers of a copy of a model so that each kernel has few values, with tfmot's `cluster_weights`.
+    """Wrap layers of a copy of a model so that each kernel has few distinct values, with `cluster_weights`.
 
-    The model should be trained. Train it further, then call `strip_clustering`.
+    The model should already be trained. Fine-tune the result, then call `strip_clustering`.
 
     Args:
-        model: A functional or sequential tf_keras model. It stays as it is.
-        number_of_clusters: How many values each kernel may have.
+        model: A functional or sequential tf_keras model. It is not changed.
+        number_of_clusters: How many distinct values each kernel may have.
         cluster_centroids_init: `"LINEAR"`, `"RANDOM"`, `"DENSITY_BASED"`, `"KMEANS_PLUS_PLUS"`, or a member
             of `tfmot.clustering.keras.CentroidInitialization`.
         preserve_sparsity: Whether zeros stay zero, for a model that was pruned and stripped.
         layers: The layers to cluster, by name; `"backbone/conv"` in a nested model. Default: all that have
-            something to cluster. tfmot itself wraps the others too, and they run as in inference from then
-            on.
+            something to cluster. tfmot itself also wraps the others, which then always run in inference mode.
 
     Returns:
-        A model, not compiled, whose layers are named `cluster_NAME`.
+        An uncompiled model whose layers are named `cluster_NAME`.
 
     Raises:
-        TypeError: A Keras 3 model, of which tfmot itself would return `None`.
+        TypeError: The model is a Keras 3 model, for which tfmot itself would return `None`.
         ValueError: Layers that tfmot cannot cluster, all of them named; kernels with too few weights.
 
     Examples:
@@ -125,7 +124,7 @@ def cluster_weights(
     selected = select_bare_layers(model, layers, what)
     init = _parse_init(cluster_centroids_init)
     check_supported(_unclusterable(selected, number_of_clusters), selected, what)
-    if layers is None:  # in tfmot's wrapper BatchNormalization and Dropout would never train
+    if layers is None:  # in tfmot's wrapper, BatchNormalization and Dropout would never train
         selected = {path: layer for path, layer in selected.items() if _has_clusters(layer)}
     from tensorflow_model_optimization.python.core.clustering.keras.experimental.cluster import (
         cluster_weights as wrap,
@@ -136,7 +135,7 @@ def cluster_weights(
 
 
 def _parse_init(cluster_centroids_init: object) -> object:
-    """A member of tfmot's enumeration, which may be given by its name."""
+    """A member of tfmot's enumeration, which may be given by name."""
     if not isinstance(cluster_centroids_init, str):
         return cluster_centroids_init
     kinds = import_tfmot().clustering.keras.CentroidInitialization
@@ -178,14 +177,14 @@ def _clustering_registry() -> Any:
 
 
 def select_bare_layers(model: KerasModel, names: Sequence[str] | str | None, what: str) -> Layers:
-    """The layers that `what` is to wrap, by path; none of the model may be wrapped already."""
+    """The layers that `what` is to wrap, by path; none of the model's layers may be wrapped already."""
     layers = find_layers(model, what)
     check_not_wrapped(layers, what)
     return select_layers(layers, names)
 
 
 def wrap_copy(model: KerasModel, selected: Layers, wrap: Callable[[KerasLayer], KerasLayer]) -> KerasModel:
-    """A copy of a model, with these of its layers wrapped: tfmot would wrap the layers themselves."""
+    """A copy of a model, with the selected layers wrapped: tfmot would wrap the original layers."""
     from tf_keras.models import clone_model
 
     try:

@@ -1,1 +1,1 @@
-"""What works for any Keras model in `fit`."""
+"""Training features that work for any Keras model in `fit`."""

@@ -14,7 +14,7 @@ Callbacks = Sequence[keras.callbacks.Callback]
 
 
 def snapshot(callbacks: Callbacks) -> list[dict[str, Any]]:
-    """A copy of what callbacks hold now, to tell later what has changed."""
+    """A copy of the current attributes of callbacks, to find out later what has changed."""
     return [copy.deepcopy(_attributes(callback)) for callback in callbacks]
 
 
@@ -29,20 +29,20 @@ def changed_attributes(callbacks: Callbacks, before: Sequence[dict[str, Any]]) -
 
 
 def restore_attributes(callbacks: Callbacks, saved: Sequence[Any]) -> None:
-    """Give callbacks the `changed_attributes` of an earlier run, the n-th of a class those of the n-th."""
+    """Restore the `changed_attributes` of an earlier run; callbacks of the same class match by order."""
     waiting = list(saved)
     for callback in callbacks:
         mine = next((entry for entry in waiting if entry[0] == type(callback).__name__), None)
         if mine is not None:
             waiting.remove(mine)
             for name, value in mine[1].items():
-                setattr(callback, name, copy.deepcopy(value))  # what was read may be needed again
+                setattr(callback, name, copy.deepcopy(value))  # the saved value may be needed again
 
 
 def _attributes(callback: keras.callbacks.Callback) -> dict[str, Any]:
     left_out = list(CALLBACK_ATTRIBUTES)
     if hasattr(callback, "monitor_op"):
-        # Its sign is flipped, once, when the operation is chosen, and the operation is not stored.
+        # Its sign is flipped once, when the operation is chosen, and the operation cannot be stored.
         left_out.append("min_delta")
     held = {name: value for name, value in vars(callback).items() if name not in left_out}
     return {name: value for name, value in held.items() if is_storable(value)}

@@ -1,4 +1,4 @@
-"""Where in its data an uninterrupted `fit` would be, and bringing a new `fit` there."""
+"""Where in its data an uninterrupted `fit` would be, and how to bring a new `fit` there."""
 
 import math
 from typing import NamedTuple
@@ -9,27 +9,27 @@ import tensorflow as tf
 class DataPosition(NamedTuple):
     """Where in the data an epoch begins."""
 
-    iterators: int  # made over the data set before the one that this epoch reads
-    batches: int  # taken from that one in earlier epochs
+    iterators: int  # created over the data set before the one that this epoch reads
+    batches: int  # taken from that iterator in earlier epochs
 
 
 def find_position(data: object, epoch: int, steps: int | None, steps_per_execution: int = 1) -> DataPosition:
     """Where in its data `fit` begins an epoch.
 
-    A shuffled data set draws new seeds whenever an iterator is made of it, so the order of an epoch depends
-    on how many there were. Keras makes two for each epoch, the second of them unused, when it knows the
-    number of batches, else one; and a single one that lasts for all epochs when `steps_per_epoch` is given.
+    A shuffled data set draws new seeds whenever an iterator over it is created, so the order of an epoch
+    depends on how many were created before. If Keras knows the number of batches, it creates two for each
+    epoch, the second of them unused, else one; with `steps_per_epoch`, a single one for all epochs.
 
     Args:
-        data: What `fit` was given as `x`.
+        data: The `x` argument of `fit`.
         epoch: The epoch, counted from the first that was trained.
-        steps: Of an epoch, if Keras knows.
-        steps_per_execution: As `compile` was given.
+        steps: Steps per epoch, if Keras knows.
+        steps_per_execution: As passed to `compile`.
 
     Raises:
-        ValueError: A data set that ends, with `steps_per_epoch`: where it starts over is unknown.
+        ValueError: A finite data set with `steps_per_epoch`: it is unknown where it starts over.
     """
-    # By an epoch, from an iterator that has more.
+    # Batches that an epoch takes from an iterator that has more.
     taken = steps_per_execution * math.ceil((steps or 0) / steps_per_execution)
     if hasattr(data, "__next__"):  # a generator
         return DataPosition(0, epoch * taken)
@@ -47,6 +47,6 @@ def find_position(data: object, epoch: int, steps: int | None, steps_per_executi
 
 
 def draw_seeds(data: tf.data.Dataset, iterators: int) -> None:
-    """Draw the seeds that so many iterators over a data set draw."""
+    """Draw the seeds that this number of iterators over a data set draws."""
     for _ in range(iterators):
         iter(data)

@@ -1,4 +1,4 @@
-"""The first batch is validated, and then trained on like the others."""
+"""Validation of the first batch, which is then trained on like all others."""
 
 import contextlib
 import weakref
@@ -18,10 +18,10 @@ _KNOWN_SPECS = tf.TensorSpec, tf.RaggedTensorSpec, tf.SparseTensorSpec, tf.Optio
 
 
 class FirstBatch:
-    """Has a batch validated before a model, of either Keras, trains on its first one.
+    """Validates the first batch before a model (Keras 3 or tf_keras) trains on it.
 
-    The first is that of each train function: `compile` takes the old one away, and so does whoever changes
-    what it was traced with.
+    Each train function has its own first batch: `compile` discards the old function, and so does any code
+    that changes what it was traced with.
 
     Args:
         model: The model.
@@ -35,13 +35,13 @@ class FirstBatch:
 
     @property
     def is_due(self) -> bool:
-        """Whether the train function has not seen a valid batch."""
+        """Whether the train function has not seen a valid batch yet."""
         made = train_function.innermost(self._model)
         return made is None or self._validated() is not made
 
     @property
     def is_awaited(self) -> bool:
-        """Whether `fit` runs and its first batch has not come."""
+        """Whether `fit` is running and its first batch has not arrived yet."""
         return self._interception is not None
 
     def validate(self, batch: Tensors) -> None:
@@ -53,7 +53,7 @@ class FirstBatch:
 
     @contextlib.contextmanager
     def intercepted(self, anew: bool = False) -> Iterator[None]:
-        """While `fit` runs in it, have the first batch validated, if it is due.
+        """While `fit` runs in this context, validate the first batch, if it is due.
 
         Args:
             anew: Whether it is due even if an earlier batch was valid.
@@ -80,13 +80,13 @@ class FirstBatch:
 def validate_first(
     iterator: tf.data.Iterator, train: TrainFunction, validate: Callable[[Any], None], batches: int
 ) -> Any:
-    """Give the first batch to `validate` before it is trained on.
+    """Pass the first batch to `validate` before it is trained on.
 
-    What was taken from the iterator is given to `train` in an iterator of the same type, so that nothing
-    is traced twice and the order of the data stays as it is.
+    The batches taken from the iterator are passed to `train` in an iterator of the same type, so that
+    nothing is traced twice and the order of the data does not change.
 
     Args:
-        iterator: Over the batches of an epoch.
+        iterator: Iterates over the batches of an epoch.
         train: Trains on the next batches of an iterator.
         validate: Takes a batch of tensors.
         batches: How many batches `train` takes in one call.
@@ -102,16 +102,16 @@ def validate_first(
     try:
         return train(iter(again))
     finally:
-        taken.clear()  # TensorFlow keeps the generator, and what it holds, for as long as it runs
+        taken.clear()  # TensorFlow keeps the generator, and what it references, while the process runs
 
 
 def _none_for_nothing(value: object) -> Any:
-    """Keras writes parts of the data that are `None` as empty optionals."""
+    """Keras represents parts of the data that are `None` by empty optionals."""
     return None if isinstance(value, tf.experimental.Optional) else value
 
 
 def check_numbers(values: Tensors, what: str, advice: str) -> None:
-    """Raise a `ValueError` if a tensor, or one of a structure, holds NaN or infinity."""
+    """Raise a `ValueError` if a tensor, or any tensor of a structure, contains NaN or infinity."""
     for tensor in keras.tree.flatten(values):
         if isinstance(tensor, tf.Tensor) and tensor.dtype.is_floating:
             wrong = nonfinite(np.asarray(tensor))

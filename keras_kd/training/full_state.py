@@ -1,4 +1,4 @@
-"""A callback that saves all that training depends on, so that an interrupted `fit` can be resumed."""
+"""A callback that saves everything training depends on, so that an interrupted `fit` can resume."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,44 +21,44 @@ from keras_kd.training.training_variables import (
     training_variables,
 )
 
-# Of the file, whose older versions must stay readable.
+# Keys of the file, whose older versions must stay readable.
 _KEYS = ["epoch", "batch", "first", "optimizer", "epoch_random", "stopped"]
 _KEYS += ["weights", "metrics", "random", "callbacks"]
 
 
 class FullState(keras.callbacks.Callback):
-    """Save the state of training, and restore it when `fit` is called again after an interruption.
+    """Save the full training state, and resume from it when `fit` is called again after an interruption.
 
-    A run that was killed and started again ends with the weights of a run that was not. Beside weights,
-    optimizer and epoch, which `keras.callbacks.BackupAndRestore` saves, the checkpoint holds the seeds of
-    dropout, the order of shuffled data, the state of the other callbacks (`EarlyStopping`,
-    `ReduceLROnPlateau`, yours), the history and, if saved there, the position within an epoch. It works for
-    any Keras model.
+    A run that was killed and restarted ends with the same weights as an uninterrupted run. In addition to
+    weights, optimizer and epoch, which `keras.callbacks.BackupAndRestore` saves, the checkpoint contains
+    dropout seeds, the order of shuffled data, the state of the other callbacks (`EarlyStopping`,
+    `ReduceLROnPlateau`, your own), the history and, if saved mid-epoch, the position within the epoch. It
+    works for any Keras model.
 
-    A data set is brought to its position by making iterators of it, so make a new one before `fit` is called
-    again in the same process. The file is written whole or not at all. It is read without running what is
-    in it. When `fit` ends, it is deleted.
+    A data set is advanced to its position by creating iterators over it, so create a new data set before
+    calling `fit` again in the same process. The file is written atomically. Reading it executes no code.
+    It is deleted when `fit` ends.
 
-    Put it first in the list of callbacks, so that it sees the others between their epochs; `Distiller.fit`
-    does that by itself. The model, the data set and its seeds must be the same in every start. Python
-    generators are read again from their first batch. A `keras.utils.PyDataset` decides on its own order;
-    derive it from the epoch. Data augmentation should use stateless random numbers. Of other callbacks, the
-    attributes that have changed since training began are restored, if they are numbers, strings, arrays, or
-    lists or dictionaries of these.
+    Put it first in the list of callbacks, so that it sees the others between epochs; `Distiller.fit` does
+    that automatically. The model, the data set and its seeds must be the same in every run. Python
+    generators are read again from their first batch. A `keras.utils.PyDataset` determines its own order;
+    derive it from the epoch. Data augmentation should use stateless random numbers. For other callbacks,
+    the attributes that have changed since training began are restored, if they are numbers, strings,
+    arrays, or lists or dictionaries of these.
 
-    With several workers, all of them must see the same file system: the chief writes, all read. Pass
-    `delete_checkpoint=False` there, because one worker may be killed when another has finished.
+    With several workers, all of them must share a file system: the chief writes, all read. Pass
+    `delete_checkpoint=False` there, because one worker may be killed after another has finished.
 
     Args:
         path: The file, a NumPy archive: `"state.npz"`.
         save_freq: `"epoch"`, or a number of batches.
         delete_checkpoint: Whether to delete the file when training ends. If it is kept, calling `fit` again
-            with the same arguments trains no further.
-        callbacks: The other callbacks. `Distiller.fit` finds them by itself.
-        data: The data set that `fit` is given. `Distiller.fit` finds it by itself.
+            with the same arguments does not train any further.
+        callbacks: The other callbacks. `Distiller.fit` sets them automatically.
+        data: The data set that is passed to `fit`. `Distiller.fit` sets it automatically.
 
     Raises:
-        ValueError: The file is not such a checkpoint, or is that of a model of other shapes; a `CSVLogger`
+        ValueError: The file is not such a checkpoint, or belongs to a model with other shapes; a `CSVLogger`
             that would overwrite its log; a model that does not have all its weights yet.
         OSError: The file cannot be read or written.
 
@@ -91,14 +91,14 @@ class FullState(keras.callbacks.Callback):
             )
         self.path, self.save_freq, self.delete_checkpoint = Path(path), save_freq, delete_checkpoint
         self.watch(callbacks, data)
-        self._checkpoint: dict[str, Any] | None = None  # of an earlier run, while it is needed
+        self._checkpoint: dict[str, Any] | None = None  # from an earlier run, while it is needed
         self._skipping: SkippedBatches | None = None
         if isinstance(save_freq, int):
-            # Defined only then: Keras waits for the end of each batch if a callback asks for it.
+            # Defined only in this case: Keras waits for the end of each batch if a callback has this method.
             self.on_train_batch_end = self._batch_ended
 
     def watch(self, callbacks: Sequence[keras.callbacks.Callback], data: object) -> None:
-        """Set the other callbacks, and the data that `fit` is given."""
+        """Set the other callbacks, and the data that is passed to `fit`."""
         self._others, self._data = [c for c in callbacks if c is not self], data
         for callback in self._others:
             if isinstance(callback, keras.callbacks.CSVLogger) and not callback.append:
@@ -109,9 +109,9 @@ class FullState(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._epoch, self._batch, self._since = 0, 0, 0
         self._before: list[dict[str, Any]] = []  # attributes of each callback
-        self._first: int | None = None  # the epoch in which training began, in whatever process
+        self._first: int | None = None  # the epoch in which training began, in any process
         self._skipping = None
-        begin_at(self.model, None)  # Keras keeps that of an earlier fit
+        begin_at(self.model, None)  # Keras keeps the value of an earlier fit
         require_variables(self.model)
         if _writes_files(self.model):
             prepare_path(self.path)
@@ -121,7 +121,7 @@ class FullState(keras.callbacks.Callback):
             self._resume(self._checkpoint)
 
     def _resume(self, checkpoint: dict[str, Any]) -> None:
-        """Restore what has to be restored before the first epoch, and have `fit` begin at the right one."""
+        """Restore what must be restored before the first epoch, and let `fit` start at the right epoch."""
         self._restore_variables(checkpoint)
         self._epoch, self._first = checkpoint["epoch"], checkpoint["first"]
         begin_at(self.model, self.params["epochs"] if checkpoint["stopped"] else self._epoch)
@@ -137,7 +137,7 @@ class FullState(keras.callbacks.Callback):
         is_first = not self._before
         self._epoch, self._batch = epoch, 0
         if is_first:
-            begin_at(self.model, None)  # it was read, and would hold for other fits
+            begin_at(self.model, None)  # it has been read, and would affect later fits
             self._before = callback_state.snapshot(self._watched())
             self._first = epoch if self._first is None else self._first
             if self._checkpoint is not None:
@@ -147,7 +147,7 @@ class FullState(keras.callbacks.Callback):
             self._save()
 
     def _continue_epoch(self, checkpoint: dict[str, Any]) -> None:
-        self._restore_all()  # the others may have changed something when training began
+        self._restore_all()  # other callbacks may have changed something when training began
         restore_random_state(checkpoint["epoch_random"])
         self._skipping = SkippedBatches(
             self.model, self._position.batches, checkpoint["batch"], self._restore_metrics, self._skipped
@@ -187,9 +187,8 @@ class FullState(keras.callbacks.Callback):
             "random": read_random_state(),
             "callbacks": callback_state.changed_attributes(self._watched(), self._before),
         }
-        if _writes_files(
-            self.model
-        ):  # all workers have to read the values, some of which are spread over them
+        # All workers must read the values, some of which are spread over them; only one of them writes.
+        if _writes_files(self.model):
             write_state(self.path, values)
 
     def _watched(self) -> list[keras.callbacks.Callback]:
@@ -206,34 +205,34 @@ class FullState(keras.callbacks.Callback):
 
     def _restore_metrics(self, batch: Tensors) -> None:
         assert self._checkpoint is not None
-        if strategy_of(self.model) is None:  # metrics are made by the first step, which is not run
+        if strategy_of(self.model) is None:  # the first step, which is skipped, would create the metrics
             build_on_batch(self.model, batch)
         self._assign(self._checkpoint, "metrics", self.model.metrics_variables)
 
     def _skipped(self) -> None:
-        self._restore_all()  # the others have seen the epoch and these batches begin
+        self._restore_all()  # other callbacks have seen the epoch and these batches begin
         self._checkpoint = None
 
     def _assign(self, checkpoint: dict[str, Any], key: str, variables: list[keras.Variable]) -> None:
         problem = find_mismatch(variables, checkpoint[key])
         optimizer = type(self.model.optimizer).__name__
         if problem is None and checkpoint["optimizer"] != optimizer:
-            problem = f"those of {checkpoint['optimizer']} were saved, and the optimizer is {optimizer}"
+            problem = f"the optimizer was {checkpoint['optimizer']} and is now {optimizer}"
         if problem is not None:
             raise ValueError(
-                f"{self.path} is the checkpoint of another model or optimizer. Of its {key}, {problem}. "
-                "Delete it to start from the beginning, or choose another path."
+                f"{self.path} is a checkpoint of another model or optimizer. Its {key} do not match: "
+                f"{problem}. Delete it to start from the beginning, or choose another path."
             )
         assign_values(self.model, variables, checkpoint[key])
 
 
 def _writes_files(model: keras.Model) -> bool:
-    """Whether this worker is the one that writes."""
+    """Whether this worker is the one that writes files."""
     return bool(model.distribute_strategy.extended.should_checkpoint)
 
 
 def put_first(callbacks: Any, data: object) -> Any:
-    """The callbacks of `fit` with each `FullState` first, and told of the others and of the data."""
+    """The callbacks of `fit`, with each `FullState` first and aware of the others and the data."""
     if isinstance(callbacks, keras.callbacks.CallbackList) or callbacks is None:
         return callbacks
     listed = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]

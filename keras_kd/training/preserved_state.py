@@ -1,4 +1,4 @@
-"""What running a model changes beside its outputs, and a way to leave it unchanged."""
+"""The side effects of running a model, and how to undo them."""
 
 import contextlib
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from keras_kd.tensors import Tensor
 
 
 def recurrent_states(model: keras.Model) -> list[keras.Variable]:
-    """The states that stateful recurrent layers keep from batch to batch; no list of weights has them."""
+    """The states that stateful recurrent layers keep between batches; no list of weights contains them."""
     recurrent = [layer for layer in all_layers_of(model) if getattr(layer, "stateful", False)]
     states = [state for layer in recurrent for state in keras.tree.flatten(getattr(layer, "states", []))]
     return [state for state in states if state is not None]
@@ -20,10 +20,10 @@ def recurrent_states(model: keras.Model) -> list[keras.Variable]:
 
 @contextlib.contextmanager
 def preserve_state(model: keras.Model | None) -> Iterator[None]:
-    """Undo, at the end, what running a model changes: states of recurrent layers and random seeds.
+    """On exit, undo what running a model changes: non-trainable variables, recurrent states, random seeds.
 
     Args:
-        model: A teacher, of either Keras; `None` for none.
+        model: A teacher (Keras 3 or tf_keras), or `None`.
     """
     changing = [] if model is None else [*_untrainable(model), *recurrent_states(model)]
     before: list[Tensor] = [tf.identity(variable) for variable in changing]
@@ -35,7 +35,7 @@ def preserve_state(model: keras.Model | None) -> Iterator[None]:
 
 
 def _untrainable(model: keras.Model) -> list[tf.Variable]:
-    """The variables that were made not to be trained: others do not change, and may be many."""
+    """The variables that were created as non-trainable: others do not change, and there may be many."""
     layers = all_layers_of(model)
     if not is_tf_keras(model):
         variables = [variable for layer in layers for variable in own_untrainable_variables(layer)]

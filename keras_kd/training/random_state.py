@@ -10,17 +10,17 @@ from keras_kd.keras_internals import global_generator
 
 
 def read_random_state() -> dict[str, Any]:
-    """The state of all three, made of plain values and arrays."""
+    """The state of all three, as plain values and arrays."""
     version, state, gauss = random.getstate()
     return {
         "keras": keras.ops.convert_to_numpy(global_generator().state),
-        "numpy": list(np.random.get_state()),  # noqa: NPY002 (the global one is what data sets use)
+        "numpy": list(np.random.get_state()),  # noqa: NPY002 (data sets use the global generator)
         "python": [version, np.asarray(state), gauss],
     }
 
 
 def restore_random_state(saved: dict[str, Any]) -> None:
-    """Set the generators to what `read_random_state` has returned."""
+    """Set the generators to a state that `read_random_state` returned."""
     global_generator().state.assign(saved["keras"])
     np.random.set_state(tuple(saved["numpy"]))  # noqa: NPY002
     version, state, gauss = saved["python"]

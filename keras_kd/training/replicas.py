@@ -1,7 +1,7 @@
-"""What Keras 3 lacks to train a model with several replicas on one machine or on many.
+"""What Keras 3 lacks to train a model with several replicas, on one or more machines.
 
 Keras 3.15 cannot `fit` any model under `MultiWorkerMirroredStrategy`: it reduces whole batches of data to
-learn their shape, and reduces scalar logs along an axis that they do not have.
+find out their shape, and reduces scalar logs along an axis that they do not have.
 """
 
 import functools
@@ -19,14 +19,14 @@ Step: TypeAlias = Callable[[Any], dict[str, Any]]
 
 
 def adapt_step(model: keras.Model, step: Step) -> Step:
-    """A step of training or evaluation that the strategy of a model can run in each replica."""
+    """A training or evaluation step that the model's strategy can run in each replica."""
     if step == model.train_step and is_replicated(model.distribute_strategy):
         step = _with_samples(model, step)
     return _with_axis(step) if _spans_workers(model.distribute_strategy) else step
 
 
 def logs_of_replicas(model: keras.Model, logs: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The metrics of all replicas. Keras gives the mean of their own, unless all metrics are logged."""
+    """The metrics over all replicas. Keras averages the replicas' values unless all metrics are logged."""
     metrics = model.get_metrics_result()
     return {name: metrics[name] for name in logs} if logs.keys() <= metrics.keys() else logs
 
@@ -34,16 +34,16 @@ def logs_of_replicas(model: keras.Model, logs: dict[str, Tensor]) -> dict[str, T
 def build_on_first_replica(
     model: keras.Model, first_batch: FirstBatch, iterator: Iterable[Any] | None, batch: Tensors
 ) -> None:
-    """Make a model's variables on what the first replica of this worker gets of a batch.
+    """Create a model's variables on the part of a batch that the first replica of this worker gets.
 
     Args:
-        model: A model made under a strategy.
-        first_batch: Has that batch validated, if `fit` runs and awaits it.
-        iterator: An epoch of Keras's, of which the first batch is taken; `None` for `batch`.
+        model: A model created under a strategy.
+        first_batch: Validates that batch, if `fit` is running and awaits it.
+        iterator: Keras's epoch iterator, whose first batch is taken; `None`: use `batch`.
         batch: A batch, if there is no iterator.
 
     Raises:
-        ValueError: An epoch without a batch, or a batch that must not be trained on.
+        ValueError: An epoch without batches, or a batch that must not be trained on.
     """
     if iterator is not None:
         batches = (next(batches, None) for _, _, batches in iterator)
@@ -64,14 +64,15 @@ def is_replicated(strategy: tf.distribute.Strategy | None) -> bool:
 
 
 def check_scope(model: keras.Model, strategy: tf.distribute.Strategy | None, role: str) -> None:
-    """Raise a `ValueError` if a model's weights were made outside of the strategy that trains them."""
+    """Raise a `ValueError` if a model's weights were created outside the strategy that trains them."""
     for weight in model.weights:
         value = weight.value
         inside = strategy is not None and strategy.extended.variable_created_in_scope(value)
         if not inside and (strategy is not None or isinstance(value, tf.distribute.DistributedValues)):
             raise ValueError(
-                f"The {role} {model.name!r} and the Distiller must be made under the same strategy. Make "
-                "both, and call `compile`, in `with strategy.scope():`. A teacher may be made anywhere."
+                f"The {role} {model.name!r} and the Distiller must be created under the same strategy. "
+                "Create both, and call `compile`, in `with strategy.scope():`. A teacher may be created "
+                "anywhere."
             )
 
 
@@ -102,9 +103,9 @@ def _spans_workers(strategy: tf.distribute.Strategy | None) -> bool:
 
 
 def _with_samples(model: keras.Model, step: Step) -> Step:
-    """A step that refuses a batch of no sample if the model would take the mean of it.
+    """A step that rejects an empty batch if the model would average over it.
 
-    The last batch of an epoch can leave a replica without a sample. Keras's losses are zero there, but the
+    The last batch of an epoch can leave a replica without samples. Keras's losses are zero there, but the
     statistics of BatchNormalization would become NaN, and the student with them.
     """
 
@@ -114,8 +115,8 @@ def _with_samples(model: keras.Model, step: Step) -> Step:
         if not all(norm.synchronized for norm in norms):
             tf.debugging.assert_positive(
                 tf.shape(keras.tree.flatten(data)[0])[0],
-                "A replica got no sample of the last batch, and BatchNormalization would make NaN of that. "
-                "Use a batch size that divides the number of samples, drop_remainder=True, or "
+                "A replica got no samples of the last batch, and BatchNormalization would turn that into "
+                "NaN. Use a batch size that divides the number of samples, drop_remainder=True, or "
                 "synchronized=True.",
             )
         return step(data)

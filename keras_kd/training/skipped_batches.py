@@ -1,4 +1,4 @@
-"""Batches that were trained on before an interruption: taken from the data again, and not trained on."""
+"""Batches that were trained on before an interruption: read from the data again, but not trained on."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,14 +10,14 @@ from keras_kd.training.train_function import TrainFunction, intercept, remove
 
 
 class SkippedBatches:
-    """Stands in front of a model's train function until the interrupted batch is reached.
+    """Intercepts a model's train function until the point of interruption is reached.
 
     Args:
         model: A model whose `fit` is about to run its first epoch.
         earlier: How many batches earlier epochs took from the same iterator: callbacks do not see them.
         skipped: How many batches of this epoch were trained on: callbacks see them begin and end.
-        begin: Called with a batch, before the first is skipped.
-        end: Called when the last was skipped.
+        begin: Called with the first batch, before it is skipped.
+        end: Called after the last batch was skipped.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class SkippedBatches:
         self._interception = intercept(model, self._run) if earlier or skipped else None
 
     def _run(self, iterator: Iterator[Any], train: TrainFunction) -> Any:
-        # A `fit` that was interrupted while it skipped leaves this in front of the next one.
+        # A `fit` that was interrupted while skipping leaves this interception for the next one.
         abandoned = self._model.history is not self._history
         while self._earlier and not abandoned:
             next(iterator)

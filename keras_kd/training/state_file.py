@@ -1,4 +1,4 @@
-"""A file of arrays and plain values: written whole or not at all, and read without running what is in it."""
+"""A file of arrays and plain values: written atomically, and read without executing code."""
 
 import json
 import zipfile
@@ -12,12 +12,12 @@ import numpy as np
 from keras_kd.files import check_writable, write_atomically
 
 _ARRAY, _OTHER, _PLAIN = "__array__", "__other__", (bool, int, float, str, type(None))
-# What NumPy and the standard library raise for a file that is something else, or is cut off.
+# What NumPy and the standard library raise for a file that is something else, or is truncated.
 _MALFORMED = ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error
 
 
 def is_storable(value: object) -> bool:
-    """Whether a value is made of numbers, strings, arrays, lists, tuples, sets and dictionaries.
+    """Whether a value consists of numbers, strings, arrays, lists, tuples, sets and dictionaries.
 
     Examples:
         >>> is_storable({"steps": [1, 2.5], "mask": np.ones(3)}), is_storable({"call": print})
@@ -37,13 +37,13 @@ def _all(*collections: Iterable[object]) -> bool:
 
 
 def prepare_path(path: Path) -> None:
-    """Create the folder of a file, and raise an `OSError` now if the file could not be written later."""
+    """Create the folder of a file, and raise an `OSError` early if the file could not be written later."""
     path.parent.mkdir(parents=True, exist_ok=True)
     check_writable(path)
 
 
 def write_state(path: Path, values: object) -> None:
-    """Write what `is_storable` to a `.npz` archive."""
+    """Write values that are storable (see `is_storable`) to a `.npz` archive."""
     arrays: list[np.ndarray] = []
     text = json.dumps(_packed(values, arrays))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,7 +53,7 @@ def write_state(path: Path, values: object) -> None:
 
 
 def read_state(path: Path, keys: Iterable[str] = ()) -> Any:
-    """What `write_state` has written, a dictionary with at least these keys.
+    """Read what `write_state` has written, a dictionary with at least these keys.
 
     Raises:
         OSError: The file cannot be read.
@@ -82,7 +82,7 @@ def _packed(value: object, arrays: list[np.ndarray]) -> Any:
     if not isinstance(value, (np.ndarray, np.generic)):
         return value
     array = np.asarray(value)
-    # NumPy's format does not know bfloat16 and the like: their bytes are kept, and their name.
+    # NumPy's format does not support bfloat16 and the like: their bytes are stored, and their name.
     native = array.dtype.isbuiltin == 1
     arrays.append(array if native else np.ascontiguousarray(array).view(f"uint{8 * array.dtype.itemsize}"))
     return {_ARRAY: [len(arrays) - 1, None if native else array.dtype.name]}

@@ -1,7 +1,7 @@
-"""The function that Keras calls for each step of `fit`: the only place that replaces it.
+"""The function that Keras calls for each step of `fit`: it is replaced only here.
 
-Keras makes `model.train_function` once and keeps it until `compile`. Here it is traced again when
-something that it holds has changed, and something is put in front of it for some steps.
+Keras creates `model.train_function` once and keeps it until `compile`. Here it is retraced if something
+that it captured has changed, and intercepted for some steps.
 """
 
 import functools
@@ -15,19 +15,19 @@ TrainFunction: TypeAlias = Callable[[Any], Any]  # takes an iterator over batche
 
 
 def is_made(model: keras.Model) -> bool:
-    """Whether a model has a train function: `compile` takes it away."""
+    """Whether a model has a train function: `compile` discards it."""
     return model.train_function is not None
 
 
 def discard(model: keras.Model) -> None:
-    """Have the next step traced anew, because what the traced one holds has changed."""
+    """Let the next step be retraced, because something that the train function captured has changed."""
     model.train_function = None
 
 
 def remake(model: keras.Model) -> None:
-    """Make the train function anew, now, behind what stands in front of it.
+    """Recreate the train function now, behind its interceptions.
 
-    `fit` makes it only before the first epoch.
+    `fit` creates it only before the first epoch.
     """
     standing = list(interceptions(model))
     discard(model)
@@ -38,13 +38,13 @@ def remake(model: keras.Model) -> None:
 
 
 def innermost(model: keras.Model) -> TrainFunction | None:
-    """The train function that Keras made, without what stands in front of it; `None` if there is none."""
+    """The train function that Keras created, without interceptions; `None` if there is none."""
     standing = list(interceptions(model))
     return standing[-1].train if standing else model.train_function
 
 
 class Interception:
-    """Stands in front of a model's train function, as a train function itself."""
+    """Intercepts a model's train function, and is a train function itself."""
 
     def __init__(self, train: TrainFunction, run: Callable[[Any, TrainFunction], Any]) -> None:
         functools.update_wrapper(self, train)
@@ -55,18 +55,18 @@ class Interception:
 
 
 def intercept(model: keras.Model, run: Callable[[Any, TrainFunction], Any]) -> Interception:
-    """Have `run(iterator, train)` called for each execution, until `remove`.
+    """Call `run(iterator, train)` instead of the train function, until `remove`.
 
     Args:
-        model: A model whose train function is made.
-        run: Takes the iterator over batches, and the function that it stands in front of.
+        model: A model whose train function has been created.
+        run: Takes the iterator over batches, and the intercepted function.
     """
     model.train_function = Interception(model.train_function, run)
     return model.train_function
 
 
 def remove(model: keras.Model, interception: Interception | None) -> None:
-    """Take an interception away, wherever it stands; one that is gone already is no error."""
+    """Remove an interception, wherever it is; it is not an error if it is already gone."""
     if interception is None:
         return
     if model.train_function is interception:
@@ -77,7 +77,7 @@ def remove(model: keras.Model, interception: Interception | None) -> None:
 
 
 def interceptions(model: keras.Model) -> Iterator[Interception]:
-    """What stands in front of a model's train function, the outermost first."""
+    """The interceptions of a model's train function, the outermost first."""
     function = model.train_function
     while isinstance(function, Interception):
         yield function

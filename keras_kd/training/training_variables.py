@@ -9,7 +9,7 @@ from keras_kd.training.preserved_state import recurrent_states
 
 
 def training_variables(model: keras.Model) -> list[keras.Variable]:
-    """Weights, seeds, recurrent states and what the optimizer holds, which is built if it is not."""
+    """Weights, seeds, recurrent states and the optimizer's variables; the optimizer is built if needed."""
     optimizer, weights = model.optimizer, [*model.variables, *recurrent_states(model)]
     if optimizer is None:
         return weights
@@ -35,12 +35,12 @@ def read_values(variables: Sequence[keras.Variable]) -> list[np.ndarray]:
 
 
 def find_mismatch(variables: Sequence[keras.Variable], values: Sequence[np.ndarray]) -> str | None:
-    """What keeps values from being assigned to variables, in words; `None` if nothing does."""
+    """Why values cannot be assigned to variables, in words; `None` if they can."""
     saved, expected = ([tuple(array.shape) for array in arrays] for arrays in (values, variables))
     if saved == expected:
         return None
     differ = next((pair for pair in zip(saved, expected, strict=False) if pair[0] != pair[1]), None)
-    first = f"; the first that differs has the shape {differ[0]}, not {differ[1]}" if differ else ""
+    first = f"; the first that differs has shape {differ[0]}, not {differ[1]}" if differ else ""
     return f"{len(saved)} were saved, and {len(expected)} are expected{first}"
 
 

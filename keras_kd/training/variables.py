@@ -1,4 +1,4 @@
-"""Variables that are made before the first step, so that it is traced once."""
+"""Creating variables before the first step, so that the step is traced only once."""
 
 import keras
 import tensorflow as tf
@@ -8,9 +8,9 @@ from keras_kd.tensors import Tensors
 
 
 def make_variables(model: keras.Model, batch: Tensors) -> None:
-    """Make those of a compiled model's metrics and optimizer.
+    """Create the variables of a compiled model's metrics and optimizer.
 
-    If the first step made them, TensorFlow would trace it once more.
+    If the first step created them, TensorFlow would trace it a second time.
 
     Args:
         model: The model.

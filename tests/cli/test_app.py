@@ -1,6 +1,7 @@
 """The command line as a whole: help, exit codes, errors in one line."""
 
 import ast
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +27,14 @@ def test_no_command_shows_the_help(printed):
     assert all(command in out + err for command in COMMANDS)
 
 
+def test_as_a_module_it_is_the_command(printed, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["keras_kd", "taps", "--help"])
+    with pytest.raises(SystemExit, match="0"):
+        runpy.run_module("keras_kd", run_name="__main__")
+    assert "Example: keras-kd taps" in printed()[0]
+
+
+@pytest.mark.slow
 def test_as_a_module_it_is_quiet_about_tensorflow():
     result = subprocess.run(
         [sys.executable, "-m", "keras_kd", "taps", "--help"], capture_output=True, text=True

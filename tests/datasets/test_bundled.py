@@ -74,7 +74,7 @@ def fashion(tmp_path_factory):
     lines = []
     folder = tmp_path_factory.mktemp("tfds")
     datasets.fashion_mnist(source=HERE, data_dir=folder, progress=lines.append)
-    assert lines == [f"Preparing Fashion-MNIST from {HERE}: up to a minute, only this once"]
+    assert lines == [f"Preparing Fashion-MNIST from {HERE}: takes up to a minute, only this time"]
     return datasets.fashion_mnist(data_dir=folder, progress=lines.remove)  # prepared: it must not be called
 
 

@@ -23,14 +23,21 @@ def test_files_and_models(dense, dense_file):
     assert of_model.median_ms > of_file.median_ms
 
 
-def test_inputs_of_all_kinds(small_file, int8_file):
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        {small.dicts: None},
+        pytest.param({small.lists: None, small.lstm: None, small.text: "int8"}, marks=pytest.mark.slow),
+    ],
+    ids=["dicts", "others"],
+)
+def test_inputs_of_all_kinds(kinds, small_file, int8_file):
     targets = {"int8": int8_file}
-    for build in (small.dicts, small.lists, small.lstm):
-        model, exported = small_file(build)
+    for build, quantization in kinds.items():
+        model, exported = small_file(build, quantization)
         targets |= {build.__name__: model, f"{build.__name__}.tflite": exported.path}
-    model, exported = small_file(small.text, "int8")
-    results = benchmark_many(targets | {"text": model, "text.tflite": exported.path}, TimingOptions(runs=3))
-    assert len(results) == 9
+    results = benchmark_many(targets, TimingOptions(runs=3))
+    assert len(results) == 1 + 2 * len(kinds)
     assert {result.runs for result in results.values()} == {3}
     assert all(result.median_ms > 0 for result in results.values())
 

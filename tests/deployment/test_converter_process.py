@@ -32,10 +32,26 @@ def test_one_child_serves_many_exports(dense, tmp_path):
     assert converter.pid == first is not None
 
 
-@pytest.mark.slow
-def test_a_child_that_was_killed_is_replaced(dense, tmp_path):
-    request = small.request(dense, tmp_path)
+@pytest.fixture(scope="module")
+def own_converter():
+    """One for the tests that kill it, while others go on with the shared one."""
     mine = Converter()
+    yield mine
+    mine.close()
+
+
+def test_a_child_is_closed_once_or_twice():
+    mine = Converter()
+    mine.start()
+    assert mine.pid is not None
+    for _ in range(2):
+        mine.close()
+        assert mine.pid is None
+
+
+@pytest.mark.slow
+def test_a_child_that_was_killed_is_replaced(dense, tmp_path, own_converter):
+    request, mine = small.request(dense, tmp_path), own_converter
     mine.start()
     idle = mine.pid
     os.kill(idle, signal.SIGKILL)
@@ -50,15 +66,11 @@ def test_a_child_that_was_killed_is_replaced(dense, tmp_path):
     killer.wait()
     assert mine.pid is None
     assert mine.convert(request) == Converted(ran=True)
-    mine.close()
-    assert mine.pid is None
-    mine.close()
 
 
 @pytest.mark.slow
-def test_a_crash_of_the_converter_is_an_error_with_advice(dense, tmp_path, monkeypatch):
-    mine = Converter()  # other tests go on with the shared one
-    monkeypatch.setattr(tflite, "converter", mine)
+def test_a_crash_of_the_converter_is_an_error_with_advice(own_converter, tmp_path, monkeypatch):
+    monkeypatch.setattr(tflite, "converter", own_converter)
     model = small.lstm()
     message = (
         r"The converter crashed while making an int8 file of 'lstm': SIG\w+: .*"
@@ -67,7 +79,7 @@ def test_a_crash_of_the_converter_is_an_error_with_advice(dense, tmp_path, monke
     with pytest.raises(ValueError, match=message):
         export(model, tmp_path / "m.tflite", quantization="int8", calibration=small.data(model))
     assert list(tmp_path.iterdir()) == []
-    assert mine.pid is None
+    assert own_converter.pid is None
 
 
 def test_an_interrupt_ends_the_child(dense, tmp_path):

@@ -169,10 +169,17 @@ def digit_arrays(digits, split):
     return tuple(np.concatenate([batch[i] for batch in batches]) for i in (0, 1))
 
 
+@pytest.fixture(scope="module")
+def exported_aware(aware, tmp_path_factory):
+    """Exports the quantization aware model once for each type of its inputs and outputs."""
+    folder = tmp_path_factory.mktemp("aware")
+    return functools.cache(lambda io: kd.export(aware, folder / f"{io}.tflite", quantization="int8", io=io))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("io", ["float32", "int8", "uint8"])
-def test_a_quantization_aware_model_becomes_int8_without_calibration(io, aware, digits, tmp_path):
-    exported = kd.export(aware, tmp_path / "m.tflite", quantization="int8", io=io)
+def test_a_quantization_aware_model_becomes_int8_without_calibration(io, aware, exported_aware, digits):
+    exported = exported_aware(io)
     assert {exported.inputs[0].dtype, exported.outputs[0].dtype} == {io}
     assert exported.float_tensors == ()
     edges = {"float32": {"QUANTIZE": 1, "DEQUANTIZE": 1}, "int8": {}, "uint8": {"QUANTIZE": 2}}[io]
@@ -185,8 +192,8 @@ def test_a_quantization_aware_model_becomes_int8_without_calibration(io, aware, 
 
 
 @pytest.mark.slow
-def test_calibration_does_not_change_ranges_that_were_trained(aware, tmp_path):
-    plain = kd.export(aware, tmp_path / "plain.tflite", quantization="int8", io="int8")
+def test_calibration_does_not_change_ranges_that_were_trained(aware, exported_aware, tmp_path):
+    plain = exported_aware("int8")
     far = 100 * np.random.default_rng(0).random((40, 8, 8, 1), "float32")
     given = kd.export(aware, tmp_path / "given.tflite", quantization="int8", io="int8", calibration=far)
     assert given.inputs == plain.inputs
@@ -194,8 +201,8 @@ def test_calibration_does_not_change_ranges_that_were_trained(aware, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_quantization_aware_model_is_compared_as_its_int8_file(aware, digits, tmp_path):
-    path = kd.export(aware, tmp_path / "m.tflite", quantization="int8").path
+def test_a_quantization_aware_model_is_compared_as_its_int8_file(aware, exported_aware, digits):
+    path = exported_aware("float32").path
     report = kd.compare(digit_arrays(digits, "test"), baseline=aware, int8=path, sources={"int8": "baseline"})
     assert report["baseline"].bytes == report["int8"].bytes == path.stat().st_size
     assert report["int8"].agreement >= 0.99

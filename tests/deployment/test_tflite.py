@@ -13,20 +13,29 @@ from tests.deployment import small
 
 # Tiny models lose more in 8 bits than real ones; these hold for all of them.
 TOLERANCE = {None: 1e-5, "float16": 5e-3, "dynamic": 0.05, "int8": 0.15, "int16x8": 0.05}
-FAST = [(small.cnn, kind) for kind in ("dynamic", "int8", "int16x8")]
-FAST += [(build, None) for build in (small.softmax, small.dicts, small.lists, small.half, small.lstm)]
-FAST += [(build, "int8") for build in (small.dicts, small.custom, small.text, small.unrolled)]
-FAST += [(small.conv1d, "float16")]
+# Most of these files are read by other fast tests too, and made once.
+FAST = [(small.cnn, kind) for kind in ("dynamic", "int8")]
+FAST += [(build, None) for build in (small.dicts, small.half, small.lstm)]
+FAST += [(build, "int8") for build in (small.text, small.unrolled)]
 # Every model with at least three kinds, every kind with at least six models. Left out is what cannot be:
 # recurrent loops crash the converter for integers, token ids and LayerNorm do not go in 16 bits.
 PAIRS = {
-    "float16": [small.cnn, small.lists, small.half, small.nested_gru, small.text, small.unrolled],
+    "float16": [
+        small.cnn,
+        small.conv1d,
+        small.lists,
+        small.half,
+        small.nested_gru,
+        small.text,
+        small.unrolled,
+    ],
     "dynamic": [small.dicts, small.softmax, small.custom, small.lstm, small.attention],
     "int8": [small.lists, small.softmax, small.subclassed, small.conv1d, small.half, small.attention],
-    "int16x8": [small.dicts, small.subclassed, small.custom, small.conv1d, small.unrolled],
-    None: [small.nested_gru, small.attention, small.text, small.subclassed],
+    "int16x8": [small.cnn, small.dicts, small.subclassed, small.custom, small.conv1d, small.unrolled],
+    None: [small.nested_gru, small.attention, small.text, small.subclassed, small.softmax, small.lists],
 }
 SLOW = [(build, kind) for kind, builds in PAIRS.items() for build in builds]
+SLOW += [(build, "int8") for build in (small.dicts, small.custom)]
 MATRIX = [pytest.param(*pair) for pair in FAST]
 MATRIX += [pytest.param(*pair, marks=pytest.mark.slow) for pair in SLOW]
 

@@ -60,7 +60,7 @@ def test_regression_has_errors_alone(tmp_path, dense, dense_file):
     x = small.data(model)
     checked = verify(model, path, (x, np.ones(40)))
     assert (checked.agreement, checked.keras_accuracy) == (None, None)
-    assert checked.notes == ("no agreement: the output is not one score a class",)
+    assert checked.notes == ("no agreement: the output is not one score per class",)
     assert checked.max_error < 1e-5
     targets = verify(dense, dense_file, (x, np.random.default_rng(0).normal(size=(40, 3))))
     assert targets.agreement is None

@@ -73,15 +73,15 @@ class Case(NamedTuple):
 
 
 CASES = {
-    "blend": Case(weights=WEIGHTS),
+    "blend, synchronized BatchNorm": Case(
+        student=lambda: network(4, "student", norm=layers.BatchNormalization(synchronized=True)),
+        weights=WEIGHTS,
+    ),
     "projection, penalty, teacher in scope": Case(
         student=lambda: network(4, "student", regularizer="l2"),
         teacher=lambda: network(9, "teacher", norm=layers.BatchNormalization(), dropout=0.5),
         objectives=projected,
         inside=True,
-    ),
-    "synchronized BatchNorm": Case(
-        student=lambda: network(4, "student", norm=layers.BatchNormalization(synchronized=True))
     ),
     "masks": Case(
         student=lambda: of_tokens(4, "student"),
@@ -98,8 +98,9 @@ CASES = {
         metrics={"a": ["accuracy"], "b": ["mae"]},
         y={"a": Y, "b": X[:, :1]},
     ),
-    "signals that come with the data": Case(teacher=lambda: None, x=kd.Taught(X, {"output": LOGITS})),
-    "subclassed, not built": Case(student=Deferred),
+    "subclassed, not built, signals that come with the data": Case(
+        student=Deferred, teacher=lambda: None, x=kd.Taught(X, {"output": LOGITS})
+    ),
 }
 
 

@@ -33,7 +33,7 @@ def test_teacher_preprocess(batch):
 
     distiller = kd.Distiller(mlp(8, "s"), teacher, teacher_preprocess=enlarge)
     assert distiller.teacher_preprocess is enlarge
-    distiller.compile("sgd", loss=cross_entropy())
+    distiller.compile("sgd", loss=cross_entropy(), run_eagerly=True)
     distiller.train_on_batch(x, y)
     distiller.teacher_preprocess = keras.layers.Resizing(16, 16)
     assert np.isfinite(distiller.train_on_batch(x, y, return_dict=True)["loss"])
@@ -44,7 +44,7 @@ def test_self_distillation_and_a_new_teacher(batch):
     x, y = batch
     model = mlp(8, "m")
     distiller = kd.Distiller(model, keras.models.clone_model(model))
-    distiller.compile("sgd", loss=cross_entropy())
+    distiller.compile("sgd", loss=cross_entropy(), run_eagerly=True)
     distiller.train_on_batch(x, y)
     second = mlp(32, "second")
     distiller.teacher = second

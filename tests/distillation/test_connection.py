@@ -93,7 +93,7 @@ def test_subclassed_and_deferred_models(batch):
             kd.Objective("mse", student="hidden", teacher="hidden", project=True),
         ]
         distiller = kd.Distiller(student, teacher, objectives)
-        distiller.compile("sgd", loss=cross_entropy(), run_eagerly=student is deferred)
+        distiller.compile("sgd", loss=cross_entropy(), run_eagerly=True)
         logs = distiller.fit(x, y, epochs=2, batch_size=32, verbose=0).history
         assert logs["mse_hidden"][1] < logs["mse_hidden"][0]
 

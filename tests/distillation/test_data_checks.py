@@ -17,6 +17,14 @@ from tests.distillation.conftest import (
 )
 
 
+@pytest.fixture(scope="module")
+def distiller():
+    """Refuses what it is given in each test."""
+    distiller = kd.Distiller(convnet(4), convnet(8, "t"))
+    distiller.compile("sgd", loss=cross_entropy())
+    return distiller
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -28,28 +36,22 @@ from tests.distillation.conftest import (
         (lambda x, y: (x[:, :4], y), r"takes inputs of shape \(None, 8, 8, 1\), and the data has"),
     ],
 )
-def test_bad_data_is_refused_before_the_first_step(batch, change, message):
-    distiller = kd.Distiller(convnet(4), convnet(8, "t"))
-    distiller.compile("sgd", loss=cross_entropy())
+def test_bad_data_is_refused_before_the_first_step(distiller, batch, change, message):
     with pytest.raises(ValueError, match=message):
         distiller.fit(*change(*batch), verbose=0)
     assert int(distiller.optimizer.iterations) == 0
 
 
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")  # Keras's own words for it
-def test_a_data_set_without_a_batch_is_no_training(batch):
-    distiller = kd.Distiller(convnet(4), convnet(8, "t"))
-    distiller.compile("sgd", loss=cross_entropy())
+def test_a_data_set_without_a_batch_is_no_training(distiller, batch):
     nothing = tf.data.Dataset.from_tensor_slices(batch).filter(lambda x, y: False).batch(8)
     with pytest.raises(ValueError, match="gave no batch"):
         distiller.fit(nothing, verbose=0)
     assert distiller.fit(*batch, epochs=0, verbose=0).history == {}
 
 
-def test_nan_in_weights_and_held_out_data_is_refused(batch):
+def test_nan_in_weights_and_held_out_data_is_refused(distiller, batch):
     x, y = batch
-    distiller = kd.Distiller(convnet(4), convnet(8, "t"))
-    distiller.compile("sgd", loss=cross_entropy())
     with pytest.raises(ValueError, match="`sample_weight` holds NaN"):
         distiller.fit(x, y, sample_weight=np.full(32, np.nan), verbose=0)
     with pytest.raises(ValueError, match=r"`validation_data\[0\]` holds NaN"):
@@ -87,10 +89,8 @@ def test_labels_that_an_objective_misses():
     check_refused(distiller, "'labels' is read by an objective, and the data has no labels", x=VECTORS)
 
 
-def test_labels_that_are_missing_are_missed(batch):
+def test_labels_that_are_missing_are_missed(distiller, batch):
     x, _ = batch
-    distiller = kd.Distiller(convnet(4), convnet(8, "t"))
-    distiller.compile("sgd", loss=cross_entropy())
     with pytest.raises(ValueError, match=r"the data has none\. Leave `loss` out"):
         distiller.fit(x, verbose=0)
     reads = kd.Objective("sparse_categorical_crossentropy", teacher="labels", name="labels")

@@ -22,9 +22,7 @@ def two_inputs(structure):
 
 
 INPUTS = {
-    "list": lambda a, b: [a, b],
     "list, not in the order of the names": lambda a, b: [b, a],
-    "dict": lambda a, b: {"a": a, "b": b},
     "nested": lambda a, b: {"pair": [{"b": b}, a]},
 }
 OUTPUTS = {

@@ -1,7 +1,9 @@
 """With objectives of weight zero, the Distiller trains the student as plain Keras does, bit for bit.
 
-One table of ways to train. Each is run twice from the same seeds: the student by itself, and in a
-Distiller. Every weight, every variable of the optimizer and every figure in the logs must be equal.
+One table of ways to train. What does not depend on each other, such as an optimizer, data and a student,
+stands in one row, because each row traces two trainings. They start from the same seeds: the student by
+itself, and in a Distiller. Every weight, every variable of the optimizer and every figure in the logs must be
+equal.
 """
 
 import contextlib
@@ -97,34 +99,92 @@ def way(compile=dict, make=network, fit=None, data=lambda: {"x": X, "y": Y}, pol
 
 TWO = {"x": X, "y": {"a": Y, "b": Y[:, None].astype("float32")}}
 FAST = {
-    "metrics": way(
+    "metrics, clipped by the global norm": way(
         lambda: {
+            "optimizer": optimizers.SGD(0.1, global_clipnorm=0.01),
             "metrics": ["accuracy", keras.metrics.SparseTopKCategoricalAccuracy(2)],
             "weighted_metrics": ["accuracy"],
         },
         fit={"sample_weight": WEIGHTS, "validation_split": 0.25},
     ),
-    "clipped by the global norm": way(sgd(global_clipnorm=0.01)),
 }
 SLOW = {
-    "adam": way(),
-    "eager": way(lambda: {"run_eagerly": True}),
-    "average of weights, now and then": way(sgd(use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=4)),
-    "half precision": way(policy="mixed_float16"),
-    "momentum": way(sgd(momentum=0.9, nesterov=True)),
-    "compiled by XLA": way(lambda: {"jit_compile": True}),
-    "several steps at a time, compiled by XLA": way(lambda: {"jit_compile": True, "steps_per_execution": 3}),
-    "several steps at a time": way(lambda: {"steps_per_execution": 3}),
-    "accumulated gradients": way(sgd(gradient_accumulation_steps=3)),
-    "clipped by the norm": way(sgd(clipnorm=0.01)),
-    "clipped by value": way(sgd(clipvalue=0.001)),
-    "average of weights, at the end": way(sgd(use_ema=True, ema_momentum=0.5)),
-    "weight decay": way(lambda: {"optimizer": optimizers.AdamW(0.01, weight_decay=0.1)}),
-    "a schedule": way(
-        lambda: {"optimizer": optimizers.Adam(optimizers.schedules.CosineDecay(0.1, 12, warmup_steps=3))}
+    "eager, an output without a loss": way(
+        lambda: {"run_eagerly": True, "loss": {"a": cross_entropy(), "b": None}},
+        make=lambda: two_outputs(layers.Identity()),
+        data=lambda: TWO,
     ),
-    "lion by name": way(lambda: {"optimizer": "lion"}),
-    "bfloat16": way(policy="mixed_bfloat16"),
+    "momentum, a data set, activity": way(
+        sgd(momentum=0.9, nesterov=True),
+        make=lambda: network(head=layers.Dense(3, activity_regularizer="l1")),
+        data=lambda: {"x": batches(X, Y)},
+        fit={"batch_size": None},
+    ),
+    "average of weights, now and then, class weights, noise": way(
+        sgd(use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=4),
+        make=lambda: network(added=layers.GaussianNoise(0.5)),
+        fit={"class_weight": {0: 1.0, 1: 0.1, 2: 3.0}},
+    ),
+    "average of weights, at the end, a generator, partly frozen": way(
+        sgd(use_ema=True, ema_momentum=0.5),
+        make=partly_frozen,
+        data=lambda: {"x": generator(X, Y)},
+        fit={"batch_size": None, "steps_per_epoch": 6},
+    ),
+    "accumulated gradients, weights in a sequence, add_loss": way(
+        sgd(gradient_accumulation_steps=3),
+        make=lambda: network(added=Penalty()),
+        data=lambda: {"x": Sequence()},
+        fit={"batch_size": None},
+    ),
+    "clipped by the norm, shuffled arrays, spectral": way(
+        sgd(clipnorm=0.01),
+        make=lambda: network(added=layers.SpectralNormalization(layers.Dense(4))),
+        fit={"shuffle": True},
+    ),
+    "clipped by value, later epochs, subclassed, built by fit": way(
+        sgd(clipvalue=0.001), make=subclassed, fit={"initial_epoch": 2, "epochs": 4}
+    ),
+    "several steps at a time, compiled by XLA": way(lambda: {"jit_compile": True, "steps_per_execution": 3}),
+    "several steps at a time, validation data": way(
+        lambda: {"steps_per_execution": 3, "metrics": ["accuracy"]},
+        fit={
+            "validation_data": (X[:9], Y[:9], WEIGHTS[:9]),
+            "validation_freq": 2,
+            "validation_batch_size": 4,
+        },
+    ),
+    "weight decay, a weighted loss, recurrent, masked": way(
+        lambda: {"optimizer": optimizers.AdamW(0.01, weight_decay=0.1), "loss_weights": 0.3},
+        make=lambda: of_tokens(layers.LSTM(4, dropout=0.2, recurrent_dropout=0.2)),
+        data=lambda: {"x": TOKENS, "y": Y},
+    ),
+    "a schedule, a masked output": way(
+        lambda: {
+            "optimizer": optimizers.Adam(optimizers.schedules.CosineDecay(0.1, 12, warmup_steps=3)),
+            "metrics": ["accuracy"],
+            "weighted_metrics": ["accuracy"],
+        },
+        make=lambda: of_tokens(layers.Dropout(0.3)),
+        data=lambda: {"x": TOKENS, "y": TOKENS % 3},
+    ),
+    "lion by name, two outputs": way(
+        lambda: {
+            "optimizer": "lion",
+            "loss": {"a": cross_entropy(), "b": "mse"},
+            "loss_weights": {"a": 0.3, "b": 2.0},
+            "metrics": {"a": ["accuracy"], "b": ["mae"]},
+            "weighted_metrics": {"b": ["mae"]},
+        },
+        make=lambda: two_outputs(layers.Dense(1)),
+        data=lambda: TWO | {"sample_weight": {"a": WEIGHTS, "b": 1 - WEIGHTS}},
+    ),
+    "bfloat16, weights for tokens": way(
+        lambda: {"weighted_metrics": ["accuracy"]},
+        make=lambda: of_tokens(layers.Dropout(0.3)),
+        data=lambda: {"x": TOKENS, "y": TOKENS % 3, "sample_weight": TOKEN_WEIGHTS},
+        policy="mixed_bfloat16",
+    ),
     "half precision, clipped and accumulated": way(
         sgd(gradient_accumulation_steps=2, clipnorm=0.1), policy="mixed_float16"
     ),
@@ -135,60 +195,10 @@ SLOW = {
     "a loss in double precision": way(
         lambda: {"loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True, dtype="float64")}
     ),
-    "class weights": way(fit={"class_weight": {0: 1.0, 1: 0.1, 2: 3.0}}),
-    "validation data": way(
-        lambda: {"metrics": ["accuracy"]},
-        fit={
-            "validation_data": (X[:9], Y[:9], WEIGHTS[:9]),
-            "validation_freq": 2,
-            "validation_batch_size": 4,
-        },
-    ),
-    "a weighted loss": way(lambda: {"loss_weights": 0.3}),
-    "a data set": way(data=lambda: {"x": batches(X, Y)}, fit={"batch_size": None}),
-    "a generator": way(data=lambda: {"x": generator(X, Y)}, fit={"batch_size": None, "steps_per_epoch": 6}),
-    "weights in a sequence": way(data=lambda: {"x": Sequence()}, fit={"batch_size": None}),
-    "shuffled arrays": way(fit={"shuffle": True}),
-    "later epochs": way(fit={"initial_epoch": 2, "epochs": 4}),
-    "partly frozen": way(make=partly_frozen),
-    "add_loss": way(make=lambda: network(added=Penalty())),
     "add_loss alone, no labels": way(
         lambda: {"loss": None},
         make=lambda: network(head=layers.Activation("tanh"), added=Penalty()),
         data=lambda: {"x": X},
-    ),
-    "activity": way(make=lambda: network(head=layers.Dense(3, activity_regularizer="l1"))),
-    "noise": way(make=lambda: network(added=layers.GaussianNoise(0.5))),
-    "spectral": way(make=lambda: network(added=layers.SpectralNormalization(layers.Dense(4)))),
-    "subclassed, built by fit": way(make=subclassed),
-    "recurrent, masked": way(
-        make=lambda: of_tokens(layers.LSTM(4, dropout=0.2, recurrent_dropout=0.2)),
-        data=lambda: {"x": TOKENS, "y": Y},
-    ),
-    "a masked output": way(
-        lambda: {"metrics": ["accuracy"], "weighted_metrics": ["accuracy"]},
-        make=lambda: of_tokens(layers.Dropout(0.3)),
-        data=lambda: {"x": TOKENS, "y": TOKENS % 3},
-    ),
-    "weights for tokens": way(
-        lambda: {"weighted_metrics": ["accuracy"]},
-        make=lambda: of_tokens(layers.Dropout(0.3)),
-        data=lambda: {"x": TOKENS, "y": TOKENS % 3, "sample_weight": TOKEN_WEIGHTS},
-    ),
-    "two outputs": way(
-        lambda: {
-            "loss": {"a": cross_entropy(), "b": "mse"},
-            "loss_weights": {"a": 0.3, "b": 2.0},
-            "metrics": {"a": ["accuracy"], "b": ["mae"]},
-            "weighted_metrics": {"b": ["mae"]},
-        },
-        make=lambda: two_outputs(layers.Dense(1)),
-        data=lambda: TWO | {"sample_weight": {"a": WEIGHTS, "b": 1 - WEIGHTS}},
-    ),
-    "an output without a loss": way(
-        lambda: {"loss": {"a": cross_entropy(), "b": None}},
-        make=lambda: two_outputs(layers.Identity()),
-        data=lambda: TWO,
     ),
 }
 WAYS = [

@@ -74,7 +74,7 @@ def test_signals_are_recognized_only_for_losses_to_which_it_matters():
     objectives = [kd.Objective("mse")]
     assert recognize_cached_signals(GIVEN, objectives, {"output": PROBABILITIES}) == GIVEN
     check_recognized(GIVEN, objectives)
-    with pytest.raises(ValueError, match="is read from the first batch of `fit`"):
+    with pytest.raises(ValueError, match="is inferred from the first batch of `fit`"):
         check_recognized(GIVEN, [kd.Objective("soft_targets")])
 
 

@@ -32,9 +32,14 @@ LOSSES = {
 }
 
 
+@pytest.fixture(scope="module")
+def distiller():
+    """Refuses what it is given in each test, once it is compiled."""
+    return kd.Distiller(perceptron(4, "small"), perceptron(8))
+
+
 @pytest.mark.parametrize(("loss", "labels", "message"), LOSSES.values(), ids=LOSSES)
-def test_a_compiled_loss_that_does_not_match_the_outputs(loss, labels, message):
-    distiller = kd.Distiller(perceptron(4, "small"), perceptron(8))
+def test_a_compiled_loss_that_does_not_match_the_outputs(distiller, loss, labels, message):
     distiller.compile("sgd", loss=loss)
     check_refused(distiller, message, x=VECTORS, y=labels)
 

@@ -73,7 +73,15 @@ def all_of(model):
     }
 
 
-FAILURES = [no_failure, fail_in_callback, fail_in_data, fail_in_loss, fail_in_the_student]
+# Where training ends, whether it runs eagerly, and whether the test is slow.
+FAILURES = [
+    (no_failure, False, True),
+    (no_failure, True, False),
+    (fail_in_callback, False, True),
+    (fail_in_data, True, True),
+    (fail_in_loss, False, False),
+    (fail_in_the_student, True, True),
+]
 
 
 @pytest.mark.parametrize(
@@ -83,10 +91,9 @@ FAILURES = [no_failure, fail_in_callback, fail_in_data, fail_in_loss, fail_in_th
             failure,
             eager,
             id=f"{failure.__name__}, {'eager' if eager else 'graph'}",
-            marks=() if failure in (no_failure, fail_in_loss) and not eager else pytest.mark.slow,
+            marks=pytest.mark.slow if slow else (),
         )
-        for failure in FAILURES
-        for eager in (False, True)
+        for failure, eager, slow in FAILURES
     ],
 )
 def test_the_teacher_is_untouched_whatever_happens(failure, run_eagerly):

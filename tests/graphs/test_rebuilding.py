@@ -34,7 +34,17 @@ def test_without_changes_it_is_the_original_bit_for_bit(make):
         np.testing.assert_array_equal(value, kept)
 
 
-@topologies
+# All are rebuilt fast; that the files and steps of these few are right speaks for the rest.
+SAVED_FAST = ("residual", "written_as_operations", "shared", "of_users_layers")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(make, id=name, marks=[] if name in SAVED_FAST else [pytest.mark.slow])
+        for name, make in TOPOLOGIES.items()
+    ],
+)
 def test_it_saves_loads_and_trains_without_the_package(make, tmp_path):
     again = rebuild(scrambled(make()))
     assert "keras_kd" not in str(again.get_config())

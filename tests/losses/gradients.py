@@ -14,19 +14,21 @@ def call(function, *arguments):
     return jax.jit(function)(*arguments) if keras.backend.backend() == "jax" else function(*arguments)
 
 
-def differentiate(function, signals):
+def differentiate(function, signals, has_more=False):
     """The value of `function(signals)`, and the gradients as a list.
 
     TensorFlow gives `None` where none arrives; JAX gives zeros, and here `None` for integers.
+    With `has_more` the function returns a pair, of which the first is differentiated and both are the value.
     """
     signals = keras.tree.map_structure(keras.ops.convert_to_tensor, signals)
     if keras.backend.backend() == "jax":
-        value, gradients = call(jax.value_and_grad(function, allow_int=True), signals)
+        both = jax.value_and_grad(function, allow_int=True, has_aux=has_more)
+        value, gradients = call(both, signals)
         return value, [g if g.dtype != jax.dtypes.float0 else None for g in keras.tree.flatten(gradients)]
     with tf.GradientTape() as tape:
         tape.watch(signals)
         value = function(signals)
-    return value, keras.tree.flatten(tape.gradient(value, signals))
+    return value, keras.tree.flatten(tape.gradient(value[0] if has_more else value, signals))
 
 
 def exact(tensor):

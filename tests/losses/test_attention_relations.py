@@ -44,8 +44,8 @@ def test_relations_are_those_of_the_paper():
     ("heads", "teacher", "student", "message"),
     [
         (None, [(4, 5, 8)], [(4, 5, 8)], "the teacher's signal has no heads"),
-        (3, [(4, 5, 8)], [(4, 5, 9)], "8 does not divide by 3"),
-        (None, [(4, 5, 4, 2)], [(4, 5, 6)], "6 does not divide by 4"),
+        (3, [(4, 5, 8)], [(4, 5, 9)], "8 is not divisible by 3"),
+        (None, [(4, 5, 4, 2)], [(4, 5, 6)], "6 is not divisible by 4"),
         (2, [(4, 5, 8)] * 2, [(4, 5, 8)], "as many signals of the student"),
         (2, [(4, 8)], [(4, 8)], "as many signals of the student"),
         (2, [(4, 5, 8)], [(4, 6, 8)], "same shape"),

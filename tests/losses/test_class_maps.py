@@ -31,7 +31,7 @@ def test_class_maps_of_one_cell_are_the_logits():
 
 def test_a_kernel_fits_its_map():
     loss, first = kd.losses.ClassAttention(), maps(0, 2, 4, 4, 6)
-    with pytest.raises(ValueError, match=r"of the student: \(2, 4, 4, 6\), \(7, 6\). Tap them as student="):
+    with pytest.raises(ValueError, match=r"from the student: \(2, 4, 4, 6\), \(7, 6\). Tap them as student="):
         loss((first, maps(1, 6, 7)), (first, maps(1, 7, 6)))
     with pytest.raises(ValueError, match="same shape"):
         loss((first, maps(1, 6, 7)), (first, maps(1, 6, 8)))

@@ -94,7 +94,7 @@ def test_a_batch_of_one_has_no_negatives():
 @pytest.mark.parametrize(
     ("teacher", "message"),
     [
-        (np.ones((4, 7)), "so they need one width.*project=True"),
+        (np.ones((4, 7)), "so they need the same width.*project=True"),
         ((np.ones((4, 6)), np.ones((4, 3, 3))), "one label per sample"),
         ((np.ones((4, 6)), np.ones((9, 5)), np.ones((4, 9), bool)), "a bank .rows, width."),
         ((np.ones((4, 6)), np.ones((9, 6)), np.ones((4, 8), bool)), "a bank .rows, width."),

@@ -34,6 +34,7 @@ def run_on_jax(report, *tests):
         "KERAS_BACKEND": "jax",
         "JAX_PLATFORMS": "cpu",
         "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+        "XLA_FLAGS": "",  # those of TensorFlow's XLA; another one ends at a flag that it does not know
     }
     run = subprocess.run([*command, *tests], cwd=ROOT, env=env, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout[-5000:] + run.stderr[-2000:]

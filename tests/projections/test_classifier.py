@@ -166,7 +166,7 @@ def test_a_layer_that_cannot_be_copied_is_named():
 def test_names_that_the_student_has_already(name):
     teacher, student = sequential(8, name="teacher"), sequential(4, name="student")
     student.get_layer("stage1").name = name
-    with pytest.raises(ValueError, match=rf"student 'student' has a layer '{name}' of its own.*Rename"):
+    with pytest.raises(ValueError, match=rf"student 'student' already has a layer '{name}'.*Rename"):
         reuse_classifier(student, teacher, **TAPS)
     student.get_layer(name).name = f"student_{name}"  # as the message says
     assert tuple(reuse_classifier(student, teacher, **TAPS)(IMAGES).shape) == (6, 10)

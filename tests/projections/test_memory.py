@@ -191,7 +191,7 @@ def test_a_file_holds_the_memory(tmp_path):
         ([(2, 3)], "is called on"),
         ([(2, 3), (2,), (2,), (2,)], "is called on"),
         ([(2, 4, 4, 3), (2,)], "after pooling"),
-        ([(2, 3), (2, 2)], "one number per sample"),
+        ([(2, 3), (2, 2)], "one index per sample"),
         ([(2, 3), (2,), (2, 2, 2)], "one-hot"),
     ],
 )

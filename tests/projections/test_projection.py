@@ -59,7 +59,7 @@ def test_it_fits_one_teacher():
     layer, signals = make_sized("linear, maps")
     layer(signals)
     layer.size_for((32, 4, 4, 12))  # the same, whatever the batch
-    with pytest.raises(ValueError, match=r"built for a teacher's signal.*Make another one"):
+    with pytest.raises(ValueError, match=r"built for a teacher's signal.*Create another one"):
         layer.size_for((None, 4, 4, 13))
 
 

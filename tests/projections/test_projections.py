@@ -96,9 +96,14 @@ def test_half_precision_inputs_are_computed_in_float32(name, dtype):
         np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-6)
 
 
-def test_a_file_holds_them(tmp_path):
-    """One of each kind and rank in one model, because it takes long to write and read one."""
-    names = list({(name.split(",")[0], len(ROWS[name][1])): name for name in ROWS}.values())
+# One of each kind and rank, and those of the first kind.
+IN_A_FILE = list({(name.split(",")[0], len(ROWS[name][1])): name for name in ROWS}.values())
+FEW = [name for name in IN_A_FILE if name.split(",")[0] == IN_A_FILE[0].split(",")[0]]
+
+
+@pytest.mark.parametrize("names", [FEW, pytest.param(IN_A_FILE, marks=pytest.mark.slow)], ids=["few", "all"])
+def test_a_file_holds_them(names, tmp_path):
+    """In one model, because it takes long to write and read one."""
     layers, signals = zip(*map(make_sized, names), strict=True)
     inputs = keras.tree.map_structure(lambda x: keras.Input(x.shape[1:]), signals)
     outputs = [layer(x) for layer, x in zip(layers, inputs, strict=True)]

@@ -185,7 +185,7 @@ def test_without_labels(models, files, data):
 @pytest.mark.parametrize(
     ("outputs", "labels", "why"),
     [
-        (1, np.linspace(0, 1, 100), "the output is not one vector of class scores a sample"),
+        (1, np.linspace(0, 1, 100), "the output is not one vector of class scores per sample"),
         (3, np.full((100, 3), -1.5), "the labels are not classes"),
         (3, np.full(100, 0.5), "the labels are not classes"),
         (3, {"a": np.zeros(100)}, "the labels are not classes"),
@@ -230,7 +230,7 @@ def test_answers_that_are_nan_count_as_wrong(models, data):
     assert report["baseline"].accuracy == 0.0
     assert report["baseline"].agreement == 0.0
     assert report["good"].agreement == 0.0
-    assert report["baseline"].notes == ("100 of 100 answers are NaN and count as wrong.",)
+    assert report["baseline"].notes == ("100 of 100 predictions are NaN and count as wrong.",)
 
 
 def test_user_models_are_left_alone(data):

@@ -69,7 +69,7 @@ def test_models_that_do_not_fit_are_named():
 
 def test_what_keeps_answers_from_being_counted():
     tallies, _ = counted([subject("regression", lambda x: x[:, :1])], [(X, np.arange(3))])
-    assert tallies["regression"].why == "the output is not one vector of class scores a sample"
+    assert tallies["regression"].why == "the output is not one vector of class scores per sample"
     tallies, _ = counted([subject("one")], [(X, np.full(3, 0.5))])
     assert (tallies["one"].why, tallies["one"].accuracy) == ("the labels are not classes", None)
 

@@ -33,7 +33,7 @@ REFUSED = {
         f"{name}: wrapped before": (
             lambda wrap=wrap: wrap(pruned()),
             ValueError,
-            r"2 layers are wrapped by tfmot already, first 'prune_low_magnitude_hidden'.*strip_pruning",
+            r"2 layers are already wrapped by tfmot, first 'prune_low_magnitude_hidden'.*strip_pruning",
         )
         for name, wrap in WRAPS.items()
     },

@@ -36,8 +36,7 @@ print(json.dumps([os.environ.get("TF_USE_LEGACY_KERAS"), *homes]))
 # The variable, what happens before the import, and whose layers `tf.keras` has afterwards.
 CASES = [
     (None, "bridge", "keras.src"),  # which makes TensorFlow decide what `tf.keras` is
-    (None, "threads", "keras.src"),
-    ("0", "", "keras.src"),
+    ("0", "threads", "keras.src"),
     ("1", "", "tf_keras.src"),
 ]
 

@@ -14,7 +14,7 @@ from keras_kd.training.training_variables import (
 def compiled(width=3, optimizer="adam"):
     layers = [keras.Input((2,)), keras.layers.Dense(width), keras.layers.Dropout(0.5, seed=1)]
     model = keras.Sequential(layers)
-    model.compile(optimizer, loss="mse")
+    model.compile(optimizer, loss="mse", run_eagerly=True)
     return model
 
 
@@ -41,7 +41,7 @@ def test_a_mismatch_names_the_first_shape_that_differs():
     assert find_mismatch(training_variables(compiled(3)), values) is None
     assert (
         find_mismatch(training_variables(compiled(4)), values)
-        == "9 were saved, and 9 are expected; the first that differs has the shape (2, 3), not (2, 4)"
+        == "9 were saved, and 9 are expected; the first that differs has shape (2, 3), not (2, 4)"
     )
     assert find_mismatch(training_variables(compiled(3))[:7], values) == "9 were saved, and 7 are expected"
 

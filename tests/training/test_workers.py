@@ -1,12 +1,14 @@
 """Two workers, processes that speak over the loopback, train as one process does; also when one is killed.
 
-The supervisors are those of examples/multi_worker: our own launcher, and Ray Train. A worker runs
-`python -m tests.training.test_workers WHAT FOLDER`.
+The supervisors are the scripts of examples/multi_worker: our own launcher, and Ray Train. Each is run once,
+whole, from a copy of its folder whose train.py is TRAIN: its workers do what is tested here, and then what
+the train.py of the example does. Each further start of a worker would import TensorFlow once more.
 """
 
 import os
 import pickle
 import runpy
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,7 +28,13 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = ROOT / "examples" / "multi_worker"
-SAME = ["blend", "projection, penalty, teacher in scope"]
+TRAIN = """
+from tests.training.test_workers import launched, train
+
+if __name__ == "__main__":
+    launched()
+"""
+SAME = ["blend, synchronized BatchNorm", "projection, penalty, teacher in scope"]
 KILLED_AT = 8  # of 15 batches; the state is saved after every second
 
 
@@ -46,6 +54,7 @@ class Kill(keras.callbacks.Callback):
 
 def interrupted(strategy, folder, kill):
     """Everything that a restart could forget: dropout, moments, a schedule, shuffled data, a projection."""
+    keras.backend.clear_session(free_memory=False)  # layers have the names that they have after a restart
     keras.utils.set_random_seed(0)
     index = strategy.cluster_resolver.task_id
     data = tf.data.Dataset.from_tensor_slices((X, Y)).shuffle(40, seed=1).batch(8)
@@ -63,45 +72,56 @@ def interrupted(strategy, folder, kill):
         (folder / "trained").write_bytes(pickle.dumps((distiller.get_weights(), logs)))
 
 
-def main(what, folder):
-    if what == "ray":
-        work = runpy.run_path(str(EXAMPLES / "ray_train.py"))["run"]
-        work(under_ray, {"folder": str(folder)}, workers=2, failures=1)
-        return
+def launched():
+    """What a worker of our launcher does."""
+    folder = Path(os.environ["KERAS_KD_RUN"])
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
-    if what == "undisturbed":
+    if not (folder / "killed").exists():  # else this is the second start, and all this is done
         found = {name: results(CASES[name], strategy) for name in SAME}
         (folder / f"found{strategy.cluster_resolver.task_id}").write_bytes(pickle.dumps(found))
-    interrupted(strategy, folder, kill=what == "killed")
+        interrupted(strategy, folder / "undisturbed", kill=False)
+    interrupted(strategy, folder, kill=True)
+    runpy.run_path(str(EXAMPLES / "train.py"), run_name="__main__")
 
 
-def under_ray(config):
-    interrupted(tf.distribute.MultiWorkerMirroredStrategy(), Path(config["folder"]), kill=True)
+def train(epochs, folder):
+    """What a worker of Ray Train does."""
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    interrupted(strategy, Path(os.environ["KERAS_KD_RUN"]), kill=True)
+    return runpy.run_path(str(EXAMPLES / "train.py"))["train"](epochs, folder)
 
 
-def launched(what, folder, restarts):
-    """Run two workers by our own launcher; its exit code."""
-    run = runpy.run_path(str(EXAMPLES / "launch.py"))["run"]
-    command = [sys.executable, "-m", "tests.training.test_workers", what, str(folder)]
-    return run(command, workers=2, restarts=restarts)
+def copied(folder):
+    """The examples in a folder, their train.py the one of this test, and the environment to run them in."""
+    scripts = shutil.copytree(EXAMPLES, folder / "scripts")
+    (scripts / "train.py").write_text(TRAIN)
+    return scripts, {**os.environ, "PYTHONPATH": str(ROOT), "KERAS_KD_RUN": str(folder)}
+
+
+def run(script, folder):
+    """Run an example in its short form; what it prints."""
+    scripts, environment = copied(folder)
+    command = [sys.executable, scripts / script, "--short"]
+    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    """The folder in which two workers, left in peace, have written what they found."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(ROOT)
-        assert launched("undisturbed", folder, restarts=0) == 0
-    return folder
+def by_launcher(tmp_path_factory):
+    """The folder that the workers of our launcher wrote to, and what the launcher printed."""
+    folder = tmp_path_factory.mktemp("launcher")
+    (folder / "undisturbed").mkdir()
+    return folder, run("launch.py", folder)
 
 
-@pytest.mark.parametrize("worker", [0, 1])
 @pytest.mark.parametrize("name", SAME)
-def test_two_workers_are_one_process(undisturbed, name, worker):
-    found = pickle.loads((undisturbed / f"found{worker}").read_bytes())[name]
+def test_two_workers_are_one_process(by_launcher, name):
+    folder, _ = by_launcher
     alone = results(CASES[name], None)
-    assert gaps(alone, found) == pytest.approx(dict.fromkeys(PARTS, 0), abs=1e-6)
+    for worker in range(2):
+        found = pickle.loads((folder / f"found{worker}").read_bytes())[name]
+        assert gaps(alone, found) == pytest.approx(dict.fromkeys(PARTS, 0), abs=1e-6)
 
 
 def assert_same_training(one, two):
@@ -113,13 +133,22 @@ def assert_same_training(one, two):
     assert {name: pytest.approx(values, abs=1e-6) for name, values in logs.items()} == other_logs
 
 
-def test_a_killed_worker_leaves_no_trace(undisturbed, tmp_path, monkeypatch, capfd):
-    monkeypatch.chdir(ROOT)
-    assert launched("killed", tmp_path, restarts=1) == 0
-    said = capfd.readouterr().out
+def test_a_killed_worker_leaves_no_trace(by_launcher):
+    folder, said = by_launcher
     assert f"A worker ended with {-signal.SIGKILL}" in said
     assert "Resuming at epoch 2" in said
-    assert_same_training(undisturbed, tmp_path)
+    assert_same_training(folder / "undisturbed", folder)
+
+
+def test_the_launcher_trains_a_teacher_and_distils_it(by_launcher):
+    folder, said = by_launcher
+    assert "teacher: " in said
+    assert "[0] student: " in said
+    assert "of the test digits are right" in said
+    assert keras.models.load_model(folder / "runs/multi_worker_short/student.keras").output_shape == (
+        None,
+        10,
+    )
 
 
 def test_the_launcher_gives_up(tmp_path, capfd):
@@ -151,8 +180,8 @@ def test_ctrl_c_ends_the_workers(tmp_path):
     teacher = tmp_path / "runs/multi_worker/teacher.keras"
     teacher.parent.mkdir(parents=True)
     teacher.touch()  # it is there; the workers are ended before they read it
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "KERAS_KD_RUN": str(tmp_path)}
-    launcher = subprocess.Popen([sys.executable, EXAMPLES / "launch.py"], cwd=tmp_path, env=environment)
+    scripts, environment = copied(tmp_path)
+    launcher = subprocess.Popen([sys.executable, scripts / "launch.py"], cwd=tmp_path, env=environment)
     while len(processes_with(str(tmp_path))) < 3:
         time.sleep(0.1)
         assert launcher.poll() is None
@@ -161,15 +190,13 @@ def test_ctrl_c_ends_the_workers(tmp_path):
     assert gone(str(tmp_path))
 
 
-def test_ray_train_starts_a_killed_worker_again(undisturbed, tmp_path):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "KERAS_KD_RUN": str(tmp_path)}
-    command = [sys.executable, "-m", "tests.training.test_workers", "ray", str(tmp_path)]
-    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert result.returncode == 0, result.stdout + result.stderr
+def test_ray_train_starts_a_killed_worker_again(by_launcher, tmp_path):
+    folder, _ = by_launcher
+    runs = tmp_path / "runs/ray_train_short"
+    runs.mkdir(parents=True)
+    shutil.copy(folder / "runs/multi_worker_short/teacher.keras", runs)
+    said = run("ray_train.py", tmp_path)
     assert (tmp_path / "killed").exists()
-    assert_same_training(undisturbed, tmp_path)
+    assert_same_training(folder / "undisturbed", tmp_path)
+    assert "of the test digits are right" in said
     assert gone(str(tmp_path))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))

@@ -1,4 +1,4 @@
-"""The arguments of `Prune`: each is checked, and all of them together."""
+"""The arguments of `Prune`: each is validated, and all of them together."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ Layers: TypeAlias = Sequence[str] | Mapping[str, float] | str | None
 
 @dataclass(frozen=True)
 class Arguments:
-    """What `Prune` was given, as it was given; see there."""
+    """The arguments of `Prune`, as given; see there."""
 
     sparsity: Sparsity = None
     pattern: str = "unstructured"
@@ -41,7 +41,7 @@ class Arguments:
 
     @property
     def keeps(self) -> bool:
-        """Whether nothing is pruned, and the zeros that are there are kept."""
+        """Whether nothing is pruned, and the existing zeros are kept."""
         return isinstance(self.sparsity, str) and self.sparsity == "keep"
 
     @property
@@ -52,7 +52,7 @@ class Arguments:
 
 @dataclass(frozen=True)
 class Settings:
-    """What `Prune` does, once its arguments are checked; the attributes are those of `Prune`."""
+    """What `Prune` does, after its arguments are validated; the attributes are those of `Prune`."""
 
     sparsity: float | None
     keeps: bool
@@ -64,7 +64,7 @@ class Settings:
 
 
 def resolve(given: Arguments) -> Settings:
-    """The settings that arguments mean.
+    """The settings for the arguments.
 
     Raises:
         TypeError: Layers that are not given by name.
@@ -95,7 +95,7 @@ def resolve(given: Arguments) -> Settings:
 
 
 def _with_schedule(given: Arguments) -> Arguments:
-    """A function that was given as `sparsity` is the schedule."""
+    """If `sparsity` is a function, make it the schedule."""
     if not callable(given.sparsity):
         return given
     if given.schedule != "polynomial":
@@ -118,7 +118,7 @@ def _check_effective(given: Arguments, settings: Settings) -> None:
 
 
 def _check_compatible(given: Arguments, settings: Settings) -> None:
-    """Raise a `ValueError` for arguments that contradict each other, or where the sparsity is missing."""
+    """Raise a `ValueError` if arguments contradict each other, or the sparsity is missing."""
     sparsity, pattern, by_layer = settings.sparsity, settings.pattern, given.by_layer
     scheduled, grouped = callable(given.schedule), isinstance(pattern, Groups)
     if sparsity is None and not (settings.keeps or scheduled or by_layer or grouped):

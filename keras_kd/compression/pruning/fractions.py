@@ -1,4 +1,4 @@
-"""Fractions of zeros, as a user gives them."""
+"""Fractions of zeros, as given by a user."""
 
 from typing import TypeGuard
 
@@ -11,7 +11,7 @@ def check_fraction(value: object, name: str) -> float:
     """A fraction of zeros, in [0, 1).
 
     Raises:
-        ValueError: Something else; `name` says where it came from.
+        ValueError: Anything else; `name` is the argument that it was given as.
     """
     if is_number(value) and 0 <= value < 1:
         return float(value)
@@ -24,5 +24,5 @@ def check_fraction(value: object, name: str) -> float:
 
 
 def is_number(value: object) -> TypeGuard[float]:
-    """Whether a value is a number of Python or NumPy; true and false are none."""
+    """Whether a value is a Python or NumPy number; booleans are not."""
     return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)

@@ -11,17 +11,17 @@ from keras_kd.compression.selection import Selection, matches
 def select_kernels(
     model: keras.Model, selection: Selection[float], structured: bool = False
 ) -> list[tuple[Kernel, float | None]]:
-    """The kernels that a choice of layers names, with the sparsity given for each, if there is one.
+    """The kernels that a choice of layers selects, each with the sparsity given for it, if any.
 
     Embeddings are selected only if one of them is named, not by a glob. Frozen kernels are left out.
 
     Args:
         model: A built model.
         selection: What the user chose.
-        structured: Whether only kernels with inputs to sum over can be taken.
+        structured: Whether only kernels whose inputs are summed over can be selected.
 
     Raises:
-        ValueError: A name that is no layer with a kernel, nothing left to prune, frozen layers by name.
+        ValueError: A name without a kernel, nothing left to prune, or frozen layers selected by name.
     """
     kernels = kernels_of(model)
     selection.check_names(model, kernels, "kernel that can be pruned")

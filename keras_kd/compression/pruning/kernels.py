@@ -23,7 +23,7 @@ class Kernel(NamedTuple):
         layer: The path of its layer, such as `"backbone/conv1"`.
         name: Its name there, such as `"kernel"`.
         variable: The weight.
-        inputs: The axes that are summed over, or `None` where each input has weights of its own (depthwise).
+        inputs: The axes that are summed over, or `None` if each input has its own weights (depthwise).
         run: How many consecutive inputs belong to the same position of the layer's window.
     """
 
@@ -35,21 +35,21 @@ class Kernel(NamedTuple):
 
     @property
     def path(self) -> str:
-        """Such as `"backbone/conv1/kernel"`."""
+        """The path of the weight, such as `"backbone/conv1/kernel"`."""
         return f"{self.layer}/{self.name}"
 
     @property
     def outputs(self) -> int:
-        """How many outputs it has."""
+        """The number of outputs."""
         shape = self.variable.shape
         return int(np.prod([size for axis, size in enumerate(shape) if axis not in (self.inputs or ())]))
 
     def value(self) -> np.ndarray:
-        """Its value, in float32."""
+        """The value, in float32."""
         return self.variable.numpy().astype("float32")
 
     def matrix(self, value: np.ndarray) -> np.ndarray:
-        """A value of its shape as `(inputs, outputs)`."""
+        """A value of the kernel's shape as a matrix `(inputs, outputs)`."""
         order = self._inputs_first()
         rows = int(np.prod([value.shape[axis] for axis in self.inputs or order[:-1]]))
         return value.transpose(order).reshape(rows, -1)
@@ -65,7 +65,7 @@ class Kernel(NamedTuple):
 
 
 def kernels_of(model: keras.Model) -> list[Kernel]:
-    """Every kernel of a built model, each once; embeddings are the last.
+    """Every kernel of a built model, each once; embeddings come last.
 
     Raises:
         ValueError: The model has no weights yet.
@@ -98,7 +98,7 @@ def _find_kernels(layer: keras.layers.Layer) -> Iterator[tuple[str, keras.Variab
             yield name, variable, tuple(range(max(len(variable.shape) - 1, 1)))
         return
     if getattr(layer, "quantization_mode", None) or getattr(layer, "lora_enabled", False):
-        return  # Keras shows LoRA's sum, or what it has quantized, under the same name
+        return  # Keras exposes LoRA's sum, or what it has quantized, under the same name
     for name, inputs in _kernel_attributes(layer):
         variable = getattr(layer, name, None)
         if isinstance(variable, keras.Variable) and "float" in str(variable.dtype):
@@ -106,7 +106,7 @@ def _find_kernels(layer: keras.layers.Layer) -> Iterator[tuple[str, keras.Variab
 
 
 def _kernel_attributes(layer: keras.layers.Layer) -> Iterator[tuple[str, tuple[int, ...] | None]]:
-    """Names of a layer's kernels, and the axes of each that are summed over."""
+    """The names of a layer's kernels, and the axes of each that are summed over."""
     if isinstance(layer, layers.EinsumDense):
         yield "kernel", _summed_axes(layer.equation) or None
     elif isinstance(layer, _TRANSPOSED):
@@ -131,7 +131,7 @@ def _kernel_attributes(layer: keras.layers.Layer) -> Iterator[tuple[str, tuple[i
 
 
 def _summed_axes(equation: str) -> tuple[int, ...]:
-    """The axes of an EinsumDense's kernel that its output lacks.
+    """The axes of an EinsumDense kernel that are missing from its output.
 
     Examples:
         >>> _summed_axes("abc,cde->abde")

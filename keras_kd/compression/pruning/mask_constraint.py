@@ -1,4 +1,4 @@
-"""MaskConstraint: keeps pruned weights at zero, from inside of the optimizer's step."""
+"""MaskConstraint: keeps pruned weights at zero, from within the optimizer's step."""
 
 from collections.abc import Sequence
 
@@ -11,17 +11,17 @@ from keras_kd.tensors import Tensor
 
 
 class MaskConstraint(keras.constraints.Constraint):
-    """The constraint of a weight while it is pruned; the optimizer applies it inside of its step.
+    """The constraint on a weight while it is pruned; the optimizer applies it within its step.
 
     Args:
-        variable: The weight. A constraint that it has is still applied.
-        model: The model that is trained.
+        variable: The weight. Its existing constraint, if any, is still applied.
+        model: The model being trained.
     """
 
     def __init__(self, variable: keras.Variable, model: keras.Model) -> None:
         self.own: keras.constraints.Constraint | None = variable.constraint
         self.variable, self.model = variable, model
-        # Keras makes a new one for each `fit`, so that it tells one training from another.
+        # Keras creates a new one for each `fit`, so it tells one training run from another.
         self.history: keras.callbacks.History | None = getattr(model, "history", None)
         self.last_set: np.ndarray | None = None
         self.mask = keras.Variable(np.ones(variable.shape, bool), dtype="bool", trainable=False, name="mask")
@@ -39,11 +39,11 @@ class MaskConstraint(keras.constraints.Constraint):
             average.assign(self._apply_mask(average))
 
     def detach(self) -> None:
-        """Put back the constraint that the weight had."""
+        """Restore the constraint that the weight had before."""
         self.variable.constraint = self.own
 
     def set_mask(self, mask: np.ndarray) -> None:
-        """Keep the weights where `mask` is true, and let the others be zero from now on."""
+        """Keep the weights where `mask` is true, and hold the others at zero from now on."""
         self.last_set = mask
         self.mask.assign(mask)
         self.variable.assign(self._apply_mask(self.variable))
@@ -51,17 +51,17 @@ class MaskConstraint(keras.constraints.Constraint):
 
 
 def attach_masks(variables: Sequence[keras.Variable], model: keras.Model) -> list[MaskConstraint]:
-    """Have the optimizer keep the zeros of weights.
+    """Make the optimizer keep the zeros of weights.
 
     Raises:
-        ValueError: Another callback does so in the same training.
+        ValueError: Another callback already does so in the same training run.
     """
     history = getattr(model, "history", None)
     present = [v.constraint for v in model.trainable_variables if isinstance(v.constraint, MaskConstraint)]
     active = [constraint for constraint in present if constraint.history is history is not None]
     for constraint in present:
         if constraint not in active:
-            constraint.detach()  # of a training that was interrupted
+            constraint.detach()  # left by a training run that was interrupted
     twice = [variable.path for variable in variables if variable.constraint in active]
     if twice:
         for constraint in active:

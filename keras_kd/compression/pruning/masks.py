@@ -1,4 +1,4 @@
-"""The masks of the kernels that are pruned: which weights are kept after a step."""
+"""The masks of pruned kernels: which weights are kept after a step."""
 
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -10,20 +10,20 @@ from keras_kd.compression.pruning.patterns import Groups, Pattern, keep_largest
 from keras_kd.compression.pruning.schedules import Schedule
 
 Masks: TypeAlias = list[np.ndarray]
-Kernels: TypeAlias = Sequence[tuple[Kernel, float | None]]  # with the final sparsity of each, if it has one
+Kernels: TypeAlias = Sequence[tuple[Kernel, float | None]]  # each with its own final sparsity, if it has one
 
 
 def select_masks(
     kernels: Kernels, masks: Sequence[np.ndarray], pattern: Pattern, schedule: Schedule, scope: str, step: int
 ) -> Masks:
-    """The masks for the sparsity of a step, of the weights as they are now.
+    """The masks for the sparsity at a step, from the current weights.
 
     Args:
-        kernels: What is pruned.
-        masks: Those of now. What is pruned already goes first.
-        pattern: Of the zeros.
-        schedule: How many zeros there are at `step`; an n:m pattern says it itself.
-        scope: `"layer"` or `"global"`: whether weights compete within their kernel or over all.
+        kernels: The kernels to prune.
+        masks: The current masks. Weights that are already pruned are pruned first.
+        pattern: The pattern of the zeros.
+        schedule: The sparsity at `step`; an n:m pattern has its own.
+        scope: `"layer"` or `"global"`: whether weights compete within their kernel or across all kernels.
         step: The step.
     """
     matrices = [
@@ -44,17 +44,17 @@ def select_masks(
 
 
 def nonzeros(kernels: Kernels) -> Masks:
-    """Masks that keep the zeros which are there."""
+    """Masks that keep the zeros that are already there."""
     return [kernel.value() != 0 for kernel, _ in kernels]
 
 
 def fraction_of_zeros(masks: Sequence[np.ndarray]) -> float:
-    """The fraction of weights that masks set to zero, in all of them together."""
+    """The fraction of weights that masks set to zero, over all of them together."""
     return 1 - sum(int(mask.sum()) for mask in masks) / sum(mask.size for mask in masks)
 
 
 def check_pattern_fits(kernels: Kernels, pattern: Pattern) -> None:
-    """Raise a `ValueError` that names all kernels which a pattern does not divide."""
+    """Raise a `ValueError` that names all kernels whose shape the pattern does not divide."""
     misfits = [(kernel, pattern.find_misfit(kernel.run, kernel.outputs)) for kernel, _ in kernels]
     problems = [f"{kernel.path!r} {tuple(kernel.variable.shape)}: {why}" for kernel, why in misfits if why]
     if problems:
@@ -65,7 +65,7 @@ def check_pattern_fits(kernels: Kernels, pattern: Pattern) -> None:
 
 
 def check_mask_shapes(kernels: Kernels, masks: Sequence[np.ndarray]) -> None:
-    """Raise a `ValueError` where restored masks are not those of these kernels."""
+    """Raise a `ValueError` if restored masks do not belong to these kernels."""
     if [mask.shape for mask in masks] != [tuple(kernel.variable.shape) for kernel, _ in kernels]:
         raise ValueError(
             "The masks of the checkpoint belong to other weights. Give kd.Prune the same `layers` as in the "

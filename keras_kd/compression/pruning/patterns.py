@@ -1,7 +1,7 @@
 """Patterns of zeros: which weights of a kernel are kept, given their magnitudes. All in NumPy.
 
-A kernel is seen as a matrix `(inputs, outputs)`: what is summed over, and what comes out. The kernel of a
-convolution has a row for each position and input channel.
+A kernel is treated as a matrix `(inputs, outputs)`: inputs are summed over. A convolution kernel has a row
+for each position and input channel.
 """
 
 import re
@@ -18,12 +18,12 @@ _KNOWN = ["unstructured", "2:4", "1x4"]
 
 @dataclass(frozen=True)
 class Blocks:
-    """Blocks of `rows` inputs by `columns` outputs are zero together; blocks of one weight are no structure.
+    """Blocks of `rows` inputs by `columns` outputs are zero together; 1x1 blocks are unstructured.
 
     Args:
-        rows: Inputs of a block.
-        columns: Outputs of a block.
-        pooling: The magnitude of a block, `"mean"` or `"max"` of its weights'.
+        rows: Inputs per block.
+        columns: Outputs per block.
+        pooling: The magnitude of a block, the `"mean"` or `"max"` of its weights' magnitudes.
     """
 
     rows: int = 1
@@ -36,14 +36,14 @@ class Blocks:
         return (self.rows, self.columns) != (1, 1)
 
     def find_misfit(self, channels: int, outputs: int) -> str | None:
-        """Why the pattern does not divide a matrix whose inputs come in runs of `channels`, else `None`."""
+        """Why the pattern does not divide a matrix whose inputs come in runs of `channels`, or `None`."""
         for what, size, block in (("inputs", channels, self.rows), ("outputs", outputs, self.columns)):
             if size % block:
                 return f"its {size} {what} are not a multiple of {block}"
         return None
 
     def scores(self, magnitudes: np.ndarray) -> np.ndarray:
-        """One number a block, `(inputs / rows, outputs / columns)`, of magnitudes `(inputs, outputs)`."""
+        """One number per block, `(inputs / rows, outputs / columns)`, from magnitudes `(inputs, outputs)`."""
         if not self.structured:
             return magnitudes
         inputs, outputs = magnitudes.shape
@@ -52,13 +52,13 @@ class Blocks:
         return pooled.astype("float32")
 
     def expand(self, kept: np.ndarray) -> np.ndarray:
-        """Which weights are kept, `(inputs, outputs)`, given which blocks are."""
+        """Which weights are kept, `(inputs, outputs)`, given which blocks are kept."""
         return kept if not self.structured else kept.repeat(self.rows, 0).repeat(self.columns, 1)
 
 
 @dataclass(frozen=True)
 class Groups:
-    """At most `kept` of every `size` consecutive inputs of an output are not zero ("2:4").
+    """At most `kept` of every `size` consecutive inputs of an output are nonzero ("2:4").
 
     Source: Mishra et al. 2021, arXiv 2104.08378; Zhou et al. 2021, arXiv 2102.04010.
     """
@@ -73,11 +73,11 @@ class Groups:
         return (self.size - self.kept) / self.size  # 2 / 3 is not 1 - 1 / 3
 
     def find_misfit(self, channels: int, outputs: int) -> str | None:
-        """Why the pattern does not divide a matrix whose inputs come in runs of `channels`, else `None`."""
+        """Why the pattern does not divide a matrix whose inputs come in runs of `channels`, or `None`."""
         return f"its {channels} inputs are not a multiple of {self.size}" if channels % self.size else None
 
     def mask(self, magnitudes: np.ndarray) -> np.ndarray:
-        """Which weights are kept: the largest of each group, of equal ones the first."""
+        """Which weights are kept: the largest of each group; of equal ones, the first."""
         groups = magnitudes.T.reshape(-1, self.size)
         order = np.argsort(-groups, axis=1, kind="stable")[:, : self.kept]
         mask = np.zeros(groups.shape, bool)
@@ -92,7 +92,7 @@ def parse_pattern(pattern: object, pooling: object = "mean") -> Pattern:
     """The pattern that a string names: `"unstructured"`, `"n:m"`, or `"ROWSxCOLUMNS"`.
 
     Raises:
-        ValueError: Something else.
+        ValueError: It names no pattern.
     """
     if pooling not in ("mean", "max"):
         hint = did_you_mean(str(pooling), ["mean", "max"])
@@ -119,16 +119,16 @@ def parse_pattern(pattern: object, pooling: object = "mean") -> Pattern:
 
 
 def keep_largest(scores: Sequence[np.ndarray], sparsity: float) -> list[np.ndarray]:
-    """Which scores stay when a fraction of them goes, the smallest first, over all arrays together.
+    """Which scores are kept when a fraction is pruned, the smallest first, over all arrays together.
 
-    What is as large as the smallest that stays, stays too; at least one does. This is the rule of
-    tensorflow-model-optimization, in float32 like there.
+    Scores equal to the smallest one kept are kept too, and at least one score is kept. This is the rule of
+    tensorflow-model-optimization, in float32 as there.
 
     Args:
-        scores: Arrays of numbers that are not negative.
-        sparsity: The fraction that goes, in [0, 1).
+        scores: Arrays of nonnegative numbers.
+        sparsity: The fraction to prune, in [0, 1).
     """
     flat = np.concatenate([array.ravel() for array in scores])
     kept = max(round(float(np.float32(flat.size) * (np.float32(1) - np.float32(sparsity)))), 1)
     threshold = np.partition(flat, flat.size - kept)[flat.size - kept]
-    return [~(array < threshold) for array in scores]  # NaN stays, to be seen
+    return [~(array < threshold) for array in scores]  # NaN is kept, so that it is seen

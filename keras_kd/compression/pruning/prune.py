@@ -30,54 +30,54 @@ Logs = dict[str, Any]
 
 
 class Prune(keras.callbacks.Callback):
-    """Prune a model while it trains: the smallest weights become zero, and stay exactly zero.
+    """Prune a model during training: the smallest weights become zero, and stay exactly zero.
 
     It works with `fit` of any Keras model and of `kd.Distiller`, whose student it prunes. There is no wrapper
-    and nothing to strip: the zeros are held by the constraints of the weights, which the optimizer applies
-    inside of its compiled step, and when training ends the model is what it was, with zeros. A constraint of
-    your own is applied as before, and is put back. The moving averages of an optimizer with `use_ema` are
-    pruned as well.
+    and nothing to strip: the zeros are kept by weight constraints, which the optimizer applies within its
+    compiled step, and after training the model is the same as before, with zeros. Your own constraints are
+    still applied, and are restored afterwards. The moving averages of an optimizer with `use_ema` are pruned
+    too.
 
     Steps are the batches of this `fit`, counted from 1. The polynomial schedule is `final + (initial -
     final) * (1 - (step - begin) / (end - begin)) ** power`; it is evaluated at `begin`, every `frequency`
-    steps, and at `end`, before the batch is trained on. `n:m` patterns are pruned at once, at `begin`. With
-    `steps_per_execution` a step that falls inside of an execution is taken at its start. A weight that was
-    pruned does not grow again as long as the sparsity does not fall.
+    steps, and at `end`, before the batch is trained on. `n:m` patterns are applied at once, at `begin`. With
+    `steps_per_execution`, an update that falls within an execution is made at its start. A pruned weight
+    stays pruned unless the sparsity decreases.
 
-    The logs of each epoch get `sparsity`, the fraction of weights that are held at zero. Put `Prune` after
-    callbacks that restore weights when training ends, such as `EarlyStopping(restore_best_weights=True)`:
-    what they restore is pruned then. The best epoch of a `ModelCheckpoint` may be one before `end`.
+    The logs of each epoch contain `sparsity`, the fraction of weights that are held at zero. Put `Prune`
+    after callbacks that restore weights when training ends (`EarlyStopping(restore_best_weights=True)`), so
+    that the restored weights are pruned. The best epoch of a `ModelCheckpoint` may be one before `end`.
     `kd.FullState` saves masks and steps. `keras.callbacks.BackupAndRestore` does not: masks are then inferred
     from the zeros of the weights, and steps from the optimizer.
 
     Source: Zhu and Gupta 2017, arXiv 1710.01878.
 
     Args:
-        sparsity: The fraction of zeros at the end, in [0, 1). It may be left out with `"n:m"`, with a
-            schedule that gives it, and if `layers` gives one for each. `"keep"`: prune nothing, and keep the
-            zeros that are there.
+        sparsity: The final fraction of zeros, in [0, 1). It may be omitted with `"n:m"`, with a schedule
+            that defines it, and if `layers` gives one for each. `"keep"`: prune nothing, and keep the
+            existing zeros.
         pattern: `"unstructured"`; `"n:m"`, such as `"2:4"`: at most 2 of every 4 consecutive inputs of an
-            output are not zero; or blocks `"ROWSxCOLUMNS"`, such as `"1x4"`: of 1 input by 4 outputs.
+            output are nonzero; or blocks `"ROWSxCOLUMNS"`, such as `"1x4"`: 1 input by 4 outputs.
         begin: The first step at which to prune.
-        end: The last one. Default: the polynomial schedule takes three quarters of this training, the
-            constant one has no end.
-        frequency: Steps from one update of the masks to the next.
+        end: The last such step. Default: the polynomial schedule takes three quarters of this training run;
+            the constant one has no end.
+        frequency: Steps between updates of the masks.
         schedule: `"polynomial"`, `"constant"`, a function `step -> sparsity`, or a schedule object of
             tensorflow-model-optimization.
-        initial_sparsity: Where the polynomial schedule begins, in [0, 1).
-        power: Its exponent.
+        initial_sparsity: The sparsity at which the polynomial schedule begins, in [0, 1).
+        power: The exponent of the polynomial schedule.
         layers: Which layers: names, paths (`"backbone/conv1"`), globs (`"conv*"`), or a mapping from these
-            to sparsities; of several that match, the last one counts. The others get `sparsity` if that is
-            given too. Default: the kernels of all dense, convolutional, attention and recurrent layers.
-            Embeddings are pruned if they are named. A layer of your own is, if its `get_prunable_weights()`
-            returns weights.
-        skip: Names, paths or globs of layers to leave alone. Frozen layers always are.
-        scope: `"layer"`: each weight gets this sparsity. `"global"`: all together do, so that layers of large
-            weights keep more.
-        block_pooling: `"mean"` or `"max"`: what of a block's magnitudes is compared.
+            to sparsities; if several match, the last one counts. Other layers get `sparsity` if that is also
+            given. Default: the kernels of all dense, convolutional, attention and recurrent layers.
+            Embeddings are pruned only if they are named. A layer of your own is pruned if its
+            `get_prunable_weights()` returns weights.
+        skip: Names, paths or globs of layers to skip. Frozen layers are always skipped.
+        scope: `"layer"`: each weight gets this sparsity. `"global"`: all of them together, so that layers
+            with large weights keep more.
+        block_pooling: `"mean"` or `"max"`: how the magnitudes in a block are combined.
 
     Raises:
-        ValueError: Before training: arguments out of range or that contradict each other, unknown layers,
+        ValueError: Before training: arguments that are out of range or contradict each other, unknown layers,
             nothing to prune, a pattern that does not divide a kernel, a model that is not built, no `end` for
             data of unknown length.
 
@@ -120,7 +120,7 @@ class Prune(keras.callbacks.Callback):
         self._reset_state()
 
     def _reset_state(self) -> None:
-        """What `kd.FullState` saves and restores, under these names: numbers, and arrays."""
+        """Reset the state that `kd.FullState` saves and restores, under these names: numbers and arrays."""
         self._masks: Masks | None = None
         self._asked = -1  # the step up to which the schedule was evaluated
         self._epochs_steps = 0  # of the epochs that have ended
@@ -147,7 +147,7 @@ class Prune(keras.callbacks.Callback):
         selection = Selection(self.layers, self.skip, default)
         self._kernels = select_kernels(student, selection, self.pattern.structured)
         check_pattern_fits(self._kernels, self.pattern)
-        train_function.remake(self.model)  # one that was traced before has the constraints of then in it
+        train_function.remake(self.model)  # one traced earlier contains the old constraints
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self._batches = 0
@@ -171,7 +171,7 @@ class Prune(keras.callbacks.Callback):
         self._masks = masks if resumed else [np.ones(mask.shape, bool) for mask in masks]
 
     def _find_end(self, epoch: int) -> None:
-        """Find the end of a ramp that was not given one."""
+        """Determine the end of a ramp that was given none."""
         steps, epochs = self._steps_per_epoch(), (self.params or {}).get("epochs")
         planned = steps and epochs and self._epochs_steps + steps * (epochs - epoch)
         schedule = self.schedule
@@ -179,14 +179,14 @@ class Prune(keras.callbacks.Callback):
         last = (ramp.end if ramp else None) or schedule.begin
         if planned and planned < last:
             warnings.warn(
-                f"This training has {planned} steps, but kd.Prune needs {last}: the sparsity will not be "
+                f"This training run has {planned} steps, but kd.Prune needs {last}: the sparsity will not be "
                 "reached.",
                 stacklevel=2,
             )
         if ramp and ramp.end is None:
             if not planned:
                 raise ValueError(
-                    "Say when pruning ends: kd.Prune(..., end=STEP). The number of batches in this data set "
+                    "Say when pruning ends: kd.Prune(..., end=STEP). The number of batches in this dataset "
                     "is not known."
                 )
             self._end = ramp.with_end_for(planned).end
@@ -196,7 +196,7 @@ class Prune(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         if not self._constraints:
-            self.on_epoch_begin(0)  # in a training loop of the user's own
+            self.on_epoch_begin(0)  # in a custom training loop
         if self._masks is not None and self._constraints[0].last_set is not self._masks[0]:
             check_mask_shapes(self._kernels, self._masks)
             self._set_masks(self._masks)  # they are new, or were restored
@@ -225,7 +225,7 @@ class Prune(keras.callbacks.Callback):
         return schedule
 
     def _set_masks(self, masks: Masks) -> None:
-        """Make these the masks that training keeps, and set the weights to zero where they say so."""
+        """Use these masks from now on, and set the weights that they prune to zero."""
         self._masks = masks
         with self.model.distribute_strategy.scope():
             for constraint, mask in zip(self._constraints, masks, strict=True):
@@ -238,7 +238,7 @@ class Prune(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         if self._masks is not None and self._constraints:
-            self._set_masks(self._masks)  # Keras may have replaced the weights by their averages
+            self._set_masks(self._masks)  # Keras may have replaced the weights with their averages
         for constraint in self._constraints:
             constraint.detach()
         self._constraints = []

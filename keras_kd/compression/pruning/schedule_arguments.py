@@ -32,7 +32,7 @@ def make_schedule(
     """A schedule from the arguments of `Prune`.
 
     Raises:
-        ValueError: Arguments that are out of range, or that do not fit each other.
+        ValueError: Arguments are out of range or contradict each other.
     """
     _check_steps(begin, end, frequency)
     if not is_number(power) or not 0 < power < np.inf:
@@ -48,7 +48,7 @@ def make_schedule(
     initial = check_fraction(initial, "initial_sparsity")
     if callable(schedule):
         made = FunctionSchedule(function=schedule, begin=begin, end=end, frequency=frequency)
-        made.sparsity(max(begin, 1))  # before that it may return anything
+        made.sparsity(max(begin, 1))  # before that step it may return anything
         return made
     if schedule == "constant":
         return ConstantSchedule(final=final, begin=begin, end=end, frequency=frequency)

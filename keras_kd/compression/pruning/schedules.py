@@ -9,7 +9,7 @@ import numpy as np
 from keras_kd.compression.pruning.fractions import check_fraction
 from keras_kd.tensors import Number
 
-StepFunction: TypeAlias = Callable[[int], Any]  # returns a sparsity or, in tfmot, a pair of which it is one
+StepFunction: TypeAlias = Callable[[int], Any]  # returns a sparsity or, in tfmot, a pair that contains one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +19,7 @@ class _EveryFewSteps:
     Args:
         begin: The first step; 0 and 1 are both the first batch.
         end: The last step, or `None`.
-        frequency: Steps from one update to the next.
+        frequency: Steps between updates.
     """
 
     begin: int = 0
@@ -27,7 +27,7 @@ class _EveryFewSteps:
     frequency: int = 100
 
     def due(self, after: int, until: int) -> int | None:
-        """The last step of `after < step <= until` at which to prune, if there is one."""
+        """The last step of `after < step <= until` at which to prune, or `None`."""
         last = until if self.end is None else min(until, self.end)
         if last < self.begin:
             return None
@@ -40,13 +40,13 @@ class ConstantSchedule(_EveryFewSteps):
     """The same sparsity at every step.
 
     Args:
-        final: It, in [0, 1).
+        final: This sparsity, in [0, 1).
     """
 
     final: float
 
     def sparsity(self, step: int, final: float | None = None) -> float:
-        """The fraction of zeros at a step; `final` is that of a layer that has its own."""
+        """The fraction of zeros at a step; `final` is the sparsity of a layer that has its own."""
         return self.final if final is None else final
 
 
@@ -65,7 +65,7 @@ class PolynomialSchedule(_EveryFewSteps):
     power: float = 3
 
     def sparsity(self, step: int, final: float | None = None) -> float:
-        """The fraction of zeros at a step; `final` is that of a layer that has its own."""
+        """The fraction of zeros at a step; `final` is the sparsity of a layer that has its own."""
         final = self.final if final is None else final
         if self.end is None or step >= self.end:
             return final
@@ -74,13 +74,13 @@ class PolynomialSchedule(_EveryFewSteps):
         return float(np.float32(self.initial - final) * np.power(left, np.float32(self.power)) + final)
 
     def with_end_for(self, steps: int) -> "PolynomialSchedule":
-        """The same with an end, for a training of `steps` steps: after three quarters of what is left."""
+        """The same schedule with an end, for a training run of `steps` steps: after 3/4 of what is left."""
         return replace(self, end=self.begin + max(3 * (steps - self.begin) // 4, 0))
 
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionSchedule(_EveryFewSteps):
-    """A sparsity that a function of the user's gives.
+    """A sparsity given by a user's function.
 
     Args:
         function: `step -> sparsity`.
@@ -89,13 +89,13 @@ class FunctionSchedule(_EveryFewSteps):
     function: StepFunction
 
     def sparsity(self, step: int, final: float | None = None) -> float:
-        """The fraction of zeros at a step; no layer has a `final` of its own here."""
+        """The fraction of zeros at a step; here no layer has a `final` of its own."""
         return _check_returned(self.function(step), step)
 
 
 @dataclass(frozen=True)
 class TfmotSchedule:
-    """A schedule object of tensorflow-model-optimization, which decides when to prune as well.
+    """A schedule object of tensorflow-model-optimization, which also decides when to prune.
 
     Args:
         schedule: `step -> (whether to prune, sparsity)`.
@@ -105,16 +105,16 @@ class TfmotSchedule:
 
     @property
     def begin(self) -> int:
-        """Its first step, if it says."""
+        """Its first step, if it has one."""
         return int(getattr(self.schedule, "begin_step", 0))
 
     def due(self, after: int, until: int) -> int | None:
-        """The last step of `after < step <= until` at which to prune, if there is one."""
+        """The last step of `after < step <= until` at which to prune, or `None`."""
         steps = range(until, max(after, 0), -1)
         return next((step for step in steps if bool(self.schedule(step)[0])), None)
 
     def sparsity(self, step: int, final: float | None = None) -> float:
-        """The fraction of zeros at a step; no layer has a `final` of its own here."""
+        """The fraction of zeros at a step; here no layer has a `final` of its own."""
         return _check_returned(self.schedule(step)[1], step)
 
 
@@ -122,6 +122,6 @@ Schedule: TypeAlias = ConstantSchedule | PolynomialSchedule | FunctionSchedule |
 
 
 def _check_returned(value: Number, step: int) -> float:
-    """What a schedule returned, which may be a tensor."""
+    """Validate what a schedule returned, which may be a tensor."""
     array = np.asarray(value)
     return check_fraction(array.item() if array.size == 1 else value, f"schedule({step})")

@@ -21,7 +21,7 @@ class KernelSparsity(Result):
         layer: path of the layer.
         weight: name of the weight there.
         shape: its shape.
-        size: how many numbers it has.
+        size: the number of its elements.
         zeros: how many of them are zero.
         structure: the patterns that the zeros follow, such as `"2:4"` or `"1x4"`; empty if there are none.
         gzip_bytes: the size of its float32 values after gzip.
@@ -43,12 +43,12 @@ class KernelSparsity(Result):
 
 @dataclass(frozen=True)
 class Sparsity(Result):
-    """The zeros of a model; made by `sparsity`, printed as a table.
+    """The zeros of a model; returned by `sparsity`, printed as a table.
 
     Args:
         kernels: those that `kd.Prune` can prune, in the order of the layers.
-        parameters: numbers in all weights of the model, biases and statistics included.
-        gzip_bytes: the size of all these numbers in float32 after gzip: about that of a float32 `.tflite`
+        parameters: elements of all weights of the model, including biases and statistics.
+        gzip_bytes: the size of all of them in float32 after gzip: about that of a float32 `.tflite`
             file.
 
     Examples:
@@ -65,12 +65,12 @@ class Sparsity(Result):
 
     @property
     def size(self) -> int:
-        """Numbers in the kernels."""
+        """The number of elements of the kernels."""
         return sum(kernel.size for kernel in self.kernels)
 
     @property
     def zeros(self) -> int:
-        """Zeros in the kernels."""
+        """The number of zeros in the kernels."""
         return sum(kernel.zeros for kernel in self.kernels)
 
     @property
@@ -80,7 +80,7 @@ class Sparsity(Result):
 
     @property
     def bytes(self) -> int:
-        """Bytes of all numbers in float32."""
+        """The size of all parameters in float32, in bytes."""
         return 4 * self.parameters
 
     def to_dict(self) -> dict[str, Any]:
@@ -121,14 +121,14 @@ def sparsity(model: keras.Model) -> Sparsity:
     """Count the zeros of a model, per kernel and in total, and find the patterns that they follow.
 
     Args:
-        model: A built model. Of a `Distiller`, the student.
+        model: A built model. For a `Distiller`, the student.
 
     Returns:
         The figures; `print` shows a table.
 
     Raises:
         TypeError: Not a Keras model.
-        ValueError: A model without weights, or without kernels that can be pruned.
+        ValueError: The model has no weights, or no kernels that can be pruned.
 
     Examples:
         >>> import keras, numpy as np

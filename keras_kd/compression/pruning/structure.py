@@ -1,4 +1,4 @@
-"""Patterns that zeros follow, found in a matrix: n:m groups and blocks."""
+"""Patterns in the zeros of a matrix: n:m groups and blocks."""
 
 import itertools
 
@@ -6,7 +6,7 @@ import numpy as np
 
 _GROUPS = 2, 4, 8, 16
 _SIDES = 16, 8, 4, 2, 1
-# Of the weights that an n:m pattern allows, so many are not zero; else something else has made the zeros.
+# At least this fraction of the weights that n:m allows is nonzero; otherwise something else made the zeros.
 _MOSTLY_FILLED = 0.95
 
 
@@ -14,8 +14,8 @@ def find_structure(kept: np.ndarray, run: int) -> tuple[str, ...]:
     """The n:m and block patterns that the zeros of a matrix follow.
 
     Args:
-        kept: Where it is not zero, `(inputs, outputs)`.
-        run: How many consecutive inputs belong together; neither groups nor blocks reach beyond.
+        kept: Where the matrix is nonzero, `(inputs, outputs)`.
+        run: How many consecutive inputs belong together; neither groups nor blocks extend beyond.
     """
     if kept.all() or not kept.any():
         return ()

@@ -1,1 +1,1 @@
-"""Which signals of two models belong together."""
+"""Which signals of two models correspond to each other."""

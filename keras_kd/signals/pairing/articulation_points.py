@@ -1,4 +1,4 @@
-"""Which signals of a model no shortcut goes around."""
+"""Which signals of a model are not bypassed by any shortcut."""
 
 import itertools
 from collections.abc import Iterable, Sequence
@@ -12,10 +12,10 @@ from keras_kd.tensors import Shape
 
 
 def articulation_taps(traced: TracedModel) -> dict[str, bool]:
-    """The taps that all paths from the inputs to the outputs have in common.
+    """The taps that lie on all paths from the inputs to the outputs.
 
-    Each comes with whether a later shortcut, with other taps beside it, ends at the same size: then
-    blocks follow that the tap is not part of, though their ends may be no layers and have no taps.
+    The value says whether a later shortcut, around other taps, ends at the same size: then further
+    blocks follow at this size, even if their ends are not layers and so have no taps.
     """
     order = _operations_between(keras.tree.flatten(traced.inputs), keras.tree.flatten(traced.outputs))
     position = {operation.name: i for i, operation in enumerate(order)}
@@ -31,7 +31,7 @@ def _operations_between(inputs: Sequence[tf.Tensor], outputs: Iterable[tf.Tensor
     """The operations of a traced graph that lead from the inputs to the outputs, in order."""
     operations = [op for op in inputs[0].graph.get_operations() if op.type != "Shape"]
     reached, used = {x.op.name for x in inputs}, {x.op.name for x in outputs}
-    for op in operations:  # in the order in which they were made, so that inputs come first
+    for op in operations:  # in the order of creation, so inputs come first
         if any(x.op.name in reached for x in op.inputs):
             reached.add(op.name)
     for op in reversed(operations):
@@ -44,7 +44,7 @@ def _operations_between(inputs: Sequence[tf.Tensor], outputs: Iterable[tf.Tensor
 def _last_shortcuts(
     order: Sequence[tf.Operation], common: Iterable[int], tapped: set[int]
 ) -> dict[Shape | None, int]:
-    """Where the last shortcut around a tap ends, by the size of what it is added to."""
+    """Where the last shortcut around any tap ends, by the size of the signal that it is added to."""
     ends = {}
     for before, after in itertools.pairwise(common):
         if not tapped.isdisjoint(range(before + 1, after)):

@@ -1,4 +1,4 @@
-"""The outputs of a model that are worth comparing: ends of blocks, not their insides, copies or outputs."""
+"""The layer outputs worth comparing: ends of blocks, not the insides of blocks, copies or model outputs."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -19,17 +19,17 @@ class TapCandidate(NamedTuple):
 
     tap: str
     shape: Shape
-    depth: float  # which fraction of the model's layers has run, above 0 and up to 1
+    depth: float  # the fraction of the model's layers that have run, above 0 and up to 1
     ending: Ending
-    on_all_paths: bool  # whether no shortcut goes around it
+    on_all_paths: bool  # whether no shortcut bypasses it
     resumed: bool  # whether a later shortcut ends at the same size, so that the stage continues
 
 
 class _Layers(NamedTuple):
-    """The layers of a model by path, and what is inside of each."""
+    """The layers of a model by path, and what is inside each."""
 
     by_path: dict[str, keras.layers.Layer]
-    inside: dict[str, list[str]]  # the taps inside of each layer
+    inside: dict[str, list[str]]  # the taps inside each layer
     shapes: dict[str, Shape]  # of each tap
 
 
@@ -50,7 +50,7 @@ def find_candidates(model: keras.Model) -> list[TapCandidate]:
 
 
 def kind_of(shape: Shape) -> str | None:
-    """`"maps"`, `"tokens"` or `"vectors"`; `None` for what is none of these.
+    """`"maps"`, `"tokens"` or `"vectors"`; `None` for any other shape.
 
     Examples:
         >>> kind_of((None, 8, 8, 3)), kind_of((None, 1, 1, 3)), kind_of((None, 6, 3)), kind_of((None, 3))
@@ -76,7 +76,7 @@ def _paths_around(tap: str) -> list[str]:
 
 
 def _select_endings(model: keras.Model, layers: _Layers) -> dict[str, Ending]:
-    """What ends in each tap, without insides of blocks, groups of blocks, copies and outputs."""
+    """What ends at each tap, except insides of blocks, groups of blocks, copies and model outputs."""
     groups = {path for path, inside in layers.inside.items() if inside and _is_group(path, layers)}
     heads = find_head_taps(model, list(layers.shapes), layers.by_path)
     found = {}
@@ -95,7 +95,7 @@ def _select_endings(model: keras.Model, layers: _Layers) -> dict[str, Ending]:
 
 
 def _is_group(path: str, layers: _Layers) -> bool:
-    """Whether a layer with layers inside is several blocks, as a backbone is, and not one."""
+    """Whether a layer with inner layers consists of several blocks, like a backbone, and is not one block."""
     if layer_family(layers.by_path[path]) is not None:
         return False
     inside, shapes = layers.inside[path], layers.shapes
@@ -111,7 +111,7 @@ def _is_group(path: str, layers: _Layers) -> bool:
 def _merge_endings(
     candidates: list[TapCandidate], by_path: Mapping[str, keras.layers.Layer]
 ) -> list[TapCandidate]:
-    """Let a block end in the activation right after its merge layer; of tokens, in a normalization too."""
+    """Let a block end at the activation right after its merge layer; for tokens, also at a normalization."""
     kept: list[TapCandidate] = []
     for before, candidate in zip([None, *candidates], candidates, strict=False):
         after_merge = before is not None and before.ending == Ending.BLOCK and before.shape == candidate.shape

@@ -1,4 +1,4 @@
-"""Stages of models in words, and a proposal as a table."""
+"""Stages of models in words, and proposed pairs as a table."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,7 @@ from keras_kd.signals.pairing.stages import KINDS, Key, Stage
 
 
 def describe_fraction(key: Key) -> str:
-    """Which fraction of the input's size maps have that were halved so often.
+    """The size of maps that were halved this many times, as a fraction of the input's size.
 
     Examples:
         >>> describe_fraction(2), describe_fraction(-1), describe_fraction(None)
@@ -18,7 +18,7 @@ def describe_fraction(key: Key) -> str:
 
 
 def describe_stages(stages: Mapping[str, Mapping[str, Sequence[Stage]]], kinds: Sequence[str] = KINDS) -> str:
-    """What each of the models has, for a message.
+    """The stages of each model, for a message.
 
     Args:
         stages: By the role of a model, such as `"teacher"`, then by kind.
@@ -44,6 +44,6 @@ def _describe_kind(kind: str, stages: Sequence[Stage]) -> str:
 
 
 def format_columns(rows: Sequence[tuple[str, str, str]]) -> str:
-    """Rows of text under each other, the first two columns padded to their widest cell."""
+    """Rows of text, one per line, with the first two columns padded to their widest cell."""
     widths = [max(len(row[column]) for row in rows) + 4 for column in (0, 1)]
     return "\n".join(f"{first:<{widths[0]}}{second:<{widths[1]}}{third}" for first, second, third in rows)

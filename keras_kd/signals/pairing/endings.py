@@ -1,4 +1,4 @@
-"""What the output of a layer ends: a block, or a smaller part of a model."""
+"""What ends at the output of a layer: a block, or a smaller part of a model."""
 
 import enum
 
@@ -7,15 +7,15 @@ import keras
 from keras_kd.keras_internals import layer_family
 
 _MERGES = ("Add", "Average", "Concatenate", "Maximum")
-# These repeat a signal, or are inside of what computes one.
+# These repeat a signal, or are inside a layer that computes one.
 _REPEATING_FAMILIES = ("regularization", "reshaping", "preprocessing")
 _REPEATING_LAYERS = ("InputLayer", "Identity", "Masking")
-# Softmax and the like turn a signal into an answer, and Activation says by its argument what it is.
+# Softmax turns a signal into a prediction; what Activation is depends on its argument.
 _NO_ACTIVATION_OF_BLOCKS = ("Activation", "Softmax")
 
 
 class Ending(enum.IntEnum):
-    """What an output ends; the greater, the more a block is likely to end there."""
+    """What ends at an output; the greater the value, the more likely it is the end of a block."""
 
     POOLING = -1
     OTHER = 0
@@ -25,7 +25,7 @@ class Ending(enum.IntEnum):
 
 
 def ending_of(layer: keras.layers.Layer) -> Ending | None:
-    """What the output of a single layer ends; `None` where it repeats a signal and so is none of its own.
+    """What ends at the output of a single layer; `None` if the layer only repeats a signal.
 
     Examples:
         >>> ending_of(keras.layers.Add()).name

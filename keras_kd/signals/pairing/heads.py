@@ -12,7 +12,7 @@ Layers = Mapping[str, keras.layers.Layer]
 
 
 def find_head_taps(model: keras.Model, taps: Sequence[str], layers: Layers) -> set[str]:
-    """The taps of the model's outputs, and of the logits that an output was made of.
+    """The taps of the model's outputs, and of the logits from which an output is computed.
 
     Args:
         model: A functional or sequential model.
@@ -35,7 +35,7 @@ def find_head_taps(model: keras.Model, taps: Sequence[str], layers: Layers) -> s
 
 
 def _last_taps(name: str, taps: Sequence[str], layers: Layers) -> set[str]:
-    """The taps of a layer; of one with layers inside, also those from its last kernel on."""
+    """The taps of a layer; for one with inner layers, also those from its last kernel onward."""
     own = [tap for tap in taps if tap.split(":")[0] == name]
     inside = [tap for tap in taps if tap.startswith(f"{name}/")]
     held = [layers[tap.split(":")[0]] for tap in inside]

@@ -17,13 +17,13 @@ Key: TypeAlias = float | int | None
 
 
 class Stage(NamedTuple):
-    """Consecutive outputs of one kind and size.
+    """Consecutive outputs of the same kind and size.
 
     Attributes:
-        key: What two stages have in common to be alike: of maps how often they were halved, of
-            tokens their number. `None` where sizes are unknown.
-        ends: The outputs after which a block ends, shallow to deep. At least one.
-        closed: Whether the connections tell that the stage ends in the last of these.
+        key: Stages with the same key match: for maps, how many times they were halved; for tokens, their
+            number. `None` if sizes are unknown.
+        ends: The outputs at which a block ends, shallow to deep. At least one.
+        closed: Whether the connections show that the stage ends at the last of these.
     """
 
     key: Key
@@ -41,7 +41,7 @@ def stages_of(model: keras.Model) -> dict[str, list[Stage]]:
         raise ValueError(
             f"The shapes inside {model.name!r} are not known before it sees data. Wrap it, which shares its "
             "weights: inputs = keras.Input(shape); wrapped = keras.Model(inputs, model(inputs)). Then "
-            "distil with the wrapped model."
+            "distill with the wrapped model."
         )
     candidates = find_candidates(model)
     found = {}
@@ -52,7 +52,7 @@ def stages_of(model: keras.Model) -> dict[str, list[Stage]]:
 
 
 def _input_size(model: keras.Model, kind: str, candidates: Sequence[TapCandidate]) -> Shape:
-    """The size of the input that maps are measured by, or ones."""
+    """The input size that maps are compared with, or ones."""
     rank = len(candidates[0].shape) if candidates else 0
     sizes = [tuple(t.shape[1:-1]) for t in model.inputs if len(t.shape) == rank]
     return sizes[0] if kind == "maps" and sizes else (1,) * max(rank - 2, 0)
@@ -62,7 +62,7 @@ def _group_by_size(kind: str, candidates: Sequence[TapCandidate], input_size: Sh
     is_maps = kind == "maps"
     marks = _count_halvings(candidates, input_size) if is_maps else [c.shape[1:-1] for c in candidates]
     marked = list(zip(marks, candidates, strict=True))
-    # A branch holds sizes of both sides where it halves: the stages are those of the maps it joins.
+    # A branch that halves has maps of both sizes: the stages are those of the maps that it connects.
     joined = {mark for mark, candidate in marked if candidate.on_all_paths}
     trunk = [(mark, c) for mark, c in marked if c.on_all_paths or mark not in joined]
     groups = [(m, [c for _, c in group]) for m, group in itertools.groupby(trunk, key=lambda pair: pair[0])]
@@ -74,7 +74,7 @@ def _group_by_size(kind: str, candidates: Sequence[TapCandidate], input_size: Sh
 
 
 def _count_halvings(candidates: Sequence[TapCandidate], size: Shape) -> list[float | None]:
-    """How often each was halved, counted step by step: sizes that shrink a little each time are one stage."""
+    """How often each was halved, counted step by step: sizes that shrink slightly at a time are one stage."""
     counts: list[float | None] = []
     total = 0.0
     for candidate in candidates:
@@ -86,7 +86,7 @@ def _count_halvings(candidates: Sequence[TapCandidate], size: Shape) -> list[flo
 
 
 def _halvings(before: Shape, now: Shape) -> float | None:
-    """How often a size was halved, on the average of its axes, in halves; `None` if it is not known."""
+    """How often a size was halved, averaged over its axes, to the nearest 0.5; `None` if it is unknown."""
     if None in (*before, *now):
         return None
     mean = sum(math.log2(a / b) for a, b in zip(before, now, strict=True)) / len(now)  # type: ignore
@@ -94,25 +94,25 @@ def _halvings(before: Shape, now: Shape) -> float | None:
 
 
 def _select_ends(members: Sequence[TapCandidate], last: bool) -> list[TapCandidate]:
-    """The members of a stage after which a block ends; `last` says that no other stage follows."""
+    """The members of a stage at which a block ends; `last` means that no other stage follows."""
     best = max((member.on_all_paths, member.ending) for member in members)
     ends = [member for member in members if (member.on_all_paths, member.ending) == best]
-    # Nothing but the head follows the last stage, so an activation at its very end is no inside of a block.
+    # Only the head follows the last stage, so an activation at its very end is not inside a block.
     after = members[members.index(ends[-1]) + 1 :] if last else []
     activated = best[0], Ending.ACTIVATION
     return ends + [member for member in after if (member.on_all_paths, member.ending) == activated][-1:]
 
 
 def _is_closed(members: Sequence[TapCandidate], end: TapCandidate, following: TapCandidate | None) -> bool:
-    """Whether a stage is sure to end here: a block ends, and no other does after it.
+    """Whether a stage certainly ends here: a block ends, and no other block follows.
 
-    An activation ends a block for sure if a pooling, a block or the head comes next.
+    An activation certainly ends a block if a pooling layer, a block or the head comes next.
     """
     if not end.on_all_paths or end.resumed:
         return False
     rest = [member.ending for member in members[members.index(end) + 1 :]]
     if end.ending == Ending.BLOCK:
-        # One activation is that of the layer that halves, two may be a block.
+        # One activation belongs to the layer that halves; two may be a block.
         return rest.count(Ending.ACTIVATION) < 2
     if end.ending != Ending.ACTIVATION or not set(rest) <= {Ending.NORMALIZATION}:
         return False

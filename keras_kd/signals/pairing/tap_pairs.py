@@ -1,4 +1,4 @@
-"""Which layers of two models belong together: the same fraction of the input's size, then of the depth."""
+"""Which layers of two models correspond: the same fraction of the input's size, then of the depth."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
@@ -31,7 +31,7 @@ class TapPair(NamedTuple):
 
     @property
     def objective(self) -> str:
-        """The line of code for it. Other losses than `"mse"` read such pairs too."""
+        """The line of code for this pair. Losses other than `"mse"` read such pairs too."""
         project = ", project=True" if self.student_shape[-1] != self.teacher_shape[-1] else ""
         return f'kd.Objective("mse", student="{self.student}", teacher="{self.teacher}"{project})'
 
@@ -39,22 +39,22 @@ class TapPair(NamedTuple):
 def pair_taps(teacher: keras.Model, student: keras.Model, n: int = 3, verbose: bool = True) -> list[TapPair]:
     """Propose layers of a student and a teacher to compare, and print why.
 
-    Maps are paired with maps of the same fraction of the input's height and width, from the ends of
-    stages, the deepest first. Where there are fewer stages than `n`, and for tokens and vectors,
-    ends of blocks at the same fraction of the depth are paired too. A block ends where no shortcut
-    goes around: after an addition or concatenation and its activation, or else after an activation.
-    Where the connections do not tell that a stage ends there, `why` says "maps": a strided layer
-    after an activation could be the middle of a block, and an addition that is no layer has no tap.
-    Tokens are paired only with the same number of tokens. The models' own outputs are never among them: they
-    are tapped as `"output"`.
+    Maps are paired with maps at the same fraction of the input's height and width, from the ends of
+    stages, the deepest first. If there are fewer stages than `n`, and for tokens and vectors, ends of
+    blocks at the same fraction of the depth are paired too. A block ends at an output that no shortcut
+    bypasses: after an addition or concatenation and its activation, or else after an activation. If the
+    connections do not show that a stage ends there, `why` says "maps": a strided layer after an
+    activation could be in the middle of a block, and an addition that is not a layer has no tap.
+    Sequences are paired only with sequences of the same length. The models' own outputs are never
+    included: they are tapped as `"output"`.
 
-    It is a proposal from shapes and connections. Nothing is run, and nothing is known about what the
-    layers have learned. Copy the lines that suit.
+    The proposal is based on shapes and connections. Nothing is run, and nothing is known about what the
+    layers have learned. Copy the lines that suit you.
 
     Args:
         teacher: A model with known inputs.
         student: The same.
-        n: How many pairs to propose at most.
+        n: The maximum number of pairs.
         verbose: Whether to print them.
 
     Returns:
@@ -62,7 +62,7 @@ def pair_taps(teacher: keras.Model, student: keras.Model, n: int = 3, verbose: b
         `objective`, a line of code. Fewer than `n` if no more layers match.
 
     Raises:
-        ValueError: Layers none of which match; a model whose shapes are not known before it sees data.
+        ValueError: No layers match; a model whose shapes are not known before it sees data.
 
     Examples:
         >>> import keras_kd as kd
@@ -85,7 +85,7 @@ def pair_taps(teacher: keras.Model, student: keras.Model, n: int = 3, verbose: b
     if not matches:
         raise ValueError(
             f"No layers of the teacher {teacher.name!r} and the student {student.name!r} match: "
-            f"{describe_stages(stages)}. Distil from the outputs alone, or choose taps yourself: "
+            f"{describe_stages(stages)}. Distill from the outputs alone, or choose taps yourself: "
             "kd.tap_names lists them."
         )
     pairs = _make_pairs(kind, matches, n)
@@ -102,7 +102,7 @@ Match: TypeAlias = tuple[Stage, Stage]  # of the student and of the teacher
 
 
 def _select_kind(student: dict[str, list[Stage]], teacher: dict[str, list[Stage]]) -> tuple[str, list[Match]]:
-    """The kind of signal of which most could be paired, and which of its stages match."""
+    """The kind of signal with the most possible pairs, and its matching stages."""
     matches = {kind: _match_stages(student[kind], teacher[kind]) for kind in KINDS}
     kind = max(KINDS, key=lambda kind: sum(_capacity(match) for match in matches[kind]))
     return kind, matches[kind]
@@ -113,7 +113,7 @@ def _capacity(match: Match) -> int:
 
 
 def _match_stages(student: Sequence[Stage], teacher: Sequence[Stage]) -> list[Match]:
-    """The longest sequence of stages that both models have in this order; of equals the deepest."""
+    """The longest sequence of stages that both models have in this order; among equals, the deepest."""
     best: dict[tuple[int, int], list[Match]] = {}
     for i in range(len(student) + 1):
         for j in range(len(teacher) + 1):
@@ -127,11 +127,11 @@ def _match_stages(student: Sequence[Stage], teacher: Sequence[Stage]) -> list[Ma
 
 
 def _count_pairs(matches: Sequence[Match], n: int) -> list[int]:
-    """How many pairs to take from each match: one at first, then inside of the stages."""
+    """How many pairs to take from each match: first one, then more within the stages."""
     counts = [1] * len(matches)
     while sum(counts) < n and any(c < _capacity(m) for c, m in zip(counts, matches, strict=True)):
         open_ones = [i for i, match in enumerate(matches) if counts[i] < _capacity(match)]
-        # The stage with the fewest so far, of equals the deepest.
+        # The stage with the fewest so far; among equals, the deepest.
         counts[min(reversed(open_ones), key=lambda i: counts[i])] += 1
     return counts
 
@@ -149,7 +149,7 @@ def _make_pairs(kind: str, matches: Sequence[Match], n: int) -> list[TapPair]:
 
 
 def _spread(ends: Sequence[TapCandidate], count: int) -> list[TapCandidate]:
-    """So many of them, evenly spread, the last one among them."""
+    """`count` of them, evenly spread, including the last one."""
     return [ends[-(-number * len(ends) // count) - 1] for number in range(1, count + 1)]
 
 

@@ -1,1 +1,1 @@
-"""Models rebuilt in the other Keras."""
+"""Models converted to the other Keras."""

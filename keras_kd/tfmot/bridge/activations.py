@@ -10,7 +10,7 @@ from keras_kd.tfmot.bridge.directions import Direction
 
 Activation: TypeAlias = Callable[..., Any]
 
-# What both libraries compute alike, under the same name. `hard_sigmoid` is in both too, and differs.
+# What both libraries compute identically, under the same name. `hard_sigmoid` is in both too, but differs.
 SHARED = (
     *("elu", "exponential", "gelu", "linear", "mish", "relu", "selu", "sigmoid", "softmax"),
     *("softplus", "softsign", "swish", "tanh"),
@@ -19,12 +19,12 @@ SHARED = (
 
 @keras.saving.register_keras_serializable("keras_kd")
 def tf_keras_hard_sigmoid(x: Tensor) -> Tensor:
-    """`hard_sigmoid` as tf_keras computes it: 0.2 x + 0.5, cut off at 0 and 1."""
+    """`hard_sigmoid` as tf_keras computes it: 0.2 x + 0.5, clipped to [0, 1]."""
     return keras.ops.clip(0.2 * x + 0.5, 0.0, 1.0)
 
 
 def equal_pairs(direction: Direction) -> list[tuple[Activation, Activation]]:
-    """Functions of the source's library and those of the target's that compute the same."""
+    """Pairs of functions, of the source's and the target's library, that compute the same."""
     source, target = direction.source.activations, direction.target.activations
     equal = [(getattr(source, name), getattr(target, name)) for name in SHARED]
     tf_keras = target if direction.forward else source

@@ -1,4 +1,4 @@
-"""Models rebuilt in the other library: Keras 3 to tf_keras, and back."""
+"""Models converted to the other library: Keras 3 to tf_keras, and back."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -24,16 +24,16 @@ def to_tf_keras(
     *,
     check: bool = True,
 ) -> "tf_keras.Model":
-    """Rebuilds a Keras 3 model in tf_keras, where tensorflow-model-optimization takes it.
+    """Convert a Keras 3 model to tf_keras, for tensorflow-model-optimization.
 
-    Weights are copied, and the same ones are trainable; names of layers, inputs and models and dtype policies
-    are kept. What is written as `x + y` becomes a layer, so that tensorflow-model-optimization sees it.
-    Operations and layers that tf_keras does not have, or that treat masks in another way there, are called as
-    they are, from a layer in which it finds nothing to prune.
-    The model comes without optimizer and losses: compile it.
+    Weights are copied, and the same ones are trainable; the names of layers, inputs and models, and dtype
+    policies, are kept. `x + y` becomes a layer, so that tensorflow-model-optimization sees it. Operations and
+    layers that tf_keras does not have, or that treat masks differently there, are called unchanged from a
+    layer in which it finds nothing to prune. The model comes without optimizer and losses: compile it.
+
 
     Args:
-        model: A Functional or Sequential model that is built. It is not changed.
+        model: A built Functional or Sequential model. It is not changed.
         custom_layers: The counterparts of layers of your own, by class: a tf_keras layer class that takes the
             same arguments, or a function from the layer to a tf_keras layer. Weights are copied in order.
         check: Whether to compare both models on random inputs, with padding where the model has masks, in
@@ -45,8 +45,8 @@ def to_tf_keras(
 
     Raises:
         TypeError: If the model is not a Keras 3 model.
-        ValueError: If layers cannot be bridged (all of them are named, before anything is built), if the
-            model is not built, or if the rebuilt model computes something else or trains other weights.
+        ValueError: If layers cannot be converted (all of them are named, before anything is built), if the
+            model is not built, or if the converted model computes something else or trains different weights.
         ImportError: If tf_keras is not installed.
 
     Examples:
@@ -59,7 +59,7 @@ def to_tf_keras(
     if not isinstance(model, keras.Model):
         known = comes_from(model, "tf_keras")
         hint = (
-            "this is a tf_keras model already; from_tf_keras leads back to Keras 3" if known else type(model)
+            "this is already a tf_keras model; from_tf_keras converts it to Keras 3" if known else type(model)
         )
         raise TypeError(f"to_tf_keras takes a Keras 3 model (keras.Model): {hint}")
     return rebuild(model, custom_layers or {}, check, direction_to_tf_keras())
@@ -71,22 +71,22 @@ def from_tf_keras(
     *,
     check: bool = True,
 ) -> keras.Model:
-    """Rebuilds a tf_keras model in Keras 3: the way back, after `strip_pruning` or `strip_clustering`.
+    """Convert a tf_keras model to Keras 3: the way back, after `strip_pruning` or `strip_clustering`.
 
     Args:
-        model: A Functional or Sequential `tf_keras` model that is built. It is not changed.
+        model: A built Functional or Sequential `tf_keras` model. It is not changed.
         custom_layers: The counterparts of layers of your own, by class: a Keras 3 layer class that takes the
             same arguments, or a function from the layer to a Keras 3 layer. Weights are copied in order.
         check: Whether to compare both models on random inputs, as `to_tf_keras` does.
 
     Returns:
         A `keras.Model`: Sequential if `model` is, else Functional. A layer that the model calls with
-        `training=False` follows, as always in Keras 3, the flag with which the model is called.
+            `training=False` now follows the flag that the model is called with, as always in Keras 3.
 
     Raises:
         TypeError: If the model is not a tf_keras model.
-        ValueError: If layers cannot be bridged, wrappers of tensorflow-model-optimization among them (all are
-            named, before anything is built), or if the rebuilt model computes something else.
+        ValueError: If layers cannot be converted, such as wrappers of tensorflow-model-optimization (all are
+            named, before anything is built), or if the converted model computes something else.
         ImportError: If tf_keras is not installed.
 
     Examples:
@@ -99,7 +99,7 @@ def from_tf_keras(
     """
     if isinstance(model, keras.Model):
         raise TypeError(
-            "from_tf_keras takes a tf_keras model: this is a Keras 3 model already; see to_tf_keras"
+            "from_tf_keras takes a tf_keras model: this is already a Keras 3 model; see to_tf_keras"
         )
     direction = direction_from_tf_keras()
     if not isinstance(model, direction.source.Model):
@@ -108,7 +108,7 @@ def from_tf_keras(
 
 
 def rebuild(model: KerasModel, custom_layers: CustomLayers, check: bool, direction: Direction) -> KerasModel:
-    """The model in the other library, with its weights, compared."""
+    """The model in the other library, with its weights, after comparing both."""
     check_custom_layers(custom_layers)
     plan = Rebuilding(direction, custom_layers)
     counterpart = plan.plan(model, "")
@@ -116,7 +116,7 @@ def rebuild(model: KerasModel, custom_layers: CustomLayers, check: bool, directi
         raise ValueError(describe_problems(model, plan.problems, direction))
     result = counterpart.build()
     trained = {id(weight) for weight in model.trainable_weights}
-    for called in [counterpart, *reversed(plan.called)]:  # models before the layers they hold
+    for called in [counterpart, *reversed(plan.called)]:  # models before the layers inside them
         called.result.trainable = weights.trainable_flag(called.source, trained)
     for called in plan.called:
         if not called.copies:
@@ -136,7 +136,7 @@ def rebuild(model: KerasModel, custom_layers: CustomLayers, check: bool, directi
 
 
 def check_custom_layers(custom_layers: object) -> None:
-    """Raises a TypeError where `custom_layers` does not map layer classes to their counterparts."""
+    """Raise a TypeError if `custom_layers` does not map layer classes to their counterparts."""
     if not isinstance(custom_layers, Mapping):
         raise TypeError(
             "custom_layers is a dict from your layer classes to their counterparts, such as "
@@ -151,6 +151,6 @@ def check_custom_layers(custom_layers: object) -> None:
 
 
 def describe_problems(model: KerasModel, problems: Sequence[str], direction: Direction) -> str:
-    """The message that names every layer which cannot be rebuilt."""
+    """The message that names every layer that cannot be converted."""
     lines = "\n".join(f"  {problem.removeprefix(' ')}" for problem in problems)
     return f"the model {model.name!r} cannot be rebuilt in {direction.name}:\n{lines}"

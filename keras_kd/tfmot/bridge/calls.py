@@ -17,14 +17,14 @@ from keras_kd.tfmot.bridge.graphs import Slot, SourceCall
 from keras_kd.tfmot.bridge.layer_table import MASKS_APART, MASKS_MERGED
 from keras_kd.tfmot.bridge.operations import dtype_name, find_equal_layer
 
-# The layers that tf_keras puts around functions of TensorFlow called on its symbolic tensors.
+# The layers that tf_keras puts around TensorFlow functions called on its symbolic tensors.
 LAMBDAS = ("TFOpLambda", "SlicingOpLambda")
 
-PlannedCall: TypeAlias = tuple[Counterpart, tuple, dict]  # with the arguments of its call
+PlannedCall: TypeAlias = tuple[Counterpart, tuple[Any, ...], dict[str, Any]]  # with the arguments of its call
 
 
 def plan_operation(call: SourceCall, path: str, direction: Direction) -> PlannedCall | None:
-    """How to repeat what is not a layer, or was none in the library that it came from; None for a layer."""
+    """How to repeat what is not a layer, or was not in the library it came from; None for a layer."""
     source = call.operation
     if direction.forward:
         return None if isinstance(source, keras.layers.Layer) else plan_keras_operation(call, path)
@@ -46,7 +46,7 @@ def plan_keras_operation(call: SourceCall, path: str) -> PlannedCall:
 
 
 def plan_tensorflow_operation(call: SourceCall, path: str) -> PlannedCall:
-    """A function of TensorFlow in a tf_keras model."""
+    """A TensorFlow function in a tf_keras model."""
     function = call.operation.function
     symbol = get_canonical_name_for_symbol(function, add_prefix_to_v1_names=True)
     kwargs = {name: value for name, value in call.kwargs.items() if name != "name"}
@@ -67,7 +67,9 @@ def plan_tensorflow_operation(call: SourceCall, path: str) -> PlannedCall:
     return Counterpart(call.operation, make, {}, path, copies=True), as_one_argument(slots), {}
 
 
-def plan_layer(call: SourceCall, path: str, equal: tuple[str, dict], library: ModuleType) -> PlannedCall:
+def plan_layer(
+    call: SourceCall, path: str, equal: tuple[str, dict[str, Any]], library: ModuleType
+) -> PlannedCall:
     """The call of a stock layer in place of an operation."""
     name, arguments = equal
     kind = dtype_name(call.tensors[call.results[0]])
@@ -89,13 +91,13 @@ def plan_original(call: SourceCall, path: str) -> PlannedCall:
     return Counterpart(source, make, {}, path, copies=True), args, kwargs
 
 
-def as_one_argument(slots: Sequence[Slot]) -> tuple:
-    """The tensors as the one argument of a layer."""
+def as_one_argument(slots: Sequence[Slot]) -> tuple[Any, ...]:
+    """The tensors as a layer's single argument."""
     return (slots[0] if len(slots) == 1 else list(slots),)
 
 
 def masks_differ(call: SourceCall) -> bool:
-    """Whether a mask arrives that tf_keras's layer of the same name treats in another way."""
+    """Whether a mask arrives that tf_keras's layer of the same name treats differently."""
     layer, name = call.operation, type(call.operation).__name__
     if name in MASKS_MERGED:
         return call.masked and (call.nested_masks or len({id(mask) for mask in call.masks}) > 1)
@@ -105,12 +107,14 @@ def masks_differ(call: SourceCall) -> bool:
 
 
 def without_training(kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The keyword arguments of a call, without None and without the flag that Keras 3 passes by itself."""
+    """The keyword arguments of a call, without None and without the flag that Keras 3 adds automatically."""
     return {name: value for name, value in kwargs.items() if name != "training" and value is not None}
 
 
-def adapt_arguments(call: SourceCall, counterpart: Counterpart, direction: Direction) -> tuple[tuple, dict]:
-    """The arguments with which the counterpart of a layer is called.
+def adapt_arguments(
+    call: SourceCall, counterpart: Counterpart, direction: Direction
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments that the counterpart of a layer is called with.
 
     Raises:
         Unbridgeable: If the counterpart takes no such argument.
@@ -129,7 +133,7 @@ def adapt_arguments(call: SourceCall, counterpart: Counterpart, direction: Direc
 
 
 def bind_arguments(call: SourceCall, direction: Direction) -> dict[str, Any]:
-    """The arguments of a call by their names, without those at their defaults."""
+    """The arguments of a call by name, without those at their defaults."""
     layer, args, kwargs = call.operation, call.args, call.kwargs
     if not direction.forward and kwargs.get("training") is True:
         raise Unbridgeable("it is called with training=True, which Keras 3 would not keep")

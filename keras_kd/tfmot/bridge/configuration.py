@@ -1,4 +1,4 @@
-"""The arguments from which a layer's counterpart is made."""
+"""The arguments that a layer's counterpart is made with."""
 
 import inspect
 import warnings
@@ -16,14 +16,14 @@ from keras_kd.tfmot.bridge.layer_table import IGNORED, OWN_DTYPE, TABLE, LayerMa
 
 PlanInner: TypeAlias = Callable[
     [KerasLayer, str], Any
-]  # plans a layer inside of a layer, given its name there
+]  # plans a layer inside another layer, given its name there
 
 BASE = ("name", "dtype", "activity_regularizer")
 HALF = ("mixed_float16", "mixed_bfloat16", "float16", "bfloat16", "float32", "float64")
 
 
 def init_parameters(cls: type) -> dict[str, inspect.Parameter]:
-    """What a class can be made from, with what it passes to its parents, except for the base Layer."""
+    """The arguments of a class's constructor, including those passed to its parents except the base Layer."""
     found: dict[str, inspect.Parameter] = {}
     for parent in cls.__mro__:
         if "__init__" not in vars(parent):
@@ -48,7 +48,7 @@ def translate_config(
         layer: A layer of the source's library.
         target: A layer class of the target's library.
         direction: From which library to which.
-        plan_inner: Called on the layers inside of the layer.
+        plan_inner: Called on the layers inside the layer.
 
     Raises:
         Unbridgeable: If an argument has no equivalent.
@@ -76,7 +76,7 @@ def translate_config(
 
 
 def remove_prefixes(arguments: dict[str, Any]) -> None:
-    """Takes the prefixes off the names of a Bidirectional's layers: tf_keras puts them before any name."""
+    """Remove the prefixes from the names of a Bidirectional's layers: tf_keras adds them to any name."""
     for part in ("layer", "backward_layer"):
         inner = arguments[part].arguments
         if "name" in inner:
@@ -94,7 +94,7 @@ def read_config(layer: KerasLayer) -> dict[str, Any]:
 
 
 def is_default(name: str, value: object, source: type) -> bool:
-    """Whether leaving an argument out changes nothing."""
+    """Whether omitting an argument changes nothing."""
     parameter = init_parameters(source).get(name)
     default = parameter.default if parameter else None
     return value is None or value == default or (name == "data_format" and value == "channels_last")
@@ -103,7 +103,7 @@ def is_default(name: str, value: object, source: type) -> bool:
 def translate_value(
     name: str, value: object, layer: KerasLayer, direction: Direction, plan_inner: PlanInner
 ) -> Any:
-    """One argument, in terms of the target's library."""
+    """One argument, as the target's library takes it."""
     if name in ("activation", "recurrent_activation"):
         function = getattr(layer, name)
         is_layer = isinstance(function, direction.source.layers.Layer)

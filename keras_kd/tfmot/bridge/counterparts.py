@@ -1,4 +1,4 @@
-"""The counterparts of layers: all are planned, and problems reported, before any is built."""
+"""The counterparts of layers: all are planned, and problems are reported, before any is built."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ class Counterpart:
     Attributes:
         source: The layer of the source's library.
         make: A class or function of the target's library.
-        arguments: What `make` is given; counterparts among them are made first.
+        arguments: The arguments of `make`; counterparts among them are made first.
         path: Where the layer is, for messages.
         template: How a called original takes its tensors, or None for a layer of the target's library.
         copies: Whether `make` already gives it the weights of its source.
@@ -71,7 +71,7 @@ def plan_layer(
     plan_inner: PlanInner,
     masks_differ: bool,
 ) -> Counterpart:
-    """How to rebuild a layer that is not itself a model; `masks_differ`: it must treat masks as Keras 3 does.
+    """How to rebuild a layer that is not a model; `masks_differ`: it must treat masks as Keras 3 does.
 
     Raises:
         Unbridgeable: If it cannot be rebuilt.
@@ -96,7 +96,7 @@ def plan_layer(
     except NoCounterpart:
         if not direction.forward or any(has_penalty(weight) for weight in layer.weights):
             raise
-        translate_policy(layer, direction)  # which raises where the layer is quantized
+        translate_policy(layer, direction)  # which raises if the layer is quantized
         return plan_call_of_original(layer, path)
 
 
@@ -114,7 +114,7 @@ def plan_stock_layer(
 
 
 def find_public_name(cls: type, direction: Direction) -> str | None:
-    """The name of a class of the source's library, or None for classes from elsewhere."""
+    """The name of a class in the source's library, or None for classes from elsewhere."""
     if find_application_class(cls, direction.source) is cls:
         return cls.__name__
     layers = direction.source.layers
@@ -123,7 +123,7 @@ def find_public_name(cls: type, direction: Direction) -> str | None:
 
 
 def has_penalty(weight: keras.Variable) -> bool:
-    """Whether a weight has what only the training of a Keras 3 model would apply."""
+    """Whether a weight has a regularizer or constraint that only training in Keras 3 would apply."""
     return weight.regularizer is not None or weight.constraint is not None
 
 
@@ -149,7 +149,7 @@ def plan_custom_layer(
     stand_in: Callable[..., Any],
     plan_inner: PlanInner,
 ) -> Counterpart:
-    """How to rebuild a layer whose counterpart the caller has given."""
+    """How to rebuild a layer whose counterpart the caller has provided."""
     if isinstance(stand_in, type):
         if not issubclass(stand_in, direction.target.layers.Layer):
             raise Unbridgeable(
@@ -169,10 +169,10 @@ def plan_custom_layer(
 
 
 def check_rebuildable(layer: KerasLayer, direction: Direction) -> None:
-    """Raises Unbridgeable where a layer is more than its class and arguments say."""
+    """Raise Unbridgeable if a layer is more than its class and arguments say."""
     cls = type(layer)
     if any(parent.__module__.startswith("tensorflow_model_optimization") for parent in cls.__mro__):
-        quantized = "quantize-aware models cannot come back to Keras 3: export them as they are"
+        quantized = "quantization-aware models cannot return to Keras 3: export them as they are"
         raise Unbridgeable(
             f"a wrapper of tensorflow-model-optimization: {WRAPPERS.get(cls.__name__, quantized)}"
         )
@@ -183,4 +183,4 @@ def check_rebuildable(layer: KerasLayer, direction: Direction) -> None:
             f"it is quantized ({layer.quantization_mode}): bridge the model before quantizing it"
         )
     if direction.is_model(layer):
-        raise Unbridgeable("a subclassed model: only of Functional and Sequential models is the graph known")
+        raise Unbridgeable("a subclassed model: only Functional and Sequential models have a known graph")

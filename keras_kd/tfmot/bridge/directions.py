@@ -8,36 +8,36 @@ import keras
 
 
 class Unbridgeable(Exception):
-    """Why one layer cannot be rebuilt; all of these are collected in one error."""
+    """Why one layer cannot be converted; all of these are collected in one error."""
 
 
 class NoCounterpart(Unbridgeable):
-    """The other library has no such layer, or no such argument; the original can perhaps be called."""
+    """The other library has no such layer or argument; perhaps the original can be called."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Direction:
-    """One way over the bridge."""
+    """One direction of the bridge."""
 
     source: ModuleType
     target: ModuleType
 
     @property
     def forward(self) -> bool:
-        """Whether the way leads to tf_keras."""
+        """Whether the direction is to tf_keras."""
         return self.source is keras
 
     @property
     def name(self) -> str:
-        """The name of the library at the other side."""
+        """The name of the target library."""
         return "tf_keras" if self.forward else "Keras 3"
 
     def is_model(self, layer: object) -> bool:
-        """Whether a layer of the source is itself a model."""
+        """Whether a layer of the source library is itself a model."""
         return isinstance(layer, self.source.Model)
 
-    def flatten(self, structure: object) -> list:
-        """The leaves of a structure, in the order of the source's library and of the target's alike."""
+    def flatten(self, structure: object) -> list[Any]:
+        """The leaves of a structure, in the order that both libraries have in common."""
         return keras.tree.flatten(to_plain(structure))
 
 
@@ -52,7 +52,7 @@ def direction_from_tf_keras() -> Direction:
 
 
 def load_tf_keras() -> ModuleType:
-    """The library tf_keras, loaded when it is first needed."""
+    """The library tf_keras, loaded when first needed."""
     try:
         import tf_keras
     except ImportError as error:
@@ -64,7 +64,7 @@ def load_tf_keras() -> ModuleType:
 
 
 def to_plain(structure: object) -> Any:
-    """The structure with plain dicts, lists and tuples in place of what tf_keras wraps them in."""
+    """The structure with plain dicts, lists and tuples in place of tf_keras's wrappers of them."""
     if isinstance(structure, dict):
         return {key: to_plain(value) for key, value in structure.items()}
     if isinstance(structure, tuple):

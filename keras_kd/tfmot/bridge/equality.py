@@ -1,6 +1,7 @@
-"""Whether a rebuilt model computes what its original does, on random inputs."""
+"""Whether a converted model computes the same as its original, on random inputs."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,11 +15,11 @@ from keras_kd.tfmot.bridge.directions import Direction, to_plain
 from keras_kd.tfmot.bridge.graphs import ModelInput
 from keras_kd.tfmot.bridge.samples import find_paddings, perturb, random_inputs
 
-# float32 carries 7 digits, of which sums in another order cost the last one or two.
+# float32 has 7 digits, of which sums in another order lose the last one or two.
 TOLERANCE = 1e-5
-# What one rounding in a half-precision type costs, relative to the value.
+# The error of one rounding in a half-precision type, relative to the value.
 ROUNDING = {"float16": 2.0**-11, "bfloat16": 2.0**-8}
-# Every layer rounds, while inputs that are moved by one rounding show the effect of a single one.
+# Every layer rounds, while inputs that are changed by one rounding show the effect of a single one.
 ROUNDINGS = 16
 
 
@@ -29,7 +30,7 @@ def check_equal(
     structure: Tensors,
     direction: Direction,
 ) -> None:
-    """Raises a ValueError where the outputs of both models differ, on full or on padded sequences."""
+    """Raise a ValueError if the outputs of both models differ, on full or on padded sequences."""
     for padding in [None, *find_paddings(source)]:
         where = f"random inputs{'' if padding is None else ' with padded steps'}"
         problem = f"the model rebuilt in {direction.name} does not compute what the original does: on {where}"
@@ -37,19 +38,19 @@ def check_equal(
 
 
 def compare_outputs(
-    source: KerasModel, target: KerasModel, samples: Iterable[list], structure: Tensors, problem: str
+    source: KerasModel, target: KerasModel, samples: Iterable[list[Any]], structure: Tensors, problem: str
 ) -> None:
-    """Raises a ValueError, which begins with `problem`, where the outputs of both models differ on samples.
+    """Raise a ValueError, which begins with `problem`, if the outputs of both models differ on samples.
 
-    Where they do, but the original itself answers about as differently to inputs that are one rounding off,
-    other inputs are tried: deep networks that are not trained may amplify roundings a millionfold.
+    If they do, but the original's own outputs change about as much when its inputs change by one rounding
+    error, other inputs are tried: deep untrained networks may amplify rounding errors a millionfold.
     """
     accepted, failure, amplified = tolerance(source), None, None
     for inputs in samples:
         given = keras.tree.pack_sequence_as(structure, inputs)
         try:
             expected = dense_arrays(source(given, training=False))
-        except Exception as error:  # the model does not accept these numbers: it may accept the next
+        except Exception as error:  # the model does not accept these numbers, but may accept the next
             failure = error
             continue
         apart = largest_difference(expected, dense_arrays(target(given, training=False)))
@@ -74,7 +75,7 @@ def compare_outputs(
 
 
 def explain_difference(source: KerasModel, target: KerasModel) -> str:
-    """The likely cause of a difference: masks, where there are any."""
+    """The likely cause of a difference: masks, if there are any."""
     if not find_paddings(source):
         return "Please report this with the layers of the model"
     left, right = find_masked_layers(source), find_masked_layers(target)
@@ -84,7 +85,7 @@ def explain_difference(source: KerasModel, target: KerasModel) -> str:
 
 
 def find_masked_layers(model: KerasModel) -> dict[str, bool]:
-    """Whether the results of each layer of a model have a mask, by the name of the layer."""
+    """Whether the outputs of each layer of a model have a mask, by the name of the layer."""
     return {
         layer.name: any(
             mask_of(tensor) is not None
@@ -99,8 +100,8 @@ def find_masked_layers(model: KerasModel) -> dict[str, bool]:
 def dense_arrays(outputs: Tensors) -> list[np.ndarray]:
     """The outputs as dense arrays, each followed by which of its values its mask lets through.
 
-    What a mask hides is set to zero: losses and metrics of both libraries leave it out, and they fill it with
-    different values (attention of a padded query has nothing to attend to). The masks must agree.
+    Masked values are set to zero: losses and metrics of both libraries leave them out, and the libraries fill
+    them differently (attention of a padded query has nothing to attend to). The masks must agree.
     """
     dense = []
     for output in keras.tree.flatten(to_plain(outputs)):
@@ -114,7 +115,7 @@ def dense_arrays(outputs: Tensors) -> list[np.ndarray]:
 
 
 def unmasked(array: np.ndarray, mask: Tensor | None) -> np.ndarray:
-    """Which values of an output its mask lets through; all where it has none that fits."""
+    """Which values of an output its mask lets through; all, without a mask of matching shape."""
     mask = None if mask is None else np.asarray(mask)
     if mask is None or mask.shape != array.shape[: mask.ndim]:
         return np.ones(array.shape, bool)
@@ -124,8 +125,9 @@ def unmasked(array: np.ndarray, mask: Tensor | None) -> np.ndarray:
 def tolerance(model: KerasModel) -> float:
     """The largest difference to accept, relative to the largest output.
 
-    In half precision each layer rounds what it passes on. The roundings of two libraries that add in another
-    order are independent, so that they grow with the square root of the depth; four of them are accepted.
+    In half precision, each layer rounds its outputs. The rounding errors of two libraries that sum in
+    different orders are independent, so they grow with the square root of the depth; four of them are
+    accepted.
     """
     layers = all_layers_of(model)
     coarsest = max((ROUNDING.get(layer.compute_dtype, 0.0) for layer in layers), default=0.0)
@@ -148,7 +150,7 @@ def relative_difference(expected: np.ndarray, received: np.ndarray) -> float:
 
 
 def largest_difference(expected: Sequence[np.ndarray], received: Sequence[np.ndarray]) -> float:
-    """The largest difference of several outputs; infinite where their shapes differ."""
+    """The largest difference over several outputs; infinite if their shapes differ."""
     if [array.shape for array in expected] != [array.shape for array in received]:
         return float("inf")
     return max((relative_difference(a, b) for a, b in zip(expected, received, strict=True)), default=0.0)

@@ -1,7 +1,7 @@
-"""Operations of one library called from a layer of the other, where that has no layer which does the same.
+"""Operations of one library called from a layer of the other, if that has no layer that does the same.
 
-The Keras 3 layer that calls TensorFlow is here, with what it shares with that of tf_keras, which calls
-Keras 3 and stands in keras_operation.py. tfmot's own wrappers of layers are in keras_kd/tfmot/wrappers.py.
+The Keras 3 layer that calls TensorFlow is here, with what it shares with the tf_keras layer that calls
+Keras 3, which is in keras_operation.py. tfmot's own wrappers of layers are in keras_kd/tfmot/wrappers.py.
 """
 
 import inspect
@@ -25,7 +25,7 @@ def fill_slots(arguments: object, inputs: Tensors | Mapping[int, Any]) -> Any:
 
 
 def number_slots(arguments: object) -> tuple[list[Slot], Any]:
-    """The slots of arguments in their order, and the arguments with slots 0, 1, 2, ... instead."""
+    """The slots of arguments in order, and the arguments with slots 0, 1, 2, ... instead."""
     slots: list[Slot] = []
 
     def number(leaf: object) -> object:
@@ -38,7 +38,7 @@ def number_slots(arguments: object) -> tuple[list[Slot], Any]:
 
 
 def restore_slices(arguments: object) -> Any:
-    """The arguments with slices in place of the dicts that tf_keras turns them into."""
+    """The arguments with slices in place of the dicts that tf_keras converts them to."""
     if isinstance(arguments, dict):
         if arguments.keys() == {"start", "stop", "step"}:
             return slice(arguments["start"], arguments["stop"], arguments["step"])
@@ -49,7 +49,7 @@ def restore_slices(arguments: object) -> Any:
 
 
 def copy_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
-    """A Keras 3 layer itself, or if it has weights one like it with weights of its own."""
+    """The Keras 3 layer itself, or if it has weights a copy with weights of its own."""
     if not layer.weights:
         return layer
     clone = type(layer).from_config(layer.get_config())
@@ -60,7 +60,7 @@ def copy_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
 
 
 def call_operation(operation: keras.Operation, arguments: tuple[Any, Any]) -> KerasLayer:
-    """The tf_keras layer that calls an operation or a layer of Keras 3."""
+    """The tf_keras layer that calls a Keras 3 operation or layer."""
     from keras_kd.tfmot.bridge.keras_operation import KerasOperation  # which imports tf_keras
 
     return KerasOperation(operation, arguments, name=operation.name)
@@ -78,14 +78,14 @@ _COMPUTE = (
 
 
 def only_computes(function: Callable[..., Any]) -> bool:
-    """Whether a function of TensorFlow is known to compute and to do nothing else."""
+    """Whether a TensorFlow function is known to compute and to do nothing else."""
     module = getattr(inspect.unwrap(function), "__module__", "")
     return module.startswith("tensorflow.python.") and module.rsplit(".", 1)[-1] in _COMPUTE
 
 
 @keras.saving.register_keras_serializable("keras_kd")
 class TensorFlowOperation(keras.layers.Layer):
-    """The Keras 3 layer that calls a function of TensorFlow, which a tf_keras model was written with."""
+    """The Keras 3 layer that calls a TensorFlow function used in a tf_keras model."""
 
     def __init__(self, function: Callable[..., Any], arguments: tuple[Any, Any], **kwargs: Any) -> None:
         if not only_computes(function):
@@ -100,7 +100,7 @@ class TensorFlowOperation(keras.layers.Layer):
         args, kwargs = restore_slices(fill_slots(self.arguments, inputs))
         return self.function(*args, **kwargs)
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         saved = {
             "function": get_canonical_name_for_symbol(self.function, add_prefix_to_v1_names=True),
             "arguments": keras.saving.serialize_keras_object(self.arguments),
@@ -108,7 +108,7 @@ class TensorFlowOperation(keras.layers.Layer):
         return {**super().get_config(), **saved}
 
     @classmethod
-    def from_config(cls, config: dict) -> "TensorFlowOperation":
+    def from_config(cls, config: dict[str, Any]) -> "TensorFlowOperation":
         function = get_symbol_from_name(config["function"])
         arguments = keras.saving.deserialize_keras_object(config["arguments"])
         return cls(**{**config, "function": function, "arguments": arguments})

@@ -1,4 +1,4 @@
-"""The graph of a Functional or Sequential model, in terms that both libraries share."""
+"""The graph of a Functional or Sequential model, in a form that both libraries share."""
 
 import dataclasses
 from collections.abc import Callable
@@ -27,14 +27,14 @@ class ModelInput:
 
 @dataclasses.dataclass(frozen=True)
 class SourceCall:
-    """An operation, most often a layer, applied once; tensors are slots, `results` their numbers."""
+    """An operation, usually a layer, applied once; tensors are slots, `results` their numbers."""
 
     operation: KerasLayer
-    args: tuple
-    kwargs: dict
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
     results: list[int]
     tensors: dict[int, Any]  # the symbolic tensors behind the slots: shapes, dtypes, masks
-    nested_masks: bool = False  # whether masks reach the model around it, which symbolic tensors do not show
+    nested_masks: bool = False  # whether masks reach the enclosing model, which symbolic tensors do not show
 
     @property
     def slots(self) -> list[Slot]:
@@ -47,14 +47,14 @@ class SourceCall:
         return self.nested_masks or any(mask is not None for mask in self.masks)
 
     @property
-    def masks(self) -> list:
+    def masks(self) -> list[Any]:
         """The symbolic masks of the tensors that the call reads."""
         return [mask_of(self.tensors[slot.index]) for slot in self.slots]
 
 
 @dataclasses.dataclass(frozen=True)
 class SourceGraph:
-    """A model as a list of calls, in an order in which they can be made."""
+    """A model as a list of calls in topological order."""
 
     entries: dict[int, ModelInput]
     inputs: Any
@@ -79,7 +79,7 @@ def read_graph(model: KerasModel, direction: Direction, masked: bool = False) ->
 
 
 def read_input(tensor: Tensor, direction: Direction) -> ModelInput:
-    """What to make an input from."""
+    """The arguments to make an input with."""
     layer: Any = maker_of(tensor)[0] if direction.forward else legacy.maker_of_tensor(tensor)
     if direction.forward:
         if getattr(layer, "optional", False):
@@ -138,7 +138,7 @@ def read_tf_keras_calls(
 
 
 def select_needed(calls: list[SourceCall], outputs: object) -> list[SourceCall]:
-    """The calls that the outputs depend on; masks that are passed on automatically are not among them."""
+    """The calls that the outputs depend on, without those of masks that are propagated automatically."""
     wanted = {slot.index for slot in keras.tree.flatten(outputs)}
     kept = []
     for call in reversed(calls):

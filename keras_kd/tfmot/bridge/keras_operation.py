@@ -1,4 +1,4 @@
-"""The tf_keras layer that calls an operation of Keras 3; imported when tf_keras is first needed."""
+"""The tf_keras layer that calls a Keras 3 operation; imported when tf_keras is first needed."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ class KerasOperation(tf_keras.layers.Layer):
     """Calls a Keras 3 operation or layer on its inputs: tfmot finds nothing in it to prune.
 
     Args:
-        operation: It, with weights of its own.
+        operation: The operation or layer, with weights of its own.
         arguments: Positional and keyword arguments of the call, with slots for tensors.
     """
 
@@ -30,7 +30,7 @@ class KerasOperation(tf_keras.layers.Layer):
             hold_variable(self, variable)
 
     def _set(self, name: str, value: object) -> None:
-        # tf_keras would look for its own layers and weights in what it tracks.
+        # tf_keras would search whatever it tracks for its own layers and weights.
         object.__setattr__(self, name, value)
 
     def build(self, input_shape: object) -> None:
@@ -38,7 +38,7 @@ class KerasOperation(tf_keras.layers.Layer):
 
     @tf.autograph.experimental.do_not_convert
     def call(self, inputs: Tensors, training: bool | None = None, mask: Tensors = None) -> Tensors:
-        # The tensors carry their masks, where Keras 3 looks for them as well.
+        # The tensors carry their masks, and Keras 3 looks for them in the same place.
         args, kwargs = fill_slots(self.arguments, inputs)
         if takes_training(self.operation):
             kwargs = {**kwargs, "training": bool(training) if training is not None else False}
@@ -47,17 +47,17 @@ class KerasOperation(tf_keras.layers.Layer):
     def compute_mask(self, inputs: Tensors, mask: Tensors = None) -> Tensors:
         if not self.supports_masking:
             return None
-        # Keras 3 passes on the masks of the first argument alone.
+        # Keras 3 propagates only the masks of the first argument.
         args, kwargs = self.arguments
         first = [*args, *kwargs.values()][0]
         masks = None if mask is None else fill_slots(first, mask)
         return self.operation.compute_mask(fill_slots(first, inputs), masks)
 
-    def get_prunable_weights(self) -> list:
-        """Nothing: tensorflow-model-optimization asks for this before it wraps the layers of a model."""
+    def get_prunable_weights(self) -> list[Any]:
+        """Return nothing: tensorflow-model-optimization asks for this before it wraps a model's layers."""
         return []
 
-    def get_config(self) -> dict:
+    def get_config(self) -> dict[str, Any]:
         saved = {"operation": self.operation, "arguments": self.arguments}
         saved = {name: keras.saving.serialize_keras_object(value) for name, value in saved.items()}
         if self.weights:
@@ -65,7 +65,7 @@ class KerasOperation(tf_keras.layers.Layer):
         return {**super().get_config(), **saved}
 
     @classmethod
-    def from_config(cls, config: dict) -> "KerasOperation":
+    def from_config(cls, config: dict[str, Any]) -> "KerasOperation":
         config = dict(config)
         built_from = config.pop("built_from", None)
         for name in ("operation", "arguments"):

@@ -1,7 +1,7 @@
 """Where the layers of Keras 3 and of tf_keras differ: one table, read in both directions.
 
-A layer without an entry has the same class name and the same arguments in both libraries, or no counterpart.
-An argument that only one library has may keep its default; anything else has no counterpart.
+A layer without an entry has the same class name and arguments in both libraries, or no counterpart. An
+argument that only one library has may keep its default; any other value has no counterpart.
 """
 
 import dataclasses
@@ -17,19 +17,19 @@ class LayerMapping:
     """How a layer's arguments in Keras 3 and in tf_keras differ."""
 
     renamed: Mapping[str, str] = dataclasses.field(default_factory=dict)  # Keras 3 -> tf_keras
-    ignored: tuple[str, ...] = ()  # what changes no output, and what is copied with the state
-    # What a layer's config lacks, or has only in a serialised form.
+    ignored: tuple[str, ...] = ()  # what does not change outputs, and what is copied with the state
+    # What a layer's config lacks, or contains only in serialized form.
     read: Mapping[str, Callable[[Any], Any]] = dataclasses.field(default_factory=dict)
     state_in_arguments: bool = False  # so that no weights are copied
     undocumented: tuple[str, ...] = ()  # what tf_keras takes without naming it
 
 
-def _read_vocabulary(layer: KerasLayer) -> str | list:
+def _read_vocabulary(layer: KerasLayer) -> str | list[Any]:
     given = layer.get_config().get("vocabulary")
     return given if isinstance(given, str) else list(layer.get_vocabulary(include_special_tokens=False))
 
 
-def _read_idf(layer: KerasLayer) -> list | None:
+def _read_idf(layer: KerasLayer) -> list[Any] | None:
     is_text = type(layer).__name__ == "TextVectorization"
     lookup = hidden_argument(layer, "lookup_layer") if is_text else layer
     if lookup.output_mode != "tf_idf":
@@ -48,7 +48,7 @@ def _read_axis(layer: KerasLayer) -> int:
     return int(axes[0])
 
 
-# Arguments that every layer may have and that no output depends on.
+# Arguments that any layer may have and that outputs do not depend on.
 IGNORED = ("seed", "rng_type", "force_generator", "implementation", "use_cudnn", "batch_input_shape")
 
 _RNN = LayerMapping(undocumented=("zero_output_for_mask",))
@@ -106,7 +106,7 @@ TABLE = {
         read={"bin_boundaries": lambda layer: list(layer.bin_boundaries)}, ignored=("num_bins",)
     ),
 }
-# Layers that read strings or count: their dtype is the type of what they return, and the libraries name it
+# Layers that read strings or count: their dtype is that of their outputs, and the libraries name it
 # differently, so that each library's own default is kept.
 OWN_DTYPE = (
     "StringLookup",
@@ -117,11 +117,11 @@ OWN_DTYPE = (
     "Discretization",
 )
 
-# Layers with the same name that do not compute the same: the original is called instead.
+# Layers with the same name that compute something else: the original is called instead.
 # tf_keras's RandomCrop resizes in inference; its SpectralNormalization fails where `tf.keras` is Keras 3.
 UNEQUAL = ("RandomCrop", "SpectralNormalization")
 
-# Layers that have no counterpart in tf_keras and cannot be called from one of its layers either.
+# Layers that have no counterpart in tf_keras and cannot be called from a tf_keras layer either.
 FOREIGN = {
     "FlaxLayer": "it calls Flax",
     "JaxLayer": "it calls JAX",
@@ -129,8 +129,8 @@ FOREIGN = {
     "TFSMLayer": "it calls a SavedModel: load that into tf_keras yourself",
 }
 
-# Layers that pass masks on, or read them, in another way: where a mask arrives, the original is called. Of
-# several masks tf_keras keeps the steps that all of them keep, Keras 3 those that any of them keeps; where an
-# input has none, Keras 3 has none afterwards.
+# Layers that propagate or read masks differently: if a mask arrives, the original is called. Of several
+# masks, tf_keras keeps the steps that all of them keep, Keras 3 those that any of them keeps; if an input has
+# no mask, Keras 3 has none afterwards.
 MASKS_MERGED = ("Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract")
 MASKS_APART = ("GroupNormalization", "Identity", "Rescaling", "Softmax")

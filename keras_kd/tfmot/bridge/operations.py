@@ -1,11 +1,11 @@
-"""Operations that become layers: what is written as `x + y` is an Add layer, so that tfmot sees it."""
+"""Operations that become layers: `x + y` becomes an Add layer, so that tfmot sees it."""
 
 import keras
 
 from keras_kd.tensors import TensorSpec
 from keras_kd.tfmot.bridge.graphs import SourceCall
 
-# Keras 3's operation, the names of TensorFlow's, and the layer of both libraries.
+# The Keras 3 operation, its names in TensorFlow, and the layer of both libraries.
 MERGES = {
     "Add": ("math.add", "__operators__.add"),
     "Subtract": ("math.subtract", "__operators__.sub"),
@@ -32,7 +32,7 @@ def find_equal_layer(call: SourceCall, symbol: str | None) -> tuple[str, dict[st
         symbol: TensorFlow's name for it, or None for an operation of Keras 3.
     """
     if call.masked:
-        return None  # a layer would pass the mask on, where the operation ends it
+        return None  # a layer would propagate the mask, but the operation drops it
     name = type(call.operation).__name__
     for layer, symbols in MERGES.items():
         if (name == layer if symbol is None else symbol in symbols) and merges_as_a_layer(call):
@@ -57,7 +57,7 @@ def reads_only_tensors(call: SourceCall, count: int) -> bool:
 
 
 def merges_as_a_layer(call: SourceCall) -> bool:
-    """Whether two tensors are merged as layers do, which align shapes of different ranks in another way."""
+    """Whether two tensors are merged as layers do, which align shapes of different ranks differently."""
     shapes = [tuple(call.tensors[slot.index].shape) for slot in call.slots]
     same = len({len(shape) for shape in shapes}) == 1 and len({shape[:1] for shape in shapes}) == 1
     return reads_only_tensors(call, 2) and same

@@ -25,8 +25,8 @@ class Step:
     """A call of a counterpart."""
 
     counterpart: Counterpart
-    args: tuple
-    kwargs: dict
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
     results: list[int]
 
 
@@ -37,7 +37,7 @@ class Rebuilding:
         self.direction, self.custom = direction, custom_layers
         self.problems: list[str] = []
         self.counterparts: dict[int, Counterpart] = {}
-        self.called: list[Counterpart] = []  # inner ones before the models that hold them
+        self.called: list[Counterpart] = []  # inner ones before the models that contain them
 
     def plan(self, layer: KerasLayer, path: str, call: SourceCall | None = None) -> Counterpart:
         """How to rebuild a layer or a model; what is wrong with it is added to the problems."""
@@ -72,7 +72,7 @@ class Rebuilding:
 
         def make() -> KerasModel:
             rebuilt = build_model(graph, steps, model.name, self.direction)
-            set_policy(rebuilt, policy)  # whatever the global one is: it decides on loss scaling
+            set_policy(rebuilt, policy)  # whatever the global policy is: it decides on loss scaling
             return rebuilt
 
         return Counterpart(model, make, {}, path, copies=True)
@@ -109,13 +109,13 @@ def make_nothing(**arguments: object) -> None:
 
 
 def is_wired_model(layer: KerasLayer, direction: Direction) -> bool:
-    """Whether a layer is a Functional or Sequential model that runs as it is wired."""
+    """Whether a layer is a Functional or Sequential model that does not override `call`."""
     kinds: tuple[Any, ...] = (functional_class(direction.source), direction.source.Sequential)
     return isinstance(layer, kinds) and type(layer).call in [kind.call for kind in kinds]
 
 
 def build_model(graph: SourceGraph, steps: list[Step], name: str, direction: Direction) -> KerasModel:
-    """The model of a graph whose layers have counterparts."""
+    """The model for a graph whose layers have counterparts."""
     library = direction.target
     tensors = {index: make_input(entry, direction) for index, entry in graph.entries.items()}
     if graph.sequential and all(len(step.args) == 1 and not step.kwargs for step in steps):

@@ -1,6 +1,7 @@
 """Random inputs for a model, with padding at the end where the model has masks."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -14,12 +15,12 @@ EPSILON = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float
 
 
 def find_layers(model: KerasModel) -> list[KerasLayer]:
-    """All layers of a model; in place of those that call a foreign layer, that one."""
+    """All layers of a model; a layer that calls a layer of the other library is replaced by that layer."""
     return [getattr(layer, "operation", layer) for layer in all_layers_of(model)]
 
 
 def find_paddings(model: KerasModel) -> list[float]:
-    """The values that some layer of a model reads as padding; none where nothing makes masks."""
+    """The values that layers of a model treat as padding; none if no layer creates masks."""
     layers = find_layers(model)
     masking = [layer for layer in layers if type(layer).__name__ == "Masking"]
     found = {float(layer.mask_value) for layer in masking}
@@ -29,12 +30,12 @@ def find_paddings(model: KerasModel) -> list[float]:
 
 def random_inputs(
     model: KerasModel, entries: Sequence[ModelInput], padding: float | None = None
-) -> Iterator[list]:
-    """Inputs of growing size and several ranges; integers are for models that count in floats.
+) -> Iterator[list[Any]]:
+    """Inputs of growing size and various ranges; integers are for models that count in floats.
 
     Args:
-        model: The model that reads them.
-        entries: Its inputs.
+        model: The model that takes them.
+        entries: The inputs of the model.
         padding: The value of the last steps of each sequence, or None for full sequences.
     """
     random = np.random.default_rng(0)
@@ -46,7 +47,7 @@ def random_inputs(
 
 
 def perturb(value: Tensor) -> Tensor:
-    """A value with each number moved by its last bit, up or down; what is not rounded stays."""
+    """A value with each float changed by its last bit, up or down; other dtypes stay unchanged."""
     if not isinstance(value, tf.Tensor) or not value.dtype.is_floating:
         return value
     up = np.random.default_rng(1).random(value.shape) < 0.5
@@ -61,7 +62,7 @@ def random_value(
     random: np.random.Generator,
     padding: float | None,
 ) -> Tensor:
-    """A random value of an input."""
+    """A random value for an input."""
     first, *rest = entry.shape
     shape = [first or 2, *(size if dimension is None else dimension for dimension in rest)]
     dtype = tf.as_dtype(entry.dtype)
@@ -83,13 +84,13 @@ def random_value(
 
 
 def pad_ends(array: np.ndarray, padding: float | str) -> None:
-    """Pads the end of each sequence by another number of steps; the first step of each stays."""
+    """Pad the end of each sequence by a different number of steps; the first step of each is kept."""
     for number, sequence in enumerate(array):
         sequence[max(1, len(sequence) * (number + 1) // (len(array) + 1)) :] = padding
 
 
 def integer_limit(layers: Sequence[KerasLayer]) -> int:
-    """Below which integers are accepted by every layer that counts."""
+    """The limit below which every layer that counts accepts integers."""
     names = ("input_dim", "num_tokens")
     limits = [
         getattr(layer, name)
@@ -101,7 +102,7 @@ def integer_limit(layers: Sequence[KerasLayer]) -> int:
 
 
 def sample_words(layers: Sequence[KerasLayer]) -> list[str]:
-    """Words that the model knows, and two that it does not."""
+    """Words that the model knows, and two that it does not know."""
     known = [
         str(word)
         for layer in layers

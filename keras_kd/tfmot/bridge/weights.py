@@ -11,10 +11,10 @@ from keras_kd.tfmot.bridge.directions import Direction, to_plain
 
 
 def trainable_flag(source: KerasLayer, trained: set[int]) -> bool:
-    """The flag of a layer's counterpart, with which the model trains the same weights.
+    """The flag of a layer's counterpart with which the model trains the same weights.
 
-    In tf_keras a frozen model trains none of its weights; in Keras 3 it does, where a layer in it is unfrozen
-    again. So what holds trained weights is not frozen, and what holds none of them is.
+    In tf_keras, a frozen model trains none of its weights; in Keras 3 it does if a layer inside it is
+    unfrozen again. So whatever contains trained weights is not frozen, and whatever contains none is.
     """
     if any(id(weight) in trained for weight in getattr(source, "weights", [])):
         return True
@@ -22,7 +22,7 @@ def trainable_flag(source: KerasLayer, trained: set[int]) -> bool:
 
 
 def check_trainable(source: KerasModel, target: KerasModel, direction: Direction) -> None:
-    """Raises a ValueError where the rebuilt model does not train as many weights as its original."""
+    """Raise a ValueError if the converted model does not train as many weights as its original."""
     counts = [len(model.trainable_weights) for model in (source, target)]
     if counts[0] != counts[1]:
         raise ValueError(
@@ -35,7 +35,7 @@ def check_trainable(source: KerasModel, target: KerasModel, direction: Direction
 def transfer_weights(
     source: KerasLayer, target: KerasLayer, path: str, direction: Direction, trained: set[int]
 ) -> None:
-    """Gives a rebuilt layer the weights and flags of its original, and the layers inside of it likewise."""
+    """Copy the weights and flags of a layer, and of the layers inside it, to its counterpart."""
     if direction.is_model(source):
         return  # its layers have counterparts of their own
     target.trainable = trainable_flag(source, trained)
@@ -57,7 +57,7 @@ def transfer_weights(
 
 
 def own_weights(layer: KerasLayer) -> list[keras.Variable | tf.Variable]:
-    """A layer's own weights, without those of layers inside it, in the order in which they were made."""
+    """A layer's own weights, without those of layers inside it, in creation order."""
     inner = {id(weight) for child in child_layers_of(layer) for weight in child.weights}
     return [weight for weight in own_variables_of(layer) if id(weight) not in inner]
 
@@ -70,7 +70,7 @@ def list_shapes(layer: KerasLayer) -> str:
 def copy_weight(
     source: keras.Variable | tf.Variable, target: keras.Variable | tf.Variable, path: str
 ) -> None:
-    """Copies one weight."""
+    """Copy one weight."""
     if tuple(source.shape) != tuple(target.shape):
         raise ValueError(
             f"a weight of {path} has the shape {tuple(source.shape)}, that of its counterpart has "
@@ -87,6 +87,6 @@ def find_states(model: KerasModel) -> list[keras.Variable | tf.Variable]:
 
 
 def set_states(states: Sequence[keras.Variable | tf.Variable], values: Sequence[np.ndarray]) -> None:
-    """Sets recurrent states."""
+    """Set recurrent states."""
     for state, value in zip(states, values, strict=True):
         state.assign(tf.cast(value, state.dtype))

@@ -168,9 +168,7 @@ def perceptron():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("make", "fraction"), [(convolutions, 0.0), (convolutions, 0.9), (perceptron, 0.5), (perceptron, 0.9)]
-)
+@pytest.mark.parametrize(("make", "fraction"), [(convolutions, 0.0), (perceptron, 0.5), (convolutions, 0.9)])
 def test_gzip_bytes_predicts_the_size_of_the_zipped_file(make, fraction, tmp_path):
     model = randomized(make())
     for layer in model.layers:

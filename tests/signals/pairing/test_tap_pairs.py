@@ -37,30 +37,30 @@ def test_more_pairs_than_stages_come_from_inside_of_the_stages():
 
 
 def test_blocks_without_an_activation_end_in_their_addition_and_the_net_in_its_last_activation():
-    pairs = kd.pair_taps(resnet(3, preactivated=True), resnet(2, preactivated=True))
-    assert taps(pairs) == [("s1b2_add", "s1b3_add"), ("s2b2_add", "s2b3_add"), ("top_relu", "top_relu")]
+    pairs = kd.pair_taps(resnet(2, preactivated=True), resnet(1, preactivated=True))
+    assert taps(pairs) == [("s1b1_add", "s1b2_add"), ("s2b1_add", "s2b2_add"), ("top_relu", "top_relu")]
 
 
 def test_stages_are_matched_by_resolution_before_depth():
     student = resnet(1, stem_stride=2)  # at 1/2, 1/4 and 1/8 of the input
-    pairs = kd.pair_taps(resnet(3), student)
-    assert taps(pairs) == [("s1b1_out", "s2b3_out"), ("s2b1_out", "s3b3_out")]
+    pairs = kd.pair_taps(resnet(2), student)
+    assert taps(pairs) == [("s1b1_out", "s2b2_out"), ("s2b1_out", "s3b2_out")]
     # the same shares of another input
-    assert taps(kd.pair_taps(resnet(3, size=32), resnet(1)))[-1] == ("s3b1_out", "s3b3_out")
+    assert taps(kd.pair_taps(resnet(2), resnet(1, size=28)))[-1] == ("s3b1_out", "s3b2_out")
 
 
 def test_the_printed_table_and_lines(capsys):
-    pairs = kd.pair_taps(resnet(3, 8), resnet(1, 8, stem_stride=2, name="small"))
+    pairs = kd.pair_taps(resnet(2), resnet(1, stem_stride=2))
     assert capsys.readouterr().out == (
-        "student              teacher              why\n"
-        f"s1b1_out (8x8x8)     s2b3_out (8x8x16)    {pairs[0].why}\n"
-        f"s2b1_out (4x4x16)    s3b3_out (4x4x32)    {pairs[1].why}\n"
+        "student             teacher              why\n"
+        f"s1b1_out (8x8x4)    s2b2_out (8x8x8)     {pairs[0].why}\n"
+        f"s2b1_out (4x4x8)    s3b2_out (4x4x16)    {pairs[1].why}\n"
         "\n"
         "2 instead of 3, because no more match: the teacher has maps at 1/1, 1/2, 1/4 of its input, "
         "the student has maps at 1/2, 1/4, 1/8 of its input.\n"
         "\n"
-        'kd.Objective("mse", student="s1b1_out", teacher="s2b3_out", project=True)\n'
-        'kd.Objective("mse", student="s2b1_out", teacher="s3b3_out", project=True)\n'
+        'kd.Objective("mse", student="s1b1_out", teacher="s2b2_out", project=True)\n'
+        'kd.Objective("mse", student="s2b1_out", teacher="s3b2_out", project=True)\n'
     )
     kd.pair_taps(resnet(1), resnet(1), verbose=False)
     assert capsys.readouterr().out == ""
@@ -86,7 +86,7 @@ def test_hidden_layers_of_an_mlp_pair_by_depth():
     assert pairs[0].why == "vectors, depths 29 % and 42 %"
 
 
-@pytest.mark.parametrize("postnorm", [False, True])
+@pytest.mark.parametrize("postnorm", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_blocks_of_transformers_pair_by_depth(postnorm):
     pairs = kd.pair_taps(transformer(4, 16, postnorm=postnorm), transformer(2, postnorm=postnorm), 2)
     ends = "out" if postnorm else "block"
@@ -120,21 +120,21 @@ def test_users_blocks_are_tapped_whole_and_inside_of_groups():
         inputs = keras.Input((8, 8, 3))
         return keras.Model(inputs, model(inputs))
 
-    pairs = kd.pair_taps(net(3), net(1), 2)
+    pairs = kd.pair_taps(net(2), net(1), 2)
     assert taps(pairs) == [
-        ("net/stage1", "net/stage1/blocks/2"),
-        ("net/stage2", "net/stage2/blocks/2"),
+        ("net/stage1", "net/stage1/blocks/1"),
+        ("net/stage2", "net/stage2/blocks/1"),
     ]  # with one block the stage is the block
 
 
 def test_a_nested_backbone_is_looked_into():
-    body = resnet(2, 8, name="body")
-    backbone = keras.Model(body.inputs[0], body.get_layer("s3b2_out").output, name="backbone")
+    body = resnet(1)
+    backbone = keras.Model(body.inputs[0], body.get_layer("s3b1_out").output, name="backbone")
     teacher = keras.Sequential(
         [keras.Input((16, 16, 3)), backbone, layers.GlobalMaxPooling2D(), layers.Dense(10)]
     )
     pairs = kd.pair_taps(teacher, resnet(1))
-    assert taps(pairs) == [(f"s{s}b1_out", f"backbone/s{s}b2_out") for s in (1, 2, 3)]
+    assert taps(pairs) == [(f"s{s}b1_out", f"backbone/s{s}b1_out") for s in (1, 2, 3)]
 
 
 def test_a_subclassed_model_has_to_be_wrapped():

@@ -127,5 +127,5 @@ def test_a_model_with_called_operations_is_pruned_whole_and_comes_back():
 def test_a_quantize_aware_model_cannot_come_back():
     model = keras.Sequential([keras.Input((4,)), L.Dense(3, activation="relu", name="head")])
     quantized = kd.tfmot.import_tfmot().quantization.keras.quantize_model(kd.tfmot.to_tf_keras(model))
-    with pytest.raises(ValueError, match="quantize-aware models cannot come back to Keras 3: export them"):
+    with pytest.raises(ValueError, match="quantization-aware models cannot return to Keras 3: export them"):
         kd.tfmot.from_tf_keras(quantized)

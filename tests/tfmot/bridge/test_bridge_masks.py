@@ -43,7 +43,13 @@ MIDDLES = {
 }
 
 
-@pytest.mark.parametrize("name", MIDDLES)
+# One of each way that a mask takes: merged, passed on, read.
+QUICK = ("Add masks", "Identity", "attention scores", "nested")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in MIDDLES]
+)
 def test_padded_steps_count_for_as_little(name):
     model = pooled(MIDDLES[name], steps=6)
     over = kd.tfmot.to_tf_keras(model)
