@@ -13,7 +13,7 @@ from tests.graphs.topologies import TOPOLOGIES, nested, residual
     [
         (Bypass(read=2), r"'add' reads 2 tensors. Received: Bypass\(read=2\)"),
         (Bypass(read=-1), "'add' reads 2 tensors"),
-        ([], r"Nothing is given to replace 'add' by. .* Bypass\(\)"),
+        ([], r"No replacement is given for 'add'. .* Bypass\(\)"),
         (layers.Dense, "'add' can be replaced by layers and other keras.Operations. Received: <class"),
         ([keras.ops.tanh], "'add' can be replaced by layers"),
     ],
