@@ -7,9 +7,7 @@ os.environ["MPLBACKEND"] = "Agg"
 # The tests compile far more than they run, and making fast machine code takes XLA twice as long. Its own
 # passes, which decide what is computed and in which order, run as ever.
 os.environ.setdefault(
-    "XLA_FLAGS",
-    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true "
-    "--xla_cpu_use_fusion_emitters=false",
+    "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 )
 
 from pathlib import Path

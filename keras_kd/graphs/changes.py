@@ -50,15 +50,17 @@ def check_replaced(graph: Graph, replaced: Mapping[keras.Operation, Replacement]
             _check_bypass(own, change)
         else:
             steps = change if isinstance(change, Sequence) else [change]
-            _check_steps(name, steps, {id(layer) for call in calls for layer in _layers(call)})
+            _check_steps(name, steps, {id(layer) for call in calls for layer in _layers_of(call)})
     for call in calls:
         inside = {id(inner.operation) for inner in all_calls(call.inner)} if call.inner is not None else set()
         lost = [other.name for other in replaced if call.operation in replaced and id(other) in inside]
         if lost:
-            raise ValueError(f"{call.path!r} is replaced as a whole, so {lost[0]!r} inside it cannot be replaced too.")
+            raise ValueError(
+                f"{call.path!r} is replaced as a whole, so {lost[0]!r} inside it cannot be replaced too."
+            )
 
 
-def _layers(call: Call) -> list[keras.layers.Layer]:
+def _layers_of(call: Call) -> list[keras.layers.Layer]:
     return all_layers(call.operation) if isinstance(call.operation, keras.layers.Layer) else []
 
 

@@ -97,7 +97,7 @@ def test_run_teacher_gives_no_gradient_and_nothing_where_nobody_asks():
 def test_cached_signals_stand_for_the_teacher_once_they_were_recognized():
     cached = {"output": VECTORS[:, :3] - 4}
     wiring, batch = prepared([kd.Objective("soft_targets")], data=(kd.Taught(VECTORS, cached),))
-    with pytest.raises(ValueError, match="is read from the first batch"):
+    with pytest.raises(ValueError, match="is inferred from the first batch"):
         wiring.run_teacher(batch)
     wiring.recognize_teacher(batch)
     np.testing.assert_array_equal(wiring.run_teacher(batch).logits["output"], cached["output"])
