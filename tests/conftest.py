@@ -10,12 +10,15 @@ os.environ.setdefault(
     "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 )
 
+import gc
 from pathlib import Path
 
-import keras
 import pytest
 
 from tests import suite_times
+
+# TensorFlow is not imported up here: pytest's own process, which hands the tests to its workers, would
+# wait for it before it starts them.
 
 
 def pytest_addoption(parser):
@@ -26,9 +29,17 @@ def pytest_terminal_summary(terminalreporter, config):
     suite_times.summarize(terminalreporter, config.getoption("times"))
 
 
+def pytest_collection_finish():
+    """Have Python's garbage collection pass over what imports have left: half a million objects, for good."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def seeded():
     """Same numbers and same layer names in every test, whatever ran before it."""
+    import keras
+
     keras.backend.clear_session(free_memory=False)  # freeing it takes 0.3 s, as long as many a test
     keras.utils.set_random_seed(0)
 
@@ -42,6 +53,8 @@ def digits():
 
 def classifier(name, filters, classes=10):
     """A tiny model for digits: named stages, BatchNorm, logits."""
+    import keras
+
     inputs = keras.Input((8, 8, 1))
     x = keras.layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False)(inputs)
     x = keras.layers.BatchNormalization()(x)

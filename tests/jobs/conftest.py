@@ -1,4 +1,7 @@
 import dataclasses
+import fcntl
+import os
+import pickle
 
 import pytest
 
@@ -30,8 +33,19 @@ def experiment(data):
 
 @pytest.fixture(scope="session")
 def finished(experiment, tmp_path_factory):
-    """A run that is finished, its report and what was printed; tests that change files copy the folder."""
-    run = Run(tmp_path_factory.mktemp("job") / "run", {})
-    lines = []
-    report = distil(run, experiment, progress=Progress(say=lines.append, note=lines.append))
-    return run, report, lines
+    """A run that is finished, its report and what was printed; tests that change files copy the folder.
+
+    The workers of a test run share it: the first that needs it makes it, and others wait.
+    """
+    of_all = tmp_path_factory.getbasetemp()
+    folder = (of_all.parent if "PYTEST_XDIST_WORKER" in os.environ else of_all) / "finished_job"
+    folder.mkdir(exist_ok=True)
+    known = folder / "report.pickle"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not known.exists():
+            lines = []
+            progress = Progress(say=lines.append, note=lines.append)
+            report = distil(Run(folder / "run", {}), experiment, progress=progress)
+            known.write_bytes(pickle.dumps((report, lines)))
+    return Run(folder / "run", {}), *pickle.loads(known.read_bytes())
