@@ -1,7 +1,4 @@
 import dataclasses
-import fcntl
-import os
-import pickle
 
 import pytest
 
@@ -10,6 +7,7 @@ from keras_kd.jobs.distil import distil
 from keras_kd.jobs.experiment import Experiment, Hyperparameters, Progress
 from keras_kd.jobs.runs import Run
 from tests.conftest import classifier
+from tests.sharing import made_once
 
 
 @pytest.fixture(scope="session")
@@ -33,19 +31,12 @@ def experiment(data):
 
 @pytest.fixture(scope="session")
 def finished(experiment, tmp_path_factory):
-    """A run that is finished, its report and what was printed; tests that change files copy the folder.
+    """A run that is finished, its report and what was printed; tests that change files copy the folder."""
 
-    The workers of a test run share it: the first that needs it makes it, and others wait.
-    """
-    of_all = tmp_path_factory.getbasetemp()
-    folder = (of_all.parent if "PYTEST_XDIST_WORKER" in os.environ else of_all) / "finished_job"
-    folder.mkdir(exist_ok=True)
-    known = folder / "report.pickle"
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not known.exists():
-            lines = []
-            progress = Progress(say=lines.append, note=lines.append)
-            report = distil(Run(folder / "run", {}), experiment, progress=progress)
-            known.write_bytes(pickle.dumps((report, lines)))
-    return Run(folder / "run", {}), *pickle.loads(known.read_bytes())
+    def make(folder):
+        lines = []
+        progress = Progress(say=lines.append, note=lines.append)
+        return folder, distil(Run(folder / "run", {}), experiment, progress=progress), lines
+
+    folder, report, lines = made_once(tmp_path_factory, "finished_job", make)
+    return Run(folder / "run", {}), report, lines

@@ -19,6 +19,7 @@ import keras_kd as kd
 from keras_kd.training import replicas
 from tests.distillation.cases import CASES, PARTS, Case, X, Y, gaps, layers, made, network, results
 from tests.distillation.conftest import distance, weights_of
+from tests.sharing import made_once
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -117,11 +118,14 @@ REFUSED = {
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
-    file = tmp_path_factory.mktemp("replicas") / "found.json"
-    command = [sys.executable, "-m", "tests.training.test_replicas", str(file)]
-    result = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    found = json.loads(file.read_text())
+    def find(folder):
+        file = folder / "found.json"
+        command = [sys.executable, "-m", "tests.training.test_replicas", str(file)]
+        result = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr
+        return json.loads(file.read_text())
+
+    found = made_once(tmp_path_factory, "replicas", find)
     assert found["replicas"] == 2
     return found
 

@@ -23,6 +23,7 @@ import tensorflow as tf
 import keras_kd as kd
 from tests.distillation.cases import CASES, PARTS, X, Y, gaps, network, projected, results
 from tests.distillation.conftest import cross_entropy
+from tests.sharing import made_once
 
 pytestmark = pytest.mark.slow
 
@@ -110,9 +111,12 @@ def run(script, folder):
 @pytest.fixture(scope="module")
 def by_launcher(tmp_path_factory):
     """The folder that the workers of our launcher wrote to, and what the launcher printed."""
-    folder = tmp_path_factory.mktemp("launcher")
-    (folder / "undisturbed").mkdir()
-    return folder, run("launch.py", folder)
+
+    def launch(folder):
+        (folder / "undisturbed").mkdir()
+        return folder, run("launch.py", folder)
+
+    return made_once(tmp_path_factory, "launcher", launch)
 
 
 @pytest.mark.parametrize("name", SAME)

@@ -15,6 +15,7 @@ import pytest
 import tensorflow as tf
 
 import keras_kd as kd
+from tests.sharing import made_once
 
 ROOT = Path(__file__).parents[3]
 random = np.random.default_rng(0)
@@ -58,18 +59,15 @@ def main(file):
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
-    file = tmp_path_factory.mktemp("replicas") / "found.json"
-    command = [
-        sys.executable,
-        "-W",
-        "error",
-        "-m",
-        "tests.compression.pruning.test_prune_replicas",
-        str(file),
-    ]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return json.loads(file.read_text())
+    def find(folder):
+        file = folder / "found.json"
+        module = "tests.compression.pruning.test_prune_replicas"
+        command = [sys.executable, "-W", "error", "-m", module, str(file)]
+        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        assert result.returncode == 0, result.stdout + result.stderr
+        return json.loads(file.read_text())
+
+    return made_once(tmp_path_factory, "prune_replicas", find)
 
 
 @pytest.mark.slow
