@@ -33,11 +33,11 @@ def load_model(path: str | os.PathLike[str], *, compile: bool = True) -> keras.M
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}.")
     if not zipfile.is_zipfile(path):  # Keras says of these that they are not found
-        raise ValueError(f"{path} does not load: it is no .keras file, or only a part of one.")
+        raise ValueError(f"{path} does not load: it is not a .keras file, or an incomplete one.")
     try:
         model = keras.saving.load_model(path, compile=compile, safe_mode=True)
     except Exception as error:  # of zipfile, json, HDF5 or Keras, wherever it notices that a file is damaged
         raise ValueError(f"{path} does not load: {one_line(error)}") from error
     if not isinstance(model, keras.Model):
-        raise ValueError(f"{path} does not load: it holds a {type(model).__name__}, which is no model.")
+        raise ValueError(f"{path} does not load: it holds a {type(model).__name__}, which is not a model.")
     return model

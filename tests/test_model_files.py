@@ -65,13 +65,13 @@ def test_an_archive_that_holds_no_model(saved):
 
 def test_a_layer_is_no_model(saved):
     dense = {"module": "keras.layers", "class_name": "Dense", "config": {"units": 3}, "registered_name": None}
-    with pytest.raises(ValueError, match="does not load: it holds a Dense, which is no model"):
+    with pytest.raises(ValueError, match="does not load: it holds a Dense, which is not a model"):
         load_model(rewritten(saved[1], lambda _: dense))
 
 
 def test_a_file_that_is_there_is_not_said_to_be_missing(saved):
     saved[1].write_bytes(b"")
-    with pytest.raises(ValueError, match=r"it is no \.keras file, or only a part of one"):
+    with pytest.raises(ValueError, match=r"it is not a \.keras file, or an incomplete one"):
         load_model(saved[1])
 
 
