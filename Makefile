@@ -10,6 +10,8 @@ BIN := .venv/bin
 # Each worker takes a run of tests that stand together, so that most fixtures of a module are made once.
 WORKERS := -n 2 --dist worksteal
 PYTEST := $(BIN)/python -m pytest $(WORKERS)
+# The slow tests wait for processes that they start, so one more worker finds a core free.
+PYTEST_SLOW := $(BIN)/python -m pytest -n 3 --dist worksteal
 INSTALLED := .venv/.installed
 # The first Python that TensorFlow has wheels for, and that can make an environment.
 FIND_PYTHON = for python in python3.11 python3.12 python3.13 python3 python; do \
@@ -28,7 +30,7 @@ demo: $(INSTALLED) ## train, distil, export, measure; leaves a report in runs/
 # Python counts lines a third slower than it runs them, and the slow tests reach few lines that the others do not.
 test: lint ## everything: lint, types, tests, doctests, examples, docs, coverage
 	$(PYTEST) -m "not slow" --cov
-	$(PYTEST) -m slow
+	$(PYTEST_SLOW) -m slow
 
 test-fast: lint ## the same without slow tests and coverage
 	$(PYTEST) -m "not slow"

@@ -23,9 +23,9 @@ KEPT = ROOT / "benchmarks" / "suite_times.json"
 FAST, WHOLE = 150, 15 * 60
 
 RUNS = {
-    "fast": ["-m", "not slow"],
-    "fast, coverage": ["-m", "not slow", "--cov"],
-    "slow": ["-m", "slow"],
+    "fast": ["-n", "2", "-m", "not slow"],
+    "fast, coverage": ["-n", "2", "-m", "not slow", "--cov"],
+    "slow": ["-n", "3", "-m", "slow"],
 }
 
 
@@ -86,7 +86,7 @@ def measure(arguments):
     """Run pytest; the seconds of each room, those on the clock, and the exit code."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "times.json"
-        command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "worksteal", "--times", str(file)]
+        command = [sys.executable, "-m", "pytest", "--dist", "worksteal", "--times", str(file)]
         start = time.monotonic()
         code = subprocess.run([*command, *arguments], cwd=ROOT).returncode
         clock = time.monotonic() - start
