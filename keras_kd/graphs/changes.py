@@ -94,7 +94,7 @@ def check_unshared(graph: Graph, replaced: Mapping[keras.Operation, Replacement]
     owners: dict[int, keras.layers.Layer] = {}
     for call in all_calls(graph):
         layer = call.operation
-        if call.inner is not None or isinstance(replaced.get(layer), Bypass):
+        if call.inner is not None or layer in replaced:  # which is not copied
             continue
         for variable in getattr(layer, "variables", ()):
             other = owners.setdefault(id(variable), layer)

@@ -119,7 +119,7 @@ class _Rebuilding:
         """What replaces the results of a call."""
         change = self.replaced.get(call.operation)
         if isinstance(change, Bypass):
-            return [tensors[call.reads[change.read]]] * len(call.results)
+            return [tensors[call.reads[change.read]]]
         first, *others = self._steps(call, tensors)
         args, kwargs = _filled((call.args, call.kwargs), tensors)
         if self.adapt is not None:

@@ -64,3 +64,5 @@ def test_layers_that_hold_the_same_weights_would_not_in_copies():
         rebuild(model)
     bypassed = rebuild(model, {model.get_layer("outer"): Bypass()})
     assert [layer.name for layer in bypassed.layers][1:] == ["inner"]
+    replaced = rebuild(model, {model.get_layer("outer"): layers.Dense(2, name="own")})
+    assert [layer.name for layer in replaced.layers][1:] == ["inner", "own"]
