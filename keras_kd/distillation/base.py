@@ -119,6 +119,7 @@ class BaseDistiller:
         """Reject NaN in the data or from the teacher, and signals and labels that would be misread."""
         check_numbers(batch.inputs, "The data", "Clean the data first.")
         self._wiring.recognize_teacher(batch)
+        self._wiring.check_sample_weights(batch)
         name = "The data's teacher signals" if self.teacher is None else f"The teacher {self.teacher.name!r}"
         for tap, value in self._wiring.run_teacher(batch).raw.items():
             check_numbers(value, f"{name}: {tap!r}", "Check the teacher's weights and its preprocessing.")

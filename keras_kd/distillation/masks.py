@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def join_padding_masks(
-    objective: "Objective", student: "Tapped", teacher: "Tapped", batch: Batch, weighted: Tensor | None
+    objective: "Objective", student: "Tapped", teacher: "Tapped", batch: Batch
 ) -> Tensor | None:
     """The padding masks of the signals that an objective reads, combined with its own mask.
 
@@ -24,16 +24,12 @@ def join_padding_masks(
         student: The student's signals.
         teacher: The teacher's signals.
         batch: The batch, which may contain the objective's own mask.
-        weighted: Where the sample weights are not zero, `(batch, ...positions)`, or `None`.
     """
     masks = [student.masks[tap] for tap in objective.student_taps if tap in student.masks]
     masks += [teacher.masks[tap] for tap in objective.teacher_taps if tap in teacher.masks]
     if objective.mask is not None:
         of_data = comes_with_data(objective.mask)
         masks.append(read_tap(objective.mask, batch) if of_data else student.raw[objective.mask])
-    takes_weighted = weighted is not None and objective.loss.takes_mask
-    if takes_weighted and fits(weighted, student.raw[objective.student_taps[0]]):
-        masks.append(weighted)
     return join_masks(masks)
 
 

@@ -153,7 +153,7 @@ class Objective(keras.layers.Layer):
             student: `{tap: tensor}`.
             teacher: `{tap: tensor}`, including what comes with the data.
             mask: `(batch, ...positions)`, or `None`.
-            sample_weight: `(batch,)`, or `None`.
+            sample_weight: `(batch,)`, or `(batch, ...positions)` for a loss made of positions, or `None`.
             step: The training step, for schedules.
             training: Whether projections are trained.
         """

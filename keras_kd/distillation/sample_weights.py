@@ -1,31 +1,27 @@
 """What the sample weights of a batch mean for an objective."""
 
-import keras
+from collections.abc import Iterable
 
+import tensorflow as tf
+
+from keras_kd.distillation.known_signals import Signals
 from keras_kd.distillation.objectives import Objective
+from keras_kd.distillation.shape_inference import trace_loss
 from keras_kd.signals.batches import parts
 from keras_kd.tensors import Tensor, Tensors
 
 
-def split_sample_weights(objective: Objective, sample_weight: Tensors) -> tuple[Tensor | None, Tensor | None]:
-    """A batch's sample weights for one objective: per sample, and per position.
-
-    Returns:
-        One weight per sample, `(batch,)`, and which positions count, `(batch, ...positions)`; the
-        latter only if the data has a weight for each token or pixel. A sample's weight is then the
-        mean over its positions. With weights of 0 and 1, this is what Keras computes.
+def weights_for(objective: Objective, sample_weight: Tensors) -> Tensor | None:
+    """A batch's sample weights for one objective: per sample, or per token or pixel.
 
     Raises:
         ValueError: The weights are per output, and the objective reads none of these outputs.
     """
     if sample_weight is None or not objective.use_sample_weight:
-        return None, None
+        return None
     if isinstance(sample_weight, (dict, list, tuple)):
-        sample_weight = _of_output(objective, parts(sample_weight))
-    if sample_weight is None or len(sample_weight.shape) < 2:
-        return sample_weight, None
-    weights = keras.ops.mean(sample_weight, axis=tuple(range(1, len(sample_weight.shape))))
-    return weights, None if tuple(sample_weight.shape[1:]) == (1,) else sample_weight != 0
+        return _of_output(objective, parts(sample_weight))
+    return sample_weight
 
 
 def _of_output(objective: Objective, weights: dict[str, Tensor]) -> Tensor | None:
@@ -37,3 +33,20 @@ def _of_output(objective: Objective, weights: dict[str, Tensor]) -> Tensor | Non
             f"{objective.student_tap!r}. Give one weight per sample, or use_sample_weight=False."
         )
     return weights[output]
+
+
+def check_position_weights(pairs: Iterable[tuple[Objective, Signals]], sample_weight: Tensors) -> None:
+    """Trace objectives with weights per token or pixel, which not every loss and signal can apply.
+
+    Args:
+        pairs: Objectives, each with the signals that it reads.
+        sample_weight: The sample weights of a batch.
+
+    Raises:
+        ValueError: A loss that is not made of positions, or weights for other positions than its signals'.
+    """
+    for objective, signals in pairs:
+        weights = weights_for(objective, sample_weight)
+        if weights is not None and len(weights.shape) > 1:
+            spec = tf.TensorSpec((None, *weights.shape[1:]), weights.dtype)
+            trace_loss(objective, signals.read_by(objective), spec)

@@ -8,7 +8,7 @@ from keras_kd.distillation.objectives import Objective
 from keras_kd.distillation.signal_checks import check_signals
 from keras_kd.losses.inputs import join_masks
 from keras_kd.messages import one_line
-from keras_kd.signals.tracing import SignalSpec, trace
+from keras_kd.signals.tracing import trace
 from keras_kd.tensors import Shape, Tensor
 
 
@@ -39,23 +39,32 @@ def build_objective(objective: Objective, signals: Signals) -> bool:
     )
     if not known:
         return False
-    teacher = {**signals.teacher, **signals.data}
     if objective.project_teacher is not None:
+        teacher = {**signals.teacher, **signals.data}
         symbols = [keras.KerasTensor(teacher[tap].shape, teacher[tap].dtype) for tap in objective.target_taps]
         objective.build_teacher(symbols[0] if isinstance(objective.teacher_tap, str) else tuple(symbols))
-    _trace_loss(objective, dict(signals.student), teacher)
+    trace_loss(objective, signals)
     return True
 
 
-def _trace_loss(objective: Objective, student: dict[str, SignalSpec], teacher: dict[str, SignalSpec]) -> None:
-    def run(student: dict[str, Tensor], teacher: dict[str, Tensor], masks: list[Tensor]) -> Tensor:
+def trace_loss(objective: Objective, signals: Signals, weights: tf.TensorSpec | None = None) -> None:
+    """Trace the loss of an objective on the specs of its signals, and of sample weights.
+
+    Raises:
+        ValueError: What the loss does not take, with the taps and their shapes.
+    """
+    student, teacher = dict(signals.student), {**signals.teacher, **signals.data}
+
+    def run(
+        student: dict[str, Tensor], teacher: dict[str, Tensor], masks: list[Tensor], weights: Tensor | None
+    ) -> Tensor:
         step = tf.zeros((), tf.int64)
-        return objective.compute(student, teacher, mask=join_masks(masks), step=step)
+        return objective.compute(student, teacher, mask=join_masks(masks), sample_weight=weights, step=step)
 
     specs = [{tap: tf.TensorSpec(s.shape, s.dtype) for tap, s in side.items()} for side in (student, teacher)]
     masks = [tf.TensorSpec(s.mask, "bool") for s in (*student.values(), *teacher.values()) if s.mask]
     try:
-        trace(run, *specs, masks)
+        trace(run, *specs, masks, weights)
     except tf.errors.OperatorNotAllowedInGraphError:
         raise ValueError(
             f"Objective {objective.name!r}: its loss branches in Python on a tensor, perhaps a temperature "

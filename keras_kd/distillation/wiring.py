@@ -17,7 +17,7 @@ from keras_kd.distillation.known_signals import (
 )
 from keras_kd.distillation.masks import join_padding_masks
 from keras_kd.distillation.objectives import Objective
-from keras_kd.distillation.sample_weights import split_sample_weights
+from keras_kd.distillation.sample_weights import check_position_weights, weights_for
 from keras_kd.distillation.shape_inference import build_objective
 from keras_kd.distillation.signal_checks import check_signals
 from keras_kd.distillation.tapped import NOTHING, Tapped
@@ -111,13 +111,12 @@ class Wiring:
         total: Any = 0.0
         samples = batches.count_samples(batch.inputs)
         for objective, tracker in zip(self._objectives, trackers, strict=True):
-            weights, weighted = split_sample_weights(objective, batch.sample_weight)
             of_data = {tap: batches.read_tap(tap, batch) for tap in objective.data_taps}
             value = objective.compute(
                 student.read_by(objective),
                 teacher.read_by(objective) | of_data,
-                mask=join_padding_masks(objective, student, teacher, batch, weighted),
-                sample_weight=weights,
+                mask=join_padding_masks(objective, student, teacher, batch),
+                sample_weight=weights_for(objective, batch.sample_weight),
                 step=step,
                 training=True,
             )
@@ -187,6 +186,12 @@ class Wiring:
                 objective, dataclasses.replace(signals, data=data_signals(objective, specs))
             )
         ]
+
+    def check_sample_weights(self, batch: Batch) -> None:
+        """Raise a `ValueError` for weights per token or pixel that an objective cannot apply."""
+        known, specs = self._connected.signals, batch.specs()
+        pairs = ((o, dataclasses.replace(known, data=data_signals(o, specs))) for o in self._objectives)
+        check_position_weights(pairs, batch.sample_weight)
 
     def recognize_teacher(self, batch: Batch) -> None:
         """Infer from a first batch whether precomputed teacher signals are logits or probabilities.

@@ -11,7 +11,7 @@ import keras
 from keras import ops
 
 from keras_kd.losses.arguments import check_positive
-from keras_kd.losses.inputs import Mask
+from keras_kd.losses.inputs import Mask, PositionWeight
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.pooling import match_maps
 from keras_kd.losses.samples import require_same_shape, sum_per_sample
@@ -60,8 +60,10 @@ class ActivationBoundary(SignalLoss):
         super().__init__(**kwargs)
         self.margin = check_positive("margin", margin)
 
-    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None) -> Tensor:
+    def call(
+        self, teacher: Tensor, student: Tensor, mask: Mask = None, position_weight: PositionWeight = None
+    ) -> Tensor:
         teacher, student = match_maps(ops.stop_gradient(teacher), student, mask)
         require_same_shape(self, teacher, student)
         missing = ops.relu(self.margin - ops.where(teacher > 0, student, -student))
-        return sum_per_sample(ops.square(missing), mask)
+        return sum_per_sample(ops.square(missing), mask, position_weight)

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_kd.losses.arguments import check_not_negative
-from keras_kd.losses.inputs import Mask
+from keras_kd.losses.inputs import Mask, PositionWeight
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.samples import mean_per_sample, require_same_shape
 from keras_kd.tensors import Tensor
@@ -64,13 +64,19 @@ class BoundedRegression(SignalLoss):
         super().__init__(**kwargs)
         self.margin = check_not_negative("margin", margin)
 
-    def call(self, teacher: tuple[Tensor, ...], student: Tensor, mask: Mask = None) -> Tensor:
+    def call(
+        self,
+        teacher: tuple[Tensor, ...],
+        student: Tensor,
+        mask: Mask = None,
+        position_weight: PositionWeight = None,
+    ) -> Tensor:
         values, labels = (ops.stop_gradient(part) for part in teacher)
         require_same_shape(self, values, student)
         labels = _match_labels(ops.cast(labels, student.dtype), student)
         of_teacher, of_student = _squared_error(values, labels), _squared_error(student, labels)
         worse = of_student + self.margin > of_teacher
-        return mean_per_sample(ops.where(worse, of_student, 0.0), mask)
+        return mean_per_sample(ops.where(worse, of_student, 0.0), mask, position_weight)
 
 
 def _match_labels(labels: Tensor, student: Tensor) -> Tensor:

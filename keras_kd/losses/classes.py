@@ -4,9 +4,9 @@ from typing import TypeAlias
 
 from keras import ops
 
-from keras_kd.losses.inputs import Mask
+from keras_kd.losses.inputs import Mask, PositionWeight
 from keras_kd.losses.loss import SignalLoss
-from keras_kd.losses.samples import keep, mean_per_sample, require_same_shape
+from keras_kd.losses.samples import keep, mean_per_sample, require_same_shape, weigh
 from keras_kd.tensors import Number, Tensor
 
 # The logits of the teacher, and the labels.
@@ -101,9 +101,11 @@ def soften(loss: SignalLoss, teacher: Tensor, student: Tensor, temperature: Numb
     return ops.softmax(ops.stop_gradient(teacher) / temperature), ops.softmax(student / temperature)
 
 
-def labelled_mean(values: Tensor, labelled: Tensor, mask: Mask = None) -> Tensor:
+def labelled_mean(
+    values: Tensor, labelled: Tensor, mask: Mask = None, position_weight: PositionWeight = None
+) -> Tensor:
     """Average `(batch, ...positions)` to `(batch,)` over the positions with a label that are not masked."""
-    labelled = keep(labelled, mask)
+    labelled, values = keep(labelled, mask), weigh(values, position_weight)
     return mean_per_sample(values, labelled) if len(values.shape) > 1 else ops.where(labelled, values, 0.0)
 
 

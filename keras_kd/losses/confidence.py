@@ -8,7 +8,7 @@ from keras import ops
 from keras_kd.losses.arguments import check_not_negative
 from keras_kd.losses.classes import require_classes, split_labels
 from keras_kd.losses.identifiers import LossIdentifier, get
-from keras_kd.losses.inputs import Mask, Signal, Step, parts_of
+from keras_kd.losses.inputs import Mask, PositionWeight, Signal, Step, parts_of
 from keras_kd.losses.loss import SignalLoss, call_with_accepted
 from keras_kd.losses.samples import keep, require_same_shape
 from keras_kd.tensors import Tensor
@@ -85,7 +85,18 @@ class ConfidenceFiltered(SignalLoss):
     def takes_mask(self) -> bool:
         return self.loss.takes_mask
 
-    def call(self, teacher: Signal, student: Tensor, mask: Mask = None, step: Step = None) -> Tensor:
+    @property
+    def takes_position_weight(self) -> bool:
+        return self.loss.takes_position_weight
+
+    def call(
+        self,
+        teacher: Signal,
+        student: Tensor,
+        mask: Mask = None,
+        position_weight: PositionWeight = None,
+        step: Step = None,
+    ) -> Tensor:
         kept = keep(self._is_trusted(teacher, student), mask)
         has_positions = len(kept.shape) > 1
         if has_positions and not self.takes_mask:
@@ -97,7 +108,8 @@ class ConfidenceFiltered(SignalLoss):
             teacher = parts_of(teacher)[0]
         self.loss.require_signals(teacher, student)
         inner_mask = kept if has_positions else None
-        values = call_with_accepted(self.loss.call, teacher, student, mask=inner_mask, step=step)
+        given = {"mask": inner_mask, "position_weight": position_weight, "step": step}
+        values = call_with_accepted(self.loss.call, teacher, student, **given)
         return values if has_positions else ops.where(kept, values, 0.0)
 
     def _is_trusted(self, teacher: Signal, student: Tensor) -> Tensor:

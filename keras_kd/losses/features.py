@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_kd.losses.inputs import Mask
+from keras_kd.losses.inputs import Mask, PositionWeight
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.pooling import match_maps
 from keras_kd.losses.samples import mean_per_sample, require_same_shape
@@ -107,7 +107,9 @@ class Elementwise(SignalLoss):
         """Whether the inner loss is one of Keras's own, which broadcast signals of different shapes."""
         return (getattr(self.loss, "__module__", None) or "").split(".")[0] == "keras"
 
-    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None) -> Tensor:
+    def call(
+        self, teacher: Tensor, student: Tensor, mask: Mask = None, position_weight: PositionWeight = None
+    ) -> Tensor:
         if self.of_keras and not _reads_labels(self.loss):
             teacher, student = match_maps(teacher, student, mask)
             require_same_shape(self, teacher, student)
@@ -126,7 +128,7 @@ class Elementwise(SignalLoss):
                 f"{self.name!r} gives one value per sample, so padded tokens cannot be left out. Return one "
                 "value per token, or tap a layer after pooling."
             )
-        return mean_per_sample(values, mask)
+        return mean_per_sample(values, mask, position_weight)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "loss": keras.losses.serialize(self.loss)}

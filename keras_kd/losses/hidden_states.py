@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_kd.losses.inputs import Mask
+from keras_kd.losses.inputs import Mask, PositionWeight
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.pooling import match_maps
 from keras_kd.losses.samples import l2_normalize, mean_per_sample, require_same_shape
@@ -40,8 +40,10 @@ class CosineHidden(SignalLoss):
         1.0
     """
 
-    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None) -> Tensor:
+    def call(
+        self, teacher: Tensor, student: Tensor, mask: Mask = None, position_weight: PositionWeight = None
+    ) -> Tensor:
         teacher, student = match_maps(ops.stop_gradient(teacher), student, mask)
         require_same_shape(self, teacher, student)
         cosines = ops.sum(l2_normalize(teacher) * l2_normalize(student), axis=-1)
-        return mean_per_sample(1 - cosines, mask)
+        return mean_per_sample(1 - cosines, mask, position_weight)

@@ -13,6 +13,8 @@ from keras_kd.tensors import Number, Tensor
 Signal: TypeAlias = Tensor | tuple[Tensor, ...] | list[Tensor]
 # `(batch, ...positions)`, true where a position counts; `None`: all of them count.
 Mask: TypeAlias = Tensor | None
+# `(batch, ...positions)`, what each position weighs; `None`: all of them the same.
+PositionWeight: TypeAlias = Tensor | None
 # The training step, where it is known.
 Step: TypeAlias = Number | None
 
@@ -72,11 +74,14 @@ def join_masks(masks: Sequence[Tensor]) -> Tensor | None:
     return joined
 
 
-def check_sample_weight(name: str, sample_weight: Tensor) -> None:
-    """Raise a `ValueError` unless there is one weight per sample, `(batch,)` or `(batch, 1)`."""
-    shape = tuple(getattr(sample_weight, "shape", ()))
-    if len(shape) > 2 or (len(shape) == 2 and shape[1] not in (None, 1)):
-        raise ValueError(
-            f"{name!r} gives one value per sample, so it takes one weight per sample. Received weights of "
-            f"the shape {shape}. To leave out tokens or pixels, pass them as `mask`."
-        )
+def split_sample_weight(sample_weight: Tensor | None, dtype: str) -> tuple[Tensor | None, PositionWeight]:
+    """Sample weights as one per sample, `(batch,)`, or one per position, `(batch, ...positions)`.
+
+    Last axes of size 1 are removed: labels often have one, and the weights have the shape of the labels.
+    """
+    if sample_weight is None:
+        return None, None
+    weights = ops.cast(ops.convert_to_tensor(sample_weight), dtype)
+    while len(weights.shape) > 1 and weights.shape[-1] == 1:
+        weights = ops.squeeze(weights, axis=-1)
+    return (None, weights) if len(weights.shape) > 1 else (weights, None)

@@ -8,7 +8,7 @@ from keras import ops
 from keras_kd.losses.arguments import check_not_negative, check_positive_or_schedule
 from keras_kd.losses.classes import require_logits
 from keras_kd.losses.divergences import jensen_shannon, kl_divergence
-from keras_kd.losses.inputs import Mask, Step
+from keras_kd.losses.inputs import Mask, PositionWeight, Step
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.samples import mean_per_sample
 from keras_kd.tensors import Scheduled, Tensor
@@ -60,7 +60,14 @@ class JensenShannon(SignalLoss):
             raise ValueError(f"`beta` must be a number from 0 to 1. Received: {beta!r}.")
         self.temperature = check_positive_or_schedule("temperature", temperature)
 
-    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None, step: Step = None) -> Tensor:
+    def call(
+        self,
+        teacher: Tensor,
+        student: Tensor,
+        mask: Mask = None,
+        position_weight: PositionWeight = None,
+        step: Step = None,
+    ) -> Tensor:
         require_logits(self, teacher, student)
         temperature = self.at(self.temperature, step)
         log_teacher = ops.log_softmax(ops.stop_gradient(teacher) / temperature)
@@ -70,4 +77,4 @@ class JensenShannon(SignalLoss):
             values = kl_divergence(*pair)
         else:
             values = jensen_shannon(log_teacher, log_student, self.beta)
-        return temperature**2 * mean_per_sample(values, mask)
+        return temperature**2 * mean_per_sample(values, mask, position_weight)

@@ -20,7 +20,7 @@ from keras_kd.losses.classes import (
     take_at_label,
 )
 from keras_kd.losses.divergences import binary_kl, kl_divergence
-from keras_kd.losses.inputs import Mask, Step
+from keras_kd.losses.inputs import Mask, PositionWeight, Step
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.tensors import Scheduled, Tensor
 
@@ -80,13 +80,20 @@ class DecoupledKD(SignalLoss):
         self.alpha, self.beta = check_not_negative("alpha", alpha), check_not_negative("beta", beta)
         self.temperature = check_positive_or_schedule("temperature", temperature)
 
-    def call(self, teacher: LabelledLogits, student: Tensor, mask: Mask = None, step: Step = None) -> Tensor:
+    def call(
+        self,
+        teacher: LabelledLogits,
+        student: Tensor,
+        mask: Mask = None,
+        position_weight: PositionWeight = None,
+        step: Step = None,
+    ) -> Tensor:
         logits, right, labelled = split_labels(self, teacher, student)
         temperature = self.at(self.temperature, step)
         right_t, others_t = decouple(logits / temperature, right)
         right_s, others_s = decouple(student / temperature, right)
         values = self.alpha * binary_kl(right_t, right_s) + self.beta * kl_divergence(others_t, others_s)
-        return temperature**2 * labelled_mean(values, labelled, mask)
+        return temperature**2 * labelled_mean(values, labelled, mask, position_weight)
 
 
 @keras.saving.register_keras_serializable("keras_kd")
@@ -139,7 +146,14 @@ class NormalizedKD(SignalLoss):
         self.gamma = check_not_negative("gamma", gamma)
         self.temperature = check_positive_or_schedule("temperature", temperature)
 
-    def call(self, teacher: LabelledLogits, student: Tensor, mask: Mask = None, step: Step = None) -> Tensor:
+    def call(
+        self,
+        teacher: LabelledLogits,
+        student: Tensor,
+        mask: Mask = None,
+        position_weight: PositionWeight = None,
+        step: Step = None,
+    ) -> Tensor:
         logits, right, labelled = split_labels(self, teacher, student)
         temperature = self.at(self.temperature, step)
         log_t = take_at_label(ops.log_softmax(logits), right)
@@ -148,4 +162,4 @@ class NormalizedKD(SignalLoss):
         _, others_s = decouple(student / temperature, right)
         others = ops.sum(ops.exp(others_t) * others_s, axis=-1)
         values = -ops.exp(log_t) * log_s - self.gamma * temperature**2 * others
-        return labelled_mean(values, labelled, mask)
+        return labelled_mean(values, labelled, mask, position_weight)

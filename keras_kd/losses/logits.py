@@ -13,7 +13,7 @@ from keras import ops
 from keras_kd.losses.arguments import check_positive_or_schedule
 from keras_kd.losses.classes import require_logits
 from keras_kd.losses.divergences import kl_divergence, standardize
-from keras_kd.losses.inputs import Mask, Step
+from keras_kd.losses.inputs import Mask, PositionWeight, Step
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.samples import mean_per_sample, require_same_shape
 from keras_kd.tensors import Scheduled, Tensor
@@ -63,14 +63,23 @@ class SoftTargets(SignalLoss):
         self.temperature = check_positive_or_schedule("temperature", temperature)
         self.standardize = bool(standardize)
 
-    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None, step: Step = None) -> Tensor:
+    def call(
+        self,
+        teacher: Tensor,
+        student: Tensor,
+        mask: Mask = None,
+        position_weight: PositionWeight = None,
+        step: Step = None,
+    ) -> Tensor:
         require_logits(self, teacher, student)
         teacher, temperature = ops.stop_gradient(teacher), self.at(self.temperature, step)
         if self.standardize:
             teacher, student = standardize(teacher), standardize(student)
         log_teacher = ops.log_softmax(teacher / temperature)
         log_student = ops.log_softmax(student / temperature)
-        return temperature**2 * mean_per_sample(kl_divergence(log_teacher, log_student), mask)
+        return temperature**2 * mean_per_sample(
+            kl_divergence(log_teacher, log_student), mask, position_weight
+        )
 
 
 @keras.saving.register_keras_serializable("keras_kd")
@@ -102,10 +111,14 @@ class HardTargets(SignalLoss):
 
     reads_logits = True
 
-    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None) -> Tensor:
+    def call(
+        self, teacher: Tensor, student: Tensor, mask: Mask = None, position_weight: PositionWeight = None
+    ) -> Tensor:
         require_logits(self, teacher, student)
         labels = ops.argmax(ops.stop_gradient(teacher), axis=-1)
-        return mean_per_sample(ops.sparse_categorical_crossentropy(labels, student, from_logits=True), mask)
+        return mean_per_sample(
+            ops.sparse_categorical_crossentropy(labels, student, from_logits=True), mask, position_weight
+        )
 
 
 @keras.saving.register_keras_serializable("keras_kd")
@@ -136,6 +149,8 @@ class LogitsMSE(SignalLoss):
     reads_logits = True
     undoes = ("softmax", "sigmoid")
 
-    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None) -> Tensor:
+    def call(
+        self, teacher: Tensor, student: Tensor, mask: Mask = None, position_weight: PositionWeight = None
+    ) -> Tensor:
         require_same_shape(self, teacher, student)
-        return mean_per_sample(ops.square(student - ops.stop_gradient(teacher)), mask)
+        return mean_per_sample(ops.square(student - ops.stop_gradient(teacher)), mask, position_weight)

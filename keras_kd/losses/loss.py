@@ -13,23 +13,24 @@ from keras_kd.losses.inputs import (
     Mask,
     Signal,
     Step,
-    check_sample_weight,
     convert,
     describe,
     has_parts,
     join_masks,
     masks_of,
+    split_sample_weight,
 )
+from keras_kd.losses.samples import fits, mean_per_sample
 from keras_kd.tensors import Number, Scheduled, Tensor
 
 
 class SignalLoss(keras.losses.Loss):
     """Base class of the losses here, and of custom losses that need a mask or a schedule.
 
-    A subclass defines `call(teacher, student)`, which returns one value per sample. If `call` also has
-    a parameter `mask`, it gets the padding mask, or `None`; if it has a parameter `step`, the training
-    step, or `None`. Arguments of `__init__` that are stored in attributes of the same name form its
-    configuration.
+    A subclass defines `call(teacher, student)`, which returns one value per sample. `call` may have more
+    parameters, each of which may be `None`: `mask`, the padding mask; `position_weight`, the weights of tokens
+    or pixels, which are rejected without it; and `step`, the training step. Arguments of `__init__` that are
+    stored in attributes of the same name form its configuration.
 
     Attributes:
         reads_logits: Whether it compares logits. A `Distiller` then undoes the softmax or sigmoid that a
@@ -94,6 +95,11 @@ class SignalLoss(keras.losses.Loss):
         return "mask" in inspect.signature(self.call).parameters
 
     @property
+    def takes_position_weight(self) -> bool:
+        """Whether `call` has a parameter `position_weight`."""
+        return "position_weight" in inspect.signature(self.call).parameters
+
+    @property
     def compute_dtype(self) -> str:
         """The dtype of the signals that `call` gets."""
         return "float32" if self.dtype in ("float16", "bfloat16") else self.dtype
@@ -111,13 +117,14 @@ class SignalLoss(keras.losses.Loss):
         Args:
             y_true: The teacher's signal, or a tuple of them.
             y_pred: The student's.
-            sample_weight: `(batch,)` or `(batch, 1)`.
+            sample_weight: `(batch,)` or `(batch, 1)`; or, for a loss that is made of positions,
+                `(batch, ...positions)`. Those of a larger map are average-pooled.
             mask: `(batch, ...positions)`, true where a position counts. It is combined with the
                 masks that Keras attached to the signals.
             step: The training step, for arguments that are schedules.
 
         Raises:
-            ValueError: A wrong number of signals; a mask for a loss that takes none; weights per token; a
+            ValueError: A wrong number of signals; a mask or weights per token for a loss that takes none; a
                 schedule without a step.
         """
         self.require_signals(y_true, y_pred)
@@ -127,13 +134,26 @@ class SignalLoss(keras.losses.Loss):
                 f"{self.name!r} cannot leave out padded positions, and a signal carries a padding mask. "
                 "Tap a layer after pooling, or one before the mask is made."
             )
-        if sample_weight is not None:
-            check_sample_weight(self.name, sample_weight)
+        per_sample, per_position = split_sample_weight(sample_weight, self.compute_dtype)
+        if per_position is not None and not self.takes_position_weight:
+            raise ValueError(self._no_positions_to_weigh(per_position))
         with keras.name_scope(self.name):
             teacher = convert(y_true, self.compute_dtype, labels_last=self.reads_labels)
             student = convert(y_pred, self.compute_dtype)
-            values = call_with_accepted(self.call, teacher, student, mask=join_masks(masks), step=step)
-            return ops.cast(reduced(values, sample_weight, self.reduction, self.compute_dtype), self.dtype)
+            mask = join_masks(masks)
+            given = {"mask": mask, "position_weight": per_position, "step": step}
+            values = call_with_accepted(self.call, teacher, student, **given)
+            if per_position is not None and self.reduction == "mean_with_sample_weight":
+                values, per_sample = _unweighted(values, per_position, mask)
+            return ops.cast(reduced(values, per_sample, self.reduction, self.compute_dtype), self.dtype)
+
+    def _no_positions_to_weigh(self, weights: Tensor) -> str:
+        leave_out = " To leave out tokens or pixels, give them as `mask`." if self.takes_mask else ""
+        return (
+            f"{self.name!r} is not made of one value for each token or pixel, so it takes one weight per "
+            f"sample, (batch,). Received weights of the shape {tuple(weights.shape)}. In an objective, "
+            f"use_sample_weight=False exempts it.{leave_out}"
+        )
 
     def require_signals(self, teacher: Signal, student: Signal) -> None:
         """Raise a `ValueError` unless each model has as many signals as the class declares."""
@@ -175,6 +195,13 @@ def call_with_accepted(
     """Call with the two signals and the options that `call` has parameters for."""
     names = inspect.signature(call).parameters
     return call(teacher, student, **{name: value for name, value in options.items() if name in names})
+
+
+def _unweighted(values: Tensor, weights: Tensor, mask: Mask) -> tuple[Tensor, Tensor]:
+    """Weighted values as values and one weight per sample, the mean over its positions."""
+    known = mask if mask is not None and fits(mask, weights) else None
+    per_sample = mean_per_sample(weights, known)
+    return values / ops.where(per_sample > 0, per_sample, 1.0), per_sample
 
 
 def _serialized(value: object) -> object:

@@ -8,7 +8,7 @@ from keras import ops
 from keras_kd.losses.arguments import check_positive_or_schedule
 from keras_kd.losses.classes import require_classes
 from keras_kd.losses.divergences import binary_kl
-from keras_kd.losses.inputs import Mask, Step
+from keras_kd.losses.inputs import Mask, PositionWeight, Step
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.samples import mean_per_sample, require_same_shape
 from keras_kd.tensors import Scheduled, Tensor
@@ -55,9 +55,16 @@ class BinarySoftTargets(SignalLoss):
         super().__init__(**kwargs)
         self.temperature = check_positive_or_schedule("temperature", temperature)
 
-    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None, step: Step = None) -> Tensor:
+    def call(
+        self,
+        teacher: Tensor,
+        student: Tensor,
+        mask: Mask = None,
+        position_weight: PositionWeight = None,
+        step: Step = None,
+    ) -> Tensor:
         require_same_shape(self, teacher, student)
         require_classes(self, student, at_least=1)
         teacher, temperature = ops.stop_gradient(teacher), self.at(self.temperature, step)
         values = ops.sum(binary_kl(teacher / temperature, student / temperature), axis=-1)
-        return temperature**2 * mean_per_sample(values, mask)
+        return temperature**2 * mean_per_sample(values, mask, position_weight)

@@ -13,7 +13,7 @@ import numpy as np
 from keras import ops
 
 from keras_kd.finite import nonfinite
-from keras_kd.losses.inputs import Mask
+from keras_kd.losses.inputs import Mask, PositionWeight
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.pooling import match_maps
 from keras_kd.losses.samples import require_same_shape, sum_per_sample
@@ -76,7 +76,9 @@ class OverhaulFeature(SignalLoss):
         is_layer = isinstance(margin, keras.layers.BatchNormalization)
         self.margin = _margins_of(margin) if is_layer else _check_margins(margin)
 
-    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None) -> Tensor:
+    def call(
+        self, teacher: Tensor, student: Tensor, mask: Mask = None, position_weight: PositionWeight = None
+    ) -> Tensor:
         teacher, student = match_maps(ops.stop_gradient(teacher), student, mask)
         require_same_shape(self, teacher, student)
         if teacher.shape[-1] != len(self.margin):
@@ -88,7 +90,7 @@ class OverhaulFeature(SignalLoss):
         distance = student - ops.maximum(teacher, margin)
         # differences count where the teacher is active, and where the student is above the target
         distance = ops.where(teacher > 0, distance, ops.relu(distance))
-        return sum_per_sample(ops.square(distance), mask)
+        return sum_per_sample(ops.square(distance), mask, position_weight)
 
 
 def _margins_of(layer: keras.layers.BatchNormalization) -> list[float]:

@@ -7,7 +7,7 @@ larger map is average-pooled to the smaller one (`pooling.match_maps`).
 import keras
 from keras import ops
 
-from keras_kd.losses.inputs import Mask
+from keras_kd.losses.inputs import Mask, PositionWeight
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.losses.pooling import match_maps
 from keras_kd.losses.samples import keep, mean_per_sample, require_same_shape, sum_per_sample
@@ -59,7 +59,13 @@ class VariationalInformation(SignalLoss):
         "project=kd.projections.VariationalHead() makes from one tap"
     )
 
-    def call(self, teacher: Tensor, student: tuple[Tensor, ...], mask: Mask = None) -> Tensor:
+    def call(
+        self,
+        teacher: Tensor,
+        student: tuple[Tensor, ...],
+        mask: Mask = None,
+        position_weight: PositionWeight = None,
+    ) -> Tensor:
         mean, variance = student
         per_element = len(variance.shape) > 1
         if per_element:
@@ -74,7 +80,9 @@ class VariationalInformation(SignalLoss):
                 f"VariationalInformation reads one variance per channel. Received: {tuple(variance.shape)} "
                 f"for a mean of the shape {tuple(mean.shape)}."
             )
-        return mean_per_sample(0.5 * (ops.square(mean - teacher) / variance + ops.log(variance)), mask)
+        return mean_per_sample(
+            0.5 * (ops.square(mean - teacher) / variance + ops.log(variance)), mask, position_weight
+        )
 
 
 @keras.saving.register_keras_serializable("keras_kd")
@@ -110,7 +118,9 @@ class MaskedGeneration(SignalLoss):
         48.0
     """
 
-    def call(self, teacher: Tensor, student: Tensor, mask: Mask = None) -> Tensor:
+    def call(
+        self, teacher: Tensor, student: Tensor, mask: Mask = None, position_weight: PositionWeight = None
+    ) -> Tensor:
         teacher, student = match_maps(ops.stop_gradient(teacher), student, mask)
         require_same_shape(self, teacher, student)
-        return sum_per_sample(ops.square(student - teacher), mask)
+        return sum_per_sample(ops.square(student - teacher), mask, position_weight)

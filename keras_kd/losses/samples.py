@@ -6,19 +6,22 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_kd.losses.inputs import Mask
+from keras_kd.losses.inputs import Mask, PositionWeight
+from keras_kd.losses.pooling import pool_to
 from keras_kd.tensors import Tensor
 
 
-def mean_per_sample(values: Tensor, mask: Mask = None) -> Tensor:
+def mean_per_sample(values: Tensor, mask: Mask = None, position_weight: PositionWeight = None) -> Tensor:
     """Average over every axis but the first: `(batch, ...)` to `(batch,)`.
 
     With a mask `(batch, ...positions)`, only the positions where it is true count. A sample without
-    any has the value 0.
+    any has the value 0. Weights scale the values of their position, and the divisor remains the number
+    of positions, as in Keras's own losses.
 
     Raises:
-        ValueError: A mask whose positions do not match those of the values.
+        ValueError: A mask or weights whose positions do not match those of the values.
     """
+    values = weigh(values, position_weight)
     if mask is None:
         return ops.mean(values, axis=tuple(range(1, len(values.shape)))) if len(values.shape) > 1 else values
     require_positions(mask, values)
@@ -28,8 +31,9 @@ def mean_per_sample(values: Tensor, mask: Mask = None) -> Tensor:
     return sum_per_sample(values, mask) / count_per_sample(mask, values.dtype)
 
 
-def sum_per_sample(values: Tensor, mask: Mask = None) -> Tensor:
-    """Sum over every axis but the first, for the positions where the mask is true."""
+def sum_per_sample(values: Tensor, mask: Mask = None, position_weight: PositionWeight = None) -> Tensor:
+    """Sum over every axis but the first, weighted, for the positions where the mask is true."""
+    values = weigh(values, position_weight)
     if mask is not None:
         values = keep(values, mask)
     return ops.sum(values, axis=tuple(range(1, len(values.shape)))) if len(values.shape) > 1 else values
@@ -53,6 +57,46 @@ def count_per_sample(mask: Tensor, dtype: str | np.dtype) -> Tensor:
     """Number of unmasked positions of each sample, at least 1: `(batch,)`."""
     count = ops.sum(ops.cast(mask, dtype), axis=tuple(range(1, len(mask.shape))))
     return ops.maximum(count, 1)
+
+
+def weigh(values: Tensor, position_weight: PositionWeight) -> Tensor:
+    """The values `(batch, ...positions, ...)`, times the weight of their position; `None`: unchanged.
+
+    The weights may be those of a larger map, as the labels of a segmentation are larger than most
+    features. They are average-pooled to the values' positions: a value then weighs as much as if it were
+    repeated for each pixel that it covers.
+
+    Raises:
+        ValueError: Weights that are not those of the values' positions.
+    """
+    if position_weight is None:
+        return values
+    weights = _weights_for(position_weight, values)
+    for _ in range(len(values.shape) - len(weights.shape)):
+        weights = ops.expand_dims(weights, -1)
+    # A value that does not count may be infinite, as that of an ignored pixel.
+    return ops.where(ops.equal(weights, 0), 0.0, values * weights)
+
+
+def _weights_for(weights: Tensor, values: Tensor) -> Tensor:
+    w, v = tuple(weights.shape)[1:], tuple(values.shape)[1 : len(weights.shape)]
+    if len(w) < 2 or len(w) > len(v) or (w == v and None not in w):
+        if not fits(weights, values):
+            raise ValueError(_no_such_positions(weights, values))
+        return weights
+    pairs = list(zip(w, v, strict=True))
+    if any(a < b for a, b in pairs if a is not None and b is not None):
+        raise ValueError(_no_such_positions(weights, values))
+    sizes = [ops.shape(values)[axis] if b is None else b for axis, (_, b) in enumerate(pairs, 1)]
+    return ops.squeeze(pool_to(ops.expand_dims(weights, -1), sizes), axis=-1)
+
+
+def _no_such_positions(weights: Tensor, values: Tensor) -> str:
+    return (
+        f"Weights of the shape {tuple(weights.shape)} do not belong to the values of the loss, "
+        f"{tuple(values.shape)}. They need one weight for each of its tokens or pixels, or those of a larger "
+        "map. Give one weight per sample, (batch,), or exempt the objective with use_sample_weight=False."
+    )
 
 
 def fits(mask: Tensor, values: Tensor) -> bool:

@@ -13,7 +13,7 @@ from keras_kd.losses.classes import (
     split_labels,
     take_at_label,
 )
-from keras_kd.losses.inputs import Mask, Step
+from keras_kd.losses.inputs import Mask, PositionWeight, Step
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.tensors import Scheduled, Tensor
 
@@ -67,11 +67,20 @@ class WeightedSoftLabels(SignalLoss):
         super().__init__(**kwargs)
         self.temperature = check_positive_or_schedule("temperature", temperature)
 
-    def call(self, teacher: LabelledLogits, student: Tensor, mask: Mask = None, step: Step = None) -> Tensor:
+    def call(
+        self,
+        teacher: LabelledLogits,
+        student: Tensor,
+        mask: Mask = None,
+        position_weight: PositionWeight = None,
+        step: Step = None,
+    ) -> Tensor:
         logits, right, labelled = split_labels(self, teacher, student)
         temperature = self.at(self.temperature, step)
         of_teacher = -take_at_label(ops.log_softmax(logits), right)
         of_student = -take_at_label(ops.log_softmax(ops.stop_gradient(student)), right)
         weight = -ops.expm1(-of_student / (of_teacher + 1e-7))
         soft = ops.softmax(logits / temperature) * ops.log_softmax(student / temperature)
-        return temperature**2 * labelled_mean(-weight * ops.sum(soft, axis=-1), labelled, mask)
+        return temperature**2 * labelled_mean(
+            -weight * ops.sum(soft, axis=-1), labelled, mask, position_weight
+        )
