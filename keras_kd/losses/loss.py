@@ -20,7 +20,7 @@ from keras_kd.losses.inputs import (
     masks_of,
     split_sample_weight,
 )
-from keras_kd.losses.samples import fits, mean_per_sample
+from keras_kd.losses.samples import fits, mean_per_sample, shape_per_sample
 from keras_kd.tensors import Number, Scheduled, Tensor
 
 
@@ -28,9 +28,9 @@ class SignalLoss(keras.losses.Loss):
     """Base class of the losses here, and of custom losses that need a mask or a schedule.
 
     A subclass defines `call(teacher, student)`, which returns one value per sample. `call` may have more
-    parameters, each of which may be `None`: `mask`, the padding mask; `position_weight`, the weights of tokens
-    or pixels, which are rejected without it; and `step`, the training step. Arguments of `__init__` that are
-    stored in attributes of the same name form its configuration.
+    parameters, each of which may be `None`: `mask`, the padding mask; `position_weight`, the weights of
+    tokens or pixels, which are rejected without it; and `step`, the training step. Arguments of `__init__`
+    that are stored in attributes of the same name form its configuration.
 
     Attributes:
         reads_logits: Whether it compares logits. A `Distiller` then undoes the softmax or sigmoid that a
@@ -151,8 +151,8 @@ class SignalLoss(keras.losses.Loss):
         leave_out = " To leave out tokens or pixels, give them as `mask`." if self.takes_mask else ""
         return (
             f"{self.name!r} is not made of one value for each token or pixel, so it takes one weight per "
-            f"sample, (batch,). Received weights of the shape {tuple(weights.shape)}. In an objective, "
-            f"use_sample_weight=False exempts it.{leave_out}"
+            f"sample, {shape_per_sample(weights)}. Received the shape {tuple(weights.shape)}. "
+            f"In an objective, use_sample_weight=False exempts it.{leave_out}"
         )
 
     def require_signals(self, teacher: Signal, student: Signal) -> None:

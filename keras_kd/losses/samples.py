@@ -95,8 +95,14 @@ def _no_such_positions(weights: Tensor, values: Tensor) -> str:
     return (
         f"Weights of the shape {tuple(weights.shape)} do not belong to the values of the loss, "
         f"{tuple(values.shape)}. They need one weight for each of its tokens or pixels, or those of a larger "
-        "map. Give one weight per sample, (batch,), or exempt the objective with use_sample_weight=False."
+        f"map. Give one weight per sample, {shape_per_sample(weights)}, or exempt the objective with "
+        "use_sample_weight=False."
     )
+
+
+def shape_per_sample(weights: Tensor) -> str:
+    """How to shape one weight per sample so that it also fits the losses of Keras that these weights fit."""
+    return f"(batch{', 1' * (len(weights.shape) - 1)})"
 
 
 def fits(mask: Tensor, values: Tensor) -> bool:

@@ -18,6 +18,7 @@ WEIGHTS = RANDOM.random(40).astype("float32")
 LOGITS = RANDOM.normal(size=(40, 3)).astype("float32")
 TOKENS = RANDOM.integers(1, 9, (40, 5))
 TOKENS[:, 3:] = 0  # each replica has as many tokens as the other
+OF_TOKENS = RANDOM.uniform(0, 3, (40, 5)).astype("float32")
 
 
 def network(units, name, norm=None, dropout=0.0, regularizer=None):
@@ -83,12 +84,13 @@ CASES = {
         objectives=projected,
         inside=True,
     ),
-    "masks": Case(
+    "masks, weights of tokens": Case(
         student=lambda: of_tokens(4, "student"),
         teacher=lambda: of_tokens(6, "teacher"),
         metrics=(),
         x=TOKENS,
         y=TOKENS % 3,
+        weights=OF_TOKENS,
     ),
     "two outputs": Case(
         student=lambda: two_outputs(4, "student"),

@@ -233,7 +233,7 @@ def test_mask_after_projection_is_dropped_only_where_tokens_were_pooled():
     assert mask_after_projection(None, pool, tf.zeros((1, 2))) is None
 
 
-def test_join_padding_masks_takes_those_of_both_signals_of_the_objective_and_of_the_weights():
+def test_join_padding_masks_takes_those_of_both_signals_and_of_the_objective():
     tokens = np.array([[1, 1, 1, 1, 1, 0]])
     signal, nothing = {"output": tf.zeros((1, 6, 2))}, tf.constant([[True] * 6])
 
@@ -243,7 +243,7 @@ def test_join_padding_masks_takes_those_of_both_signals_of_the_objective_and_of_
     student = Tapped(signal, signal, {"output": without(0), "elsewhere": without(4)})
     teacher = Tapped(signal, signal, {"output": without(1)})
     objective = kd.Objective("mse", mask="input")
-    joined = join_padding_masks(objective, student, teacher, Batch(tokens), without(2))
-    assert joined.numpy().tolist() == [[False, False, False, True, True, False]]
+    joined = join_padding_masks(objective, student, teacher, Batch(tokens))
+    assert joined.numpy().tolist() == [[False, False, True, True, True, False]]
     bare = kd.Objective("mse")
-    assert join_padding_masks(bare, Tapped(signal, signal, {}), NOTHING, Batch(tokens), None) is None
+    assert join_padding_masks(bare, Tapped(signal, signal, {}), NOTHING, Batch(tokens)) is None

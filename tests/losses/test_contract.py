@@ -18,6 +18,7 @@ BATCH, TOKENS = 6, 5
 losses = pytest.mark.parametrize("name", LOSSES)
 mixing = [name for name, row in LOSSES.items() if row.mixes_samples and not row.reads_order]
 single = [name for name, row in LOSSES.items() if not row.mixes_samples]
+weighable = [name for name, row in LOSSES.items() if row.positions is not None]
 masked = [name for name, row in LOSSES.items() if row.tokens is not None]
 # One row of each loss, for what does not depend on its arguments.
 first = [name for name in LOSSES if "," not in name]
@@ -242,8 +243,8 @@ def test_sample_weights_weigh_samples(name):
     loss, each = row.make(), value_of_each(name)
     weights = np.array([0.0, 1.0, 2.0, 0.0, 1.0, 3.0])
     np.testing.assert_allclose(loss(teacher, student, weights), (each * weights).mean(), rtol=1e-5)
-    with pytest.raises(ValueError, match="one weight per sample"):
-        loss(teacher, student, np.ones((BATCH, 5)))
+    with pytest.raises(ValueError, match=r"one weight per sample|one weight for each of its tokens"):
+        loss(teacher, student, np.ones((BATCH, 7)))
 
 
 @pytest.mark.parametrize("name", mixing)
@@ -352,6 +353,48 @@ def test_gradient_agrees_with_finite_differences(name):
 def test_a_loss_that_takes_a_mask_has_tokens_in_its_row():
     for name, row in LOSSES.items():
         assert row.make().takes_mask == (row.tokens is not None), name
+        assert row.make().takes_position_weight == (row.positions is not None), name
+
+
+def value_of_each_position(row):
+    """The signals of the tokens, and what the oracle says of each token alone, `(batch, tokens)`."""
+    given = signals(row, specs=row.tokens)
+
+    def alone(position):
+        cut = (
+            change(*pair, lambda x: x[:, position : position + 1] if x.ndim > 1 else x)
+            for pair in zip(row.tokens, given, strict=True)
+        )
+        return row.oracle(*cut)
+
+    return given, np.stack([alone(position) for position in range(TOKENS)], axis=1)
+
+
+@pytest.mark.parametrize("name", [name for name in weighable if "pooled" not in name])
+@pytest.mark.parametrize("padding", [False, True])
+def test_weights_of_tokens_weigh_tokens(name, padding):
+    """As Keras's own losses do: the divisor is the number of positions, whatever they weigh."""
+    row = LOSSES[name]
+    given, values = value_of_each_position(row)
+    weights = np.random.default_rng(4).uniform(0, 3, (BATCH, TOKENS))
+    weights[0], weights[1, 2] = 0, 0
+    mask = (
+        np.arange(TOKENS) < np.array([5, 2, 3, 4, 1, 5])[:, None] if padding else np.full_like(weights, True)
+    )
+    counted = mask * (values != 0) if row.positions == "kept" else mask
+    total = (values * weights * counted).sum(1)
+    expected = total if row.positions == "sum" else total / np.maximum(counted.sum(1), 1)
+    passed = {"mask": mask} if padding else {}
+    found = per_sample(row, *given, sample_weight=weights, **passed)
+    np.testing.assert_allclose(found, expected, rtol=row.tolerance, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", [name for name in first if name not in weighable])
+def test_a_loss_that_is_not_made_of_positions_refuses_weights_for_them(name):
+    row = LOSSES[name]
+    given = signals(row, specs=row.tokens or (row.teacher, row.student))
+    with pytest.raises(ValueError, match=r"one weight per sample, .*use_sample_weight=False"):
+        row.make()(*given, np.ones((BATCH, TOKENS)))
 
 
 def padded(specs, given, lengths):

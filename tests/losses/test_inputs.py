@@ -6,13 +6,13 @@ import pytest
 
 from keras_kd.keras_internals import attach_mask, mask_of
 from keras_kd.losses.inputs import (
-    check_sample_weight,
     convert,
     describe,
     has_parts,
     join_masks,
     masks_of,
     parts_of,
+    split_sample_weight,
 )
 
 ONE, TWO = np.zeros((4, 3)), (np.zeros((4, 3)), np.zeros((4, 5)))
@@ -71,9 +71,15 @@ def test_masks_of_two_shapes_are_refused():
         join_masks([np.ones((2, 3)), np.ones((2, 4))])
 
 
-@pytest.mark.parametrize("shape", [(4, 3), (4, 1, 1)])
-def test_a_sample_weight_is_one_per_sample(shape):
-    check_sample_weight("mse", np.ones(4))
-    check_sample_weight("mse", np.ones((4, 1)))
-    with pytest.raises(ValueError, match=r"'mse' .* one weight per sample.*pass them as `mask`"):
-        check_sample_weight("mse", np.ones(shape))
+@pytest.mark.parametrize("shape", [(4,), (4, 1), (4, 1, 1), (4, 3), (4, 3, 1), (4, 3, 2)])
+def test_sample_weights_are_one_per_sample_or_one_per_position(shape):
+    weights = np.arange(np.prod(shape)).reshape(shape) % 2 == 0
+    per_sample, per_position = split_sample_weight(weights, "float32")
+    found, none = (per_sample, per_position) if np.prod(shape) == 4 else (per_position, per_sample)
+    assert none is None
+    assert keras.ops.dtype(found) == "float32"
+    np.testing.assert_array_equal(found, weights.squeeze())
+
+
+def test_no_sample_weights_are_neither():
+    assert split_sample_weight(None, "float32") == (None, None)

@@ -18,9 +18,10 @@ from keras_kd.losses.samples import (
     require_same_shape,
     spread_over_batch,
     sum_per_sample,
+    weigh,
 )
 from tests.losses.batches import vectors
-from tests.losses.gradients import value_and_gradients
+from tests.losses.gradients import compiled, value_and_gradients
 
 
 def test_a_zero_vector_has_no_gradient():
@@ -53,6 +54,59 @@ def test_masked_means_and_sums_leave_out_positions():
     np.testing.assert_allclose(mean_per_sample(VALUES, MASK), [VALUES[0, :2].mean(), 0])
     np.testing.assert_allclose(sum_per_sample(VALUES, MASK), [VALUES[0, :2].sum(), 0])
     np.testing.assert_allclose(count_per_sample(MASK, "float32"), [2, 1])
+
+
+WEIGHTS = np.array([[1.0, 0.5, 0.0], [0.0, 0.0, 3.0]])
+
+
+def test_weights_scale_the_values_of_their_position():
+    weighted = VALUES * WEIGHTS[..., None]
+    np.testing.assert_allclose(mean_per_sample(VALUES, None, WEIGHTS), weighted.mean((1, 2)))
+    np.testing.assert_allclose(sum_per_sample(VALUES, None, WEIGHTS), weighted.sum((1, 2)))
+    np.testing.assert_allclose(mean_per_sample(VALUES, MASK, WEIGHTS), [weighted[0, :2].mean(), 0])
+    assert weigh(VALUES, None) is VALUES
+
+
+def test_a_value_that_weighs_nothing_may_be_infinite():
+    values = np.where(WEIGHTS[..., None] == 0, np.inf, VALUES)
+    np.testing.assert_allclose(
+        sum_per_sample(values, None, WEIGHTS), (VALUES * WEIGHTS[..., None]).sum((1, 2))
+    )
+
+
+@pytest.mark.parametrize("sizes", [((8, 6), (4, 3)), ((8, 6), (2, 6)), ((4, 4, 4), (2, 2, 1))])
+def test_weights_of_a_larger_map_count_for_the_pixels_that_a_value_covers(sizes):
+    larger, smaller = sizes
+    random = np.random.default_rng(0)
+    values, weights = random.normal(size=(2, *smaller)), random.uniform(size=(2, *larger))
+    repeated = values
+    for axis, (many, few) in enumerate(zip(larger, smaller, strict=True), 1):
+        repeated = repeated.repeat(many // few, axis)
+    expected = (repeated * weights).reshape(2, -1).mean(1)
+    np.testing.assert_allclose(mean_per_sample(values, None, weights), expected, rtol=1e-6)
+
+
+def test_weights_of_a_larger_map_of_unknown_size():
+    random = np.random.default_rng(0)
+    values, weights = random.normal(size=(2, 4, 3, 5)), random.uniform(size=(2, 8, 6))
+    specs = [keras.KerasTensor((None, None, None, 5), "float64"), keras.KerasTensor((None,) * 3, "float64")]
+    run = compiled(lambda v, w: mean_per_sample(v, None, w), specs, False)
+    np.testing.assert_allclose(run(values, weights), mean_per_sample(values, None, weights), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("weights", "values"),
+    [
+        ((2, 3), (2, 4)),
+        ((2, 3), (2,)),
+        ((2, 3, 4), (2, 3)),
+        ((2, 2, 2), (2, 4, 4, 3)),
+        ((2, 8, 2), (2, 4, 4)),
+    ],
+)
+def test_weights_of_other_positions_are_refused(weights, values):
+    with pytest.raises(ValueError, match="They need one weight for each of its tokens or pixels"):
+        weigh(np.ones(values), np.ones(weights))
 
 
 def test_keep_puts_something_else_where_the_mask_is_false():

@@ -57,6 +57,7 @@ ROWS = {
         (6, 6, 5),
         (6, 6, 5),
         references=CASE,
+        positions="mean",
         tokens=TOKENS,
         training=train_feature(kd.losses.Elementwise, "stage3", project=True),
         cost=MAP,
@@ -66,6 +67,7 @@ ROWS = {
         lambda t, s: rest(np.abs(pooled(t, 3) - s)),
         (6, 6, 5),
         (3, 3, 5),
+        positions="mean",
         tokens=TOKENS,
     ),
     "ActivationBoundary": Row(
@@ -76,6 +78,7 @@ ROWS = {
         references={"maps/same": "ab_margin1"},
         zero_at_teacher=False,
         imitate=lambda t: 3 * np.sign(t),
+        positions="sum",
         tokens=TOKENS,
         training=Training(
             lambda teacher: kd.Objective(
@@ -94,6 +97,7 @@ ROWS = {
         (3, 3, 5),
         zero_at_teacher=False,
         least_at_teacher=False,
+        positions="sum",
         tokens=TOKENS,
     ),
     "OverhaulFeature": Row(
@@ -101,6 +105,7 @@ ROWS = {
         overhaul(MARGIN),
         (6, 6, 5),
         (6, 6, 5),
+        positions="sum",
         tokens=((5, 5), (5, 5)),
         training=Training(
             lambda teacher: kd.Objective(
@@ -118,6 +123,7 @@ ROWS = {
         (4, 4, 16),
         (4, 4, 16),
         references={"maps/same": "ofd"},
+        positions="sum",
         tokens=((5, 16), (5, 16)),
     ),
     "VariationalInformation": Row(
@@ -130,6 +136,7 @@ ROWS = {
         imitate=lambda t: (t, np.ones(5)),
         as_keras_loss=False,
         # a variance per element, because a gradient per channel has no padded tokens to look at
+        positions="mean",
         tokens=((5, 4), [(5, 4), variances((5, 4), moves=True)]),
         training=train_feature(
             kd.losses.VariationalInformation, "stage3", project=kd.projections.VariationalHead, rate=4e-2
@@ -141,6 +148,7 @@ ROWS = {
         lambda t, s: total((s - t) ** 2),
         (6, 6, 5),
         (6, 6, 5),
+        positions="sum",
         tokens=TOKENS,
         training=train_feature(kd.losses.MaskedGeneration, "stage3", project=kd.projections.MaskedGenerator),
         cost=MAP,

@@ -95,6 +95,7 @@ def filtered(threshold, labelled):
 
 
 LABELLED = {
+    "positions": "mean",
     "teacher": [(10,), Labels(10)],
     "student": (10,),
     "as_keras_loss": False,
@@ -102,11 +103,13 @@ LABELLED = {
 }
 # of few classes, so that a random teacher is right now and then
 JUDGED = LABELLED | {
+    "positions": "kept",
     "teacher": [(2,), Labels(2)],
     "student": (2,),
     "tokens": ([(5, 2), Labels(2, (5,))], (5, 2)),
 }
 REGRESSION = {
+    "positions": "mean",
     "teacher": [(3,), (3,)],
     "student": (3,),
     "as_keras_loss": False,
@@ -176,6 +179,7 @@ ROWS = {
         filtered(0.3, labelled=False),
         (10,),
         (10,),
+        positions="kept",
         tokens=((5, 10), (5, 10)),
     ),
     "ConfidenceFiltered, by both": Row(

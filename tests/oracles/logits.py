@@ -72,6 +72,7 @@ ROWS = {
         (10,),
         (10,),
         references=keys(CASES, "kd_T4"),
+        positions="mean",
         tokens=TOKENS,
         training=train_output(kd.losses.SoftTargets),
         cost=LOGITS,
@@ -82,6 +83,7 @@ ROWS = {
         (10,),
         (10,),
         references=keys(CASES, "kd_T1"),
+        positions="mean",
         tokens=TOKENS,
     ),
     "SoftTargets, T=20": Row(
@@ -90,6 +92,7 @@ ROWS = {
         (4, 10),
         (4, 10),
         references=keys(CASES, "kd_T20"),
+        positions="mean",
         tokens=TOKENS,
     ),
     "SoftTargets, standardized": Row(
@@ -98,6 +101,7 @@ ROWS = {
         (10,),
         (10,),
         references=keys(CASES, "lskd_T2"),
+        positions="mean",
         tokens=TOKENS,
     ),
     "HardTargets": Row(
@@ -107,6 +111,7 @@ ROWS = {
         (10,),
         zero_at_teacher=False,
         least_at_teacher=False,
+        positions="mean",
         tokens=TOKENS,
         training=train_output(kd.losses.HardTargets),
         cost=LOGITS,
@@ -117,6 +122,7 @@ ROWS = {
         (10,),
         (10,),
         references=keys(CASES, "logit_mse"),
+        positions="mean",
         tokens=TOKENS,
         training=train_output(kd.losses.LogitsMSE),
         cost=LOGITS,
@@ -126,24 +132,36 @@ ROWS = {
         binary(1.0),
         (10,),
         (10,),
+        positions="mean",
         tokens=TOKENS,
         training=train_output(lambda: kd.losses.BinarySoftTargets(1.0), task="attributes"),
         cost=LOGITS,
     ),
     "BinarySoftTargets, one class, T=4": Row(
-        lambda: kd.losses.BinarySoftTargets(4.0), binary(4.0), (1,), (1,), tokens=((5, 1), (5, 1))
+        lambda: kd.losses.BinarySoftTargets(4.0),
+        binary(4.0),
+        (1,),
+        (1,),
+        positions="mean",
+        tokens=((5, 1), (5, 1)),
     ),
     "JensenShannon": Row(
         kd.losses.JensenShannon,
         jensen_shannon(0.5, 1.0),
         (10,),
         (10,),
+        positions="mean",
         tokens=TOKENS,
         training=train_output(kd.losses.JensenShannon),
         cost=LOGITS,
     ),
     "JensenShannon, beta=0.1, T=3": Row(
-        lambda: kd.losses.JensenShannon(0.1, 3.0), jensen_shannon(0.1, 3.0), (10,), (10,), tokens=TOKENS
+        lambda: kd.losses.JensenShannon(0.1, 3.0),
+        jensen_shannon(0.1, 3.0),
+        (10,),
+        (10,),
+        positions="mean",
+        tokens=TOKENS,
     ),
     # The reduction of TRL at its ends, and ours, is that of the KL
     "JensenShannon, forward": Row(
@@ -152,9 +170,15 @@ ROWS = {
         (10,),
         (10,),
         references=keys(CASES, "kd_T4"),
+        positions="mean",
         tokens=TOKENS,
     ),
     "JensenShannon, reverse": Row(
-        lambda: kd.losses.JensenShannon(1.0), jensen_shannon(1, 1.0), (4, 10), (4, 10), tokens=TOKENS
+        lambda: kd.losses.JensenShannon(1.0),
+        jensen_shannon(1, 1.0),
+        (4, 10),
+        (4, 10),
+        positions="mean",
+        tokens=TOKENS,
     ),
 }

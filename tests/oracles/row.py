@@ -58,6 +58,8 @@ class Row:
     as_keras_loss: both arguments are one tensor, so that it fits compile(loss=...).
     references: case in tests/data/losses.npz -> key.
     tokens: specs whose axis 1 are five tokens, for a loss that takes a mask; else None.
+    positions: "mean" or "sum" for a loss that is made of one value per position, which weights can weigh;
+        "kept" for a mean over positions with a value that is not 0; else None.
     imitate: the student's signal that equals the teacher's.
     frozen: `(teacher, student) -> oracle` whose parts without a gradient are those of this student.
     tolerance: of the comparison with the oracle, in float32.
@@ -76,6 +78,7 @@ class Row:
     as_keras_loss: bool = True
     references: dict[str, str] = field(default_factory=dict)
     tokens: tuple[Spec, Spec] | None = None
+    positions: str | None = None
     imitate: Callable[[Any], Any] | None = None
     frozen: Callable[[Any, Any], Callable[[Any, Any], np.ndarray]] | None = None
     tolerance: float = 1e-4

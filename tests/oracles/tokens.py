@@ -47,11 +47,14 @@ ROWS = {
         cosine,
         (7,),
         (7,),
+        positions="mean",
         tokens=((5, 4), (5, 4)),
         training=train_feature(kd.losses.CosineHidden, "hidden", project=True, task="tokens"),
         cost=Cost("tokens", "tokens"),
     ),
-    "CosineHidden, tokens": Row(kd.losses.CosineHidden, cosine, (5, 4), (5, 4), tokens=((5, 4), (5, 4))),
+    "CosineHidden, tokens": Row(
+        kd.losses.CosineHidden, cosine, (5, 4), (5, 4), positions="mean", tokens=((5, 4), (5, 4))
+    ),
     "AttentionMaps": Row(
         kd.losses.AttentionMaps,
         attention,
