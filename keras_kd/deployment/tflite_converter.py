@@ -20,6 +20,7 @@ from keras_kd.deployment.flatbuffer import Contents
 from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.quantizations import FLOAT32
 from keras_kd.deployment.request import Answer, Converted, Failure, Request, answer_to_json
+from keras_kd.deployment.trials import trials
 
 
 def answer(request: Request) -> Answer:
@@ -45,6 +46,7 @@ def answer(request: Request) -> Answer:
 
 
 def _run(request: Request, samples: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    trials.remember_good(request.file)  # this process is the one that may end over it
     model = LiteModel(request.file)
     # One sample alone, then several at once: files have failed with either.
     parts = [
