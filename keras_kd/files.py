@@ -78,7 +78,9 @@ def check_regular(path: Path, expected: str) -> None:
     if not path.exists():
         raise FileNotFoundError(f"There is no file {str(path)!r}.")
     if not path.is_file():
-        raise OSError(f"Expected {expected}; {str(path)!r} is a pipe, a socket or a device. Copy it to a file.")
+        raise OSError(
+            f"Expected {expected}; {str(path)!r} is a pipe, a socket or a device. Copy it to a file."
+        )
 
 
 def _target_and_part(path: Path) -> tuple[Path, Path]:

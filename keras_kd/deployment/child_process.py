@@ -25,9 +25,7 @@ class Child:
         stderr: Where its errors go.
     """
 
-    def __init__(
-        self, arguments: Sequence[str], changes: Mapping[str, str], stderr: IO[bytes] | int
-    ) -> None:
+    def __init__(self, arguments: Sequence[str], changes: Mapping[str, str], stderr: IO[bytes] | int) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-P", *arguments],
             stdin=subprocess.PIPE,
@@ -35,15 +33,15 @@ class Child:
             stderr=stderr,
             text=True,
             env={**os.environ, "PYTHONPATH": _import_path(), **changes},
-            # A group of its own: Ctrl-C goes to the parent alone, which then ends the child. In the session of
-            # the parent, so that the system wakes up a stopped child when the parent is gone.
+            # A group of its own: Ctrl-C goes to the parent alone, which then ends the child. In the session
+            # of the parent, so that the system wakes up a stopped child when the parent is gone.
             process_group=0,
         )
         self._owner = os.getpid()
 
     @property
     def pid(self) -> int | None:
-        """Process id, or `None` if it has ended, or is the child of the process that this one was forked from."""
+        """Process id, or `None` if it has ended, or belongs to the process that this one was forked from."""
         if self._owner != os.getpid() or self._process.poll() is not None:
             return None
         return self._process.pid
@@ -57,7 +55,12 @@ class Child:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         late = threading.Event()
-        timer = threading.Timer(seconds, lambda: (late.set(), self._process.kill()))
+
+        def end() -> None:
+            late.set()
+            self._process.kill()
+
+        timer = threading.Timer(seconds, end)
         timer.daemon = True
         timer.start()
         try:
@@ -111,7 +114,9 @@ def seconds_allowed(variable: str, default: float) -> float:
     except ValueError:
         seconds = 0.0
     if not 0 < seconds <= threading.TIMEOUT_MAX:
-        raise ValueError(f"The environment variable {variable} must be a number of seconds; received {text!r}.")
+        raise ValueError(
+            f"The environment variable {variable} must be a positive number of seconds; received {text!r}."
+        )
     return seconds
 
 

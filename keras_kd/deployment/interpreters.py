@@ -47,7 +47,9 @@ def open_interpreter(path: Path, threads: int) -> Interpreter:
         raise ValueError(f"{str(path)!r} is not a TensorFlow Lite file: bytes 4 to 8 should be TFL3.")
     fault = trials.fault_of(path, digest)
     if fault is not None:
-        raise ValueError(f"{str(path)!r} is damaged: {fault}. Export the model again, or copy the file again.")
+        raise ValueError(
+            f"{str(path)!r} is damaged: {fault}. Export the model again, or copy the file again."
+        )
     with quiet_stderr():
         try:
             return make_interpreter(path, content, threads)

@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import TypeAlias
 
+import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
@@ -31,7 +32,11 @@ def sparsity_fault(sparsity: schema.SparsityParameters, shape: Sequence[int]) ->
     order = [] if sparsity.TraversalOrderIsNone() else sparsity.TraversalOrderAsNumpy().tolist()
     blocked = [] if sparsity.BlockMapIsNone() else sparsity.BlockMapAsNumpy().tolist()
     axes = len(shape) + len(blocked)
-    if sorted(order) != list(range(axes)) or len(levels) != axes or not set(blocked) <= set(range(len(shape))):
+    if (
+        sorted(order) != list(range(axes))
+        or len(levels) != axes
+        or not set(blocked) <= set(range(len(shape)))
+    ):
         return 0, "is sparse, with axes that do not fit its shape"
     sizes = _sizes(levels, order, blocked, shape)
     stored = 1
@@ -63,7 +68,7 @@ def _sizes(
     return sizes if math.prod(sizes) == math.prod(shape) else [-1] * len(sizes)
 
 
-def _vector(kind: int, table: object) -> np.ndarray:
+def _vector(kind: int, table: flatbuffers.table.Table | None) -> np.ndarray:
     if kind not in _VECTORS or table is None:
         return np.zeros(0, "int64")
     vector = _VECTORS[kind]()

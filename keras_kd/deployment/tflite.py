@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -103,9 +102,9 @@ def export(
     samples = served.random_inputs(COMPARED)
     if calibration is not None:
         samples = representative_samples(calibration, served)
-    with tempfile.TemporaryDirectory(prefix="keras_kd_") as folder:
+    with converter.folder() as folder:
         request = Request(
-            Path(folder), row, io, served.batch_size, sparse, allow_flex, is_quantization_aware(model)
+            folder, row, io, served.batch_size, sparse, allow_flex, is_quantization_aware(model)
         )
         exported = _convert(request, served, samples)
         _write(request.file.read_bytes(), target, overwrite)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import queue
 import re
+import shutil
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -124,16 +126,24 @@ def main() -> None:  # pragma: no cover, it runs in the child that the tests of 
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     requests: queue.Queue[str] = queue.Queue()
-    threading.Thread(target=_listen, args=(requests,), daemon=True).start()
-    while True:
-        request = Request.from_json(requests.get())
-        print(answer_to_json(answer(request)), file=answers, flush=True)
+    # The system sends it to a stopped child whose parent is gone, and then wakes the child up.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    listener = threading.Thread(target=_listen, args=(requests, sys.argv[1]), daemon=True)
+    listener.start()
+    try:
+        while True:
+            request = Request.from_json(requests.get())
+            print(answer_to_json(answer(request)), file=answers, flush=True)
+    except OSError:
+        listener.join(10)  # of a parent that is gone, and of a folder that is being removed
+        raise
 
 
-def _listen(requests: queue.Queue[str]) -> None:  # pragma: no cover, likewise
+def _listen(requests: queue.Queue[str], folder: str) -> None:  # pragma: no cover, likewise
     for line in sys.stdin:
         requests.put(line)
-    # The parent is gone: exit at once, even in the middle of a conversion.
+    # The parent is gone: exit at once, even in the middle of a conversion, and leave nothing behind.
+    shutil.rmtree(folder, ignore_errors=True)
     os._exit(0)
 
 

@@ -79,7 +79,7 @@ def _run(interpreter: Interpreter, length: int) -> None:
 
 
 def _limit_memory() -> None:
-    """Have the system end this process, not its parent, over a file that asks for more memory than there is."""
+    """Have the system end this process, not its parent, over a file that asks for too much memory."""
     with contextlib.suppress(ImportError, OSError, ValueError):
         import resource
 

@@ -95,7 +95,7 @@ class Trials:
         except ChildTimeout:
             self.close()
             raise TimeoutError(
-                f"LiteRT does not open and run {str(path)!r} within {seconds:g} s: the file is damaged, or very "
+                f"LiteRT does not open and run {str(path)!r} within {seconds:g} s: it is damaged, or very "
                 f"slow to run. The environment variable {TIMEOUT} sets the limit in seconds."
             ) from None
         except BaseException:

@@ -7,6 +7,7 @@ ends the process. This module imports no TensorFlow, because the process that tr
 from __future__ import annotations
 
 import math
+import mmap
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -33,7 +34,7 @@ _CALLS = {
 }
 
 
-def find_fault(content: bytes) -> str | None:
+def find_fault(content: bytes | mmap.mmap) -> str | None:
     """Say what is wrong with a file, or return `None`.
 
     Args:
@@ -148,11 +149,11 @@ def _signature_faults(signature: schema.SignatureDef, graphs: list[schema.SubGra
             yield f"a name of a signature is {name!r}"
 
 
-def _outside(values: Iterable[int], lowest: int, end: int) -> list[int]:
+def _outside(values: Iterable[float], lowest: int, end: int) -> list[int]:
     return [int(value) for value in values if not lowest <= value < end]
 
 
-def _values(table: object, name: str) -> Iterable[int | float]:
+def _values(table: object, name: str) -> Iterable[float]:
     """A vector of numbers; an empty one is stored as none at all."""
     return () if getattr(table, f"{name}IsNone")() else getattr(table, f"{name}AsNumpy")()
 
