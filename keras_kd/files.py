@@ -61,6 +61,28 @@ def check_writable(path: Path, *, overwrite: bool = True, suffixes: Sequence[str
     trial.unlink()
 
 
+def check_regular(path: Path, expected: str) -> None:
+    """Raise an error before a file is opened that cannot be read to its end, as a pipe or a device cannot.
+
+    Args:
+        path: The file to read.
+        expected: What it should be, for messages: `"a .tflite file"`.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        IsADirectoryError: It is a folder.
+        OSError: It is a pipe, a socket or a device.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(f"Expected {expected}; {str(path)!r} is a folder.")
+    if not path.exists():
+        raise FileNotFoundError(f"There is no file {str(path)!r}.")
+    if not path.is_file():
+        raise OSError(
+            f"Expected {expected}; {str(path)!r} is a pipe, a socket or a device. Copy it to a file."
+        )
+
+
 def _target_and_part(path: Path) -> tuple[Path, Path]:
     """The file that a path leads to, and an unused one beside it."""
     target = Path(os.path.realpath(path))
