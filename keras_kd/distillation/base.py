@@ -15,7 +15,6 @@ from keras_kd.distillation.wiring import Preprocess, Wiring
 from keras_kd.signals import batches
 from keras_kd.signals.batches import Batch
 from keras_kd.tensors import Scheduled, Shape, Tensor, Tensors
-from keras_kd.training import train_function
 from keras_kd.training.first_batch import FirstBatch, check_numbers
 
 _FIXED = "student", "temperature", "alpha", "objectives"
@@ -49,18 +48,22 @@ class BaseDistiller:
             """Whether `compile` was given a loss, which needs labels."""
 
     def _set_teacher(self, teacher: keras.Model | None, preprocess: Preprocess | None) -> None:
-        """Set the model that teaches the student, in place of any earlier one."""
+        """Set the model that teaches the student, in place of any earlier one.
+
+        A callback may do so while `fit` runs: the next step has the new teacher.
+        """
         if teacher is not None:
             check_teacher(self.student, teacher)
         wiring = Wiring(self.student, self, self.objectives, teacher, preprocess)
-        # Not with `setattr`: Keras would track, train and save it.
-        self.__dict__["_wiring"] = wiring
-        self.__dict__["_first_batch"] = FirstBatch(self, self.validate_first_batch)
-        train_function.discard(self)  # it was traced with the old teacher
         spec = wiring.find_input_spec()
         if teacher is not None and spec is not None:
             wiring.connect(Batch(spec))
-            self._adopt_projections()
+        # Not with `setattr`: Keras would track, train and save it.
+        self.__dict__["_wiring"] = wiring
+        self._adopt_projections()
+        if "_first_batch" not in self.__dict__:
+            self.__dict__["_first_batch"] = FirstBatch(self, self.validate_first_batch)
+        self._first_batch.renew()  # the train function was traced with the old teacher
 
     # The teacher is kept in an object that Keras does not look into: a property would be found by
     # `dir()` and saved, an attribute would be tracked and trained.

@@ -33,7 +33,6 @@ from keras_kd.signals.batches import Batch
 from keras_kd.tensors import Scheduled, Tensor, Tensors
 from keras_kd.training import replicas
 from keras_kd.training.full_state import put_first
-from keras_kd.training.preserved_state import preserve_state
 from keras_kd.training.variables import make_variables
 
 
@@ -47,9 +46,9 @@ class Distiller(BaseDistiller, TrainedModel):
     and never scaled. `compile` without `loss` trains on the objectives alone.
 
     Each model runs once per step. The teacher runs with `training=False` outside the gradient; it is neither
-    trained nor saved, and its state does not change. `call`, `evaluate` and `predict` use the student alone.
-    The logs contain `loss` (the total), `student_loss` (the hard loss), the unweighted value of each
-    objective, and the metrics.
+    trained nor saved, and its state does not change unless you change it. Callbacks may set `teacher` or
+    `teacher_preprocess`. `call`, `evaluate` and `predict` use the student alone. The logs contain `loss` (the
+    total), `student_loss` (the hard loss), the unweighted value of each objective, and the metrics.
 
     Files (`save`, weights, checkpoints) contain the student, the projections and the optimizer. To resume
     training from one, set `distiller.teacher`. For deployment, save or export `distiller.student`.
@@ -126,7 +125,7 @@ class Distiller(BaseDistiller, TrainedModel):
         batch = batches.unpack(data)
         with tf.init_scope():  # projections are created outside the graph of this step
             self._wiring.prepare(batch)
-        teacher_signals = self._wiring.run_teacher(batch)
+        teacher_signals = self._wiring.run_teacher(batch, carry=True)
         with tf.GradientTape() as tape:
             y_pred, student_signals = self._wiring.run_student(batch.inputs)
             loss = self._weighted_hard_loss(batch, y_pred)
@@ -174,8 +173,9 @@ class Distiller(BaseDistiller, TrainedModel):
         if strategy_of(self) is None:
             self._prepare_for(x, y)
         given["callbacks"] = put_first(given.get("callbacks"), x)
+        self._wiring.restart_teacher()
         # Without a teacher, each dataset may carry signals of a different kind.
-        with preserve_state(self.teacher), self._first_batch.intercepted(anew=self.teacher is None):
+        with self._first_batch.intercepted(anew=self.teacher is None):
             history = super().fit(**given)
         if history.epoch and not history.history:
             raise ValueError("The data set gave no batch, so nothing was trained.")

@@ -29,6 +29,7 @@ from keras_kd.signals.batches import Batch
 from keras_kd.signals.taps import Recording, Taps
 from keras_kd.signals.tracing import input_spec
 from keras_kd.tensors import Tensor, Tensors, TensorSpecs
+from keras_kd.training.preserved_state import PreservedState
 
 Preprocess: TypeAlias = Callable[[Any], Any]
 
@@ -51,6 +52,7 @@ class Wiring:
         "_call",
         "_connection",
         "_objectives",
+        "_teacher_state",
         "_waiting",
         "preprocess",
         "student",
@@ -67,6 +69,7 @@ class Wiring:
     ) -> None:
         self.student, self._call, self._objectives = student, call, objectives
         self.teacher, self.preprocess = teacher, preprocess
+        self._teacher_state = None if teacher is None else PreservedState(teacher)
         self._connection: Connection | None = None  # once the inputs are known
         self._waiting: list[Objective] = []  # for data, which some losses read
 
@@ -81,10 +84,20 @@ class Wiring:
         check_inputs(self.student, batch.inputs)
         self.connect(batch.specs())
 
-    def run_teacher(self, batch: Batch) -> Tapped:
+    def restart_teacher(self) -> None:
+        """Let a teacher that carries a state from batch to batch start from the state that it has now."""
+        if self._teacher_state is not None:
+            self._teacher_state.restart()
+
+    def run_teacher(self, batch: Batch, carry: bool = False) -> Tapped:
         """The teacher's signals: it runs once if an objective reads it, unless they come with the data.
 
-        No gradient flows through them.
+        No gradient flows through them, and the teacher is left as it was found.
+
+        Args:
+            batch: The data.
+            carry: Whether a teacher with a state (a stateful recurrent layer, a random seed) goes on where
+                the last pass that carried on ended.
         """
         _, taps, signals = self._connected
         if self.teacher is None and signals.teacher:
@@ -94,7 +107,7 @@ class Wiring:
             return Tapped.of(tensors, signals.teacher)
         if taps is None:
             return NOTHING
-        outputs, recording = self._record_teacher(taps, batch.inputs)
+        outputs, recording = self._record_teacher(taps, batch.inputs, carry)
         tapped = Tapped.of(taps.signals(outputs, recording), signals.teacher)
         return keras.tree.map_structure(tf.stop_gradient, tapped)
 
@@ -136,12 +149,14 @@ class Wiring:
             recording.inputs = inputs
             return self._call(inputs, training=training), recording
 
-    def _record_teacher(self, taps: Taps, inputs: Tensors) -> tuple[Tensors, Recording]:
+    def _record_teacher(self, taps: Taps, inputs: Tensors, carry: bool = False) -> tuple[Tensors, Recording]:
         assert self.teacher is not None, "its taps are there"
+        assert self._teacher_state is not None, "there is a teacher"
         if self.preprocess is not None:
             inputs = self.preprocess(inputs)
         try:
-            with taps.record() as recording, as_tf_keras_runs(self.teacher):
+            preserved = self._teacher_state.preserved(carry)
+            with preserved, taps.record() as recording, as_tf_keras_runs(self.teacher):
                 recording.inputs = inputs
                 return self.teacher(inputs, training=False), recording
         except ValueError as error:

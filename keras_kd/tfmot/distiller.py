@@ -21,7 +21,6 @@ from keras_kd.signals import batches
 from keras_kd.signals.batches import Batch
 from keras_kd.tensors import Scheduled, Tensor, Tensors
 from keras_kd.tfmot.checks import check_student, check_updates, check_updates_run
-from keras_kd.training.preserved_state import preserve_state
 
 
 class Distiller(BaseDistiller, tf_keras.Model):
@@ -132,7 +131,7 @@ class Distiller(BaseDistiller, tf_keras.Model):
         with tf.init_scope():  # projections are created outside the graph of this step
             self._wiring.prepare(batch)
             self._adopt_projections()
-        teacher_signals = self._wiring.run_teacher(batch)
+        teacher_signals = self._wiring.run_teacher(batch, carry=True)
         with tf.GradientTape() as tape:
             y_pred, student_signals = self._wiring.run_student(batch.inputs)
             loss = self._wiring.compute_loss(
@@ -173,8 +172,9 @@ class Distiller(BaseDistiller, tf_keras.Model):
         check_updates(self.student, given.get("callbacks"))
         self._check_data(given)
         self._prepare_for(x, y)
+        self._wiring.restart_teacher()
         # Without a teacher, each dataset may carry signals of a different kind.
-        with preserve_state(self.teacher), self._first_batch.intercepted(anew=self.teacher is None):
+        with self._first_batch.intercepted(anew=self.teacher is None):
             return super().fit(**given)
 
     def validate_first_batch(self, data: Tensors) -> None:

@@ -31,6 +31,7 @@ class FirstBatch:
     def __init__(self, model: keras.Model, validate: Callable[[Any], None]) -> None:
         self._model, self._validate = model, validate
         self._interception: Interception | None = None
+        self._fits = 0  # how many are running
         self._validated: Callable[[], TrainFunction | None] = lambda: None  # for which train function
 
     @property
@@ -61,12 +62,28 @@ class FirstBatch:
         self._model.make_train_function()
         if anew:
             self._validated = lambda: None
-        if self.is_due:
-            self._interception = train_function.intercept(self._model, self._train)
+        self._intercept()
+        self._fits += 1
         try:
             yield
         finally:
+            self._fits -= 1
             self._stop()
+
+    def renew(self) -> None:
+        """Discard the train function, because something that it captured has changed.
+
+        If `fit` is running, it goes on with a new one, whose first batch is the next.
+        """
+        if not self._fits:
+            train_function.discard(self._model)
+            return
+        train_function.remake(self._model)
+        self._intercept()
+
+    def _intercept(self) -> None:
+        if self.is_due and self._interception is None:
+            self._interception = train_function.intercept(self._model, self._train)
 
     def _train(self, iterator: tf.data.Iterator, train: TrainFunction) -> Any:
         steps = int(self._model.steps_per_execution)

@@ -1,13 +1,15 @@
-"""The side effects of running a model, and how to undo them."""
+"""What running a model moves (recurrent states, seeds, counters of a layer), and how to undo exactly that."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
+from tensorflow.python.framework.auto_control_deps_utils import get_read_write_resource_inputs
 
-from keras_kd.keras_internals import own_seed_generators, own_untrainable_variables
-from keras_kd.legacy import all_layers_of, is_tf_keras, is_wrapper, own_untrainable_weights
+from keras_kd.keras_internals import own_seed_generators
+from keras_kd.legacy import all_layers_of, own_variables_of
 from keras_kd.tensors import Tensor
 
 
@@ -18,30 +20,109 @@ def recurrent_states(model: keras.Model) -> list[keras.Variable]:
     return [state for state in states if state is not None]
 
 
-@contextlib.contextmanager
-def preserve_state(model: keras.Model | None) -> Iterator[None]:
-    """On exit, undo what running a model changes: non-trainable variables, recurrent states, random seeds.
+class _Moved(NamedTuple):
+    """A variable that running the model moves."""
+
+    variable: Any  # of TensorFlow, perhaps with a copy in each replica
+    carried: tf.Variable  # its value after the last pass that carries on
+    found: tf.Variable  # its value, as others left it, before that pass
+
+
+class PreservedState:
+    """Lets a model run as if it were a function: what a pass moves is put back when the pass ends.
+
+    The graph of the first pass, which must be traced, tells which variables a pass writes. With
+    `training=False` most models write none, and then nothing is done. All that others assign to the model
+    between two passes remains.
+
+    Passes that carry on start where the previous one ended, as if nothing had been put back: a stateful
+    recurrent layer continues from batch to batch, and random numbers differ from step to step. If somebody
+    has assigned another value in between, they start from that.
 
     Args:
-        model: A teacher (Keras 3 or tf_keras), or `None`.
+        model: A model of Keras 3 or tf_keras.
     """
-    changing = [] if model is None else [*_untrainable(model), *recurrent_states(model)]
-    before: list[Tensor] = [tf.identity(variable) for variable in changing]
-    try:
-        yield
-    finally:
-        for variable, value in zip(changing, before, strict=True):
-            variable.assign(value)
+
+    def __init__(self, model: keras.Model) -> None:
+        self._model = model
+        self._moved: list[_Moved] | None = None  # unknown before the first pass
+
+    @contextlib.contextmanager
+    def preserved(self, carry: bool = False) -> Iterator[None]:
+        """A context in which the model runs once.
+
+        Args:
+            carry: Whether this pass starts where the last one that carried on ended.
+        """
+        if self._moved is None:
+            graph = tf.compat.v1.get_default_graph()
+            earlier = len(graph.get_operations())
+            yield
+            self._moved = self._find_moved(graph, graph.get_operations()[earlier:])
+            return
+        before = self._read()
+        after: list[Tensor] = []
+        try:
+            if carry:
+                self._go_on(before)
+            yield
+            after = self._read() if carry else []
+        finally:
+            for moved, value in zip(self._moved, before, strict=True):
+                moved.variable.assign(value)
+        # Not earlier: under a strategy, assigning to these lets the next replica begin its pass.
+        for moved, found, end in zip(self._moved, before, after, strict=False):
+            moved.found.assign(found)
+            moved.carried.assign(end)
+
+    def _read(self) -> list[Tensor]:
+        return [tf.identity(moved.variable) for moved in self._moved or ()]
+
+    def _go_on(self, found: Iterable[Tensor]) -> None:
+        for moved, value in zip(self._moved or (), found, strict=True):
+            untouched = tf.reduce_all(tf.equal(value, moved.found))
+            moved.variable.assign(tf.where(untouched, moved.carried, value))
+
+    def restart(self) -> None:
+        """Let the next pass start from the values that the model has now."""
+        for variable, *copies in self._moved or ():
+            for copy in copies:
+                copy.assign(tf.identity(variable))
+
+    def _find_moved(self, graph: Any, operations: Iterable[tf.Operation]) -> list[_Moved]:
+        written = {id(handle) for operation in operations for handle in _written(operation)}
+        outside = {id(captured) for captured, inside in graph.captures if id(inside) in written}
+        found = {}
+        for variable in [*graph.variables, *_variables(self._model)]:
+            if any(id(part.handle) in outside for part in _parts(variable)):
+                found[id(_parts(variable)[0].handle)] = variable
+        return [_Moved(variable, _copy(variable), _copy(variable)) for variable in found.values()]
 
 
-def _untrainable(model: keras.Model) -> list[tf.Variable]:
-    """The variables that were created as non-trainable: others do not change, and there may be many."""
+def _written(operation: tf.Operation) -> Iterable[Tensor]:
+    """The resources that an operation, or a function that it calls, may write."""
+    _, written = get_read_write_resource_inputs(operation)
+    return written
+
+
+def _variables(model: keras.Model) -> list[Any]:
+    """All variables of a model, with those that are no weights, as TensorFlow's."""
     layers = all_layers_of(model)
-    if not is_tf_keras(model):
-        variables = [variable for layer in layers for variable in own_untrainable_variables(layer)]
-        variables += [seed.state for layer in layers for seed in own_seed_generators(layer)]
-        return [variable.value for variable in variables]
-    weights = [weight for layer in layers for weight in own_untrainable_weights(layer)]
-    # tfmot's wrappers apply their masks and clusters whenever they run.
-    weights += [weight for layer in layers if is_wrapper(layer) for weight in layer.weights]
-    return list({id(weight): weight for weight in weights}.values())
+    variables = [variable for layer in layers for variable in own_variables_of(layer)]
+    variables += recurrent_states(model)
+    for layer in layers:
+        if isinstance(layer, keras.layers.Layer):
+            variables += [seed.state for seed in own_seed_generators(layer)]
+    return [v.value if isinstance(v, keras.Variable) else v for v in variables]
+
+
+def _parts(variable: Any) -> Any:
+    """The variables of the replicas, or the variable itself."""
+    return getattr(variable, "values", None) or [variable]
+
+
+def _copy(variable: Any) -> tf.Variable:
+    with tf.init_scope():
+        return tf.Variable(
+            tf.identity(variable), trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
+        )

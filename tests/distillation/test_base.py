@@ -123,3 +123,63 @@ def test_a_new_teacher_is_validated_too():
     distiller.teacher = broken_teacher()
     with pytest.raises(ValueError, match="The teacher 'big': 'output' holds NaN"):
         distiller.train_on_batch(VECTORS, CLASSES)
+
+
+class At(keras.callbacks.Callback):
+    """Sets attributes of the Distiller after an epoch, or after the first batch of the epoch that follows."""
+
+    def __init__(self, epoch, mid_epoch=False, **attributes):
+        super().__init__()
+        self.due, self.mid_epoch, self.attributes = epoch, mid_epoch, attributes
+        self.batches = 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.batches += 1
+        if self.mid_epoch and self.batches == 3 * self.due + 1:
+            self.apply()
+
+    def on_epoch_end(self, epoch, logs=None):
+        if not self.mid_epoch and epoch + 1 == self.due:
+            self.apply()
+
+    def apply(self):
+        for name, value in self.attributes.items():
+            setattr(self.model, name, value)
+
+
+def gap(teacher, student, x):
+    return np.mean((np.asarray(teacher(x)) - np.asarray(student(x))) ** 2)
+
+
+@pytest.mark.parametrize("run_eagerly", [False, True])
+def test_a_callback_replaces_the_teacher_while_fit_runs(run_eagerly):
+    student, first, assistant = (perceptron(units) for units in (4, 8, 6))
+    distiller = kd.Distiller(student, first, [kd.losses.LogitsMSE()])
+    distiller.compile(keras.optimizers.SGD(0.0), run_eagerly=run_eagerly)
+    changes = [
+        At(1, teacher=assistant),
+        At(2, teacher_preprocess=lambda x: 3 * x),
+        At(3, True, teacher=first),
+    ]
+    fit = {"epochs": 4, "batch_size": 8, "shuffle": False, "verbose": 0}
+    losses = distiller.fit(VECTORS, callbacks=changes, **fit).history["loss"]
+    of_assistant, of_first = (lambda x, model=model: model(3 * x) for model in (assistant, first))
+    last = gap(of_assistant, student, VECTORS[:8]) + 2 * gap(of_first, student, VECTORS[8:])
+    wanted = [gap(first, student, VECTORS), gap(assistant, student, VECTORS)]
+    wanted += [gap(of_assistant, student, VECTORS), last / 3]
+    np.testing.assert_allclose(losses, wanted, rtol=1e-5)
+
+
+def test_a_teacher_that_a_callback_brings_is_checked():
+    hint = kd.Objective("mse", student="hidden", teacher="hidden", project=True)
+    distiller = kd.Distiller(perceptron(4), perceptron(8), [hint, kd.losses.SoftTargets()])
+    distiller.compile("sgd", run_eagerly=True)
+    broken = broken_teacher("hidden")
+    with pytest.raises(ValueError, match="The teacher 'big': 'hidden' holds NaN"):
+        distiller.fit(VECTORS, epochs=2, verbose=0, callbacks=[At(1, teacher=broken)])
+    wide = perceptron(16)
+    distiller.teacher = good = perceptron(8)
+    with pytest.raises(ValueError, match="mse_hidden_projection"):
+        distiller.fit(VECTORS, epochs=2, verbose=0, callbacks=[At(1, teacher=wide)])
+    assert distiller.teacher is good  # what cannot teach is not taken
+    distiller.fit(VECTORS, verbose=0)

@@ -152,3 +152,60 @@ def test_what_a_teacher_assigns_itself_is_put_back():
     distiller.compile("sgd", loss=cross_entropy(), run_eagerly=True)
     distiller.fit(X, Y, verbose=0)
     assert float(counts.count) == before
+
+
+def ema(teacher, student):
+    teacher.set_weights(
+        [0.9 * t + 0.1 * s for t, s in zip(*map(weights_of, (teacher, student)), strict=True)]
+    )
+
+
+def load(teacher, student):
+    teacher.load_weights("other.weights.h5")
+
+
+def train(teacher, student):
+    teacher.train_on_batch(X[:16], Y[:16])
+
+
+@pytest.mark.parametrize("act", [ema, load, train])
+def test_what_a_callback_does_to_the_teacher_stays_as_without_a_distiller(act, tmp_path, monkeypatch):
+    """The oracle is a second teacher, of plain Keras, to which the same is done at the same time."""
+    monkeypatch.chdir(tmp_path)
+    other, teacher, student = network(), network(), network()
+    other.set_weights([weight + 1 for weight in other.get_weights()])
+    other.save_weights("other.weights.h5")
+    alone = keras.models.clone_model(teacher)
+    alone.set_weights(teacher.get_weights())
+    for model in (teacher, alone):
+        model.layers[-2].seed_generator.state.assign([5, 0])
+        if act is train:
+            model.compile("adam", loss=cross_entropy(), run_eagerly=True)
+
+    class Act(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            act(teacher, student)
+            act(alone, student)
+
+    distiller = kd.Distiller(student, teacher)
+    distiller.compile("sgd", loss=cross_entropy(), run_eagerly=True)
+    before = weights_of(teacher)
+    distiller.fit(X, Y, epochs=2, verbose=0, callbacks=[Act()])
+    assert distance(weights_of(alone), weights_of(teacher)) == 0
+    moved = [not np.array_equal(*pair) for pair in zip(before, weights_of(teacher), strict=True)]
+    assert all(moved)  # moving averages and variances, too
+
+
+def test_a_stateful_teacher_goes_on_from_batch_to_batch_and_each_fit_starts_anew():
+    inputs = keras.Input(batch_shape=(8, 5, 2))
+    teacher = keras.Model(inputs, layers.Dense(3)(layers.GRU(4, stateful=True)(inputs)))
+    x = RANDOM.normal(size=(24, 5, 2)).astype("float32")
+    logits = teacher.predict(x, batch_size=8, verbose=0)  # which goes on, too
+    teacher.layers[1].reset_state()
+    student = keras.Sequential([keras.Input((5, 2)), layers.Flatten(), layers.Dense(3)])
+    distiller = kd.Distiller(student, teacher, [kd.losses.LogitsMSE()])
+    distiller.compile(keras.optimizers.SGD(0.0))
+    wanted = np.mean((logits - student.predict(x, verbose=0)) ** 2)
+    for _ in range(2):
+        history = distiller.fit(x, batch_size=8, shuffle=False, verbose=0).history
+        np.testing.assert_allclose(history["loss"], wanted, rtol=1e-5)

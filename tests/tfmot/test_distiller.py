@@ -241,6 +241,34 @@ def test_a_pruned_teacher_is_left_alone_by_the_callbacks(tmp_path):
     assert list(tmp_path.rglob("events.*"))
 
 
+def test_what_a_callback_does_to_the_teacher_stays_and_a_new_teacher_teaches():
+    inputs = tf_keras.layers.Input(batch_shape=(8, 6))
+    x = tf_keras.layers.BatchNormalization(name="norm")(tf_keras.layers.Reshape((3, 2))(inputs))
+    rnn = tf_keras.layers.GRU(4, stateful=True)
+    teacher = tf_keras.Model(inputs, tf_keras.layers.Dense(3)(rnn(x)))
+    mean = teacher.get_layer("norm").moving_mean
+    second = TEACHERS["keras"]()
+
+    class Act(tf_keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            states.append(float(np.abs(rnn.states[0]).max()))
+
+        def on_epoch_end(self, epoch, logs=None):
+            mean.assign(mean + 1)
+            rnn.reset_states(np.full((8, 4), 0.5, "float32"))
+            self.model.teacher = second
+
+    states = []
+    distiller = kd.tfmot.Distiller(student(), teacher, [kd.losses.LogitsMSE()])
+    compiled(distiller, optimizer=tf_keras.optimizers.SGD(0.0), run_eagerly=True)
+    data = np.tile(X[:8], (2, 1))
+    losses = distiller.fit(data, np.tile(Y[:8], 2), batch_size=8, epochs=2, verbose=0, callbacks=[Act()])
+    assert np.asarray(mean).tolist() == [2, 2]
+    assert states == [0, 0, 0.5, 0.5]
+    wanted = np.mean((np.asarray(second(data)) - np.asarray(distiller.student(data))) ** 2)
+    np.testing.assert_allclose(losses.history["logits_mse"][1], wanted, rtol=1e-5)
+
+
 def test_evaluate_and_predict_are_the_students():
     model, teacher = student(), TEACHERS["keras"]()
     distiller = compiled(kd.tfmot.Distiller(model, teacher), run_eagerly=True)
