@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from keras_kd.deployment.arguments import check_integer
+from keras_kd.deployment.interface import Interface, read_interface
 from keras_kd.deployment.interpreters import open_interpreter, quiet_stderr, read_signature
-from keras_kd.deployment.tensor_details import TensorDetails, arrays_by_name
+from keras_kd.deployment.tensor_details import TensorDetails
 from keras_kd.finite import nonfinite
 from keras_kd.tensors import Tensors
 
@@ -24,14 +25,16 @@ class LiteModel:
     come out in the units of the Keras model. Files with a fixed batch size run chunk by chunk. The state
     of recurrent operators is reset before each chunk.
 
-    If a model takes a list, the inputs in its file are named `input_0`, `input_1`, ..., in that order.
+    Inputs and outputs have the names and the order of the Keras model: the keys of a dict, the names of its
+    `Input`s and of the layers that return its outputs. Those without a name are `input_0`, `output_0`, ...
 
     Args:
         path: the file.
         threads: CPU threads that the interpreter may use.
 
     Attributes:
-        inputs: the inputs, as `TensorDetails` (name, shape, dtype, scale, zero point).
+        inputs: the inputs in the order of the file, as `TensorDetails` (name, shape, dtype, scale, zero
+            point, index).
         outputs: the outputs, likewise.
         batch_size: the fixed batch size, or `None` if it is dynamic.
 
@@ -60,12 +63,17 @@ class LiteModel:
         signature = read_signature(self._interpreter)
         self.inputs, self.outputs = signature.inputs, signature.outputs
         self._input_indices, self._output_indices = signature.input_indices, signature.output_indices
+        self._interface = self._read_interface()
         sizes = {tensor.shape[0] for tensor in self.inputs if tensor.shape}
         self.batch_size: int | None = max((size for size in sizes if size is not None), default=None)
         self._shapes: dict[str, tuple[int, ...]] = {}
         # An image of dynamic size counts as a single pixel until it is known, which few operators can take.
         if all(None not in tensor.shape[1:] for tensor in self.inputs):
             self._allocate()
+
+    def _read_interface(self) -> Interface:
+        inputs, outputs = ([tensor.name for tensor in side] for side in (self.inputs, self.outputs))
+        return read_interface(self.path, inputs, outputs)
 
     def __repr__(self) -> str:
         return f"LiteModel({str(self.path)!r}, threads={self.threads})"
@@ -74,23 +82,24 @@ class LiteModel:
         """Run the file on any number of samples.
 
         Args:
-            x: an array `(samples, ...)`, a dict of arrays by input name, or a list of arrays
-                for a model that takes a list.
+            x: an array `(samples, ...)`, a dict of arrays by name, or arrays in the structure that the
+                Keras model takes. Names are those in the file, those of Keras, or `input_0`, `input_1`, ...
             batch_size: samples per run, if the batch size of the file is dynamic.
 
         Returns:
-            An array for one output; a list if the model returns a list; otherwise a dict by output
+            Arrays in the structure that the Keras model returns. From a file of another program, an array
+            for one output; a list if outputs are named `output_0`, `output_1`, ...; otherwise a dict by
             name. Rows are samples.
 
         Raises:
             ValueError: for wrong names or shapes, or NaN for a quantized input.
             TypeError: for arrays of a type that does not fit.
         """
-        return self._structured(self.predict_by_name(x, batch_size=batch_size))
+        return self._interface.structured(self.predict_by_name(x, batch_size=batch_size))
 
     def predict_by_name(self, x: Tensors, *, batch_size: int = 32) -> dict[str, np.ndarray]:
         """Do as `predict` does, but always return a dict by output name."""
-        arrays = arrays_by_name(x, self.inputs)
+        arrays = self._interface.arrays(x, self.inputs)
         rows = len(next(iter(arrays.values())))
         step = self.batch_size or max(1, min(batch_size, rows))
         parts: list[dict[str, np.ndarray]] = []
@@ -147,14 +156,6 @@ class LiteModel:
         except RuntimeError as error:
             reason = " ".join(str(error).split())
             raise ValueError(f"{str(self.path)!r} cannot be run{circumstance}: {reason}") from error
-
-    def _structured(self, results: dict[str, np.ndarray]) -> Tensors:
-        names = list(results)
-        if len(names) == 1:
-            return results[names[0]]
-        if names == [f"output_{i}" for i in range(len(names))]:
-            return [results[name] for name in names]
-        return results
 
 
 def _joined(parts: list[np.ndarray], tensor: TensorDetails) -> np.ndarray:
