@@ -17,6 +17,8 @@ from keras_kd.deployment.tensor_details import TensorDetails
 from keras_kd.finite import nonfinite
 from keras_kd.tensors import Tensors
 
+_BLOCK = 256  # rows that are quantized and dequantized at once
+
 
 class LiteModel:
     """Runs a `.tflite` file with the LiteRT interpreter.
@@ -92,7 +94,8 @@ class LiteModel:
             name. Rows are samples.
 
         Raises:
-            ValueError: for wrong names or shapes, or NaN for a quantized input.
+            ValueError: for wrong names or shapes, NaN for a quantized input, or outputs whose first axis is
+                not the samples.
             TypeError: for arrays of a type that does not fit.
         """
         return self._interface.structured(self.predict_by_name(x, batch_size=batch_size))
@@ -102,12 +105,11 @@ class LiteModel:
         arrays = self._interface.arrays(x, self.inputs)
         rows = len(next(iter(arrays.values())))
         step = self.batch_size or max(1, min(batch_size, rows))
+        block = step * max(1, _BLOCK // step)
         parts: list[dict[str, np.ndarray]] = []
         with self._lock:
-            for start in range(0, rows, step):
-                kept = min(step, rows - start)
-                results = self._run({name: _rows(a, start, step) for name, a in arrays.items()})
-                parts.append({name: value[:kept] for name, value in results.items()})
+            for start in range(0, rows, block):
+                parts.append(self._run({name: a[start : start + block] for name, a in arrays.items()}, step))
         return {
             tensor.name: _joined([part[tensor.name] for part in parts], tensor) for tensor in self.outputs
         }
@@ -124,16 +126,41 @@ class LiteModel:
         """Run the interpreter once on the loaded inputs: the part that `benchmark` times."""
         self._interpreter.invoke()
 
-    def _run(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        self.load(arrays)
-        # A fused LSTM keeps its state between invocations.
-        self._interpreter.reset_all_variables()
+    def _run(self, arrays: dict[str, np.ndarray], step: int) -> dict[str, np.ndarray]:
+        """Run a block of rows, `step` at a time: only what must be done for each of them is in the loop."""
+        rows = len(next(iter(arrays.values())))
+        self._prepare({name: (step, *array.shape[1:]) for name, array in arrays.items()})
+        inputs = [
+            (self._input_indices[tensor.name], _padded(_quantized(arrays[tensor.name], tensor), step))
+            for tensor in self.inputs
+        ]
+        results: list[list[np.ndarray]] = [[] for _ in self.outputs]
+        outputs = [
+            (self._output_indices[tensor.name], result)
+            for tensor, result in zip(self.outputs, results, strict=True)
+        ]
+        interpreter = self._interpreter
         with self._readable_errors():
-            self.invoke()
+            for start in range(0, rows, step):
+                for index, array in inputs:
+                    interpreter.set_tensor(index, array[start : start + step])
+                interpreter.reset_all_variables()  # a fused LSTM keeps its state between invocations
+                interpreter.invoke()
+                for index, result in outputs:
+                    result.append(interpreter.get_tensor(index))
+        for tensor, result in zip(self.outputs, results, strict=True):
+            self._check_batch_axis(tensor, result[0].shape, step)
         return {
-            tensor.name: _dequantized(self._interpreter.get_tensor(self._output_indices[tensor.name]), tensor)
-            for tensor in self.outputs
+            tensor.name: _dequantized(np.concatenate(result)[:rows], tensor)
+            for tensor, result in zip(self.outputs, results, strict=True)
         }
+
+    def _check_batch_axis(self, tensor: TensorDetails, shape: tuple[int, ...], rows: int) -> None:
+        if shape[:1] != (rows,):
+            raise ValueError(
+                f"Output {tensor.name!r} of {str(self.path)!r} has no batch axis: for a batch of {rows} its "
+                f"shape is {shape}. Its rows cannot be told apart."
+            )
 
     def _prepare(self, shapes: dict[str, tuple[int, ...]]) -> None:
         if shapes == self._shapes:
@@ -163,12 +190,10 @@ def _joined(parts: list[np.ndarray], tensor: TensorDetails) -> np.ndarray:
     return np.concatenate(parts) if parts else empty
 
 
-def _rows(array: np.ndarray, start: int, count: int) -> np.ndarray:
-    part = array[start : start + count]
-    if len(part) == count:
-        return part
-    # The last chunk is padded with copies of its last row, so that nothing is reallocated.
-    return np.concatenate([part, np.repeat(part[-1:], count - len(part), axis=0)])
+def _padded(array: np.ndarray, step: int) -> np.ndarray:
+    """Rows filled up with copies of the last one, so that the last run is as large as the others."""
+    lacking = -len(array) % step
+    return np.concatenate([array, np.repeat(array[-1:], lacking, axis=0)]) if lacking else array
 
 
 def _quantized(array: np.ndarray, tensor: TensorDetails) -> np.ndarray:
