@@ -66,12 +66,28 @@ def _check_sparse(sparse: bool, quantization: Quantization) -> None:
         )
 
 
-def select_batch_size(model: keras.Model, batch_size: int | None) -> tuple[int | None, list[str]]:
-    """Return the batch size to convert with, and notes about it."""
+def select_batch_size(
+    model: keras.Model, batch_size: int | None, own: int | None
+) -> tuple[int | None, list[str]]:
+    """Choose the batch size to convert with.
+
+    Args:
+        model: the model.
+        batch_size: what `export` was given.
+        own: the batch size that the model's inputs fix, or `None`.
+
+    Returns:
+        The batch size, or `None` for a free one, and notes about it.
+    """
     if batch_size is not None:
         check_integer("batch_size", batch_size, 1)
-        return batch_size, []
+    if own is not None:
+        if batch_size not in (None, 1, own):
+            raise ValueError(
+                f"batch_size={batch_size} does not fit {model.name!r}, whose inputs fix it at {own}."
+            )
+        return own, [] if batch_size == own else [f"the batch is fixed at {own} by the inputs of the model"]
     recurrent = recurrent_layer(model)
-    if recurrent is None:
-        return None, []
+    if batch_size is not None or recurrent is None:
+        return batch_size, []
     return 1, [f"the batch is fixed at 1 because of the recurrent layer {recurrent!r}"]

@@ -18,14 +18,14 @@ class Exported(Result):
         bytes: its size.
         gzip_bytes: its size after gzip, which is what a download costs.
         quantization: `None`, `"float16"`, `"dynamic"`, `"int8"` or `"int16x8"`.
-        inputs: its inputs (name, shape, dtype, scale, zero point).
+        inputs: its inputs in the order of the file (name, shape, dtype, scale, zero point, index).
         outputs: its outputs, likewise.
         operators: how often each operator occurs.
         needs_flex: whether it needs the Flex delegate, which Python cannot run.
         float_tensors: tensors that stayed in float although integers were requested.
         max_error: largest |file - Keras| over `compared` samples; `None` if it could not be run.
         compared: the number of samples compared.
-        batch_size: the fixed batch size, or `None` if it is dynamic.
+        batch_size: how many samples it takes per call, or `None` if any number.
         notes: anything else worth knowing.
 
     Examples:
@@ -60,8 +60,8 @@ class Exported(Result):
             ("quantization", self.quantization or "none (float32)"),
             ("size", f"{self.bytes:,} bytes, {self.gzip_bytes:,} after gzip"),
             ("batch", "free" if self.batch_size is None else f"fixed at {self.batch_size}"),
-            *(("input", str(tensor)) for tensor in self.inputs),
-            *(("output", str(tensor)) for tensor in self.outputs),
+            *((f"input {tensor.index}", str(tensor)) for tensor in self.inputs),
+            *((f"output {tensor.index}", str(tensor)) for tensor in self.outputs),
             ("operators", operators),
             ("max |error|", error),
         ]

@@ -1,8 +1,7 @@
-"""What a Keras model takes: the structure of its inputs, and names for them that files preserve."""
+"""What a Keras model takes: the structure of its inputs."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -53,36 +52,6 @@ def _shapes_to_specs(shapes: Shapes) -> InputSpecs:
     if shapes and isinstance(shapes[0], (list, tuple, dict)):
         return [_shapes_to_specs(value) for value in shapes]
     return keras.InputSpec(shape=(None, *shapes[1:]), dtype=keras.config.floatx())
-
-
-def leaf_names(structure: Tensors | InputSpecs, stem: str) -> list[str]:
-    """Name the leaves of a structure: by dict keys, otherwise `stem_0`, `stem_1`, ..."""
-    if not keras.tree.is_nested(structure):
-        return [_own_name(structure, f"{stem}_0")]
-    names = [
-        "_".join(str(key) for key in path) if isinstance(path[0], str) else "_".join(map(str, (stem, *path)))
-        for path, _ in keras.tree.flatten_with_path(structure)
-    ]
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise ValueError(f"Two {stem}s of the model would both be called {twice[0]!r} in a file. Rename one.")
-    return names
-
-
-def _own_name(leaf: object, otherwise: str) -> str:
-    # Keras numbers inputs that were not named; such names would change from run to run.
-    name: Any = getattr(leaf, "name", None)
-    if is_tf_keras_tensor(leaf):
-        return otherwise if re.fullmatch(r"input_\d+", name) else name
-    if not isinstance(leaf, keras.KerasTensor):
-        return otherwise
-    return otherwise if name is None or name.startswith("keras_tensor") else name
-
-
-def plain_names(names: Sequence[str]) -> list[str]:
-    """Names that files preserve: a slash, a space or an accent would be changed."""
-    plain = [re.sub(r"[^A-Za-z0-9_]", "_", name) for name in names]
-    return [name if name.strip("_") else f"input_{i}" for i, name in enumerate(plain)]
 
 
 def flatten_like(structure: Tensors | InputSpecs, x: Tensors) -> list[Any] | None:

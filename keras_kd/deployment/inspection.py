@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 
 import numpy as np
 
@@ -89,11 +90,15 @@ def _keras_tensors(
     served: Serving, expected: dict[str, np.ndarray]
 ) -> tuple[tuple[TensorDetails, ...], tuple[TensorDetails, ...]]:
     """The inputs and outputs that the file must have, from Keras: this file cannot be opened."""
-    outputs = [
-        TensorDetails(name, (served.batch_size, *array.shape[1:]), array.dtype.name)
-        for name, array in expected.items()
+    inputs = [
+        replace(tensor, shape=(served.batch_size, *tensor.shape[1:]), index=index)
+        for index, tensor in enumerate(served.inputs)
     ]
-    return served.inputs, tuple(outputs)
+    outputs = [
+        TensorDetails(name, (served.batch_size, *array.shape[1:]), array.dtype.name, index=index)
+        for index, (name, array) in enumerate(expected.items())
+    ]
+    return tuple(inputs), tuple(outputs)
 
 
 def _notes(request: Request, contents: Contents, served: Serving, was_run: bool) -> list[str]:

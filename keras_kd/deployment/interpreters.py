@@ -7,9 +7,9 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
@@ -20,6 +20,8 @@ from keras_kd.deployment.trials import trials
 from keras_kd.files import check_regular
 
 _STDERR_LOCK = threading.Lock()
+
+Details: TypeAlias = Mapping[str, Any]  # what the interpreter tells about a tensor
 
 
 class Signature(NamedTuple):
@@ -58,24 +60,30 @@ def open_interpreter(path: Path, threads: int) -> Interpreter:
 
 
 def read_signature(interpreter: Interpreter) -> Signature:
-    """Read the names, shapes and types of inputs and outputs, in natural order of their names."""
+    """Read the names, shapes and types of inputs and outputs, in the order of the file."""
     signatures = interpreter.get_signature_list()
+    listed, returned = interpreter.get_input_details(), interpreter.get_output_details()
     if signatures:
         key = "serving_default" if "serving_default" in signatures else next(iter(signatures))
         runner = interpreter.get_signature_runner(key)
         inputs, outputs = runner.get_input_details(), runner.get_output_details()
     else:
-        inputs = {detail["name"]: detail for detail in interpreter.get_input_details()}
-        outputs = {detail["name"]: detail for detail in interpreter.get_output_details()}
+        inputs = {detail["name"]: detail for detail in listed}
+        outputs = {detail["name"]: detail for detail in returned}
+    inputs, outputs = _in_order(inputs, listed), _in_order(outputs, returned)
     return Signature(_tensors(inputs), _tensors(outputs), _indices(inputs), _indices(outputs))
 
 
-def _indices(details: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
-    return {name: int(detail["index"]) for name, detail in details.items()}
-
-
-def _tensors(details: Mapping[str, Mapping[str, Any]]) -> tuple[TensorDetails, ...]:
-    return tuple(_tensor(name, details[name]) for name in sorted(details, key=_natural))
+def _in_order(details: Mapping[str, Details], listed: Sequence[Details]) -> dict[str, Details]:
+    left = sorted(
+        details, key=_natural
+    )  # one tensor may have several names, and then be listed several times
+    names: list[str] = []
+    for entry in listed:
+        found = [name for name in left if details[name]["index"] == entry["index"]]
+        names += found[:1]
+        left = [name for name in left if name not in names]
+    return {name: details[name] for name in [*names, *left]}
 
 
 def _natural(name: str) -> tuple[str, int]:
@@ -84,7 +92,15 @@ def _natural(name: str) -> tuple[str, int]:
     return (stem, int(number)) if number.isdecimal() else (name, -1)
 
 
-def _tensor(name: str, detail: Mapping[str, Any]) -> TensorDetails:
+def _indices(details: Mapping[str, Details]) -> dict[str, int]:
+    return {name: int(detail["index"]) for name, detail in details.items()}
+
+
+def _tensors(details: Mapping[str, Details]) -> tuple[TensorDetails, ...]:
+    return tuple(_tensor(index, name, detail) for index, (name, detail) in enumerate(details.items()))
+
+
+def _tensor(index: int, name: str, detail: Details) -> TensorDetails:
     shape = detail["shape_signature"] if len(detail["shape_signature"]) else detail["shape"]
     scale, zero_point = detail["quantization"]
     return TensorDetails(
@@ -93,6 +109,7 @@ def _tensor(name: str, detail: Mapping[str, Any]) -> TensorDetails:
         dtype=np.dtype(detail["dtype"]).name,
         scale=float(scale),
         zero_point=int(zero_point),
+        index=index,
     )
 
 

@@ -11,10 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from keras_kd.deployment.arguments import check_integer
+from keras_kd.deployment.interface import Interface, read_interface
 from keras_kd.deployment.interpreters import open_interpreter, quiet_stderr, read_signature
-from keras_kd.deployment.tensor_details import TensorDetails, arrays_by_name
+from keras_kd.deployment.tensor_details import TensorDetails
 from keras_kd.finite import nonfinite
 from keras_kd.tensors import Tensors
+
+_BLOCK = 256  # rows that are quantized and dequantized at once
 
 
 class LiteModel:
@@ -24,14 +27,16 @@ class LiteModel:
     come out in the units of the Keras model. Files with a fixed batch size run chunk by chunk. The state
     of recurrent operators is reset before each chunk.
 
-    If a model takes a list, the inputs in its file are named `input_0`, `input_1`, ..., in that order.
+    Inputs and outputs have the names and the order of the Keras model: the keys of a dict, the names of its
+    `Input`s and of the layers that return its outputs. Those without a name are `input_0`, `output_0`, ...
 
     Args:
         path: the file.
         threads: CPU threads that the interpreter may use.
 
     Attributes:
-        inputs: the inputs, as `TensorDetails` (name, shape, dtype, scale, zero point).
+        inputs: the inputs in the order of the file, as `TensorDetails` (name, shape, dtype, scale, zero
+            point, index).
         outputs: the outputs, likewise.
         batch_size: the fixed batch size, or `None` if it is dynamic.
 
@@ -60,12 +65,17 @@ class LiteModel:
         signature = read_signature(self._interpreter)
         self.inputs, self.outputs = signature.inputs, signature.outputs
         self._input_indices, self._output_indices = signature.input_indices, signature.output_indices
+        self._interface = self._read_interface()
         sizes = {tensor.shape[0] for tensor in self.inputs if tensor.shape}
         self.batch_size: int | None = max((size for size in sizes if size is not None), default=None)
         self._shapes: dict[str, tuple[int, ...]] = {}
         # An image of dynamic size counts as a single pixel until it is known, which few operators can take.
         if all(None not in tensor.shape[1:] for tensor in self.inputs):
             self._allocate()
+
+    def _read_interface(self) -> Interface:
+        inputs, outputs = ([tensor.name for tensor in side] for side in (self.inputs, self.outputs))
+        return read_interface(self.path, inputs, outputs)
 
     def __repr__(self) -> str:
         return f"LiteModel({str(self.path)!r}, threads={self.threads})"
@@ -74,31 +84,32 @@ class LiteModel:
         """Run the file on any number of samples.
 
         Args:
-            x: an array `(samples, ...)`, a dict of arrays by input name, or a list of arrays
-                for a model that takes a list.
+            x: an array `(samples, ...)`, a dict of arrays by name, or arrays in the structure that the
+                Keras model takes. Names are those in the file, those of Keras, or `input_0`, `input_1`, ...
             batch_size: samples per run, if the batch size of the file is dynamic.
 
         Returns:
-            An array for one output; a list if the model returns a list; otherwise a dict by output
+            Arrays in the structure that the Keras model returns. From a file of another program, an array
+            for one output; a list if outputs are named `output_0`, `output_1`, ...; otherwise a dict by
             name. Rows are samples.
 
         Raises:
-            ValueError: for wrong names or shapes, or NaN for a quantized input.
+            ValueError: for wrong names or shapes, NaN for a quantized input, or outputs whose first axis is
+                not the samples.
             TypeError: for arrays of a type that does not fit.
         """
-        return self._structured(self.predict_by_name(x, batch_size=batch_size))
+        return self._interface.structured(self.predict_by_name(x, batch_size=batch_size))
 
     def predict_by_name(self, x: Tensors, *, batch_size: int = 32) -> dict[str, np.ndarray]:
         """Do as `predict` does, but always return a dict by output name."""
-        arrays = arrays_by_name(x, self.inputs)
+        arrays = self._interface.arrays(x, self.inputs)
         rows = len(next(iter(arrays.values())))
         step = self.batch_size or max(1, min(batch_size, rows))
+        block = step * max(1, _BLOCK // step)
         parts: list[dict[str, np.ndarray]] = []
         with self._lock:
-            for start in range(0, rows, step):
-                kept = min(step, rows - start)
-                results = self._run({name: _rows(a, start, step) for name, a in arrays.items()})
-                parts.append({name: value[:kept] for name, value in results.items()})
+            for start in range(0, rows, block):
+                parts.append(self._run({name: a[start : start + block] for name, a in arrays.items()}, step))
         return {
             tensor.name: _joined([part[tensor.name] for part in parts], tensor) for tensor in self.outputs
         }
@@ -115,16 +126,41 @@ class LiteModel:
         """Run the interpreter once on the loaded inputs: the part that `benchmark` times."""
         self._interpreter.invoke()
 
-    def _run(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        self.load(arrays)
-        # A fused LSTM keeps its state between invocations.
-        self._interpreter.reset_all_variables()
+    def _run(self, arrays: dict[str, np.ndarray], step: int) -> dict[str, np.ndarray]:
+        """Run a block of rows, `step` at a time: only what must be done for each of them is in the loop."""
+        rows = len(next(iter(arrays.values())))
+        self._prepare({name: (step, *array.shape[1:]) for name, array in arrays.items()})
+        inputs = [
+            (self._input_indices[tensor.name], _padded(_quantized(arrays[tensor.name], tensor), step))
+            for tensor in self.inputs
+        ]
+        results: list[list[np.ndarray]] = [[] for _ in self.outputs]
+        outputs = [
+            (self._output_indices[tensor.name], result)
+            for tensor, result in zip(self.outputs, results, strict=True)
+        ]
+        interpreter = self._interpreter
         with self._readable_errors():
-            self.invoke()
+            for start in range(0, rows, step):
+                for index, array in inputs:
+                    interpreter.set_tensor(index, array[start : start + step])
+                interpreter.reset_all_variables()  # a fused LSTM keeps its state between invocations
+                interpreter.invoke()
+                for index, result in outputs:
+                    result.append(interpreter.get_tensor(index))
+        for tensor, result in zip(self.outputs, results, strict=True):
+            self._check_batch_axis(tensor, result[0].shape, step)
         return {
-            tensor.name: _dequantized(self._interpreter.get_tensor(self._output_indices[tensor.name]), tensor)
-            for tensor in self.outputs
+            tensor.name: _dequantized(np.concatenate(result)[:rows], tensor)
+            for tensor, result in zip(self.outputs, results, strict=True)
         }
+
+    def _check_batch_axis(self, tensor: TensorDetails, shape: tuple[int, ...], rows: int) -> None:
+        if shape[:1] != (rows,):
+            raise ValueError(
+                f"Output {tensor.name!r} of {str(self.path)!r} has no batch axis: for a batch of {rows} its "
+                f"shape is {shape}. Its rows cannot be told apart."
+            )
 
     def _prepare(self, shapes: dict[str, tuple[int, ...]]) -> None:
         if shapes == self._shapes:
@@ -148,26 +184,16 @@ class LiteModel:
             reason = " ".join(str(error).split())
             raise ValueError(f"{str(self.path)!r} cannot be run{circumstance}: {reason}") from error
 
-    def _structured(self, results: dict[str, np.ndarray]) -> Tensors:
-        names = list(results)
-        if len(names) == 1:
-            return results[names[0]]
-        if names == [f"output_{i}" for i in range(len(names))]:
-            return [results[name] for name in names]
-        return results
-
 
 def _joined(parts: list[np.ndarray], tensor: TensorDetails) -> np.ndarray:
     empty = np.zeros([0, *(size or 0 for size in tensor.shape[1:])], tensor.value_dtype)
     return np.concatenate(parts) if parts else empty
 
 
-def _rows(array: np.ndarray, start: int, count: int) -> np.ndarray:
-    part = array[start : start + count]
-    if len(part) == count:
-        return part
-    # The last chunk is padded with copies of its last row, so that nothing is reallocated.
-    return np.concatenate([part, np.repeat(part[-1:], count - len(part), axis=0)])
+def _padded(array: np.ndarray, step: int) -> np.ndarray:
+    """Rows filled up with copies of the last one, so that the last run is as large as the others."""
+    lacking = -len(array) % step
+    return np.concatenate([array, np.repeat(array[-1:], lacking, axis=0)]) if lacking else array
 
 
 def _quantized(array: np.ndarray, tensor: TensorDetails) -> np.ndarray:

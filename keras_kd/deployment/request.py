@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from keras_kd.deployment import quantizations
+from keras_kd.deployment.interface import Interface
 from keras_kd.deployment.quantizations import Quantization
 
 COMPARED = 16  # samples on which a file is compared with Keras
@@ -26,6 +27,7 @@ class Request:
         allow_flex: Whether operators that TensorFlow Lite lacks are accepted.
         has_ranges: Whether the model is quantization aware, so that it needs no calibration.
         compared: The number of samples that the file is run on.
+        interface: The names of its inputs and outputs; `None` leaves them to the converter.
     """
 
     folder: Path
@@ -36,6 +38,7 @@ class Request:
     allow_flex: bool = False
     has_ranges: bool = False
     compared: int = COMPARED
+    interface: Interface | None = None
 
     @property
     def saved_model(self) -> Path:
@@ -59,14 +62,24 @@ class Request:
 
     def to_json(self) -> str:
         """The request as one line of JSON."""
-        return json.dumps({**vars(self), "folder": str(self.folder), "quantization": self.quantization.name})
+        plain = {
+            "folder": str(self.folder),
+            "quantization": self.quantization.name,
+            "interface": self.interface and vars(self.interface),
+        }
+        return json.dumps(vars(self) | plain)
 
     @classmethod
     def from_json(cls, text: str) -> Request:
         """The request in a line of JSON."""
-        request = cls(**json.loads(text))
-        return replace(
-            request, folder=Path(request.folder), quantization=quantizations.get(request.quantization)
+        fields = json.loads(text)
+        return cls(
+            **fields
+            | {
+                "folder": Path(fields["folder"]),
+                "quantization": quantizations.get(fields["quantization"]),
+                "interface": fields["interface"] and Interface(**fields["interface"]),
+            }
         )
 
 

@@ -19,7 +19,7 @@ def save(served: Serving, folder: str | os.PathLike[str]) -> None:
     """Write a SavedModel that computes in float32, whatever the model's dtype policy."""
 
     def serve(*values: tf.Tensor) -> dict[str, tf.Tensor]:
-        return served.call(dict(zip([tensor.name for tensor in served.inputs], values, strict=True)))
+        return served.numbered(*values)
 
     with _computing_in_float32(served.model):
         if is_tf_keras(served.model):

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_kd.deployment.input_structure import (
-    InputSpecs,
-    flatten_like,
-    input_structure,
-    leaf_names,
-    plain_names,
-)
+from keras_kd.deployment.input_structure import InputSpecs, input_structure
+from keras_kd.deployment.interface import Interface
 from keras_kd.deployment.source_model import HALF_PRECISION
-from keras_kd.deployment.tensor_details import TensorDetails, TensorDetailsStructure, arrays_by_name
+from keras_kd.deployment.tensor_details import TensorDetails, TensorDetailsStructure
+from keras_kd.deployment.tensor_names import input_names, output_names
 from keras_kd.legacy import all_layers_of, keras_classes
 from keras_kd.tensors import Tensor, Tensors
 
@@ -33,13 +29,15 @@ class Serving:
         model: the model.
         structure: its inputs in the structure that it takes: one `TensorDetails`, or a dict or list of them.
         keras_names: Keras's names of these inputs, in flattened order; datasets may use these names, too.
-        batch_size: the fixed batch size, or `None`.
+        batch_size: the fixed batch size of its files, or `None`.
+        own_batch_size: the batch size that the model itself fixes, or `None`.
     """
 
     model: keras.Model
     structure: TensorDetailsStructure
     keras_names: tuple[str, ...]
     batch_size: int | None
+    own_batch_size: int | None = None
 
     @property
     def inputs(self) -> tuple[TensorDetails, ...]:
@@ -48,24 +46,36 @@ class Serving:
 
     def arrays(self, x: Tensors) -> dict[str, np.ndarray]:
         """Check data against the inputs and return it by name."""
-        if isinstance(x, dict) and set(x) == set(self.keras_names):
-            x = {tensor.name: x[name] for tensor, name in zip(self.inputs, self.keras_names, strict=True)}
-        elif isinstance(x, (dict, list, tuple)):
-            flat = flatten_like(self.structure, x)
-            if flat is not None:
-                x = {tensor.name: value for tensor, value in zip(self.inputs, flat, strict=True)}
-        return arrays_by_name(x, self.inputs)
+        return self.interface().arrays(x, self.inputs)
+
+    def interface(self, outputs: Tensors = ()) -> Interface:
+        """The names of the inputs and of these outputs of a call, in their structures."""
+        names = keras.tree.map_structure(lambda tensor: tensor.name, self.structure)
+        aliases = {other: tensor.name for tensor, other in zip(self.inputs, self.keras_names, strict=True)}
+        returned = keras.tree.pack_sequence_as(outputs, output_names(self.model, outputs))
+        return Interface(names, returned, aliases)
 
     def call(self, arrays: dict[str, Tensor]) -> dict[str, tf.Tensor]:
         """Call the model for inference on inputs by name; returns its outputs by name."""
+        outputs = self.outputs(arrays)
+        return dict(zip(output_names(self.model, outputs), keras.tree.flatten(outputs), strict=True))
+
+    def numbered(self, *values: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Call the model on inputs in order; returns outputs by number, which is a name in any SavedModel."""
+        outputs = self.outputs(
+            {tensor.name: value for tensor, value in zip(self.inputs, values, strict=True)}
+        )
+        return {f"output_{i}": output for i, output in enumerate(keras.tree.flatten(outputs))}
+
+    def outputs(self, arrays: dict[str, Tensor]) -> Tensors:
+        """Call the model for inference on inputs by name; returns its outputs as they are."""
         values = [arrays[tensor.name] for tensor in self.inputs]
-        outputs = self.model(keras.tree.pack_sequence_as(self.structure, values), training=False)
-        return dict(zip(leaf_names(outputs, "output"), keras.tree.flatten(outputs), strict=True))
+        return self.model(keras.tree.pack_sequence_as(self.structure, values), training=False)
 
     def predict(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Run the model on the CPU on inputs by name, batch by batch."""
+        """Run the model on the CPU on inputs by name, in large batches whatever its files take."""
         rows = len(next(iter(arrays.values())))
-        step = self.batch_size or rows
+        step = self.own_batch_size or rows
         parts = []
         # A GPU may round float32 products to 10 bits, which no file does.
         with tf.device("CPU"):
@@ -78,14 +88,14 @@ class Serving:
     def compiled(self) -> Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]:
         """Compile `call`, for any number of samples unless the batch size is fixed."""
         # A concrete function: TensorFlow warns when one line of code creates several that trace on first use.
-        specs = {spec.name: spec for spec in self.specs()}
+        specs = {tensor.name: spec for tensor, spec in zip(self.inputs, self.specs(), strict=True)}
         return tf.function(self.call, autograph=False).get_concrete_function(specs)
 
     def runner(self) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]:
         """A function from inputs to outputs, by name; how the user's model is compiled does not change."""
-        if self.batch_size is not None:
+        if self.own_batch_size is not None:
             return self.predict
-        compiled = self.compiled()
+        compiled = replace(self, batch_size=None).compiled()
 
         def run(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
             outputs = compiled({name: tf.constant(array) for name, array in arrays.items()})
@@ -94,10 +104,10 @@ class Serving:
         return run
 
     def specs(self) -> list[tf.TensorSpec]:
-        """The inputs as `tf.TensorSpec`s, in order."""
+        """The inputs as `tf.TensorSpec`s, in order and by number."""
         return [
-            tf.TensorSpec((self.batch_size, *tensor.shape[1:]), tensor.dtype, name=tensor.name)
-            for tensor in self.inputs
+            tf.TensorSpec((self.batch_size, *tensor.shape[1:]), tensor.dtype, name=f"input_{i}")
+            for i, tensor in enumerate(self.inputs)
         ]
 
     def random_inputs(self, rows: int) -> dict[str, np.ndarray]:
@@ -127,7 +137,7 @@ def make_serving(model: keras.Model, *, batch_size: int | None = None, inputs: I
 
     Args:
         model: a built model.
-        batch_size: the batch size to fix; `None` leaves it dynamic, unless the model fixes it.
+        batch_size: the batch size to fix in files; `None` leaves it dynamic, unless the model fixes it.
         inputs: `keras.InputSpec`s in the structure that the model takes, for subclassed models whose
             inputs are not all float32.
     """
@@ -135,7 +145,7 @@ def make_serving(model: keras.Model, *, batch_size: int | None = None, inputs: I
     leaves = keras.tree.flatten(structure)
     tensors = [
         TensorDetails(name, tuple(leaf.shape), _file_dtype(leaf.dtype))
-        for name, leaf in zip(plain_names(leaf_names(structure, "input")), leaves, strict=True)
+        for name, leaf in zip(input_names(structure), leaves, strict=True)
     ]
     _check_inputs(model, tensors, batch_size)
     names = [tensor.name for tensor in tensors]
@@ -147,6 +157,7 @@ def make_serving(model: keras.Model, *, batch_size: int | None = None, inputs: I
             getattr(leaf, "name", None) or name for leaf, name in zip(leaves, names, strict=True)
         ),
         batch_size=fixed[0] if fixed else batch_size,
+        own_batch_size=fixed[0] if fixed else None,
     )
 
 

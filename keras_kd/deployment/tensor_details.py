@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_kd.messages import did_you_mean
 from keras_kd.results import Result
-from keras_kd.tensors import Shape, Tensor, Tensors
+from keras_kd.tensors import Shape, Tensor
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class TensorDetails(Result):
         dtype: NumPy's name of the type, such as `"float32"` or `"int8"`.
         scale: real value of one integer step; 0 if the tensor is not quantized.
         zero_point: the integer that stands for the real value 0.
+        index: its place among the inputs, or outputs, of the file.
     """
 
     name: str
@@ -29,6 +30,7 @@ class TensorDetails(Result):
     dtype: str
     scale: float = 0.0
     zero_point: int = 0
+    index: int = 0
 
     @property
     def value_dtype(self) -> str:
@@ -50,11 +52,11 @@ def unknown_name(name: str, known: list[str]) -> str:
     return f"Unknown name {name!r}; expected one of {known}.{did_you_mean(name, known)}"
 
 
-def arrays_by_name(data: Tensors, tensors: tuple[TensorDetails, ...]) -> dict[str, np.ndarray]:
-    """Convert arrays, a dict or a list of arrays to `{name: array}` and check them against `tensors`.
+def checked_arrays(data: dict[str, Tensor], tensors: tuple[TensorDetails, ...]) -> dict[str, np.ndarray]:
+    """Convert inputs by name to arrays and check them against `tensors`.
 
     Args:
-        data: one array for one input; a dict by name; a list in the order of `tensors`.
+        data: one array per tensor, by name.
         tensors: the expected inputs.
 
     Returns:
@@ -62,38 +64,14 @@ def arrays_by_name(data: Tensors, tensors: tuple[TensorDetails, ...]) -> dict[st
         cast, and so are floats without a fractional part passed for an integer input.
 
     Raises:
-        ValueError: for unknown or missing names, wrong shapes, or different numbers of rows.
+        ValueError: for wrong shapes, or different numbers of rows.
         TypeError: for a type that does not fit.
     """
-    matched = _matched(data, tensors)
-    arrays = {tensor.name: _checked(matched[tensor.name], tensor) for tensor in tensors}
+    arrays = {tensor.name: _checked(data[tensor.name], tensor) for tensor in tensors}
     rows = {name: len(array) for name, array in arrays.items()}
     if len(set(rows.values())) > 1:
         raise ValueError(f"All inputs need the same number of rows; received {rows}.")
     return arrays
-
-
-def _matched(data: Tensors, tensors: tuple[TensorDetails, ...]) -> dict[str, Tensor]:
-    names = [tensor.name for tensor in tensors]
-    if isinstance(data, dict):
-        for name in data:
-            if name not in names:
-                raise ValueError(unknown_name(name, names))
-        missing = [name for name in names if name not in data]
-        if missing:
-            raise ValueError(f"Missing input {missing[0]!r}; expected {names}, received {sorted(data)}.")
-        return data
-    if isinstance(data, (list, tuple)) and (len(names) > 1 or (len(data) == 1 and hasattr(data[0], "shape"))):
-        if len(names) > 1 and names != [f"input_{i}" for i in range(len(names))]:
-            raise TypeError(f"These inputs go by name: pass a dict with the keys {names}, not a list.")
-        if len(data) != len(names):
-            raise ValueError(f"Expected {len(names)} arrays for {names}; received {len(data)}.")
-        return dict(zip(names, data, strict=True))
-    if len(names) > 1:
-        raise TypeError(
-            f"Expected arrays for {len(names)} inputs {names}; received one {type(data).__name__}."
-        )
-    return {names[0]: data}
 
 
 def _checked(value: Tensor, tensor: TensorDetails) -> np.ndarray:

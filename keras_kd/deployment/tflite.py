@@ -16,13 +16,13 @@ from keras_kd.deployment.exported import Exported
 from keras_kd.deployment.failures import failure_message
 from keras_kd.deployment.input_structure import InputSpecs
 from keras_kd.deployment.inspection import inspect_file
+from keras_kd.deployment.keras_outputs import keras_outputs, outputs_of_one
 from keras_kd.deployment.request import COMPARED, Answer, Failure, Request
 from keras_kd.deployment.saved_model import save
 from keras_kd.deployment.serving import Serving, make_serving
 from keras_kd.deployment.source_model import is_quantization_aware, resolve_model
 from keras_kd.deployment.trials import trials
 from keras_kd.files import write_atomically
-from keras_kd.finite import nonfinite
 from keras_kd.messages import one_line
 
 
@@ -33,7 +33,7 @@ def export(
     quantization: str | None = None,
     calibration: Data = None,
     io: str = "float32",
-    batch_size: int | None = None,
+    batch_size: int | None = 1,
     overwrite: bool = False,
     sparse: bool = False,
     allow_flex: bool = False,
@@ -61,8 +61,9 @@ def export(
             samples are used. A quantization-aware model has its own ranges; samples are then only compared.
         io: type of float inputs and outputs in the file: `"float32"`; `"int8"` or `"uint8"` for an
             `"int8"` file; `"int16"` for an `"int16x8"` file.
-        batch_size: the batch size to fix. `None` leaves it dynamic, except for models with recurrent layers,
-            which only convert with a fixed batch size: they get a batch size of 1.
+        batch_size: how many samples the file takes per call. Browsers (LiteRT.js) and delegates for GPUs and
+            NPUs need a fixed number. `None` leaves it free, except for models with recurrent layers, which
+            only convert with a fixed one: they get 1.
         overwrite: replace an existing file.
         sparse: store weights that are 30 % or more zeros without the zeros, if `quantization` is
             `None` or `"float16"`; `notes` names them. The file is smaller, but seldom faster.
@@ -97,8 +98,9 @@ def export(
     target = check_path(path, overwrite)
     row = check_quantization(model, quantization, io, sparse=sparse, calibrated=calibration is not None)
     converter.start()  # TensorFlow loads in the child while the model is traced here
-    batch, notes = select_batch_size(model, batch_size)
-    served = make_serving(model, batch_size=batch, inputs=inputs)
+    served = make_serving(model, inputs=inputs)
+    batch, notes = select_batch_size(model, batch_size, served.own_batch_size)
+    served = replace(served, batch_size=batch)
     samples = served.random_inputs(COMPARED)
     if calibration is not None:
         samples = representative_samples(calibration, served)
@@ -112,26 +114,11 @@ def export(
 
 
 def _convert(request: Request, served: Serving, samples: dict[str, np.ndarray]) -> Exported:
-    expected = _keras_outputs(served, {name: array[:COMPARED] for name, array in samples.items()})
+    compared = {name: array[:COMPARED] for name, array in samples.items()}
+    request = replace(request, interface=served.interface(outputs_of_one(served, compared)))
+    expected = keras_outputs(served, compared)
     actual = _file_outputs(request, served, samples)
     return inspect_file(request, served, expected, actual)
-
-
-def _keras_outputs(served: Serving, samples: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    try:
-        outputs = served.predict(samples)
-    except Exception as error:  # a model may raise anything
-        shapes = {name: array.shape for name, array in samples.items()}
-        raise ValueError(
-            f"{served.model.name!r} cannot be run on samples of shape {shapes}: {one_line(error)}"
-        ) from error
-    for name, array in outputs.items():
-        if nonfinite(array).any():
-            raise ValueError(
-                f"Output {name!r} of {served.model.name!r} holds NaN or infinity in Keras already: "
-                "check the weights, or pass calibration= with real samples."
-            )
-    return outputs
 
 
 def _file_outputs(

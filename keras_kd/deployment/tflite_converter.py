@@ -19,6 +19,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_kd.deployment.flatbuffer import Contents
+from keras_kd.deployment.interface import write_interface
 from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.quantizations import FLOAT32
 from keras_kd.deployment.request import Answer, Converted, Failure, Request, answer_to_json
@@ -36,6 +37,8 @@ def answer(request: Request) -> Answer:
         content = _convert(request, samples)
     except Exception as error:  # the converter may throw anything
         return Failure("convert", reason(str(error) or repr(error)))
+    if request.interface is not None:
+        content = write_interface(content, request.interface)
     request.file.write_bytes(content)
     if Contents.read(request.file).flex_operators:
         return Converted(ran=False)
@@ -98,7 +101,8 @@ def _batches(samples: dict[str, np.ndarray], size: int) -> Iterator[dict[str, np
     for start in range(0, rows, size):
         # Wraps around at the end, so that a fixed batch is always full.
         picked = np.arange(start, start + size) % rows
-        yield {name: array[picked] for name, array in samples.items()}
+        # A SavedModel numbers its inputs.
+        yield {f"input_{i}": array[picked] for i, array in enumerate(samples.values())}
 
 
 def reason(text: str) -> str:

@@ -13,6 +13,7 @@ import tensorflow as tf
 from keras_kd.deployment.accuracy import Accuracy, Differences, top_classes, true_classes
 from keras_kd.deployment.calibration import Data, batches
 from keras_kd.deployment.input_structure import InputSpecs
+from keras_kd.deployment.interface import paired
 from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.serving import make_serving
 from keras_kd.deployment.source_model import resolve_model
@@ -161,7 +162,7 @@ def verify(
         arrays = served.arrays(x)
         rows = len(next(iter(arrays.values())))
         wanted = run(arrays)
-        received = lite.predict_by_name(arrays)
+        received = _run_file(lite, arrays, list(wanted))
         _check_same_outputs(wanted, received, lite)
         labels = _labels_by_name(y, wanted)
         for name, array in wanted.items():
@@ -170,6 +171,14 @@ def verify(
     if samples == 0:
         raise ValueError("The data is empty; pass a batched tf.data.Dataset or arrays with some samples.")
     return _result(Path(path), samples, tallies)
+
+
+def _run_file(lite: LiteModel, arrays: dict[str, np.ndarray], outputs: list[str]) -> dict[str, np.ndarray]:
+    """Run the file on inputs by the model's names; its outputs have these names, too."""
+    names = paired(arrays, [tensor.name for tensor in lite.inputs], "input")
+    received = lite.predict_by_name({names[name]: array for name, array in arrays.items()})
+    names = {theirs: name for name, theirs in paired(outputs, list(received), "output").items()}
+    return {names.get(theirs, theirs): array for theirs, array in received.items()}
 
 
 def _check_same_outputs(

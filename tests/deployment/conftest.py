@@ -40,13 +40,13 @@ def small_file(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def dense(small_file):
-    """A dense model; `dense_file` is its float32 file."""
-    return small_file(small.dense)[0]
+    """A dense model; `dense_file` is its float32 file, with a free batch."""
+    return small_file(small.dense, batch_size=None)[0]
 
 
 @pytest.fixture(scope="session")
 def dense_file(small_file):
-    return small_file(small.dense)[1].path
+    return small_file(small.dense, batch_size=None)[1].path
 
 
 @pytest.fixture(scope="session")

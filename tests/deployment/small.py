@@ -1,5 +1,7 @@
 """Tiny models of every kind, and data for them."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -159,5 +161,6 @@ def request(model, folder, quantization=FLOAT32, **options):
     made = Request(folder, quantization, **{"compared": 9} | options)
     served = make_serving(model, batch_size=made.batch_size)
     save(served, made.saved_model)
-    np.savez(made.samples, **served.arrays(data(model)))
-    return made
+    arrays = served.arrays(data(model))
+    np.savez(made.samples, **arrays)
+    return replace(made, interface=served.interface(served.outputs(arrays)))

@@ -52,7 +52,7 @@ def test_paths_that_cannot_be_written(dense, tmp_path):
         export(dense, tmp_path / "old.tflite")
     assert (tmp_path / "old.tflite").read_bytes() == b"old"
     export(dense, tmp_path / "old.tflite", overwrite=True)
-    assert LiteModel(tmp_path / "old.tflite").inputs[0].shape == (None, 4)
+    assert LiteModel(tmp_path / "old.tflite").inputs[0].shape == (1, 4)
     (tmp_path / "folder.tflite").mkdir()
     with pytest.raises(IsADirectoryError, match="is a folder"):
         export(dense, tmp_path / "folder.tflite", overwrite=True)
@@ -69,9 +69,20 @@ def test_read_only_folder(dense):
 def test_recurrent_layers_fix_the_batch_at_one():
     recurrent = small.nested_gru()
     note = "the batch is fixed at 1 because of the recurrent layer 'deep_gru'"
-    assert select_batch_size(recurrent, None) == (1, [note])
-    assert select_batch_size(recurrent, 4) == (4, [])
-    assert select_batch_size(small.unrolled(), None) == (None, [])
+    assert select_batch_size(recurrent, None, None) == (1, [note])
+    assert select_batch_size(recurrent, 4, None) == (4, [])
+    assert select_batch_size(small.unrolled(), None, None) == (None, [])
+
+
+def test_a_batch_that_the_model_fixes_stays_and_is_noted(dense):
+    for wanted in (None, 1):
+        assert select_batch_size(dense, wanted, 4) == (
+            4,
+            ["the batch is fixed at 4 by the inputs of the model"],
+        )
+    assert select_batch_size(dense, 4, 4) == (4, [])
+    with pytest.raises(ValueError, match="batch_size=3 does not fit 'dense', whose inputs fix it at 4"):
+        select_batch_size(dense, 3, 4)
 
 
 @pytest.mark.parametrize("value", [0, -1, 1.5, True, "2", None])

@@ -49,8 +49,8 @@ def test_several_inputs(names):
     served = make_serving(small.lists())
     for data in ([X, -X], ([X, -X], Y), dict(zip(names, (X, -X), strict=True)), dataset((X, -X), Y)):
         samples = representative_samples(data, served)
-        np.testing.assert_array_equal(samples["input_0"], X)
-        np.testing.assert_array_equal(samples["input_1"], -X)
+        np.testing.assert_array_equal(samples["zebra"], X)
+        np.testing.assert_array_equal(samples["ant"], -X)
 
 
 def test_dicts_go_by_name():

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_kd.deployment.input_structure import flatten_like, input_structure, leaf_names, plain_names
+from keras_kd.deployment.input_structure import flatten_like, input_structure
 from keras_kd.deployment.serving import make_serving
 from keras_kd.deployment.tflite import export
 from tests.deployment import small
@@ -16,16 +16,6 @@ def test_structures_of_every_kind_of_model():
     assert [tensor.name for tensor in input_structure(small.lists())] == ["zebra", "ant"]
     spec = input_structure(small.subclassed())
     assert (spec.shape, spec.dtype) == ((None, 4), "float32")
-
-
-def test_names_of_leaves():
-    spec = keras.InputSpec(shape=(None, 2))
-    assert leaf_names(spec, "input") == ["input_0"]
-    assert leaf_names([spec, [spec, spec]], "input") == ["input_0", "input_1_0", "input_1_1"]
-    assert leaf_names({"a": {"b": spec}}, "input") == ["a_b"]
-    assert leaf_names(keras.KerasTensor((None, 2), name="mine"), "output") == ["mine"]
-    assert leaf_names(keras.KerasTensor((None, 2)), "output") == ["output_0"]
-    assert plain_names(["a/b c", "é", "ok"]) == ["a_b_c", "input_1", "ok"]
 
 
 def test_data_is_flattened_like_the_inputs():
@@ -105,18 +95,3 @@ def test_models_whose_inputs_are_not_known(tmp_path):
     with pytest.raises(ValueError, match=r"Input 'word' .* takes strings, and a file takes numbers"):
         export(strings, tmp_path / "m.tflite")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_outputs_that_would_share_a_name_are_refused(tmp_path):
-    inputs = keras.Input((4,))
-    a, b = keras.layers.Dense(2)(inputs), keras.layers.Dense(3)(inputs)
-    with pytest.raises(ValueError, match="both be called 'a_b'"):
-        export(keras.Model(inputs, {"a": {"b": a}, "a_b": b}), tmp_path / "m.tflite")
-
-
-def test_names_with_accents_become_plain(tmp_path):
-    left, right = keras.Input((4,), name="é"), keras.Input((4,), name="入力")
-    model = keras.Model({"é": left, "入力": right}, keras.layers.Dense(2)(left + right))
-    exported = export(model, tmp_path / "m.tflite")
-    assert exported.max_error < 1e-5
-    assert all(tensor.name.isascii() for tensor in exported.inputs)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from keras_kd.deployment.interface import Interface
 from keras_kd.deployment.quantizations import FLOAT32, INT8, QUANTIZATIONS
 from keras_kd.deployment.request import Converted, Failure, Request, answer_from_json, answer_to_json
 
@@ -15,6 +16,12 @@ def test_requests_survive_json(quantization, tmp_path):
     assert Request.from_json(request.to_json()) == request
     assert Request.from_json(request.to_json()).quantization is quantization
     assert "\n" not in request.to_json()
+
+
+def test_names_survive_json(tmp_path):
+    interface = Interface({"é": "input_0"}, ["a", {"b": "a_b"}], {"é": "input_0"})
+    request = Request(tmp_path, FLOAT32, interface=interface)
+    assert Request.from_json(request.to_json()) == request
 
 
 def test_paths_of_a_request_are_in_its_folder():

@@ -26,8 +26,8 @@ def test_arrays_go_by_the_names_of_keras_or_of_the_file():
         {"input_0": x[0], "input_1": x[1]},
     ):
         arrays = served.arrays(form)
-        np.testing.assert_array_equal(arrays["input_0"], x[0])
-        np.testing.assert_array_equal(arrays["input_1"], x[1])
+        np.testing.assert_array_equal(arrays["zebra"], x[0])
+        np.testing.assert_array_equal(arrays["ant"], x[1])
 
 
 def test_the_batch_is_free_fixed_by_the_model_or_fixed_here():

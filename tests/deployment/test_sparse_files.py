@@ -75,7 +75,7 @@ def test_every_kind_of_kernel_is_stored_sparse(kind, tolerance, every_kind_files
     np.testing.assert_allclose(
         kd.LiteModel(sparse.path).predict(x), kd.LiteModel(plain.path).predict(x), atol=1e-6
     )
-    assert kd.benchmark(sparse.path, runs=5, batch_size=3).runs == 5
+    assert kd.benchmark(sparse.path, runs=5).runs == 5
 
 
 @pytest.mark.parametrize(

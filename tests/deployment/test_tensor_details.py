@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from keras_kd.deployment.litemodel import LiteModel
-from keras_kd.deployment.tensor_details import TensorDetails, arrays_by_name
-from tests.deployment import small
+from keras_kd.deployment.tensor_details import TensorDetails, checked_arrays
 
 FLOAT = TensorDetails("input_0", (None, 4), "float32")
 IDS = TensorDetails("ids", (None, 6), "int32")
@@ -16,13 +15,6 @@ def test_details_print_shapes_and_scales():
     assert str(TensorDetails("x", (1, 2), "int8", 0.25, -3)) == "x (1, 2) int8 scale 0.25 zero -3"
     assert [FLOAT.value_dtype, IDS.value_dtype] == ["float32", "int32"]
     assert TensorDetails("x", (1, 2), "int8", 0.25, -3).value_dtype == "float32"
-
-
-@pytest.mark.parametrize("x", [np.ones((2, 4)), [np.ones((2, 4))], {"input_0": np.ones((2, 4), int)}])
-def test_input_in_every_form(x):
-    arrays = arrays_by_name(x, (FLOAT,))
-    assert list(arrays) == ["input_0"]
-    assert (arrays["input_0"].shape, arrays["input_0"].dtype) == ((2, 4), "float32")
 
 
 @pytest.mark.parametrize(
@@ -47,23 +39,9 @@ def test_input_that_does_not_fit(x, error, message, dense_file):
         LiteModel(dense_file).predict(x)
 
 
-def test_several_inputs_that_do_not_fit(small_file):
-    x = np.ones((2, 4), "float32")
-    lite = LiteModel(small_file(small.dicts)[1].path)
-    assert sorted(lite.predict({"left": x, "right": x})) == ["alpha", "z"]
-    with pytest.raises(ValueError, match=r"same number of rows; received \{'left': 2, 'right': 1\}"):
-        lite.predict({"left": x, "right": x[:1]})
-    with pytest.raises(TypeError, match=r"go by name: pass a dict with the keys \['left', 'right'\]"):
-        lite.predict([x, x])
-    with pytest.raises(TypeError, match=r"arrays for 2 inputs .* received one ndarray"):
-        lite.predict(x)
-    with pytest.raises(ValueError, match=r"Expected 2 arrays for .*; received 3"):
-        LiteModel(small_file(small.lists)[1].path).predict([x, x, x])
-
-
 def test_integers_may_come_as_floats_without_fractions():
     ids = np.full((2, 6), 3)
-    np.testing.assert_array_equal(arrays_by_name(ids.astype("float32"), (IDS,))["ids"], ids)
+    np.testing.assert_array_equal(checked_arrays({"ids": ids.astype("float32")}, (IDS,))["ids"], ids)
     with pytest.raises(TypeError, match="takes int32; received float64 with fractions"):
-        arrays_by_name(ids + 0.5, (IDS,))
-    assert arrays_by_name(np.zeros((0, 6)), (IDS,))["ids"].shape == (0, 6)
+        checked_arrays({"ids": ids + 0.5}, (IDS,))
+    assert checked_arrays({"ids": np.zeros((0, 6))}, (IDS,))["ids"].shape == (0, 6)

@@ -118,11 +118,11 @@ def test_dynamic_names_large_weights_left_in_float(tmp_path):
 
 
 def test_recurrent_models_get_a_batch_of_one_and_say_so(small_file):
-    _, exported = small_file(small.lstm)
+    _, exported = small_file(small.lstm, batch_size=None)
     assert exported.batch_size == 1
     (note,) = exported.notes
     assert note.startswith("the batch is fixed at 1 because of the recurrent layer 'lstm")
-    assert small_file(small.unrolled, "int8")[1].batch_size is None
+    assert small_file(small.unrolled, "int8", batch_size=None)[1].batch_size is None
 
 
 def test_batch_can_be_fixed(small_file):

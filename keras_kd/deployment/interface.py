@@ -1,0 +1,200 @@
+"""The names of a file's inputs and outputs, in the structures that the Keras model takes and returns.
+
+TensorFlow's converter sorts inputs and outputs, which a SavedModel numbers, and forgets the structures.
+`write_interface` puts them in the model's order, names them, and keeps the structures as metadata.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import keras
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from tensorflow.lite.python import schema_py_generated as converter_schema
+from tensorflow.lite.tools import flatbuffer_utils
+
+from keras_kd.deployment.input_structure import flatten_like
+from keras_kd.deployment.tensor_details import TensorDetails, checked_arrays, unknown_name
+from keras_kd.tensors import Tensor, Tensors
+
+Names: TypeAlias = str | list[Any] | tuple[Any, ...] | dict[str, Any]  # names in the structure of the tensors
+
+_METADATA = "keras_kd"
+
+
+@dataclass(frozen=True)
+class Interface:
+    """How a model is called by name.
+
+    Args:
+        inputs: the names of its inputs, in the structure that it takes.
+        outputs: the names of its outputs, in the structure that it returns; empty if not known yet.
+        aliases: other names of inputs, such as Keras's own -> the name.
+    """
+
+    inputs: Names
+    outputs: Names = ()
+    aliases: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of_names(cls, inputs: Sequence[str], outputs: Sequence[str]) -> Interface:
+        """Guess the structures of a file that does not tell: numbered names belong to lists."""
+        return cls(_guessed(inputs, "input"), _guessed(outputs, "output"))
+
+    def arrays(self, x: Tensors, tensors: tuple[TensorDetails, ...]) -> dict[str, np.ndarray]:
+        """Check data against the inputs and return it by name.
+
+        Args:
+            x: one array for one input; a dict by name; or arrays in the structure of the inputs.
+            tensors: the inputs.
+
+        Raises:
+            ValueError: for unknown or missing names, wrong shapes, or different numbers of rows.
+            TypeError: for a type that does not fit.
+        """
+        return checked_arrays(self._matched(x), tensors)
+
+    def _matched(self, x: Tensors) -> dict[str, Tensor]:
+        names: list[str] = keras.tree.flatten(self.inputs)
+        if isinstance(x, dict):
+            known = {f"input_{i}": name for i, name in enumerate(names)}
+            known |= self.aliases | {name: name for name in names}
+            if all(key in known for key in x):
+                return _renamed(x, known, names)
+        flat = flatten_like(self.inputs, x) if isinstance(x, (dict, list, tuple)) else None
+        if flat is not None:
+            return dict(zip(names, flat, strict=True))
+        if isinstance(x, dict):
+            unknown = next(key for key in x if key not in known)
+            raise ValueError(unknown_name(str(unknown), names))
+        return self._by_position(x, names)
+
+    def _by_position(self, x: Tensors, names: list[str]) -> dict[str, Tensor]:
+        listed = list(x) if isinstance(x, (list, tuple)) else None
+        if len(names) == 1:
+            alone = listed is not None and len(listed) == 1 and hasattr(listed[0], "shape")
+            return {names[0]: listed[0] if listed and alone else x}
+        if listed is None:
+            raise TypeError(
+                f"Expected arrays for {len(names)} inputs {names}; received one {type(x).__name__}."
+            )
+        if isinstance(self.inputs, dict):
+            raise TypeError(f"These inputs go by name: pass a dict with the keys {names}, not a list.")
+        raise ValueError(f"Expected {len(names)} arrays for {names}; received {len(listed)}.")
+
+    def structured(self, outputs: dict[str, np.ndarray]) -> Tensors:
+        """Arrange outputs by name as the model returns them."""
+        return keras.tree.map_structure(outputs.__getitem__, self.outputs)
+
+
+def _renamed(x: dict[str, Any], known: dict[str, str], names: list[str]) -> dict[str, Tensor]:
+    keys: dict[str, str] = {}
+    for key in x:
+        if known[key] in keys:
+            raise ValueError(f"An input is given twice: as {keys[known[key]]!r} and {key!r}.")
+        keys[known[key]] = key
+    missing = [name for name in names if name not in keys]
+    if missing:
+        raise ValueError(f"Missing input {missing[0]!r}; expected {names}, received {sorted(x)}.")
+    return {name: x[keys[name]] for name in names}
+
+
+def _guessed(names: Sequence[str], stem: str) -> Names:
+    if len(names) == 1:
+        return names[0]
+    numbered = [f"{stem}_{i}" for i in range(len(names))]
+    return numbered if sorted(names) == sorted(numbered) else {name: name for name in names}
+
+
+def paired(names: Iterable[str], names_in_file: Sequence[str], stem: str) -> dict[str, str]:
+    """Each name of a model -> its name in a file.
+
+    Files of other converters, and older ones, number what has a name in the model; then the order decides.
+
+    Args:
+        names: the model's names, in order.
+        names_in_file: the file's names.
+        stem: `"input"` or `"output"`.
+    """
+    names = list(names)
+    in_order = keras.tree.flatten(_guessed(names_in_file, stem))
+    numbered = in_order == [f"{stem}_{i}" for i in range(len(in_order))]
+    if len(names) == len(in_order) and (numbered or len(names) == 1):
+        return dict(zip(names, in_order, strict=True))
+    return {name: name for name in names}
+
+
+def read_interface(path: Path, inputs: Sequence[str], outputs: Sequence[str]) -> Interface:
+    """Read the interface of a file; it is a guess if another program wrote the file.
+
+    Args:
+        path: the file.
+        inputs: the names of inputs in its signature.
+        outputs: the names of outputs in its signature.
+
+    Raises:
+        ValueError: if what the file says about its names is damaged.
+    """
+    with path.open("rb") as file:
+        model = schema.Model.GetRootAs(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), 0)
+    entries = (model.Metadata(i) for i in range(model.MetadataLength()))
+    found = [entry.Buffer() for entry in entries if entry.Name() == _METADATA.encode()]
+    if not found:
+        return Interface.of_names(inputs, outputs)
+    try:
+        interface = Interface(**json.loads(bytes(model.Buffers(found[0]).DataAsNumpy())))
+        wanted = sorted(map(str, keras.tree.flatten([interface.inputs, interface.outputs])))
+        if wanted != sorted([*inputs, *outputs]):
+            raise ValueError(f"it names {wanted}")
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{str(path)!r} is damaged: its metadata {_METADATA!r} is wrong: {error}") from error
+    return interface
+
+
+def write_interface(content: bytes, interface: Interface) -> bytes:
+    """Put the inputs and outputs of a converted file in the model's order, under the model's names.
+
+    Args:
+        content: what the converter wrote, with numbers for names.
+        interface: the names in the model's structures.
+    """
+    model = flatbuffer_utils.convert_bytearray_to_object(content)
+    if any(buffer.offset for buffer in model.buffers):
+        return content  # weights behind the flatbuffer, over 2 GB, would be lost
+    graph, signature = model.subgraphs[0], model.signatureDefs[0]
+    signature.inputs = _named(signature.inputs, keras.tree.flatten(interface.inputs))
+    signature.outputs = _named(signature.outputs, keras.tree.flatten(interface.outputs))
+    graph.inputs = np.array([entry.tensorIndex for entry in signature.inputs], "int32")
+    graph.outputs = np.array([entry.tensorIndex for entry in signature.outputs], "int32")
+    _rename(graph, [*signature.outputs, *signature.inputs])
+    _add_metadata(model, json.dumps(vars(interface)).encode())
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def _named(entries: list[Any], names: list[str]) -> list[Any]:
+    """The entries of a signature in the order of their numbers, with names instead."""
+    entries = sorted(entries, key=lambda entry: int(entry.name.decode().rpartition("_")[2]))
+    for entry, name in zip(entries, names, strict=True):
+        entry.name = name.encode()
+    return entries
+
+
+def _rename(graph: Any, entries: list[Any]) -> None:
+    taken = {tensor.name for tensor in graph.tensors}
+    for entry in entries:
+        if entry.name not in taken:
+            graph.tensors[entry.tensorIndex].name = entry.name
+
+
+def _add_metadata(model: Any, content: bytes) -> None:
+    buffer, entry = converter_schema.BufferT(), converter_schema.MetadataT()
+    buffer.data = np.frombuffer(content, "uint8")
+    entry.name, entry.buffer = _METADATA, len(model.buffers)
+    model.buffers.append(buffer)
+    model.metadata = [*(model.metadata or []), entry]
