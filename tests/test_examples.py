@@ -54,6 +54,7 @@ def test_runs(path, run):
 
 # What each benchmark prints ratios of.
 RATIOS = {
+    "attack": "under attack",
     "bridge": "difference / spread",
     "house": "% of arguments",
     "losses": "loss / MSE",
