@@ -140,7 +140,9 @@ def _check_existing(path: Path, target: Path, overwrite: bool) -> None:
     """Check what is at `path`, and at the `target` that it leads to if it is a link."""
     if os.path.lexists(path) and not overwrite:
         link = "" if path.exists() else f"as a link to {str(target)!r}, which does not"
-        raise FileExistsError(f"{str(path)!r} exists{link and f', {link}'}; pass overwrite=True to replace it.")
+        raise FileExistsError(
+            f"{str(path)!r} exists{link and f', {link}'}; pass overwrite=True to replace it."
+        )
     if target.is_symlink():
         raise FileExistsError(f"{str(path)!r} is a link that leads back to itself; name another file.")
     if target.exists() and not target.is_file():
@@ -174,5 +176,9 @@ def _error_number(error: BaseException | None, path: Path) -> int | None:
 
 def _concerns(error: BaseException, path: Path) -> bool:
     """Whether the system's error names a path, or what lies in it."""
-    named = [Path(os.fsdecode(name)) for name in (getattr(error, "filename", None), getattr(error, "filename2", None)) if isinstance(name, (str, bytes))]
+    named = [
+        Path(os.fsdecode(name))
+        for name in (getattr(error, "filename", None), getattr(error, "filename2", None))
+        if isinstance(name, (str, bytes))
+    ]
     return any(path in (name, *name.parents) for name in named)

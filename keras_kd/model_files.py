@@ -38,7 +38,9 @@ def load_model(path: str | os.PathLike[str], *, compile: bool = True) -> keras.M
     try:
         check_archive(path)  # Keras reads parts of the file, and would return changed weights
     except DamagedArchive as error:
-        raise ValueError(f"{path} does not load, it is damaged: {error}. Copy it or save it again.") from error
+        raise ValueError(
+            f"{path} does not load, it is damaged: {error}. Copy it or save it again."
+        ) from error
     try:
         model = keras.saving.load_model(path, compile=compile, safe_mode=True)
     except Exception as error:  # of zipfile, json, HDF5 or Keras, wherever it notices that a file is damaged

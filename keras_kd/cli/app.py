@@ -11,7 +11,8 @@ import typer
 import typer.core
 
 from keras_kd.cli import compare, deploy, inspect, train
-from keras_kd.cli.output import err, in_shell
+from keras_kd.cli.output import err, in_shell, one_line_warnings, say
+from keras_kd.cli.streams import standard_streams
 from keras_kd.messages import one_line
 
 
@@ -22,14 +23,14 @@ class OneLineErrors(typer.core.TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            err.print("Interrupted. Finished stages are kept; the same command resumes from there.")
+            say("Interrupted. Finished stages are kept; the same command resumes from there.")
             raise typer.Exit(130) from None
         except Exception as error:  # the last resort: whatever it is, it is shown
             if hasattr(error, "exit_code") or ctx.params["debug"]:  # typer's own, or wanted
                 raise
             expected = isinstance(error, (ValueError, TypeError, OSError))
             kind = "" if expected else f"{type(error).__name__}: "
-            err.print(f"Error: {kind}{in_shell(one_line(error))}")
+            say(f"Error: {kind}{in_shell(one_line(error))}")
             raise typer.Exit(1) from None
 
 
@@ -75,4 +76,7 @@ def run(arguments: list[str]) -> int:
 def main() -> None:
     """Entry point of `keras-kd`."""
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # otherwise it warns about functions traced twice
-    sys.exit(run(sys.argv[1:]))
+    with standard_streams() as terminal, one_line_warnings():
+        err.file = terminal
+        code = run(sys.argv[1:])
+    sys.exit(code)

@@ -19,7 +19,7 @@ BROKEN_PIPE = 128 + 13
 
 
 class _Descriptor(io.FileIO):
-    """Standard output or error: what cannot be written is dropped, and for standard output ends the command."""
+    """A standard stream that drops what cannot be written: its reader is gone, or the disk is full."""
 
     lost = False
 
@@ -29,17 +29,21 @@ class _Descriptor(io.FileIO):
                 return super().write(data)
             except OSError as error:
                 self.lost = True
-                if self.fileno() == 1:
-                    _end(error)
+                self.end(error)
         return memoryview(data).nbytes
 
+    def end(self, error: OSError) -> None:
+        """Nothing depends on what is written to standard error."""
 
-def _end(error: OSError) -> None:
-    """End the command: its result cannot be delivered."""
-    if error.errno == errno.EPIPE:  # `| head -1` has read enough
-        raise SystemExit(BROKEN_PIPE) from None
-    sys.stderr.write(f"Error: The result cannot be written to standard output: {error.strerror}.\n")
-    raise SystemExit(1) from None
+
+class _Result(_Descriptor):
+    """Standard output, without which a command has failed."""
+
+    def end(self, error: OSError) -> None:
+        if error.errno == errno.EPIPE:  # `| head -1` has read enough
+            raise SystemExit(BROKEN_PIPE) from None
+        sys.stderr.write(f"Error: The result cannot be written to standard output: {error.strerror}.\n")
+        raise SystemExit(1) from None
 
 
 class _Text(io.TextIOWrapper):
@@ -60,10 +64,11 @@ def standard_streams() -> Iterator[io.TextIOWrapper]:
     reserve_standard_descriptors()
     before = sys.stdout, sys.stderr
     encodings = [getattr(stream, "encoding", None) or "utf-8" for stream in before]
-    buffers = [io.BufferedWriter(_Descriptor(number, "w", closefd=False)) for number in (1, 2)]
-    terminal = io.TextIOWrapper(buffers[1], encodings[1], "backslashreplace", write_through=True)
-    sys.stdout = _Text(buffers[0], encodings[0], "backslashreplace", line_buffering=os.isatty(1))
-    sys.stderr = _Text(buffers[1], encodings[1], "backslashreplace", write_through=True)
+    result = io.BufferedWriter(_Result(1, "w", closefd=False))
+    messages = io.BufferedWriter(_Descriptor(2, "w", closefd=False))
+    terminal = io.TextIOWrapper(messages, encodings[1], "backslashreplace", line_buffering=True)
+    sys.stdout = _Text(result, encodings[0], "backslashreplace", line_buffering=result.isatty())
+    sys.stderr = _Text(messages, encodings[1], "backslashreplace", line_buffering=True)
     try:
         yield terminal
     finally:

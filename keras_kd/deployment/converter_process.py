@@ -17,6 +17,7 @@ import threading
 from typing import IO
 
 from keras_kd.deployment.request import Answer, Request, answer_from_json
+from keras_kd.descriptors import reserve_standard_descriptors
 
 
 class ConverterCrashed(Exception):
@@ -45,6 +46,7 @@ class Converter:
                 return
             if self._owner == os.getpid():
                 self.close()
+            reserve_standard_descriptors()
             self._log = tempfile.TemporaryFile()  # noqa: SIM115, it lives as long as the child
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "keras_kd.deployment.tflite_converter"],

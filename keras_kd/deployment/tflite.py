@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from keras_kd.deployment.request import COMPARED, Answer, Failure, Request
 from keras_kd.deployment.saved_model import save
 from keras_kd.deployment.serving import Serving, make_serving
 from keras_kd.deployment.source_model import is_quantization_aware, resolve_model
-from keras_kd.files import write_atomically
+from keras_kd.files import temporary_folder, write_atomically
 from keras_kd.finite import nonfinite
 from keras_kd.messages import one_line
 
@@ -102,9 +101,9 @@ def export(
     samples = served.random_inputs(COMPARED)
     if calibration is not None:
         samples = representative_samples(calibration, served)
-    with tempfile.TemporaryDirectory(prefix="keras_kd_") as folder:
+    with temporary_folder() as folder:
         request = Request(
-            Path(folder), row, io, served.batch_size, sparse, allow_flex, is_quantization_aware(model)
+            folder, row, io, served.batch_size, sparse, allow_flex, is_quantization_aware(model)
         )
         exported = _convert(request, served, samples)
         _write(request.file.read_bytes(), target, overwrite)
