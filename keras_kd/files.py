@@ -77,13 +77,16 @@ def temporary_folder() -> Iterator[Path]:
     reserve_standard_descriptors()
     shared = Path(tempfile.gettempdir())
     hint = "Temporary files go to the folder that the environment variable TMPDIR names."
-    with explain_write_errors(shared, hint=hint), tempfile.TemporaryDirectory(prefix="keras_kd_") as folder:
+    with contextlib.ExitStack() as stack:
+        with explain_write_errors(shared, hint=hint):
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="keras_kd_"))
+        stack.enter_context(explain_write_errors(shared, Path(folder), hint=hint))
         yield Path(folder)
 
 
 @contextlib.contextmanager
 def explain_write_errors(path: Path, part: Path | None = None, hint: str = "") -> Iterator[None]:
-    """Raise a `WriteError` about `path` for a full disk and the like, whatever library reports it in the block.
+    """Raise a `WriteError` about `path` for a full disk and the like, whatever library reports it.
 
     Args:
         path: What is written, as the user named it.
@@ -149,7 +152,8 @@ def _check_existing(path: Path, target: Path, overwrite: bool) -> None:
         raise FileExistsError(f"{str(path)!r} is a device or a pipe; name a file.")
     if not target.parent.is_dir():
         raise FileNotFoundError(
-            f"{str(path)!r} is a link into the folder {str(target.parent)!r}, which does not exist; create it first."
+            f"{str(path)!r} is a link into the folder {str(target.parent)!r}, which does not exist; "
+            "create it first."
         )
 
 

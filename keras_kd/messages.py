@@ -3,7 +3,7 @@
 import difflib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 
 def printable(text: str, keep: str = "\n\t") -> str:
@@ -29,14 +29,14 @@ def printable(text: str, keep: str = "\n\t") -> str:
 def one_line(error: BaseException) -> str:
     r"""What went wrong, without the frame and the pages of detail that Keras and TensorFlow put around it.
 
-    A message of keras_kd is one line already: if there are more, they come from a name in it, and are escaped.
+    A message of keras_kd is one line already: further lines come from a name in it, and are escaped.
 
     Examples:
         >>> one_line(ValueError("Exception encountered when calling Dense.call().\n\nwrong shape\n\nmore"))
         'wrong shape'
     """
     text = re.sub(r"\x1b\[\d*m", "", str(error))
-    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    lines = [re.sub("[ \t]+", " ", line.strip()) for line in _lines(text) if line.strip()]
     for line in lines:
         if line.startswith("Exception encountered: "):  # after pages of the configuration that does not load
             return printable(line.removeprefix("Exception encountered: ")[:400], keep="")
@@ -46,6 +46,19 @@ def one_line(error: BaseException) -> str:
     if not framed and _comes_from_here(error):
         return printable(str(error).strip(), keep="")
     return printable((lines[1] if framed else lines[0])[:400], keep="")
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The lines of a text; one that ends within quotes, in a name, goes on to the end of the name."""
+    held = ""
+    for line in text.split("\n"):
+        held += line
+        if len(re.findall(r"(?<!\w)'", held)) <= len(re.findall(r"'(?!\w)", held)):
+            yield held
+            held = ""
+        else:
+            held += "\n"
+    yield held
 
 
 def _comes_from_here(error: BaseException) -> bool:

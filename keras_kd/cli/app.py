@@ -5,6 +5,7 @@ The files of the commands import the library inside functions, so that help does
 
 import logging
 import sys
+import traceback
 from typing import Annotated
 
 import typer
@@ -78,5 +79,9 @@ def main() -> None:
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # otherwise it warns about functions traced twice
     with standard_streams() as terminal, one_line_warnings():
         err.file = terminal
-        code = run(sys.argv[1:])
+        try:
+            code = run(sys.argv[1:])
+        except Exception:  # with --debug; printed here, where control characters are escaped
+            traceback.print_exc()
+            code = 1
     sys.exit(code)

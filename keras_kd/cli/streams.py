@@ -1,9 +1,8 @@
-"""Standard output and error of a command: they survive a reader that is gone, and print no control characters."""
+"""Standard output and error of a command: they outlive their readers, and print no control characters."""
 
 import contextlib
 import errno
 import io
-import os
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -23,10 +22,10 @@ class _Descriptor(io.FileIO):
 
     lost = False
 
-    def write(self, data: "ReadableBuffer", /) -> int | None:
+    def write(self, data: "ReadableBuffer", /) -> int:
         if not self.lost:
             try:
-                return super().write(data)
+                return super().write(data) or 0
             except OSError as error:
                 self.lost = True
                 self.end(error)

@@ -55,9 +55,9 @@ class FullState(keras.callbacks.Callback):
         data: The data set that is passed to `fit`. `Distiller.fit` sets it automatically.
 
     Raises:
-        ValueError: The file is not such a checkpoint, is damaged, belongs to a model with other shapes, or to
-            a training of more epochs or batches; a `CSVLogger` that would overwrite its log; a model that does
-            not have all its weights yet.
+        ValueError: The file is not such a checkpoint, is damaged, or belongs to a model with other shapes or
+            to a training of more epochs or batches; a `CSVLogger` that would overwrite its log; a model that
+            does not have all its weights yet.
         OSError: The file cannot be read or written.
 
     Examples:

@@ -31,7 +31,7 @@ def is_random_state(value: object) -> bool:
     """Whether `restore_random_state` can restore a value: the generators themselves decide."""
     try:
         keras_state = value["keras"]  # type: ignore[index]
-        np.random.RandomState().set_state(tuple(value["numpy"]))  # type: ignore[index] # noqa: NPY002
+        np.random.RandomState().set_state(tuple(value["numpy"]))  # type: ignore[index]
         version, state, gauss = value["python"]  # type: ignore[index]
         random.Random().setstate((version, tuple(map(int, state)), gauss))
     except (TypeError, ValueError, KeyError, IndexError, OverflowError):

@@ -64,7 +64,8 @@ def read_state(path: Path, keys: Iterable[str] = ()) -> Any:
         return values | {key: values[key] for key in keys}
     except _MALFORMED as error:
         raise ValueError(
-            f"{path} is not a checkpoint written by kd.FullState, or it is damaged. Delete it, or choose another path."
+            f"{path} is not a checkpoint written by kd.FullState, or it is damaged. Delete it, or choose "
+            "another path."
         ) from error
 
 
