@@ -12,7 +12,7 @@ import typer
 import typer.core
 
 from keras_kd.cli import compare, deploy, inspect, train
-from keras_kd.cli.output import err, in_shell, one_line_warnings, say
+from keras_kd.cli.output import in_shell, one_line_warnings, say
 from keras_kd.cli.streams import standard_streams
 from keras_kd.messages import one_line
 
@@ -77,8 +77,7 @@ def run(arguments: list[str]) -> int:
 def main() -> None:
     """Entry point of `keras-kd`."""
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # otherwise it warns about functions traced twice
-    with standard_streams() as terminal, one_line_warnings():
-        err.file = terminal
+    with standard_streams(), one_line_warnings():
         try:
             code = run(sys.argv[1:])
         except Exception:  # with --debug; printed here, where control characters are escaped

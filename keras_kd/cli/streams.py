@@ -48,28 +48,28 @@ class _Result(_Descriptor):
 class _Text(io.TextIOWrapper):
     """A text stream that escapes control characters."""
 
+    # Where rich draws instead, whose texts were escaped before it styles them. It looks for this name.
+    rich_proxied_file: io.TextIOWrapper
+
     def write(self, text: str, /) -> int:
         super().write(printable(text))
         return len(text)
 
 
 @contextlib.contextmanager
-def standard_streams() -> Iterator[io.TextIOWrapper]:
-    """Replace standard output and error, whatever state they are in, and put them back at the end.
-
-    Yields:
-        Standard error without the escaping, for what draws on a terminal.
-    """
+def standard_streams() -> Iterator[None]:
+    """Replace standard output and error, whatever state they are in, and put them back at the end."""
     reserve_standard_descriptors()
     before = sys.stdout, sys.stderr
     encodings = [getattr(stream, "encoding", None) or "utf-8" for stream in before]
     result = io.BufferedWriter(_Result(1, "w", closefd=False))
     messages = io.BufferedWriter(_Descriptor(2, "w", closefd=False))
-    terminal = io.TextIOWrapper(messages, encodings[1], "backslashreplace", line_buffering=True)
+    stderr = _Text(messages, encodings[1], "backslashreplace", line_buffering=True)
+    stderr.rich_proxied_file = io.TextIOWrapper(messages, encodings[1], "backslashreplace")
     sys.stdout = _Text(result, encodings[0], "backslashreplace", line_buffering=result.isatty())
-    sys.stderr = _Text(messages, encodings[1], "backslashreplace", line_buffering=True)
+    sys.stderr = stderr
     try:
-        yield terminal
+        yield
     finally:
         try:
             sys.stdout.flush()
