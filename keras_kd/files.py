@@ -1,11 +1,37 @@
 """Writing files completely or not at all, and checking that they can be written before the work begins."""
 
 import contextlib
+import errno
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from keras_kd.descriptors import reserve_standard_descriptors
+
+# What the system says of a file that cannot be written -> why, and what to do.
+_REASONS = {
+    errno.ENOSPC: "the disk is full. Free some space, or name another folder",
+    errno.EDQUOT: "the disk quota is used up. Free some space, or name another folder",
+    errno.EFBIG: "it is larger than a file may be here. Raise the limit (ulimit -f), or name another folder",
+    errno.EIO: "the disk reports an input/output error. Name another folder, and check the disk",
+    errno.EROFS: "the file system is read-only. Name another folder",
+    errno.EACCES: "the folder is not writable. Name another one, or change its permissions",
+    errno.EPERM: "the folder is not writable. Name another one, or change its permissions",
+    errno.ENAMETOOLONG: "the name is too long. Choose a shorter one",
+}
+# These can only be about what is being written, whichever library reports them.
+_ABOUT_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+
+
+class WriteError(OSError):
+    """A file cannot be written; the message names it, and says why and what to do."""
+
+
+class WriteDenied(WriteError, PermissionError):
+    """A file cannot be written because permission is missing."""
 
 
 @contextlib.contextmanager
@@ -14,6 +40,9 @@ def write_atomically(path: Path) -> Iterator[Path]:
 
     A link stays a link, and a file that is replaced keeps its permissions.
 
+    Raises:
+        WriteError: The disk is full, or the file cannot be written for a similar reason.
+
     Examples:
         >>> from pathlib import Path
         >>> with write_atomically(Path("notes.txt")) as part:
@@ -21,14 +50,65 @@ def write_atomically(path: Path) -> Iterator[Path]:
         >>> Path("notes.txt").read_text()
         'all of it'
     """
+    reserve_standard_descriptors()
     target, part = _target_and_part(path)
+    with explain_write_errors(path, part):
+        try:
+            yield part
+            if target.exists():
+                shutil.copymode(target, part)
+            os.replace(part, target)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def temporary_folder(parent: Path | None = None) -> Iterator[Path]:
+    """Yield a new folder that is removed at the end.
+
+    Args:
+        parent: Where it is made; by default, among the system's temporary files.
+
+    Raises:
+        WriteError: The disk that holds temporary files is full.
+
+    Examples:
+        >>> with temporary_folder() as folder:
+        ...     folder.is_dir()
+        True
+    """
+    reserve_standard_descriptors()
+    shared = Path(tempfile.gettempdir())
+    hint = "Temporary files go to the folder that the environment variable TMPDIR names."
+    with contextlib.ExitStack() as stack:
+        with explain_write_errors(shared, hint=hint):
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="keras_kd_", dir=parent))
+        stack.enter_context(explain_write_errors(shared, Path(folder), hint=hint))
+        yield Path(folder)
+
+
+@contextlib.contextmanager
+def explain_write_errors(path: Path, part: Path | None = None, hint: str = "") -> Iterator[None]:
+    """Raise a `WriteError` about `path` for a full disk and the like, whatever library reports it.
+
+    Args:
+        path: What is written, as the user named it.
+        part: The file or folder that is really written, if it is another one.
+        hint: A sentence to add to the message.
+    """
     try:
-        yield part
-        if target.exists():
-            shutil.copymode(target, part)
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
+        yield
+    except WriteError:
+        raise
+    except Exception as error:
+        number = _error_number(error, part or path)
+        if number is None:
+            raise
+        kept = " The file that was there is unchanged." if part is not None and path.is_file() else ""
+        text = f"{str(path)!r} cannot be written: {_REASONS[number]}.{kept}{f' {hint}' if hint else ''}"
+        explained = (WriteDenied if number in (errno.EACCES, errno.EPERM) else WriteError)(text)
+        explained.errno = number
+        raise explained from error
 
 
 def check_writable(path: Path, *, overwrite: bool = True, suffixes: Sequence[str] = ()) -> None:
@@ -36,29 +116,48 @@ def check_writable(path: Path, *, overwrite: bool = True, suffixes: Sequence[str
 
     Args:
         path: The file to write.
-        overwrite: Whether an existing file may be replaced.
+        overwrite: Whether an existing file, or a link that leads nowhere, may be replaced.
         suffixes: The allowed suffixes, such as `(".html", ".md")`; empty for any.
 
     Raises:
         ValueError: The suffix is not allowed.
         FileNotFoundError: The folder does not exist.
         IsADirectoryError: `path` is a folder.
-        FileExistsError: The file exists and may not be replaced.
-        OSError: The folder is not writable.
+        FileExistsError: The file exists and may not be replaced, or is a device, a pipe or a circular link.
+        WriteError: The folder is not writable, or the disk is full.
     """
     if suffixes and path.suffix not in suffixes:
         allowed = " or ".join(filter(None, (", ".join(suffixes[:-1]), suffixes[-1])))
         raise ValueError(f"The path must end in {allowed}. Received: {str(path)!r}.")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"The folder {str(path.parent)!r} does not exist; create it first.")
-    if path.is_dir():
-        raise IsADirectoryError(f"{str(path)!r} is a folder; name a file.")
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{str(path)!r} exists; pass overwrite=True to replace it.")
+    target, trial = _target_and_part(path)
+    with explain_write_errors(path, target):
+        if not path.parent.is_dir():
+            raise FileNotFoundError(f"The folder {str(path.parent)!r} does not exist; create it first.")
+        if path.is_dir():
+            raise IsADirectoryError(f"{str(path)!r} is a folder; name a file.")
+        _check_existing(path, target, overwrite)
     # Permission bits do not tell whether a folder is writable; writing does.
-    _, trial = _target_and_part(path)
-    trial.touch()
-    trial.unlink()
+    with explain_write_errors(path, trial):
+        trial.touch()
+        trial.unlink()
+
+
+def _check_existing(path: Path, target: Path, overwrite: bool) -> None:
+    """Check what is at `path`, and at the `target` that it leads to if it is a link."""
+    if os.path.lexists(path) and not overwrite:
+        link = "" if path.exists() else f"as a link to {str(target)!r}, which does not"
+        raise FileExistsError(
+            f"{str(path)!r} exists{link and f', {link}'}; pass overwrite=True to replace it."
+        )
+    if target.is_symlink():
+        raise FileExistsError(f"{str(path)!r} is a link that leads back to itself; name another file.")
+    if target.exists() and not target.is_file():
+        raise FileExistsError(f"{str(path)!r} is a device or a pipe; name a file.")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(
+            f"{str(path)!r} is a link into the folder {str(target.parent)!r}, which does not exist; "
+            "create it first."
+        )
 
 
 def check_regular(path: Path, expected: str) -> None:
@@ -86,4 +185,29 @@ def check_regular(path: Path, expected: str) -> None:
 def _target_and_part(path: Path) -> tuple[Path, Path]:
     """The file that a path leads to, and an unused one beside it."""
     target = Path(os.path.realpath(path))
-    return target, target.with_name(f".part-{uuid.uuid4().hex[:12]}-{target.name}")
+    # The end of the name, whose suffix decides the format; with all of it, a long name would be too long.
+    return target, target.with_name(f".part-{uuid.uuid4().hex[:12]}-{target.name[-40:]}")
+
+
+def _error_number(error: BaseException | None, path: Path) -> int | None:
+    """The number of the system's error behind an exception, if it is about writing `path`."""
+    while error is not None:
+        number = error.errno if isinstance(error, OSError) else None
+        if number in _ABOUT_WRITING:
+            return number
+        if number in _REASONS and _concerns(error, path):
+            return number
+        if os.strerror(errno.ENOSPC) in str(error):  # TensorFlow and HDF5 pass on the text alone
+            return errno.ENOSPC
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _concerns(error: BaseException, path: Path) -> bool:
+    """Whether the system's error names a path, or what lies in it."""
+    named = [
+        Path(os.fsdecode(name))
+        for name in (getattr(error, "filename", None), getattr(error, "filename2", None))
+        if isinstance(name, (str, bytes))
+    ]
+    return any(path in (name, *name.parents) for name in named)

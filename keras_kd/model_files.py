@@ -6,6 +6,7 @@ from pathlib import Path
 
 import keras
 
+from keras_kd.archives import DamagedArchive, check_archive
 from keras_kd.messages import one_line
 
 
@@ -34,6 +35,12 @@ def load_model(path: str | os.PathLike[str], *, compile: bool = True) -> keras.M
         raise FileNotFoundError(f"There is no file {path}.")
     if not zipfile.is_zipfile(path):  # Keras says of these that they are not found
         raise ValueError(f"{path} does not load: it is not a .keras file, or an incomplete one.")
+    try:
+        check_archive(path)  # Keras reads parts of the file, and would return changed weights
+    except DamagedArchive as error:
+        raise ValueError(
+            f"{path} does not load, it is damaged: {error}. Copy it or save it again."
+        ) from error
     try:
         model = keras.saving.load_model(path, compile=compile, safe_mode=True)
     except Exception as error:  # of zipfile, json, HDF5 or Keras, wherever it notices that a file is damaged

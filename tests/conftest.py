@@ -55,9 +55,9 @@ def classifier(name, filters, classes=10):
     """A tiny model for digits: named stages, BatchNorm, logits."""
     import keras
 
-    inputs = keras.Input((8, 8, 1))
-    x = keras.layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False)(inputs)
-    x = keras.layers.BatchNormalization()(x)
+    inputs = keras.Input((8, 8, 1), name="image")
+    x = keras.layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False, name="conv1")(inputs)
+    x = keras.layers.BatchNormalization(name="norm1")(x)
     x = keras.layers.ReLU(name="stage1")(x)
     x = keras.layers.Conv2D(2 * filters, 3, padding="same", activation="relu", name="stage2")(x)
     x = keras.layers.GlobalAveragePooling2D(name="pool")(x)

@@ -41,6 +41,14 @@ def test_the_seed_decides_the_weights():
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
 
 
+@pytest.mark.parametrize(
+    "build", [build for pair in PAIRS for build in pair], ids=lambda build: build.__name__
+)
+def test_names_do_not_depend_on_what_was_made_before(build):
+    first, second = ([operation.name for operation in build().operations] for _ in range(2))
+    assert first == second
+
+
 @pytest.mark.slow
 def test_teacher_and_student_learn_digits(digits):
     for build, epochs, expected in ((models.digits_teacher, 4, 0.95), (models.digits_student, 5, 0.90)):

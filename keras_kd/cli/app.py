@@ -6,6 +6,7 @@ The files of the commands import the library inside functions, so that help does
 import logging
 import signal
 import sys
+import traceback
 from types import FrameType
 from typing import Annotated
 
@@ -13,7 +14,8 @@ import typer
 import typer.core
 
 from keras_kd.cli import compare, deploy, inspect, train
-from keras_kd.cli.output import err, in_shell
+from keras_kd.cli.output import in_shell, one_line_warnings, say
+from keras_kd.cli.streams import standard_streams
 from keras_kd.messages import one_line
 
 
@@ -33,14 +35,14 @@ class OneLineErrors(typer.core.TyperGroup):
         try:
             return super().invoke(ctx)
         except (KeyboardInterrupt, Terminated) as end:
-            err.print("Interrupted. Finished stages are kept; the same command resumes from there.")
+            say("Interrupted. Finished stages are kept; the same command resumes from there.")
             raise typer.Exit(143 if isinstance(end, Terminated) else 130) from None
         except Exception as error:  # the last resort: whatever it is, it is shown
             if hasattr(error, "exit_code") or ctx.params["debug"]:  # typer's own, or wanted
                 raise
             expected = isinstance(error, (ValueError, TypeError, OSError))
             kind = "" if expected else f"{type(error).__name__}: "
-            err.print(f"Error: {kind}{in_shell(one_line(error))}")
+            say(f"Error: {kind}{in_shell(one_line(error))}")
             raise typer.Exit(1) from None
 
 
@@ -87,4 +89,10 @@ def main() -> None:
     """Entry point of `keras-kd`."""
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # otherwise it warns about functions traced twice
     signal.signal(signal.SIGTERM, _terminate)
-    sys.exit(run(sys.argv[1:]))
+    with standard_streams(), one_line_warnings():
+        try:
+            code = run(sys.argv[1:])
+        except Exception:  # with --debug; printed here, where control characters are escaped
+            traceback.print_exc()
+            code = 1
+    sys.exit(code)

@@ -16,7 +16,7 @@ from keras_kd.cli.options import (
     Quantization,
     QuantizationOption,
 )
-from keras_kd.cli.output import err, show
+from keras_kd.cli.output import show, show_status
 
 
 def export(
@@ -39,7 +39,7 @@ def export(
     from keras_kd.deployment.tflite import export
     from keras_kd.model_files import load_model
 
-    with err.status("converting"):
+    with show_status("converting"):
         exported = export(
             load_model(model),
             out,
@@ -78,6 +78,6 @@ def benchmark(
     """
     from keras_kd.deployment.benchmark import benchmark
 
-    with err.status("timing"):
+    with show_status("timing"):
         result = benchmark(file, threads=threads, batch_size=batch_size)
     show(result, as_json)

@@ -1,12 +1,10 @@
 """Commands that inspect a model: `taps`."""
 
 import json
-import sys
-
-from rich.table import Table
 
 from keras_kd.cli.options import AsJson, ModelFile
-from keras_kd.cli.output import out
+from keras_kd.cli.output import write
+from keras_kd.messages import printable
 
 
 def taps(model: ModelFile, as_json: AsJson = False) -> None:
@@ -19,9 +17,9 @@ def taps(model: ModelFile, as_json: AsJson = False) -> None:
 
     shapes = tap_shapes(load_model(model))
     if as_json:
-        sys.stdout.write(json.dumps(shapes, indent=2) + "\n")
+        write(json.dumps(shapes, indent=2))
         return
-    table = Table("tap", "shape", box=None)
+    names = {name: printable(name, keep="") for name in shapes}
+    width = max(map(len, names.values()), default=0)
     for name, shape in shapes.items():
-        table.add_row(name, "unknown until data comes" if shape is None else str(shape))
-    out.print(table)
+        write(f"{names[name]:<{width}}  {'unknown until data comes' if shape is None else shape}")

@@ -2,18 +2,23 @@
 
 import contextlib
 import shlex
+import shutil
 import sys
+import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console
+from rich.text import Text
+
+from keras_kd.messages import printable
 
 if TYPE_CHECKING:
     from keras_kd.jobs.experiment import Progress
     from keras_kd.jobs.runs import Run
     from keras_kd.reports import Report
 
-out = Console(highlight=False, soft_wrap=True, markup=False)
+# Draws on standard error; all text that it gets went through `printable`.
 err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 # What the library's messages call something that is an option here.
@@ -40,13 +45,39 @@ def in_shell(message: str) -> str:
     return message
 
 
+def write(text: str) -> None:
+    """Print the result of a command on standard output."""
+    sys.stdout.write(f"{printable(text)}\n")
+
+
+def say(text: str) -> None:
+    """Print a line on standard error."""
+    err.print(printable(text, keep=""))
+
+
+@contextlib.contextmanager
+def show_status(text: str) -> Iterator[None]:
+    """If standard error is a terminal, say there what is running."""
+    with err.status(Text(text)):
+        yield
+
+
 @contextlib.contextmanager
 def show_progress() -> Iterator["Progress"]:
     """Print lines on standard error and, if it is a terminal, a status line that says what is running."""
     from keras_kd.jobs.experiment import Progress
 
     with err.status("starting") as status:
-        yield Progress(say=err.print, note=status.update)
+        # As Text, so that rich does not interpret markup in a name.
+        yield Progress(say=say, note=lambda note: status.update(Text(printable(note, keep=""))))
+
+
+@contextlib.contextmanager
+def one_line_warnings() -> Iterator[None]:
+    """Print warnings like errors: one line each, without the line of code that they point to."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *where, **more: say(f"Warning: {in_shell(str(message))}")
+        yield
 
 
 def command_line() -> str:
@@ -56,7 +87,7 @@ def command_line() -> str:
 
 def show(result: Figures, as_json: bool) -> None:
     """Print a result, readable or as JSON."""
-    sys.stdout.write(f"{result.to_json().rstrip() if as_json else result}\n")
+    write(result.to_json().rstrip() if as_json else str(result))
 
 
 def show_report(report: "Report", as_json: bool) -> None:
@@ -64,10 +95,10 @@ def show_report(report: "Report", as_json: bool) -> None:
     if as_json or not sys.stdout.isatty():
         show(report, as_json)
     else:
-        out.print(report.text(out.width))
+        write(report.text(shutil.get_terminal_size().columns))
 
 
 def show_run(report: "Report", run: "Run", as_json: bool) -> None:
     """Print the report of a finished run and where its page is."""
     show_report(report, as_json)
-    err.print(f"Report: {run.path('report.html')}")
+    say(f"Report: {run.path('report.html')}")

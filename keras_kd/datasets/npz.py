@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_kd.archives import DamagedArchive, read_arrays
 from keras_kd.datasets.data import Data, Split, make_data, split_off
 from keras_kd.finite import nonfinite
 from keras_kd.tensors import Tensor
@@ -45,6 +46,10 @@ def load(path: str | os.PathLike[str], *, batch_size: int = 64, name: str | None
             raise ValueError(
                 f"{key}: inputs of shape {split.x.shape[1:]}, but those of train {train.x.shape[1:]}"
             )
+        if (split.x.dtype.kind == "f") != (train.x.dtype.kind == "f"):
+            raise ValueError(
+                f"{key}: inputs of type {split.x.dtype}, but those of train {train.x.dtype}: scale both alike"
+            )
     if "val" in splits:
         validation = splits["val"]
     elif len(train.x) == 1:
@@ -77,6 +82,8 @@ def check(x: Tensor, y: Tensor, classes: int | None = None, what: str = "train")
         raise ValueError(f"{what}: inputs must have the shape (samples, ...), got {x.shape}")
     if len(x) == 0:
         raise ValueError(f"{what}: there are no samples")
+    if x.size == 0:
+        raise ValueError(f"{what}: inputs of shape {x.shape[1:]} hold no values")
     if y.ndim != 1:
         hint = "; turn one-hot labels into integers with y.argmax(-1)" if y.ndim == 2 else ""
         raise ValueError(f"{what}: labels must have the shape (samples,), got {y.shape}{hint}")
@@ -109,16 +116,22 @@ def read_splits(path: Path) -> dict[str, Split]:
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of a file; float64 becomes float32. Nothing is unpickled."""
+    """All arrays of a file, in types that TensorFlow has; float64 becomes float32. Nothing is unpickled."""
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}")
     if not zipfile.is_zipfile(path):
         raise ValueError(f"{path} is not a .npz file; write one with numpy.savez")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} cannot be read as plain arrays: {error}") from error
-    if not all(isinstance(array, np.ndarray) for array in arrays.values()):
-        raise ValueError(f"{path} is not a .npz file; write one with numpy.savez")
-    return {key: a.astype("float32") if a.dtype == "float64" else a for key, a in arrays.items()}
+        arrays = read_arrays(path)
+    except DamagedArchive as error:
+        raise ValueError(
+            f"{path} cannot be read as plain arrays: {error}. Copy it again, or write it with numpy.savez"
+        ) from error
+    return {key: _in_tensorflow(array) for key, array in arrays.items()}
+
+
+def _in_tensorflow(array: np.ndarray) -> np.ndarray:
+    """The array in the byte order of this machine; floats of more than 32 bits as float32."""
+    if array.dtype.kind == "f" and array.dtype.itemsize > 4:
+        return array.astype("float32")
+    return array.astype(array.dtype.newbyteorder("="), copy=False)

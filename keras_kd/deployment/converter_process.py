@@ -18,6 +18,8 @@ from typing import IO
 
 from keras_kd.deployment.child_process import Child, ChildTimeout, seconds_allowed, signal_text
 from keras_kd.deployment.request import Answer, Request, answer_from_json
+from keras_kd.descriptors import reserve_standard_descriptors
+from keras_kd.files import temporary_folder
 
 TIMEOUT = "KERAS_KD_CONVERT_TIMEOUT"
 _SECONDS = 7200.0
@@ -55,6 +57,7 @@ class Converter:
             if self.pid is not None and is_mine:
                 return
             self._end_child()
+            reserve_standard_descriptors()
             if not is_mine:
                 self._folder, self._owner = Path(tempfile.mkdtemp(prefix="keras_kd_")), os.getpid()
             self._log, self._log_read = tempfile.TemporaryFile(), 0  # noqa: SIM115, as long as the child
@@ -65,8 +68,8 @@ class Converter:
     def folder(self) -> Iterator[Path]:
         """Start the child and yield a folder for a request, which is removed however this process ends."""
         self.start()
-        with tempfile.TemporaryDirectory(dir=self._folder) as folder:
-            yield Path(folder)
+        with temporary_folder(self._folder) as folder:
+            yield folder
 
     def convert(self, request: Request) -> Answer:
         """Send a request to the child and wait for its answer.

@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -17,7 +17,9 @@ from ai_edge_litert.interpreter import Interpreter
 from keras_kd.deployment.tensor_details import TensorDetails
 from keras_kd.deployment.tflite_trial import load, make_interpreter
 from keras_kd.deployment.trials import trials
+from keras_kd.descriptors import reserve_standard_descriptors
 from keras_kd.files import check_regular
+from keras_kd.messages import printable
 
 _STDERR_LOCK = threading.Lock()
 
@@ -116,8 +118,12 @@ def _tensor(index: int, name: str, detail: Details) -> TensorDetails:
 @contextlib.contextmanager
 def quiet_stderr() -> Iterator[None]:
     """Suppress the INFO lines that C++ code writes to stderr; pass everything else on at the end."""
+    reserve_standard_descriptors()
+    if sys.__stderr__ is None:  # it was closed when Python started: whatever is open in its place is not ours
+        yield
+        return
     with _STDERR_LOCK, tempfile.TemporaryFile() as held:
-        sys.stderr.flush()
+        _flush_stderr()
         original = os.dup(2)
         os.dup2(held.fileno(), 2)
         try:
@@ -125,7 +131,20 @@ def quiet_stderr() -> Iterator[None]:
         finally:
             os.dup2(original, 2)
             held.seek(0)
-            for line in held:
-                if not line.startswith(b"INFO: "):
-                    os.write(original, line)
+            _pass_on(held, original)
             os.close(original)
+
+
+def _flush_stderr() -> None:
+    # It may be closed, or its reader gone: what it holds is lost either way, and no reason to fail.
+    with contextlib.suppress(OSError, ValueError):
+        if sys.stderr is not None:
+            sys.stderr.flush()
+
+
+def _pass_on(lines: Iterable[bytes], descriptor: int) -> None:
+    with contextlib.suppress(OSError):  # likewise
+        for line in lines:
+            if not line.startswith(b"INFO: "):
+                # Names of tensors are in these lines.
+                os.write(descriptor, printable(line.decode(errors="backslashreplace")).encode())

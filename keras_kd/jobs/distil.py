@@ -11,7 +11,7 @@ from keras_kd.jobs.experiment import Experiment, Progress, check_experiment
 from keras_kd.jobs.findings import ALONE, DISTILLED, TEACHER, Figures
 from keras_kd.jobs.runs import Run
 from keras_kd.jobs.student_files import QUANTIZATIONS, StudentFiles
-from keras_kd.jobs.trainings import Trainings
+from keras_kd.jobs.trainings import Trainings, files_of_student
 from keras_kd.reports import Report
 from keras_kd.reports.comparison import compare
 
@@ -34,14 +34,15 @@ def distil(
         ValueError: Models that do not fit the data or each other.
     """
     progress = progress or Progress()
-    if run.has("report.json"):
+    if run.has("report.json") and run.is_whole():
         return _read_report(run, progress)
+    run.discard("report.json")  # of results that were lost
     check_experiment(experiment)
     trainings = Trainings(run, experiment, progress)
     teacher = trainings.teacher()
     students = [trainings.students(teacher, seed) for seed in range(experiment.seeds)]
     alone, distilled = students[0]
-    files = StudentFiles(run, experiment.data, distilled, progress)
+    files = StudentFiles(run, experiment.data, distilled, files_of_student("distilled", 0).model, progress)
     exported = {quantization: files.exported(quantization) for quantization in QUANTIZATIONS}
     verified = {quantization: files.verified(quantization) for quantization in QUANTIZATIONS}
     models = {TEACHER: teacher, ALONE: alone, DISTILLED: distilled, **exported}
@@ -49,11 +50,15 @@ def distil(
     report = replace(report, facts=_facts(report, trainings, verified))
     for suffix in ("html", "md", "json"):  # the last one marks the run as finished
         report.save(run.path(f"report.{suffix}"), overwrite=True)
+    run.record("report.json")
     return report
 
 
 def _read_report(run: Run, progress: Progress) -> Report:
-    report = Report.load(run.path("report.json"))
+    try:
+        report = Report.load(run.path("report.json"))
+    except ValueError as error:
+        raise ValueError(f"{error}. Delete the file to have it made again.") from error
     for suffix in ("html", "md"):
         if not run.has(f"report.{suffix}"):
             report.save(run.path(f"report.{suffix}"))

@@ -1,11 +1,10 @@
 """The main job on a user's own models and data."""
 
-import hashlib
 import os
 from dataclasses import asdict
-from pathlib import Path
 
 from keras_kd import datasets
+from keras_kd.jobs.checksums import file_digest
 from keras_kd.jobs.distil import distil
 from keras_kd.jobs.experiment import Experiment, Hyperparameters, Progress, check_experiment
 from keras_kd.jobs.runs import Run
@@ -64,12 +63,8 @@ def distil_files(
         seeds=seeds,
     )
     check_experiment(experiment)  # before the folder is created
-    files = {"teacher": _digest(teacher), "student": _digest(student), "data": _digest(data)}
+    files = {"teacher": file_digest(teacher), "student": file_digest(student), "data": file_digest(data)}
     options = {"batch_size": batch_size, "labels": labels, "seeds": seeds}
     # The last key is the one for the settings in folders of earlier versions.
     run = Run(out, {**files, **options, "recipe": asdict(hyperparameters)})
     return run, distil(run, experiment, progress=progress, command=command)
-
-
-def _digest(path: str | os.PathLike[str]) -> str:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

@@ -2,13 +2,15 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import keras
 
-from keras_kd.files import check_writable, write_atomically
+from keras_kd.files import check_writable, explain_write_errors, write_atomically
+from keras_kd.jobs.checksums import FILE as CHECKSUMS
+from keras_kd.jobs.checksums import Checksums
 from keras_kd.model_files import load_model
 
 Json: TypeAlias = dict[str, Any] | list[Any] | str | float | bool | None
@@ -20,7 +22,8 @@ class Run:
     """A folder in which every file is a finished stage of a job, written completely or not at all.
 
     A job asks for its results in order. Those that the folder contains are loaded, the others are computed,
-    so that an interrupted job resumes where it stopped.
+    so that an interrupted job resumes where it stopped. The folder's `SHA256SUMS` records what was written; a
+    file that was changed since is found before anything is computed.
 
     Args:
         folder: The folder; it is created if it does not exist.
@@ -29,6 +32,7 @@ class Run:
 
     Raises:
         FileExistsError: The folder contains another run, or files of something else.
+        ValueError: A file in it was changed after it was written.
         OSError: The folder is not writable.
 
     Examples:
@@ -44,19 +48,30 @@ class Run:
     def __init__(self, folder: str | os.PathLike[str], settings: Mapping[str, Json]) -> None:
         self.folder = Path(folder)
         self.settings = json.loads(json.dumps(settings))
-        if self.folder.exists() and not self.folder.is_dir():
-            raise FileExistsError(f"{self.folder} is a file. Name a folder for the results.")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        try:
-            check_writable(self.folder / _SETTINGS)
-        except OSError as error:
-            raise PermissionError(f"The folder {self.folder} is not writable. Name another one.") from error
+        _make_folder(self.folder)
+        check_writable(self.folder / _SETTINGS)
+        self._checksums = Checksums(self.folder)
+        self._check_unchanged()
         self._claim()
+
+    def _check_unchanged(self) -> None:
+        changed = self._checksums.changed()
+        if _SETTINGS in changed:
+            raise ValueError(
+                f"{self.folder / _SETTINGS} was changed after it was written, so it is not known what the "
+                "results were made with. Put it back, or name another folder."
+            )
+        if changed:
+            names = ", ".join(str(self.folder / name) for name in changed)
+            raise ValueError(
+                f"{names}: changed or damaged after it was written ({self.folder / CHECKSUMS} tells). Delete "
+                "the file to have it made again."
+            )
 
     def _claim(self) -> None:
         file = self.folder / _SETTINGS
         if file.exists():
-            old, new = _flat(_read_json(file)), _flat(self.settings)
+            old, new = _flat(_read_json(file, self.settings)), _flat(self.settings)
             keys = [key for key in dict.fromkeys([*old, *new]) if old.get(key) != new.get(key)]
             if keys:
                 each = ", ".join(f"{key} was {old.get(key)!r}, now {new.get(key)!r}" for key in keys)
@@ -65,7 +80,9 @@ class Run:
                     "Name another folder, or delete it."
                 )
             return
-        if any(not file.name.startswith(".part-") for file in self.folder.iterdir()):
+        if any(
+            not file.name.startswith(".part-") and file.name != CHECKSUMS for file in self.folder.iterdir()
+        ):
             raise FileExistsError(
                 f"{self.folder} holds files that are not from a run. Name an empty or new folder."
             )
@@ -81,6 +98,25 @@ class Run:
         """Whether that result is finished."""
         return (self.folder / name).exists()
 
+    def is_whole(self) -> bool:
+        """Whether no result was lost after it was finished."""
+        return not self._checksums.missing()
+
+    def record(self, name: str) -> None:
+        """Note that a file which something else wrote is finished."""
+        self._checksums.record(name)
+
+    def discard(self, name: str) -> None:
+        """Delete a result, if there is one, because it is about to be made again."""
+        self._checksums.forget(name)
+        self.path(name).unlink(missing_ok=True)
+
+    def digest(self, name: str) -> str:
+        """The SHA-256 of a finished result, to note what another one was made from."""
+        if name not in self._checksums:  # interrupted before it was noted, or made by an earlier version
+            self._checksums.record(name)
+        return self._checksums[name]
+
     def model(self, name: str, make: Callable[[], keras.Model]) -> keras.Model:
         """The model in file `name` (`.keras`), made and saved if it is not there."""
         path = self.path(name)
@@ -88,32 +124,47 @@ class Run:
             model = make()
             with write_atomically(path) as part:
                 model.save(part)
+            self.record(name)
         try:
             return load_model(path)
         except ValueError as error:
             raise ValueError(f"{str(error).rstrip('.')}. Delete the file to have it made again.") from error
 
-    def figures(self, name: str, make: Callable[[], Json]) -> Any:
-        """The JSON value in file `name`, computed and saved if it is not there."""
+    def figures(self, name: str, make: Callable[[], Json], keys: Iterable[str] | None = None) -> Any:
+        """The JSON value in file `name`, with these keys if given, computed and saved if it is not there."""
         path = self.path(name)
         if not path.exists():
             self.keep(name, make())
-        return _read_json(path)
+        return _read_json(path, keys)
 
     def keep(self, name: str, value: Json) -> None:
         """Write a JSON value to file `name`, replacing what an interrupted attempt may have left."""
         text = json.dumps(value, indent=2) + "\n"
+        self._checksums.forget(name)
         with write_atomically(self.path(name)) as part:
             part.write_text(text)
+        self.record(name)
 
 
-def _read_json(path: Path) -> Any:
+def _make_folder(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise FileExistsError(f"{folder} is a file. Name a folder for the results.")
+    if folder.is_symlink() and not folder.exists():
+        raise FileExistsError(f"{folder} is a link that leads nowhere. Name a folder for the results.")
+    with explain_write_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def _read_json(path: Path, keys: Iterable[str] | None = None) -> Any:
     try:
-        return json.loads(path.read_text())
+        value = json.loads(path.read_text())
     except ValueError as error:
         raise ValueError(
             f"{path} is not valid JSON ({error}). Delete the file to have it made again."
         ) from None
+    if keys is not None and not (isinstance(value, dict) and value.keys() >= set(keys)):
+        raise ValueError(f"{path} does not hold what was written. Delete the file to have it made again.")
+    return value
 
 
 def _flat(settings: Mapping[str, Json], prefix: str = "") -> dict[str, Any]:

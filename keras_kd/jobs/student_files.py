@@ -17,17 +17,26 @@ QUANTIZATIONS = ("float32", "float16", "dynamic", "int8", "int16x8")
 
 @dataclass(frozen=True)
 class StudentFiles:
-    """Exports a student and verifies the files, or loads what the run already contains."""
+    """Exports a student and verifies the files, or loads what the run already contains.
+
+    Args:
+        run: Where the files are.
+        data: For calibration and verification.
+        student: The student.
+        source: The result of the run that holds the student.
+        progress: Where to report progress.
+    """
 
     run: Run
     data: Data
     student: keras.Model
+    source: str
     progress: Progress
 
     def exported(self, quantization: str) -> Path:
-        """The file with that quantization, exported again if it was lost or damaged."""
+        """The file with that quantization, exported again if it was lost or made from another student."""
         path = self._path(quantization)
-        description = f"{path.name}.json"
+        description, source = f"{path.name}.json", self.run.digest(self.source)
 
         def export_and_describe() -> Figures:
             exported = export(
@@ -35,22 +44,25 @@ class StudentFiles:
                 path,
                 quantization=None if quantization == "float32" else quantization,
                 calibration=self.data.calibration if quantization.startswith("int") else None,
-                overwrite=True,  # an attempt may have been interrupted before the file was described
             )
+            self.run.record(path.name)
             self.progress.say(f"{path.name}: {exported.bytes / 1024:.1f} KiB")
-            return exported.to_dict()
+            return exported.to_dict() | {"made_from": source}
 
-        described = self.run.figures(description, export_and_describe) if path.exists() else None
-        if described is None or described["bytes"] != path.stat().st_size:
+        whole = self.run.has(path.name) and self.run.has(description)
+        if not whole or self.run.figures(description, dict, keys=()).get("made_from") != source:
+            for stale in (path.name, description, f"{path.name}.verified.json"):
+                self.run.discard(stale)
             self.run.keep(description, export_and_describe())
-            self.run.path(f"{path.name}.verified.json").unlink(missing_ok=True)
         return path
 
     def verified(self, quantization: str) -> Figures:
         """How that file compares with the Keras student on the test split."""
         path = self._path(quantization)
         return self.run.figures(
-            f"{path.name}.verified.json", lambda: verify(self.student, path, self.data.test).to_dict()
+            f"{path.name}.verified.json",
+            lambda: verify(self.student, path, self.data.test).to_dict(),
+            keys=("agreement", "max_error"),
         )
 
     def _path(self, quantization: str) -> Path:

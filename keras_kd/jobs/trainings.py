@@ -63,7 +63,7 @@ class Trainings:
     def accuracies(self, kind: str) -> list[float]:
         """The test accuracy of one kind of student for each seed; the students must be trained already."""
         files = [files_of_student(kind, seed) for seed in range(self.experiment.seeds)]
-        return [self.run.figures(file.test, dict)["accuracy"] for file in files]
+        return [self.run.figures(file.test, dict, ["accuracy"])["accuracy"] for file in files]
 
     def curves(self) -> dict[str, dict[str, list[float]]]:
         """The validation curves of the first seed; the training losses of the models are not comparable."""
@@ -71,7 +71,7 @@ class Trainings:
         if self.experiment.train_teacher:
             files = {TEACHER: FILES_OF_TEACHER, **files}
         keys = ("val_accuracy", "val_loss")
-        histories = {name: self.run.figures(file.history, dict) for name, file in files.items()}
+        histories = {name: self.run.figures(file.history, dict, keys=()) for name, file in files.items()}
         return {
             name: {key: history[key] for key in keys if key in history} for name, history in histories.items()
         }
@@ -88,6 +88,7 @@ class Trainings:
             epochs = self.experiment.hyperparameters.student_epochs
             keras.utils.set_random_seed(seed)  # the data has the same order as in the other training run
             self._fit(trainee, student, data, epochs, f"{name}, seed {seed}", files.history)
+            self.run.discard(files.test)  # of a student that was lost
             return student
 
         model = self.run.model(files.model, train)

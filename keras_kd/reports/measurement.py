@@ -1,7 +1,6 @@
 """Sizes and times of what is compared; Keras models are exported to measure them."""
 
 import gzip
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ import keras
 from keras_kd.deployment.benchmark import Benchmark, benchmark_many
 from keras_kd.deployment.source_model import is_quantization_aware
 from keras_kd.deployment.tflite import export
+from keras_kd.files import temporary_folder
 from keras_kd.messages import one_line
 from keras_kd.reports import gaps
 from keras_kd.reports.rows import NotMeasured, Row
@@ -22,8 +22,8 @@ def measure_files(
 ) -> tuple[list[Row], dict[str, Benchmark], list[NotMeasured]]:
     """The rows with sizes and times, the times alone, and what could not be measured."""
     fixed_batch = {subject.name for subject in subjects if subject.batch_size not in (None, 1)}
-    with tempfile.TemporaryDirectory() as folder:
-        files, failures = export_models(subjects, Path(folder), say)
+    with temporary_folder() as folder:
+        files, failures = export_models(subjects, folder, say)
         say(f"timing {len(files)} files in turns")
         timings = benchmark_many({name: path for name, path in files.items() if name not in fixed_batch})
         rows = [_with_time(_with_size(row, files.get(row.name)), timings.get(row.name)) for row in rows]

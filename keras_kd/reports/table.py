@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from keras_kd.messages import printable
 from keras_kd.reports.rows import Row
 
 MISSING = "–"
@@ -156,7 +157,7 @@ def _render(rows: Sequence[Row], columns: Sequence[Column]) -> str:
         rendered.add_column(column.short, justify="left" if i < 2 else "right", no_wrap=True)
     for row in rows:
         # As Text, so that rich does not interpret markup in a name.
-        rendered.add_row(*[Text(column.text(row)) for column in columns])
+        rendered.add_row(*[Text(printable(column.text(row), keep="")) for column in columns])
     file = io.StringIO()
     # Independent of the terminal: no colors, and wide enough for every line.
     Console(file=file, width=_WIDE, color_system=None, force_jupyter=False, legacy_windows=False).print(

@@ -9,6 +9,7 @@ import keras
 from keras_kd.keras_internals import begin_at, build_on_batch, strategy_of
 from keras_kd.tensors import Tensors
 from keras_kd.training import callback_state
+from keras_kd.training.checkpoint_values import KEYS, check_position, check_values
 from keras_kd.training.data_order import draw_seeds, find_position
 from keras_kd.training.random_state import read_random_state, restore_random_state
 from keras_kd.training.skipped_batches import SkippedBatches
@@ -20,10 +21,6 @@ from keras_kd.training.training_variables import (
     require_variables,
     training_variables,
 )
-
-# Keys of the file, whose older versions must stay readable.
-_KEYS = ["epoch", "batch", "first", "optimizer", "epoch_random", "stopped"]
-_KEYS += ["weights", "metrics", "random", "callbacks"]
 
 
 class FullState(keras.callbacks.Callback):
@@ -58,8 +55,9 @@ class FullState(keras.callbacks.Callback):
         data: The data set that is passed to `fit`. `Distiller.fit` sets it automatically.
 
     Raises:
-        ValueError: The file is not such a checkpoint, or belongs to a model with other shapes; a `CSVLogger`
-            that would overwrite its log; a model that does not have all its weights yet.
+        ValueError: The file is not such a checkpoint, is damaged, or belongs to a model with other shapes or
+            to a training of more epochs or batches; a `CSVLogger` that would overwrite its log; a model that
+            does not have all its weights yet.
         OSError: The file cannot be read or written.
 
     Examples:
@@ -116,9 +114,15 @@ class FullState(keras.callbacks.Callback):
         if _writes_files(self.model):
             prepare_path(self.path)
         self._position = find_position(self._data, 0, self.params["steps"])
-        self._checkpoint = read_state(self.path, _KEYS) if self.path.exists() else None
+        self._checkpoint = self._read() if self.path.exists() else None
         if self._checkpoint is not None:
             self._resume(self._checkpoint)
+
+    def _read(self) -> dict[str, Any]:
+        checkpoint: dict[str, Any] = read_state(self.path, KEYS)
+        check_values(self.path, checkpoint)
+        check_position(self.path, checkpoint, self.params["epochs"], self.params["steps"])
+        return checkpoint
 
     def _resume(self, checkpoint: dict[str, Any]) -> None:
         """Restore what must be restored before the first epoch, and let `fit` start at the right epoch."""

@@ -25,3 +25,15 @@ def restore_random_state(saved: dict[str, Any]) -> None:
     np.random.set_state(tuple(saved["numpy"]))  # noqa: NPY002
     version, state, gauss = saved["python"]
     random.setstate((version, tuple(map(int, state)), gauss))
+
+
+def is_random_state(value: object) -> bool:
+    """Whether `restore_random_state` can restore a value: the generators themselves decide."""
+    try:
+        keras_state = value["keras"]  # type: ignore[index]
+        np.random.RandomState().set_state(tuple(value["numpy"]))  # type: ignore[index]
+        version, state, gauss = value["python"]  # type: ignore[index]
+        random.Random().setstate((version, tuple(map(int, state)), gauss))
+    except (TypeError, ValueError, KeyError, IndexError, OverflowError):
+        return False
+    return isinstance(keras_state, np.ndarray) and keras_state.shape == tuple(global_generator().state.shape)

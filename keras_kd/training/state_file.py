@@ -1,19 +1,18 @@
 """A file of arrays and plain values: written atomically, and read without executing code."""
 
 import json
-import zipfile
-import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from keras_kd.archives import read_arrays
 from keras_kd.files import check_writable, write_atomically
 
 _ARRAY, _OTHER, _PLAIN = "__array__", "__other__", (bool, int, float, str, type(None))
-# What NumPy and the standard library raise for a file that is something else, or is truncated.
-_MALFORMED = ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error
+# What is raised for a file that is damaged or something else: a `DamagedArchive` is a ValueError.
+_MALFORMED = ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError
 
 
 def is_storable(value: object) -> bool:
@@ -60,13 +59,13 @@ def read_state(path: Path, keys: Iterable[str] = ()) -> Any:
         ValueError: The file is something else.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+        arrays = read_arrays(path)
         values = _unpacked(json.loads(arrays["json"].tobytes()), arrays)
         return values | {key: values[key] for key in keys}
     except _MALFORMED as error:
         raise ValueError(
-            f"{path} is not a checkpoint written by kd.FullState. Delete it, or choose another path."
+            f"{path} is not a checkpoint written by kd.FullState, or it is damaged. Delete it, or choose "
+            "another path."
         ) from error
 
 

@@ -3,8 +3,6 @@
 import json
 import sys
 
-from rich.console import Console
-
 from keras_kd.cli import output
 from keras_kd.reports import Report, Row
 
@@ -13,7 +11,7 @@ def test_a_report_on_a_terminal_is_as_wide_as_it_is(printed, monkeypatch):
     rows = [Row(f"m{i}", "float32", accuracy=0.5, bytes=10, gzip_bytes=9, parameters=3) for i in range(2)]
     report = Report(rows)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
-    monkeypatch.setattr(output, "out", Console(width=30, soft_wrap=True))
+    monkeypatch.setenv("COLUMNS", "30")
     output.show_report(report, as_json=False)
     assert "gzip" not in printed()[0]
     output.show_report(report, as_json=True)

@@ -109,16 +109,26 @@ def test_a_page_that_was_lost_is_written_again(copy, experiment):
 
 
 @pytest.mark.slow
-def test_files_that_were_lost_or_damaged_are_exported_again(copy, finished, experiment):
-    run = copy("report.json", "student-int8.tflite")
-    damaged = run.path("student-float16.tflite")
-    damaged.write_bytes(damaged.read_bytes()[:100])
+@pytest.mark.parametrize("lost", ["student-int8.tflite", "seed0/distilled.keras"])
+def test_what_was_lost_is_made_again(copy, finished, experiment, lost):
+    run = copy(lost)
+    before = finished[0].path("student-int8.tflite").read_bytes()
     again = distil(run, experiment)
     assert [row.accuracy for row in again.rows] == [row.accuracy for row in finished[1].rows]
+    assert run.path("student-int8.tflite").read_bytes() == before
+    assert Run(run.folder, {}).is_whole()
 
 
-def test_a_damaged_model_is_an_error_that_says_to_delete_it(copy, experiment):
-    run = copy("report.json")
+def test_a_damaged_file_is_found_before_anything_is_computed(copy):
+    run = copy()
+    damaged = run.path("student-float16.tflite")
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
+    with pytest.raises(ValueError, match=r"student-float16.tflite: changed or damaged .* Delete the file"):
+        Run(run.folder, {})
+
+
+def test_a_damaged_model_of_an_earlier_version_is_an_error_that_says_to_delete_it(copy, experiment):
+    run = copy("report.json", "SHA256SUMS")
     run.path("teacher.keras").write_bytes(b"PK")
     with pytest.raises(ValueError, match=r"teacher.keras does not load: .* Delete the file"):
-        distil(run, experiment)
+        distil(Run(run.folder, {}), experiment)

@@ -35,7 +35,7 @@ def test_models_that_do_not_fit_are_refused_first(experiment, tmp_path, teacher,
     run = Run(tmp_path, {})
     with pytest.raises(ValueError, match=message):
         distil(run, dataclasses.replace(experiment, teacher=teacher, student=student))
-    assert [file.name for file in tmp_path.iterdir()] == ["settings.json"]
+    assert {file.name for file in tmp_path.iterdir()} == {"SHA256SUMS", "settings.json"}
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_hyperparameters_that_cannot_work_are_refused_first(experiment, tmp_path
     hyperparameters = dataclasses.replace(experiment.hyperparameters, **change)
     with pytest.raises(ValueError, match=message):
         distil(Run(tmp_path, {}), dataclasses.replace(experiment, hyperparameters=hyperparameters))
-    assert [file.name for file in tmp_path.iterdir()] == ["settings.json"]
+    assert {file.name for file in tmp_path.iterdir()} == {"SHA256SUMS", "settings.json"}
 
 
 def test_fewer_labels_than_classes_are_refused(experiment):

@@ -43,7 +43,9 @@ def test_files_of_another_kind_are_refused_and_kept(write, tmp_path):
     path = tmp_path / "state.npz"
     write(path)
     before = path.read_bytes()
-    with pytest.raises(ValueError, match=r"is not a checkpoint written by kd\.FullState. Delete it"):
+    with pytest.raises(
+        ValueError, match=r"is not a checkpoint written by kd\.FullState, or it is damaged\. Delete it"
+    ):
         read_state(path, ["epoch", "batch"])
     assert path.read_bytes() == before
 
