@@ -10,15 +10,17 @@ import tensorflow as tf
 from keras_kd.distillation.data_checks import check_arrays, find_arrays
 from keras_kd.distillation.label_checks import check_labels, check_loss
 from keras_kd.distillation.model_checks import check_teacher
+from keras_kd.distillation.model_inputs import Keys, take_inputs
 from keras_kd.distillation.objectives import Objective
-from keras_kd.distillation.wiring import Preprocess, Wiring
+from keras_kd.distillation.preprocessing import Preprocess, check_integers
+from keras_kd.distillation.wiring import Wiring
 from keras_kd.signals import batches
 from keras_kd.signals.batches import Batch
-from keras_kd.tensors import Scheduled, Shape, Tensor, Tensors
+from keras_kd.tensors import Scheduled, Shape, Tensors
 from keras_kd.training import train_function
 from keras_kd.training.first_batch import FirstBatch, check_numbers
 
-_FIXED = "student", "temperature", "alpha", "objectives"
+_FIXED = "student", "temperature", "alpha", "objectives", "student_inputs"
 
 
 class BaseDistiller:
@@ -32,6 +34,7 @@ class BaseDistiller:
     objectives: Sequence[Objective]
     temperature: Scheduled
     alpha: float
+    student_inputs: Keys
     if TYPE_CHECKING:  # provided by `__getattr__`, Keras and the subclasses
         teacher: keras.Model | None
         teacher_preprocess: Preprocess | None
@@ -52,14 +55,12 @@ class BaseDistiller:
         """Set the model that teaches the student, in place of any earlier one."""
         if teacher is not None:
             check_teacher(self.student, teacher)
-        wiring = Wiring(self.student, self, self.objectives, teacher, preprocess)
+        wiring = Wiring(self.student, self, self.objectives, teacher, preprocess, self.student_inputs)
         # Not with `setattr`: Keras would track, train and save it.
         self.__dict__["_wiring"] = wiring
         self.__dict__["_first_batch"] = FirstBatch(self, self.validate_first_batch)
         train_function.discard(self)  # it was traced with the old teacher
-        spec = wiring.find_input_spec()
-        if teacher is not None and spec is not None:
-            wiring.connect(Batch(spec))
+        if wiring.connect_early():
             self._adopt_projections()
 
     # The teacher is kept in an object that Keras does not look into: a property would be found by
@@ -87,7 +88,7 @@ class BaseDistiller:
 
     def call(self, inputs: Tensors, training: bool | None = None) -> Tensors:
         """The student's outputs."""
-        return self.student(inputs, training=training)
+        return self.student(take_inputs(self.student, inputs, self.student_inputs), training=training)
 
     @property
     def prepared(self) -> bool:
@@ -106,7 +107,7 @@ class BaseDistiller:
         self.make_train_function()
         if self._first_batch.is_due:
             data = keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
-            self._first_batch.validate(keras.tree.map_structure(_to_tensor, data))
+            self._first_batch.validate(keras.tree.map_structure(_as_tensor, data))
         return super().train_on_batch(x, y, sample_weight, **options)  # type: ignore[misc]
 
     def _check_data(self, arguments: Mapping[str, Any]) -> None:
@@ -119,6 +120,8 @@ class BaseDistiller:
         """Reject NaN in the data or from the teacher, and signals and labels that would be misread."""
         check_numbers(batch.inputs, "The data", "Clean the data first.")
         self._wiring.recognize_teacher(batch)
+        if self.teacher is not None:
+            check_integers(self.teacher_preprocess, batch.inputs)
         name = "The data's teacher signals" if self.teacher is None else f"The teacher {self.teacher.name!r}"
         for tap, value in self._wiring.run_teacher(batch).raw.items():
             check_numbers(value, f"{name}: {tap!r}", "Check the teacher's weights and its preprocessing.")
@@ -142,5 +145,7 @@ class BaseDistiller:
         """Do nothing if Keras finds the projections in the objectives."""
 
 
-def _to_tensor(value: Tensor | None) -> Tensor | None:
-    return None if value is None else tf.convert_to_tensor(value)
+def _as_tensor(value: Any) -> Any:
+    """Arrays and numbers as a step sees them; tensors, sparse and ragged ones too, as they are."""
+    kept = value is None or isinstance(value, (tf.Tensor, tf.SparseTensor, tf.RaggedTensor))
+    return value if kept else tf.convert_to_tensor(value)
