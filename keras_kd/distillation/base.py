@@ -1,13 +1,13 @@
 """What the Distillers of both Kerases share: a teacher hidden from Keras, and attributes that are fixed."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_kd.distillation.data_checks import check_arrays, find_arrays
+from keras_kd.distillation.data_checks import check_arrays, find_arrays, warn_of_endless_data
 from keras_kd.distillation.label_checks import check_labels, check_loss
 from keras_kd.distillation.model_checks import check_teacher
 from keras_kd.distillation.model_inputs import Keys, take_inputs
@@ -16,11 +16,34 @@ from keras_kd.distillation.preprocessing import Preprocess, check_integers
 from keras_kd.distillation.wiring import Wiring
 from keras_kd.signals import batches
 from keras_kd.signals.batches import Batch
-from keras_kd.tensors import Scheduled, Shape, Tensors
+from keras_kd.tensors import Scheduled, Shape, Tensor, Tensors
 from keras_kd.training import train_function
 from keras_kd.training.first_batch import FirstBatch, check_numbers
 
 _FIXED = "student", "temperature", "alpha", "objectives", "student_inputs"
+
+
+class Distilled(NamedTuple):
+    """What a Distiller computes on one batch, for a training loop of your own.
+
+    Attributes:
+        outputs: The student's outputs, computed with `training=True`.
+        loss: The sum of weight times objective.
+        values: `{name: value}`, the unweighted values of the objectives.
+    """
+
+    outputs: Tensors
+    loss: Tensor
+    values: dict[str, Tensor]
+
+
+class _Kept:
+    """A tracker that keeps the value of one step."""
+
+    value: Tensor
+
+    def update_state(self, value: Tensor, sample_weight: Tensor | None = None) -> None:
+        self.value = value
 
 
 class BaseDistiller:
@@ -110,9 +133,66 @@ class BaseDistiller:
             self._first_batch.validate(keras.tree.map_structure(_as_tensor, data))
         return super().train_on_batch(x, y, sample_weight, **options)  # type: ignore[misc]
 
+    @tf.autograph.experimental.do_not_convert
+    def compute_objectives(
+        self,
+        x: Tensors,
+        y: Tensors = None,
+        sample_weight: Tensors = None,
+        *,
+        step: Tensor | int | None = None,
+    ) -> Distilled:
+        """Run both models on a batch and compute the objectives, for a training loop of your own.
+
+        It needs no `compile`. Call it in a `tf.GradientTape`, add the losses of your own, and apply the
+        gradients to `trainable_variables`: the student's and the projections'. Without `objectives`, `loss`
+        is the soft half of the blend, `(1 - alpha) * SoftTargets(temperature)`.
+
+        Args:
+            x: The inputs, or a `kd.Taught`.
+            y: The labels, if an objective reads them.
+            sample_weight: As for `train_on_batch`.
+            step: The training step, for schedules: `optimizer.iterations`.
+
+        Raises:
+            ValueError: Inputs, labels or signals that do not fit; a schedule without a step.
+
+        Examples:
+            >>> import keras, numpy as np, tensorflow as tf
+            >>> import keras_kd as kd
+            >>> teacher = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+            >>> student = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+            >>> distiller, optimizer = kd.Distiller(student, teacher), keras.optimizers.SGD(0.1)
+            >>> with tf.GradientTape() as tape:
+            ...     distilled = distiller.compute_objectives(np.random.rand(8, 4).astype("float32"))
+            >>> variables = distiller.trainable_variables
+            >>> optimizer.apply_gradients(zip(tape.gradient(distilled.loss, variables), variables))
+            >>> list(distilled.values)
+            ['soft_targets']
+        """
+        data = keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
+        batch = batches.unpack(keras.tree.map_structure(_as_tensor, data))
+        for objective in self.objectives:
+            if step is None and callable(objective.weight):
+                raise ValueError(
+                    f"The weight of objective {objective.name!r} is a schedule. Give the training step: "
+                    "compute_objectives(..., step=optimizer.iterations)."
+                )
+        with tf.init_scope():  # projections are created outside the graph of this step
+            self._prepare(batch)
+        if tf.executing_eagerly() and self.teacher is None:
+            self._wiring.recognize_teacher(batch)
+        of_teacher = self._wiring.run_teacher(batch)
+        outputs, of_student = self._wiring.run_student(batch.inputs)
+        values = {objective.name: _Kept() for objective in self.objectives}
+        loss = self._wiring.compute_loss(of_student, of_teacher, batch, step, list(values.values()))
+        return Distilled(outputs, loss, {name: kept.value for name, kept in values.items()})
+
     def _check_data(self, arguments: Mapping[str, Any]) -> None:
         """Reject `fit` arguments that are known to be wrong before there is a batch."""
         check_arrays(find_arrays(arguments))
+        if isinstance(self, keras.Model):  # tf_keras refuses such data
+            warn_of_endless_data(arguments)
         if self.compiled_with_loss:
             check_labels(arguments.get("y"), self.student, self.loss)
 

@@ -1,5 +1,6 @@
 """What `fit` is given, and its first batch, validated before any training."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -45,6 +46,27 @@ def check_arrays(data: Mapping[str, Any]) -> None:
         for array in keras.tree.flatten(value):
             if isinstance(array, np.ndarray):
                 _check_array(name, array)
+
+
+def warn_of_endless_data(arguments: Mapping[str, Any]) -> None:
+    """Warn if an epoch of `fit` would never end: Keras waits for the end of data that has none.
+
+    Args:
+        arguments: The arguments of `fit`. Generators do not tell whether they end.
+    """
+    for name, steps in (("x", "steps_per_epoch"), ("validation_data", "validation_steps")):
+        if arguments.get(steps) is None and _is_endless(arguments.get(name)):
+            warnings.warn(
+                f"`{name}` is endless, and `{steps}` is not given. As in Keras, the first epoch goes on until "
+                f"a callback stops it. Give `{steps}`, or leave out `.repeat()`: `epochs` repeats the data.",
+                stacklevel=4,
+            )
+
+
+def _is_endless(data: object) -> bool:
+    if isinstance(data, tf.data.Dataset):
+        return int(data.cardinality()) == tf.data.INFINITE_CARDINALITY
+    return isinstance(data, keras.utils.PyDataset) and data.num_batches is None
 
 
 def _check_array(name: str, array: np.ndarray) -> None:

@@ -128,6 +128,7 @@ class Distiller(BaseDistiller, replicas.ReplicatedModel):
 
     def train_step(self, data: Tensors) -> dict[str, Tensor]:
         """One step: teacher forward, student forward, backward, update. See `Wiring` for its parts."""
+        self.require_compiled("train_step")
         batch = batches.unpack(data)
         with tf.init_scope():  # projections are created outside the graph of this step
             self._wiring.prepare(batch)
@@ -217,6 +218,7 @@ class Distiller(BaseDistiller, replicas.ReplicatedModel):
 
     def test_step(self, data: Tensors) -> dict[str, Tensor]:
         """Evaluate the student alone."""
+        self.require_compiled("test_step")
         logs = super().test_step(batches.without_teacher_signals(data))
         has_loss = self.compiled_with_loss or bool(self.student.losses)
         require_figures(has_loss, bool(compiled_metrics(self)))

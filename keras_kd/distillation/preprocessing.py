@@ -16,6 +16,7 @@ Preprocess: TypeAlias = Callable[[Any], Any]
 
 _EXACT = 2**24  # up to here, float32 holds every integer
 _FEW = 8  # samples
+_ROUNDING = 2  # once while resizing, once in arithmetic
 _CAST = "tf.cast(x, 'float32')"
 
 
@@ -61,24 +62,36 @@ def check_integers(preprocess: Preprocess | None, x: Tensors) -> None:
         return
     if any(not np.array_equal(first[path], again[path], equal_nan=True) for path in first):
         return  # it draws random numbers
+    dtype = next(tf.as_dtype(part.dtype) for part in given if _is_integer(part))
     for path, values in first.items():
-        gaps = np.abs(values - wanted[path]) if values.shape == wanted[path].shape else np.zeros(0)
+        gaps = _gaps(values, wanted[path], dtype)
         if gaps.size and gaps.max() > 0.1 * np.ptp(wanted[path]):
             worst = gaps.argmax()
-            _warn(preprocess, x, values.flat[worst], wanted[path].flat[worst])
+            _warn(preprocess, dtype, values.flat[worst], wanted[path].flat[worst])
             return
+
+
+def _gaps(values: np.ndarray, wanted: np.ndarray, dtype: tf.DType) -> np.ndarray:
+    """How far integer arithmetic is from what floats give; empty where the difference is meant."""
+    if values.shape != wanted.shape:
+        return np.zeros(0)
+    gaps = np.abs(values - wanted.astype("float64"))
+    if values.dtype.kind in "iu":  # a resized image stops at the ends of its dtype
+        return np.minimum(gaps, np.abs(values - np.clip(wanted, dtype.min, dtype.max)))
+    period = 2.0 ** (8 * dtype.size)
+    wrapped = np.abs(gaps - period * np.round(gaps / period)) < _ROUNDING
+    return gaps if wrapped.all() else np.zeros(0)  # tf.image.convert_image_dtype scales integers
 
 
 def _numbers(structure: Tensors) -> dict[str, np.ndarray]:
     tensors = {path: part for path, part in parts(structure).items() if tf.is_tensor(part)}
-    numeric = {path: t for path, t in tensors.items() if t.dtype.is_integer or t.dtype.is_floating}
-    return {path: np.asarray(tensor, "float64") for path, tensor in numeric.items()}
+    floats = {path: np.asarray(tf.cast(t, "float64")) for path, t in tensors.items() if t.dtype.is_floating}
+    return floats | {path: np.asarray(t) for path, t in tensors.items() if t.dtype.is_integer}
 
 
-def _warn(preprocess: Preprocess, x: Tensors, found: float, wanted: float) -> None:
-    dtype = next(part.dtype for part in keras.tree.flatten(x) if _is_integer(part))
+def _warn(preprocess: Preprocess, dtype: tf.DType, found: float, wanted: float) -> None:
     warnings.warn(
-        f"`teacher_preprocess` ({_name(preprocess)}) computes in {tf.as_dtype(dtype).name}, where numbers "
+        f"`teacher_preprocess` ({_name(preprocess)}) computes in {dtype.name}, where numbers "
         f"wrap around or lose their fraction: it gives {found:.6g} where the same data as float32 gives "
         f"{wanted:.6g}, so the teacher sees something else than it was trained on. Cast first: {_CAST}.",
         stacklevel=2,

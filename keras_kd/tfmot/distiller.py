@@ -131,6 +131,7 @@ class Distiller(BaseDistiller, tf_keras.Model):
     @tf.autograph.experimental.do_not_convert
     def train_step(self, data: Tensors) -> dict[str, Tensor]:
         """One step: teacher forward, student forward, backward, update. See `Wiring` for its parts."""
+        self.require_compiled("train_step")
         batch = batches.unpack(data)
         with tf.init_scope():  # projections are created outside the graph of this step
             self._wiring.prepare(batch)
@@ -197,6 +198,7 @@ class Distiller(BaseDistiller, tf_keras.Model):
 
     def test_step(self, data: Tensors) -> dict[str, Tensor]:
         """Evaluate the student alone."""
+        self.require_compiled("test_step")
         has_loss = self.compiled_with_loss or bool(self.student.losses)
         require_figures(has_loss, has_compiled_metrics(self))
         logs = super().test_step(batches.without_teacher_signals(data))
