@@ -1,23 +1,48 @@
 """What the Distillers of both Kerases share: a teacher hidden from Keras, and attributes that are fixed."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_kd.distillation.data_checks import check_arrays, find_arrays
+from keras_kd.distillation.data_checks import check_arrays, find_arrays, warn_of_endless_data
 from keras_kd.distillation.label_checks import check_labels, check_loss
 from keras_kd.distillation.model_checks import check_teacher
+from keras_kd.distillation.model_inputs import Keys, take_inputs
 from keras_kd.distillation.objectives import Objective
-from keras_kd.distillation.wiring import Preprocess, Wiring
+from keras_kd.distillation.preprocessing import Preprocess, check_integers
+from keras_kd.distillation.wiring import Wiring
 from keras_kd.signals import batches
 from keras_kd.signals.batches import Batch
 from keras_kd.tensors import Scheduled, Shape, Tensor, Tensors
 from keras_kd.training.first_batch import FirstBatch, check_numbers
 
-_FIXED = "student", "temperature", "alpha", "objectives"
+_FIXED = "student", "temperature", "alpha", "objectives", "student_inputs"
+
+
+class Distilled(NamedTuple):
+    """What a Distiller computes on one batch, for a training loop of your own.
+
+    Attributes:
+        outputs: The student's outputs, computed with `training=True`.
+        loss: The sum of weight times objective.
+        values: `{name: value}`, the unweighted values of the objectives.
+    """
+
+    outputs: Tensors
+    loss: Tensor
+    values: dict[str, Tensor]
+
+
+class _Kept:
+    """A tracker that keeps the value of one step."""
+
+    value: Tensor
+
+    def update_state(self, value: Tensor, sample_weight: Tensor | None = None) -> None:
+        self.value = value
 
 
 class BaseDistiller:
@@ -31,6 +56,7 @@ class BaseDistiller:
     objectives: Sequence[Objective]
     temperature: Scheduled
     alpha: float
+    student_inputs: Keys
     if TYPE_CHECKING:  # provided by `__getattr__`, Keras and the subclasses
         teacher: keras.Model | None
         teacher_preprocess: Preprocess | None
@@ -54,10 +80,8 @@ class BaseDistiller:
         """
         if teacher is not None:
             check_teacher(self.student, teacher)
-        wiring = Wiring(self.student, self, self.objectives, teacher, preprocess)
-        spec = wiring.find_input_spec()
-        if teacher is not None and spec is not None:
-            wiring.connect(Batch(spec))
+        wiring = Wiring(self.student, self, self.objectives, teacher, preprocess, self.student_inputs)
+        wiring.connect_early()
         # Not with `setattr`: Keras would track, train and save it.
         self.__dict__["_wiring"] = wiring
         self._adopt_projections()
@@ -90,7 +114,7 @@ class BaseDistiller:
 
     def call(self, inputs: Tensors, training: bool | None = None) -> Tensors:
         """The student's outputs."""
-        return self.student(inputs, training=training)
+        return self.student(take_inputs(self.student, inputs, self.student_inputs), training=training)
 
     @property
     def prepared(self) -> bool:
@@ -109,12 +133,69 @@ class BaseDistiller:
         self.make_train_function()
         if self._first_batch.is_due:
             data = keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
-            self._first_batch.validate(keras.tree.map_structure(_to_tensor, data))
+            self._first_batch.validate(keras.tree.map_structure(_as_tensor, data))
         return super().train_on_batch(x, y, sample_weight, **options)  # type: ignore[misc]
+
+    @tf.autograph.experimental.do_not_convert
+    def compute_objectives(
+        self,
+        x: Tensors,
+        y: Tensors = None,
+        sample_weight: Tensors = None,
+        *,
+        step: Tensor | int | None = None,
+    ) -> Distilled:
+        """Run both models on a batch and compute the objectives, for a training loop of your own.
+
+        It needs no `compile`. Call it in a `tf.GradientTape`, add the losses of your own, and apply the
+        gradients to `trainable_variables`: the student's and the projections'. Without `objectives`, `loss`
+        is the soft half of the blend, `(1 - alpha) * SoftTargets(temperature)`.
+
+        Args:
+            x: The inputs, or a `kd.Taught`.
+            y: The labels, if an objective reads them.
+            sample_weight: As for `train_on_batch`.
+            step: The training step, for schedules: `optimizer.iterations`.
+
+        Raises:
+            ValueError: Inputs, labels or signals that do not fit; a schedule without a step.
+
+        Examples:
+            >>> import keras, numpy as np, tensorflow as tf
+            >>> import keras_kd as kd
+            >>> teacher = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+            >>> student = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+            >>> distiller, optimizer = kd.Distiller(student, teacher), keras.optimizers.SGD(0.1)
+            >>> with tf.GradientTape() as tape:
+            ...     distilled = distiller.compute_objectives(np.random.rand(8, 4).astype("float32"))
+            >>> variables = distiller.trainable_variables
+            >>> optimizer.apply_gradients(zip(tape.gradient(distilled.loss, variables), variables))
+            >>> list(distilled.values)
+            ['soft_targets']
+        """
+        data = keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
+        batch = batches.unpack(keras.tree.map_structure(_as_tensor, data))
+        for objective in self.objectives:
+            if step is None and callable(objective.weight):
+                raise ValueError(
+                    f"The weight of objective {objective.name!r} is a schedule. Give the training step: "
+                    "compute_objectives(..., step=optimizer.iterations)."
+                )
+        with tf.init_scope():  # projections are created outside the graph of this step
+            self._prepare(batch)
+        if tf.executing_eagerly() and self.teacher is None:
+            self._wiring.recognize_teacher(batch)
+        of_teacher = self._wiring.run_teacher(batch)
+        outputs, of_student = self._wiring.run_student(batch.inputs)
+        values = {objective.name: _Kept() for objective in self.objectives}
+        loss = self._wiring.compute_loss(of_student, of_teacher, batch, step, list(values.values()))
+        return Distilled(outputs, loss, {name: kept.value for name, kept in values.items()})
 
     def _check_data(self, arguments: Mapping[str, Any]) -> None:
         """Reject `fit` arguments that are known to be wrong before there is a batch."""
         check_arrays(find_arrays(arguments))
+        if isinstance(self, keras.Model):  # tf_keras refuses such data
+            warn_of_endless_data(arguments)
         if self.compiled_with_loss:
             check_labels(arguments.get("y"), self.student, self.loss)
 
@@ -123,6 +204,8 @@ class BaseDistiller:
         check_numbers(batch.inputs, "The data", "Clean the data first.")
         self._wiring.recognize_teacher(batch)
         self._wiring.check_sample_weights(batch)
+        if self.teacher is not None:
+            check_integers(self.teacher_preprocess, batch.inputs)
         name = "The data's teacher signals" if self.teacher is None else f"The teacher {self.teacher.name!r}"
         for tap, value in self._wiring.run_teacher(batch).raw.items():
             check_numbers(value, f"{name}: {tap!r}", "Check the teacher's weights and its preprocessing.")
@@ -146,5 +229,7 @@ class BaseDistiller:
         """Do nothing if Keras finds the projections in the objectives."""
 
 
-def _to_tensor(value: Tensor | None) -> Tensor | None:
-    return None if value is None else tf.convert_to_tensor(value)
+def _as_tensor(value: Any) -> Any:
+    """Arrays and numbers as a step sees them; tensors, sparse and ragged ones too, as they are."""
+    kept = value is None or isinstance(value, (tf.Tensor, tf.SparseTensor, tf.RaggedTensor))
+    return value if kept else tf.convert_to_tensor(value)

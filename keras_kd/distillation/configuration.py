@@ -17,6 +17,8 @@ def config_of(distiller: "Distiller", blend: bool) -> dict[str, Any]:
     """
     serialize = keras.saving.serialize_keras_object
     config: dict[str, Any] = {"student": serialize(distiller.student), "name": distiller.name}
+    if distiller.student_inputs is not None:
+        config["student_inputs"] = distiller.student_inputs
     if not blend:
         return {**config, "objectives": [serialize(objective) for objective in distiller.objectives]}
     scheduled = callable(distiller.temperature)

@@ -11,7 +11,7 @@ from keras_kd.distillation.known_signals import Signals, reads_distributions
 from keras_kd.distillation.objectives import Objective
 from keras_kd.signals.batches import Batch, comes_with_data, read_tap, require_cached_signals
 from keras_kd.signals.taps import Recording, Taps
-from keras_kd.signals.tracing import SignalSpec, probed, trace, trace_signals
+from keras_kd.signals.tracing import SignalSpec, probed, trace_signals
 from keras_kd.tensors import Tensors, TensorSpecs
 
 Record: TypeAlias = Callable[[Taps, Any], tuple[Tensors, Recording]]  # runs a model on inputs
@@ -36,7 +36,7 @@ def connect(
     """Find the taps of objectives in both models, and trace the specs of their signals.
 
     Args:
-        student: The student.
+        student: The student, which is built.
         teacher: The teacher, or `None` if its signals come with the data.
         objectives: What reads the signals.
         specs: The specs of a batch.
@@ -48,8 +48,6 @@ def connect(
     """
     wanted = list(dict.fromkeys(tap for o in objectives for tap in o.teacher_taps))
     cached = require_cached_signals(wanted, specs) if teacher is None else {}
-    if not student.built:
-        trace(student, specs.inputs)  # its first call runs every layer twice, which would be recorded
     masks = [o.mask for o in objectives if o.mask and not comes_with_data(o.mask)]
     taps = Taps(student, [*(tap for o in objectives for tap in o.student_taps), *masks])
     readers = list(filter(reads_distributions, objectives))

@@ -1,5 +1,6 @@
 """What `fit` is given, and its first batch, validated before any training."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_kd.distillation.model_inputs import named_specs
 from keras_kd.finite import first_bad_row
 from keras_kd.signals import batches
 from keras_kd.signals.tracing import input_spec
@@ -46,7 +48,30 @@ def check_arrays(data: Mapping[str, Any]) -> None:
                 _check_array(name, array)
 
 
+def warn_of_endless_data(arguments: Mapping[str, Any]) -> None:
+    """Warn if an epoch of `fit` would never end: Keras waits for the end of data that has none.
+
+    Args:
+        arguments: The arguments of `fit`. Generators do not tell whether they end.
+    """
+    for name, steps in (("x", "steps_per_epoch"), ("validation_data", "validation_steps")):
+        if arguments.get(steps) is None and _is_endless(arguments.get(name)):
+            warnings.warn(
+                f"`{name}` is endless, and `{steps}` is not given. As in Keras, the first epoch goes on until "
+                f"a callback stops it. Give `{steps}`, or leave out `.repeat()`: `epochs` repeats the data.",
+                stacklevel=4,
+            )
+
+
+def _is_endless(data: object) -> bool:
+    if isinstance(data, tf.data.Dataset):
+        return int(data.cardinality()) == tf.data.INFINITE_CARDINALITY
+    return isinstance(data, keras.utils.PyDataset) and data.num_batches is None
+
+
 def _check_array(name: str, array: np.ndarray) -> None:
+    if array.ndim == 0:
+        return  # Keras refuses it
     if len(array) == 0:
         raise ValueError(f"`{name}` is empty: it has no sample.")
     row = first_bad_row(array) if array.dtype.kind == "f" else None
@@ -55,14 +80,18 @@ def _check_array(name: str, array: np.ndarray) -> None:
 
 
 def check_inputs(student: keras.Model, inputs: Tensors) -> None:
-    """Raise a `ValueError` if a batch does not have the student's input shape; Keras adapts ranks."""
-    expected = batches.parts(input_spec(student))
-    received = batches.parts(inputs)
+    """Raise a `ValueError` if a batch does not have the student's input shape; Keras adapts ranks.
+
+    Args:
+        student: The student; the inputs of a subclassed one are not known, and are not checked.
+        inputs: What the student takes of the data, with known ranks.
+    """
+    expected, received = batches.parts(input_spec(student)), batches.parts(inputs)
     if expected.keys() != received.keys():  # then Keras goes by the names of inputs, or by their order
-        expected = {spec.name: spec for spec in expected.values()}
+        expected = named_specs(student)
     for name, tensor in received.items():
         spec = expected.get(name)
-        if spec is None or tensor is None or len(spec.shape) != len(tensor.shape):
+        if spec is None or tensor is None or spec.shape.rank != len(tensor.shape):
             continue
         if not spec.shape[1:].is_compatible_with(tensor.shape[1:]):
             raise ValueError(

@@ -2,7 +2,7 @@
 
 import inspect
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,11 @@ from keras_kd.distillation.configuration import arguments_of, config_of
 from keras_kd.distillation.data_checks import require_labels, require_metric_labels
 from keras_kd.distillation.evaluation import require_figures, without
 from keras_kd.distillation.hinton import ALPHA, TEMPERATURE, default_objectives
+from keras_kd.distillation.model_inputs import Keys, check_keys
 from keras_kd.distillation.objective_arguments import LossLike
 from keras_kd.distillation.objectives import Objective
-from keras_kd.distillation.wiring import Preprocess
+from keras_kd.distillation.preprocessing import Preprocess
 from keras_kd.keras_internals import (
-    TrainedModel,
     compiled_loss,
     compiled_metrics,
     own_metrics,
@@ -37,7 +37,7 @@ from keras_kd.training.variables import make_variables
 
 
 @keras.saving.register_keras_serializable("keras_kd")
-class Distiller(BaseDistiller, TrainedModel):
+class Distiller(BaseDistiller, replicas.ReplicatedModel):
     """Train a student on a teacher's signals, with `compile` and `fit` as for any Keras model.
 
     Without `objectives` the loss is Hinton's blend, `alpha * hard + (1 - alpha) * SoftTargets(temperature)`,
@@ -58,13 +58,16 @@ class Distiller(BaseDistiller, TrainedModel):
 
     Args:
         student: The model to train.
-        teacher: A trained model. It gets the student's inputs, through `teacher_preprocess`.
+        teacher: A trained model. It takes the parts of the data's `x` that have the names of its inputs;
+            where `x` has none, what the student takes. A subclassed teacher gets all of `x`.
         objectives: `Objective`s, or bare losses that read output against output with weight 1.
         temperature: The temperature of the soft targets, a number or a schedule of the step; only without
             `objectives`.
         alpha: Weight of the hard loss, in [0, 1]; only without `objectives`.
-        teacher_preprocess: Converts the student's inputs to the teacher's: a function or layer that
-            resizes or normalizes. Like the teacher, it is not saved.
+        teacher_preprocess: Makes the teacher's inputs of the data's `x`, of all of it: a function or layer
+            that selects, resizes or normalizes. Like the teacher, it is not saved.
+        student_inputs: What the student takes of an `x` that holds more: a key (`"image"`, or a position), or
+            a tuple, list or dictionary of keys. Default: the parts that have the names of its inputs.
         name: Name of this model.
 
     Raises:
@@ -92,6 +95,7 @@ class Distiller(BaseDistiller, TrainedModel):
         temperature: Scheduled = TEMPERATURE,
         alpha: float = ALPHA,
         teacher_preprocess: Preprocess | None = None,
+        student_inputs: Keys = None,
         name: str = "distiller",
     ) -> None:
         model_checks.require_tensorflow()
@@ -103,6 +107,7 @@ class Distiller(BaseDistiller, TrainedModel):
         self.objectives = default_objectives(objectives, temperature, alpha)
         self.temperature = temperature if callable(temperature) else float(temperature)
         self.alpha = float(alpha)
+        self.__dict__["student_inputs"] = check_keys(student_inputs)  # Keras would wrap a list
         self._blend = objectives is None
         self._hard_tracker = keras.metrics.Mean(name="student_loss")
         self._objective_trackers = [keras.metrics.Mean(name=objective.name) for objective in self.objectives]
@@ -122,6 +127,7 @@ class Distiller(BaseDistiller, TrainedModel):
 
     def train_step(self, data: Tensors) -> dict[str, Tensor]:
         """One step: teacher forward, student forward, backward, update. See `Wiring` for its parts."""
+        self.require_compiled("train_step")
         batch = batches.unpack(data)
         with tf.init_scope():  # projections are created outside the graph of this step
             self._wiring.prepare(batch)
@@ -212,6 +218,7 @@ class Distiller(BaseDistiller, TrainedModel):
 
     def test_step(self, data: Tensors) -> dict[str, Tensor]:
         """Evaluate the student alone."""
+        self.require_compiled("test_step")
         logs = super().test_step(batches.without_teacher_signals(data))
         has_loss = self.compiled_with_loss or bool(self.student.losses)
         require_figures(has_loss, bool(compiled_metrics(self)))
@@ -221,18 +228,8 @@ class Distiller(BaseDistiller, TrainedModel):
     def predict_step(self, data: Tensors) -> Tensors:
         return super().predict_step(batches.without_teacher_signals(data))
 
-    def adapt_step(self, step: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        return replicas.adapt_step(self, step)
-
     def adapt_batch(self, batch: Tensors) -> Tensors:
         return batches.without_teacher_signals(batch)
-
-    def logs_of_epoch(self, logs: dict[str, Tensor]) -> dict[str, Tensor]:
-        return replicas.logs_of_replicas(self, logs)
-
-    def build_under_strategy(self, iterator: Iterable[Any] | None, batch: Tensors) -> None:
-        if strategy_of(self) is not None:
-            replicas.build_on_first_replica(self, self._first_batch, iterator, batch)
 
     def check_compiled(self) -> None:
         given = {"loss": self.loss, **compiled_metrics(self)}

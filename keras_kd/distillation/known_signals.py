@@ -68,5 +68,5 @@ def check_recognized(signals: Mapping[str, SignalSpec], objectives: Iterable[Obj
             raise ValueError(
                 "Whether precomputed teacher signals are logits or probabilities is inferred from the first "
                 "batch of `fit`, but this batch came some other way. Call `fit` with data that consists of "
-                "tensors only."
+                "tensors only; or, in a loop of your own, `compute_objectives` once outside of tf.function."
             )

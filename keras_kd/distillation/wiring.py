@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -16,22 +16,30 @@ from keras_kd.distillation.known_signals import (
     recognize_cached_signals,
 )
 from keras_kd.distillation.masks import join_padding_masks
+from keras_kd.distillation.model_inputs import (
+    InputsError,
+    Keys,
+    awaits_data,
+    can_run,
+    explain_misfit,
+    have_same_parts,
+    take_inputs,
+    take_teacher_inputs,
+)
 from keras_kd.distillation.objectives import Objective
+from keras_kd.distillation.preprocessing import Preprocess, PreprocessingError, preprocess_inputs
 from keras_kd.distillation.sample_weights import check_position_weights, weights_for
 from keras_kd.distillation.shape_inference import build_objective
 from keras_kd.distillation.signal_checks import check_signals
 from keras_kd.distillation.tapped import NOTHING, Tapped
 from keras_kd.keras_internals import unscaled
 from keras_kd.legacy import as_tf_keras_runs
-from keras_kd.messages import one_line
 from keras_kd.signals import batches
 from keras_kd.signals.batches import Batch
 from keras_kd.signals.taps import Recording, Taps
-from keras_kd.signals.tracing import input_spec
+from keras_kd.signals.tracing import input_spec, trace
 from keras_kd.tensors import Tensor, Tensors, TensorSpecs
 from keras_kd.training.preserved_state import PreservedState
-
-Preprocess: TypeAlias = Callable[[Any], Any]
 
 
 class Wiring:
@@ -42,16 +50,19 @@ class Wiring:
 
     Args:
         student: The model whose layers are tapped.
-        call: Runs the student, `call(inputs, training=...)`.
+        call: Runs the student, `call(inputs, training=...)`, on what it takes of the data's inputs.
         objectives: The objectives that read the taps.
         teacher: The teacher, or `None`.
-        preprocess: Converts the student's inputs to the teacher's, or `None`.
+        preprocess: Converts the data's inputs to the teacher's, or `None`.
+        student_inputs: The keys of the data's inputs that the student takes, if its inputs' names do not say.
     """
 
     __slots__ = (
         "_call",
         "_connection",
         "_objectives",
+        "_student_inputs",
+        "_supposed",
         "_teacher_state",
         "_waiting",
         "preprocess",
@@ -66,11 +77,13 @@ class Wiring:
         objectives: Sequence[Objective],
         teacher: keras.Model | None = None,
         preprocess: Preprocess | None = None,
+        student_inputs: Keys = None,
     ) -> None:
         self.student, self._call, self._objectives = student, call, objectives
-        self.teacher, self.preprocess = teacher, preprocess
+        self.teacher, self.preprocess, self._student_inputs = teacher, preprocess, student_inputs
         self._teacher_state = None if teacher is None else PreservedState(teacher)
         self._connection: Connection | None = None  # once the inputs are known
+        self._supposed: TensorSpecs = None  # what they were supposed to be, before there was data
         self._waiting: list[Objective] = []  # for data, which some losses read
 
     # What a step runs
@@ -81,8 +94,13 @@ class Wiring:
         Raises:
             ValueError: Inputs, taps, shapes or signals are not valid.
         """
-        check_inputs(self.student, batch.inputs)
+        batches.require_ranks(batch)
+        check_inputs(self.student, self.take_inputs(batch.inputs))
         self.connect(batch.specs())
+
+    def take_inputs(self, inputs: Tensors) -> Tensors:
+        """The part of the data's inputs that the student takes."""
+        return take_inputs(self.student, inputs, self._student_inputs)
 
     def restart_teacher(self) -> None:
         """Let a teacher that carries a state from batch to batch start from the state that it has now."""
@@ -146,33 +164,55 @@ class Wiring:
         self, taps: Taps, inputs: Tensors, training: bool = False
     ) -> tuple[Tensors, Recording]:
         with taps.record() as recording, as_tf_keras_runs(self.student):
-            recording.inputs = inputs
+            recording.inputs = self.take_inputs(inputs)
             return self._call(inputs, training=training), recording
 
-    def _record_teacher(self, taps: Taps, inputs: Tensors, carry: bool = False) -> tuple[Tensors, Recording]:
+    def _record_teacher(self, taps: Taps, x: Tensors, carry: bool = False) -> tuple[Tensors, Recording]:
         assert self.teacher is not None, "its taps are there"
         assert self._teacher_state is not None, "there is a teacher"
         if self.preprocess is not None:
-            inputs = self.preprocess(inputs)
+            inputs = preprocess_inputs(self.preprocess, x)
+        else:
+            inputs = take_teacher_inputs(self.teacher, x, self.take_inputs(x))
         try:
             preserved = self._teacher_state.preserved(carry)
             with preserved, taps.record() as recording, as_tf_keras_runs(self.teacher):
                 recording.inputs = inputs
                 return self.teacher(inputs, training=False), recording
-        except ValueError as error:
-            raise ValueError(
-                f"The teacher {self.teacher.name!r} cannot take the student's inputs: "
-                f"{one_line(error)} Give a `teacher_preprocess` that resizes or converts them."
-            ) from error
+        except (ValueError, TypeError, LookupError, tf.errors.InvalidArgumentError) as error:
+            raise explain_misfit(self.teacher, inputs, x, self.preprocess is not None, error) from error
 
     # What comes before the first step
 
     def find_input_spec(self) -> TensorSpecs:
-        """The student's input specs, if they are known without data; otherwise `None`."""
+        """The data's input specs, supposing that it holds just the student's; `None` if they are unknown."""
+        if self._student_inputs is not None:
+            return None
         spec = input_spec(self.student)
         if spec is None and self.teacher is not None and self.student.built and self.preprocess is None:
-            return input_spec(self.teacher)  # a subclassed student has none; both models get the same inputs
+            spec = input_spec(self.teacher)  # a subclassed student has none; it may take the same inputs
+            return spec if spec is not None and can_run(self.student, spec) else None
         return spec
+
+    def connect_early(self) -> bool:
+        """Connect the models before there is data, if their inputs are known; return whether they are.
+
+        Raises:
+            ValueError: As `connect`.
+        """
+        spec = self.find_input_spec()
+        if self.teacher is None or spec is None:
+            return False
+        try:
+            self.connect(Batch(spec))
+        except PreprocessingError:
+            return False  # it may read what the student does not take; with the data it runs again
+        except InputsError:
+            if self.preprocess is None and awaits_data(self.teacher, self.student):
+                return False
+            raise
+        self._supposed = spec
+        return True
 
     def connect(self, specs: Batch) -> None:
         """Resolve the taps, build the projections and check that every objective can be computed.
@@ -188,7 +228,11 @@ class Wiring:
                 "The data carries a teacher's signals, and this Distiller has a teacher of its own. Make it "
                 "without a teacher, or give the inputs alone."
             )
+        if self._supposed is not None and not have_same_parts(self._supposed, specs.inputs):
+            self._connection, self._supposed = None, None
         if self._connection is None:
+            if not self.student.built:  # its first call runs every layer twice, which would be recorded
+                trace(self.student, self.take_inputs(specs.inputs))
             models = self.student, self.teacher
             record = self._record_student, self._record_teacher
             self._connection = connect(*models, self._objectives, specs, *record)

@@ -83,8 +83,38 @@ def without_teacher_signals(data: object) -> Tensors:
     return keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
 
 
-def _spec(tensor: Tensor | None) -> tf.TensorSpec | None:
-    return None if tensor is None else tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype)
+def _spec(tensor: Tensor | None) -> tf.TypeSpec | None:
+    if tensor is None:
+        return None
+    shape = (None, *tensor.shape[1:])
+    if isinstance(tensor, (tf.SparseTensor, tf.SparseTensorSpec)):
+        return tf.SparseTensorSpec(shape, tensor.dtype)
+    if isinstance(tensor, (tf.RaggedTensor, tf.RaggedTensorSpec)):
+        rows = tensor.row_splits_dtype if isinstance(tensor, tf.RaggedTensorSpec) else tensor.row_splits.dtype
+        return tf.RaggedTensorSpec(shape, tensor.dtype, tensor.ragged_rank, rows)
+    return tf.TensorSpec(shape, tensor.dtype)
+
+
+def require_ranks(batch: Batch) -> None:
+    """Raise a `ValueError` for a part of the data whose number of axes is unknown, as no Keras loss takes it.
+
+    `tf.py_function` and `tf.numpy_function` return such tensors.
+    """
+    named = {
+        "x": batch.inputs,
+        "y": batch.labels,
+        "sample_weight": batch.sample_weight,
+        "Taught.signals": batch.cached_signals,
+    }
+    for name, structure in named.items():
+        for path, tensor in parts(structure).items():
+            if tensor is not None and tf.TensorShape(tensor.shape).rank is None:
+                whole = f"{name}[{path!r}]" if path else name
+                raise ValueError(
+                    f"`{whole}` of the data has an unknown number of axes, as after tf.py_function or "
+                    "tf.numpy_function. State its shape in `dataset.map`, with None where a size varies: "
+                    "tf.ensure_shape(part, (None, ...))."
+                )
 
 
 def find_specs(x: object, y: object) -> TensorSpecs:
@@ -144,6 +174,16 @@ def parts(structure: Tensors) -> dict[str, Any]:
         (f"{key}/{path}".rstrip("/"), part) for key, value in inside for path, part in parts(value).items()
     ]
     return dict(found)
+
+
+def describe(x: Tensors) -> str:
+    """The shape and dtype of a tensor, or of each tensor of a structure, by path."""
+    described = {
+        path: f"{tuple(part.shape)} {tf.as_dtype(part.dtype).name}"
+        for path, part in parts(x).items()
+        if part is not None
+    }
+    return described[""] if "" in described else str(described)
 
 
 def count_samples(structure: Tensors) -> Tensor:

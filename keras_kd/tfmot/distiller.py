@@ -13,9 +13,10 @@ from keras_kd.distillation.data_checks import require_labels, require_metric_lab
 from keras_kd.distillation.evaluation import require_figures, without
 from keras_kd.distillation.hinton import ALPHA, TEMPERATURE, default_objectives
 from keras_kd.distillation.model_checks import check_callbacks, check_compile_arguments, check_own_training
+from keras_kd.distillation.model_inputs import Keys, check_keys
 from keras_kd.distillation.objective_arguments import LossLike
 from keras_kd.distillation.objectives import Objective
-from keras_kd.distillation.wiring import Preprocess
+from keras_kd.distillation.preprocessing import Preprocess
 from keras_kd.legacy import has_compiled_metrics, is_compiled, require_compiled, track_compiled_loss
 from keras_kd.signals import batches
 from keras_kd.signals.batches import Batch
@@ -42,12 +43,12 @@ class Distiller(BaseDistiller, tf_keras.Model):
 
     Args:
         student: The tf_keras model to train.
-        teacher: A trained Keras 3 or tf_keras model. It gets the student's inputs, through
-            `teacher_preprocess`.
+        teacher: A trained Keras 3 or tf_keras model, which takes its inputs as that of `kd.Distiller` does.
         objectives: `kd.Objective`s, or bare losses that read output against output with weight 1.
         temperature: The temperature of the soft targets, a number or a schedule; only without `objectives`.
         alpha: Weight of the hard loss, in [0, 1]; only without `objectives`.
-        teacher_preprocess: Converts the student's inputs to the teacher's.
+        teacher_preprocess: Makes the teacher's inputs of the data's `x`.
+        student_inputs: What the student takes of an `x` that holds more, as for `kd.Distiller`.
         name: Name of this model.
 
     Raises:
@@ -77,6 +78,7 @@ class Distiller(BaseDistiller, tf_keras.Model):
         temperature: Scheduled = TEMPERATURE,
         alpha: float = ALPHA,
         teacher_preprocess: Preprocess | None = None,
+        student_inputs: Keys = None,
         name: str = "distiller",
     ) -> None:
         check_student(student)
@@ -90,6 +92,7 @@ class Distiller(BaseDistiller, tf_keras.Model):
             "objectives": terms,
             "temperature": temperature if callable(temperature) else float(temperature),
             "alpha": float(alpha),
+            "student_inputs": check_keys(student_inputs),
             "_blend": objectives is None,
             "_total_tracker": tf_keras.metrics.Mean(name="loss"),
             "_hard_tracker": tf_keras.metrics.Mean(name="student_loss"),
@@ -127,6 +130,7 @@ class Distiller(BaseDistiller, tf_keras.Model):
     @tf.autograph.experimental.do_not_convert
     def train_step(self, data: Tensors) -> dict[str, Tensor]:
         """One step: teacher forward, student forward, backward, update. See `Wiring` for its parts."""
+        self.require_compiled("train_step")
         batch = batches.unpack(data)
         with tf.init_scope():  # projections are created outside the graph of this step
             self._wiring.prepare(batch)
@@ -194,6 +198,7 @@ class Distiller(BaseDistiller, tf_keras.Model):
 
     def test_step(self, data: Tensors) -> dict[str, Tensor]:
         """Evaluate the student alone."""
+        self.require_compiled("test_step")
         has_loss = self.compiled_with_loss or bool(self.student.losses)
         require_figures(has_loss, has_compiled_metrics(self))
         logs = super().test_step(batches.without_teacher_signals(data))

@@ -6,16 +6,33 @@ find out their shape, and reduces scalar logs along an axis that they do not hav
 
 import functools
 from collections.abc import Callable, Iterable
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import keras
 import tensorflow as tf
 
-from keras_kd.keras_internals import all_layers, build_on_batch
+from keras_kd.keras_internals import TrainedModel, all_layers, build_on_batch, strategy_of
 from keras_kd.tensors import Tensor, Tensors
 from keras_kd.training.first_batch import FirstBatch
 
 Step: TypeAlias = Callable[[Any], dict[str, Any]]
+
+
+class ReplicatedModel(TrainedModel):
+    """A `TrainedModel` that several replicas can train."""
+
+    if TYPE_CHECKING:  # set by a subclass
+        _first_batch: FirstBatch
+
+    def adapt_step(self, step: Step) -> Step:
+        return adapt_step(self, step)
+
+    def logs_of_epoch(self, logs: dict[str, Tensor]) -> dict[str, Tensor]:
+        return logs_of_replicas(self, logs)
+
+    def build_under_strategy(self, iterator: Iterable[Any] | None, batch: Tensors) -> None:
+        if strategy_of(self) is not None:
+            build_on_first_replica(self, self._first_batch, iterator, batch)
 
 
 def adapt_step(model: keras.Model, step: Step) -> Step:

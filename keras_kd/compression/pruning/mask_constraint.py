@@ -34,7 +34,7 @@ class MaskConstraint(keras.constraints.Constraint):
         return ops.where(self.mask, w, ops.zeros((), w.dtype))  # a product would make -0.0, and NaN of NaN
 
     def _mask_average(self) -> None:
-        average = moving_average(self.model.optimizer, self.variable)
+        average = moving_average(getattr(self.model, "optimizer", None), self.variable)
         if average is not None:
             average.assign(self._apply_mask(average))
 
@@ -59,9 +59,11 @@ def attach_masks(variables: Sequence[keras.Variable], model: keras.Model) -> lis
     history = getattr(model, "history", None)
     present = [v.constraint for v in model.trainable_variables if isinstance(v.constraint, MaskConstraint)]
     active = [constraint for constraint in present if constraint.history is history is not None]
+    pruned = {id(variable) for variable in variables}
     for constraint in present:
-        if constraint not in active:
-            constraint.detach()  # left by a training run that was interrupted
+        # Left by a training run that was interrupted. Without a history, it may be of a callback of this run.
+        if constraint not in active and (history is not None or id(constraint.variable) in pruned):
+            constraint.detach()
     twice = [variable.path for variable in variables if variable.constraint in active]
     if twice:
         for constraint in active:

@@ -32,11 +32,10 @@ Logs = dict[str, Any]
 class Prune(keras.callbacks.Callback):
     """Prune a model during training: the smallest weights become zero, and stay exactly zero.
 
-    It works with `fit` of any Keras model and of `kd.Distiller`, whose student it prunes. There is no wrapper
-    and nothing to strip: the zeros are kept by weight constraints, which the optimizer applies within its
-    compiled step, and after training the model is the same as before, with zeros. Your own constraints are
-    still applied, and are restored afterwards. The moving averages of an optimizer with `use_ema` are pruned
-    too.
+    It works with `fit` of any Keras model and of `kd.Distiller`, whose student it prunes, and in a loop of
+    your own. There is nothing to strip: the zeros are kept by weight constraints, which the optimizer applies
+    within its compiled step, and after training the model is the same as before, with zeros. Your own
+    constraints are still applied, and are restored afterwards. The moving averages of `use_ema` are pruned too.
 
     Steps are the batches of this `fit`, counted from 1. The polynomial schedule is `final + (initial -
     final) * (1 - (step - begin) / (end - begin)) ** power`; it is evaluated at `begin`, every `frequency`
@@ -135,7 +134,7 @@ class Prune(keras.callbacks.Callback):
                 f"{type(model).__module__}. For tf_keras models: kd.tfmot.prune_low_magnitude."
             )
         super().set_model(model)
-        self._before = optimizer_steps(model.optimizer)
+        self._before = optimizer_steps(getattr(self.model, "optimizer", None))
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         if keras.backend.backend() != "tensorflow":
@@ -147,7 +146,8 @@ class Prune(keras.callbacks.Callback):
         selection = Selection(self.layers, self.skip, default)
         self._kernels = select_kernels(student, selection, self.pattern.structured)
         check_pattern_fits(self._kernels, self.pattern)
-        train_function.remake(self.model)  # one traced earlier contains the old constraints
+        if self.model.compiled:
+            train_function.remake(self.model)  # one traced earlier contains the old constraints
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self._batches = 0
@@ -158,7 +158,9 @@ class Prune(keras.callbacks.Callback):
                 self._constraints = attach_masks([kernel.variable for kernel, _ in self._kernels], self.model)
 
     def _initialize_masks(self, epoch: int) -> None:
-        restored = optimizer_steps(self.model.optimizer) - self._before  # by `BackupAndRestore`
+        restored = (
+            optimizer_steps(getattr(self.model, "optimizer", None)) - self._before
+        )  # by `BackupAndRestore`
         self._epochs_steps, self._asked = restored, restored or -1
         masks = nonzeros(self._kernels)
         if self.keeps:
@@ -195,8 +197,10 @@ class Prune(keras.callbacks.Callback):
         return (self.params or {}).get("steps")
 
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
-        if not self._constraints:
-            self.on_epoch_begin(0)  # in a custom training loop
+        if not self._kernels:
+            raise RuntimeError("Call `set_model(model)` and `on_train_begin()` of this kd.Prune first.")
+        if not self._constraints:  # in a loop without epochs
+            self.on_epoch_begin(0)
         if self._masks is not None and self._constraints[0].last_set is not self._masks[0]:
             check_mask_shapes(self._kernels, self._masks)
             self._set_masks(self._masks)  # they are new, or were restored
@@ -242,5 +246,5 @@ class Prune(keras.callbacks.Callback):
         for constraint in self._constraints:
             constraint.detach()
         self._constraints = []
-        self._before = optimizer_steps(self.model.optimizer)
+        self._before = optimizer_steps(getattr(self.model, "optimizer", None))
         train_function.discard(self.model)

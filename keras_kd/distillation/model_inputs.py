@@ -1,0 +1,167 @@
+"""Which parts of the data each model takes: `x` may hold more than the student reads."""
+
+import re
+from typing import Any, TypeAlias
+
+import keras
+import tensorflow as tf
+
+from keras_kd.messages import did_you_mean, one_line
+from keras_kd.signals.batches import describe, parts
+from keras_kd.signals.tracing import input_spec, trace
+from keras_kd.tensors import Tensors, TensorSpecs
+
+Keys: TypeAlias = Any  # a key of `x`, or a list, tuple or dictionary of keys
+_MADE_BY_KERAS = re.compile(r"input_\d+|(input_layer|keras_tensor)(_\d+)?")
+
+
+class InputsError(ValueError):
+    """A teacher cannot take what it is given."""
+
+
+def check_keys(keys: Keys) -> Keys:
+    """Keys as a Distiller keeps them.
+
+    Raises:
+        TypeError: Something else than names and positions.
+    """
+    for key in [] if keys is None else keras.tree.flatten(keys):
+        if not isinstance(key, (str, int)):
+            raise TypeError(
+                "`student_inputs` is the key of `x` that the student takes, such as 'image', or a tuple, "
+                f"list or dictionary of keys. Received: {keys!r}."
+            )
+    return keys
+
+
+def take_inputs(model: keras.Model, x: Any, keys: Keys = None) -> Tensors:
+    """The part of the data's `x` that a model takes.
+
+    Args:
+        model: A functional model takes the parts that have the names of its inputs, if `x` is a dictionary
+            that holds more than these. Any other model takes all of `x`, as in Keras.
+        x: The data's inputs, as tensors or specs.
+        keys: The parts that it takes, in the structure in which it takes them.
+
+    Raises:
+        ValueError: `x` has no part with one of the keys.
+    """
+    if keys is not None:
+        return _take_keys(model, x, keys)
+    names = _input_keys(model)
+    if not _holds(x, names) or len(x) == len(set(keras.tree.flatten(names))):
+        return x
+    return keras.tree.map_structure(x.__getitem__, names)
+
+
+def take_teacher_inputs(teacher: keras.Model, x: Tensors, student_inputs: Tensors) -> Tensors:
+    """The part of `x` that a teacher takes: by the names of its inputs, or else what the student takes.
+
+    A subclassed teacher takes all of `x`, as in Keras.
+    """
+    if input_spec(teacher) is None or _holds(x, _input_keys(teacher)):
+        return take_inputs(teacher, x)
+    return student_inputs
+
+
+def awaits_data(teacher: keras.Model, student: keras.Model) -> bool:
+    """Whether the inputs of a teacher that cannot take the student's may come from other parts of the data.
+
+    So they may if nobody knows its inputs, or if they have other names than the student's.
+
+    Args:
+        teacher: A teacher.
+        student: A student.
+    """
+    known = named_specs(student)
+    return input_spec(teacher) is None or any(name not in known for name in _given_names(teacher))
+
+
+def can_run(model: keras.Model, spec: TensorSpecs) -> bool:
+    """Whether a model that tells nothing of its inputs takes inputs like these."""
+    try:
+        trace(model, spec)
+    except Exception:  # of the user's own code
+        return False
+    return True
+
+
+def explain_misfit(
+    teacher: keras.Model, inputs: Tensors, x: Any, preprocessed: bool, error: BaseException
+) -> InputsError:
+    """The error about a teacher that failed on its inputs.
+
+    Args:
+        teacher: The teacher.
+        inputs: What it was given.
+        x: The data's inputs.
+        preprocessed: Whether a `teacher_preprocess` made the teacher's of them.
+        error: What the teacher raised.
+    """
+    what = "what `teacher_preprocess` returns" if preprocessed else "the student's inputs"
+    text = (
+        f"The teacher {teacher.name!r} cannot take {what} ({describe(inputs)}): "
+        f"{one_line(error).rstrip('.')}."
+    )
+    missing = [name for name in _given_names(teacher) if isinstance(x, dict) and name not in x]
+    if missing and not preprocessed:
+        text += (
+            f" Its input {missing[0]!r} is not in `x`, which holds {list(x)}.{did_you_mean(missing[0], x)}"
+        )
+    advice = "" if preprocessed else " Give a `teacher_preprocess` that selects, resizes or converts `x`."
+    return InputsError(text + advice)
+
+
+def have_same_parts(one: Any, other: Any) -> bool:
+    """Whether the parts of two structures have the same paths."""
+    return parts(one).keys() == parts(other).keys()
+
+
+def named_specs(model: keras.Model) -> dict[str, tf.TensorSpec]:
+    """The specs of a functional model's inputs, by their names; empty if its inputs are not known."""
+    specs = input_spec(model)
+    if specs is None:
+        return {}
+    names = [symbol.name for symbol in keras.tree.flatten(_symbols(model))]
+    return dict(zip(names, keras.tree.flatten(specs), strict=True))
+
+
+def _given_names(model: keras.Model) -> list[str]:
+    """The names that a user gave to a model's inputs."""
+    return [name for name in named_specs(model) if not _MADE_BY_KERAS.fullmatch(name)]
+
+
+def _symbols(model: keras.Model) -> Any:
+    return model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+
+
+def _input_keys(model: keras.Model) -> Keys:
+    """The keys by which a functional model takes parts of a dictionary; `None` if it takes none by name."""
+    if input_spec(model) is None:
+        return None
+    symbols = _symbols(model)
+    if isinstance(symbols, dict):
+        return {key: key for key in symbols}
+    if keras.tree.is_nested(symbols) and any(map(keras.tree.is_nested, symbols)):
+        return None
+    return keras.tree.map_structure(lambda symbol: symbol.name, symbols)
+
+
+def _holds(x: Tensors, keys: Keys) -> bool:
+    return isinstance(x, dict) and keys is not None and x.keys() >= set(keras.tree.flatten(keys))
+
+
+def _take_keys(model: keras.Model, x: Any, keys: Keys) -> Tensors:
+    if not keras.tree.is_nested(x):
+        return x  # what the student takes, without the rest
+    parts_of_x = dict(x) if isinstance(x, dict) else dict(enumerate(x))
+    named = {**parts(x), **{str(key): part for key, part in parts_of_x.items()}}
+    missing = [str(key) for key in keras.tree.flatten(keys) if str(key) not in named]
+    if not missing:
+        return keras.tree.map_structure(lambda key: named[str(key)], keys)
+    if keras.tree.is_nested(keys) and have_same_parts(x, keys):
+        return x
+    raise ValueError(
+        f"The student {model.name!r} takes {missing[0]!r} of the data (`student_inputs`), and `x` holds "
+        f"{list(named)}.{did_you_mean(missing[0], named)}"
+    )
