@@ -11,6 +11,7 @@ ROOT = Path(__file__).parent.parent
 
 # The ground: every room may import these, and they import nothing but each other.
 GROUND = [
+    "activations",
     "archives",
     "descriptors",
     "files",

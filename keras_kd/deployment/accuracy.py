@@ -1,59 +1,10 @@
-"""Correct predictions, agreement and differences, counted in one pass over the data."""
+"""Correct answers, agreement and differences, counted in one pass over the data."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-
-from keras_kd.tensors import Tensor
-
-
-def true_classes(labels: Tensor, shape: tuple[int, ...]) -> np.ndarray | None:
-    """Labels as class numbers, for scores of a given shape; `None` for labels that are not classes.
-
-    Args:
-        labels: class numbers `(samples, ...)`, with or without a last axis of 1, or rows of
-            probabilities, one-hot or soft, in the shape of the scores.
-        shape: the shape of the scores, `(samples, ..., classes)`.
-
-    Raises:
-        ValueError: for labels of another shape, or outside the classes.
-    """
-    labels = np.asarray(labels)
-    if labels.shape == shape and shape[-1] > 1:
-        distributions = (labels >= 0).all() and np.allclose(labels.sum(-1), 1, atol=1e-3)
-        return labels.argmax(-1) if distributions else None
-    if labels.shape == (*shape[:-1], 1):
-        labels = labels[..., 0]
-    if labels.shape != shape[:-1]:
-        raise ValueError(
-            f"Labels of shape {labels.shape} do not fit outputs of shape {shape}: expected class "
-            f"numbers {shape[:-1]} or one-hot rows {shape}."
-        )
-    if shape[-1] < 2 or not np.array_equal(labels, np.floor(labels)):
-        return None
-    if labels.size and (labels.min() < 0 or labels.max() >= shape[-1]):
-        raise ValueError(
-            f"Labels must be 0 to {shape[-1] - 1}, as there are {shape[-1]} outputs. "
-            f"Received {labels.min():g} to {labels.max():g}."
-        )
-    return labels.astype("int64")
-
-
-def top_classes(scores: np.ndarray) -> np.ndarray | None:
-    """The class with the highest score, -1 where a score is NaN; `None` unless there is one score per class.
-
-    Args:
-        scores: `(samples, ..., classes)`, in floats.
-
-    Examples:
-        >>> top_classes(np.array([[0.1, 0.9], [np.nan, 0.2]])).tolist()
-        [1, -1]
-    """
-    if scores.ndim < 2 or scores.shape[-1] < 2 or not np.issubdtype(scores.dtype, np.floating):
-        return None
-    return np.where(np.isnan(scores).any(-1), -1, scores.argmax(-1))
 
 
 @dataclass
@@ -83,14 +34,15 @@ class Accuracy:
 
         Args:
             classes: the predicted classes; -1 stands for no prediction.
-            truth: the correct classes, in the same shape.
+            truth: the correct classes, in the same shape; -1 for those that do not count.
             reference: another model's predictions.
         """
         self.answers += classes.size
         self.broken += int((classes < 0).sum())
         if truth is not None:
-            self.labelled += classes.size
-            self.right += int((classes == truth).sum())
+            counts = truth >= 0
+            self.labelled += int(counts.sum())
+            self.right += int(((classes == truth) & counts).sum())
         if reference is not None:
             # Two models that both fail to predict do not agree.
             self.compared += classes.size

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from keras_kd.deployment.ranges import InputRange
 from keras_kd.deployment.tensor_details import TensorDetails
 from keras_kd.results import Result
 
@@ -23,10 +24,13 @@ class Exported(Result):
         operators: how often each operator occurs.
         needs_flex: whether it needs the Flex delegate, which Python cannot run.
         float_tensors: tensors that stayed in float although integers were requested.
-        max_error: largest |file - Keras| over `compared` samples; `None` if it could not be run.
+        max_error: largest |file - Keras| over `compared` samples, which are calibration samples if there are
+            any; `None` if it could not be run.
         compared: the number of samples compared.
         batch_size: how many samples it takes per call, or `None` if any number.
         notes: anything else worth knowing.
+        calibration: the smallest and largest value of each input in the calibration samples: in integer
+            files, inputs beyond this range are cut off. Empty without samples.
 
     Examples:
         >>> import keras, tempfile
@@ -51,10 +55,12 @@ class Exported(Result):
     compared: int
     batch_size: int | None
     notes: tuple[str, ...]
+    calibration: tuple[InputRange, ...] = ()
 
     def __str__(self) -> str:
         operators = ", ".join(f"{name} {count}" for name, count in self.operators.items())
-        error = "not run" if self.max_error is None else f"{self.max_error:.3g} on {self.compared} samples"
+        kind = "calibration samples" if self.calibration else "random inputs"
+        error = "not run" if self.max_error is None else f"{self.max_error:.3g} on {self.compared} {kind}"
         rows = [
             ("file", str(self.path)),
             ("quantization", self.quantization or "none (float32)"),
@@ -62,6 +68,7 @@ class Exported(Result):
             ("batch", "free" if self.batch_size is None else f"fixed at {self.batch_size}"),
             *((f"input {tensor.index}", str(tensor)) for tensor in self.inputs),
             *((f"output {tensor.index}", str(tensor)) for tensor in self.outputs),
+            *(("calibration", str(range_of_input)) for range_of_input in self.calibration),
             ("operators", operators),
             ("max |error|", error),
         ]

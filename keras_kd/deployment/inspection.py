@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
 
-from keras_kd.deployment.comparison import disagreement
+from keras_kd.deployment.comparison import Comparison, compare_outputs
+from keras_kd.deployment.edges import read_edges
 from keras_kd.deployment.exported import Exported
 from keras_kd.deployment.flatbuffer import Contents
 from keras_kd.deployment.litemodel import LiteModel
@@ -16,11 +19,18 @@ from keras_kd.deployment.quantizations import FLOAT16, FLOAT32
 from keras_kd.deployment.request import Request
 from keras_kd.deployment.serving import Serving
 from keras_kd.deployment.source_model import computes_in_half
+from keras_kd.deployment.spread import FLOAT16_STEP
 from keras_kd.deployment.tensor_details import TensorDetails
 
 
 def inspect_file(
-    request: Request, served: Serving, expected: dict[str, np.ndarray], actual: dict[str, np.ndarray] | None
+    request: Request,
+    served: Serving,
+    expected: dict[str, np.ndarray],
+    actual: dict[str, np.ndarray] | None,
+    *,
+    real_samples: bool = True,
+    rerun: Callable[[], Mapping[str, np.ndarray]] | None = None,
 ) -> Exported:
     """Compare the file of a request with Keras and describe it.
 
@@ -29,16 +39,21 @@ def inspect_file(
         served: The Keras model.
         expected: Its outputs by name, `(samples, ...)`.
         actual: The file's outputs for the same samples; `None` where it could not be run.
+        real_samples: Whether the samples are data, and not random.
+        rerun: As for `compare_outputs`.
 
     Raises:
         ValueError: if the file disagrees with Keras, or has inputs or outputs of another type than requested.
+
+    Warns:
+        UserWarning: if the file lost most of what Keras's outputs tell apart.
     """
     content, contents = request.file.read_bytes(), Contents.read(request.file)
-    if actual is None:
-        max_error, (inputs, outputs) = None, _keras_tensors(served, expected)
-    else:
+    comparison = None
+    inputs, outputs = _keras_tensors(served, expected)
+    if actual is not None:
         lite = LiteModel(request.file)
-        max_error = _checked_error(request, served, lite, expected, actual)
+        comparison = _compare(request, served, lite, expected, actual, real_samples, rerun)
         inputs, outputs = lite.inputs, lite.outputs
     return Exported(
         path=request.file,
@@ -51,27 +66,39 @@ def inspect_file(
         operators=contents.operators,
         needs_flex=bool(contents.flex_operators),
         float_tensors=contents.float_tensors if request.quantization.integer_activations else (),
-        max_error=max_error,
+        max_error=comparison.max_error if comparison else None,
         compared=0 if actual is None else len(next(iter(expected.values()))),
-        notes=tuple(_notes(request, contents, served, was_run=actual is not None)),
+        notes=tuple(_notes(request, contents, served, comparison)),
     )
 
 
-def _checked_error(
+def _compare(
     request: Request,
     served: Serving,
     lite: LiteModel,
     expected: dict[str, np.ndarray],
     actual: dict[str, np.ndarray],
-) -> float:
-    quantization = request.quantization
-    half = quantization is FLOAT32 and computes_in_half(served.model)
-    max_error, fault = disagreement(expected, actual, FLOAT16.error if half else quantization.error)
-    fault = fault or io_fault(served, lite, expected, request.io)
+    real_samples: bool,
+    rerun: Callable[[], Mapping[str, np.ndarray]] | None,
+) -> Comparison:
+    quantization, half = request.quantization, computes_in_half(served.model)
+    bound = FLOAT16.error if half and quantization is FLOAT32 else quantization.error
+    comparison = compare_outputs(
+        expected,
+        actual,
+        replace(bound, step=FLOAT16_STEP) if half else bound,
+        real_samples=real_samples,
+        probabilities=frozenset(read_edges(request.file).activations),
+        rerun=rerun,
+    )
+    fault = comparison.fault or io_fault(served, lite, expected, request.io)
+    what = f"The {quantization.label} file of {served.model.name!r}"
     if fault:
         hint = " Try sparse=False." if request.sparse else ""
-        raise ValueError(f"The {quantization.label} file of {served.model.name!r} is wrong: {fault}.{hint}")
-    return max_error
+        raise ValueError(f"{what} is wrong: {fault.rstrip('.')}.{hint}")
+    for loss in comparison.losses:
+        warnings.warn(f"{what} lost information: {loss}", UserWarning, stacklevel=5)
+    return comparison
 
 
 def io_fault(served: Serving, lite: LiteModel, expected: dict[str, np.ndarray], io: str) -> str | None:
@@ -101,13 +128,14 @@ def _keras_tensors(
     return tuple(inputs), tuple(outputs)
 
 
-def _notes(request: Request, contents: Contents, served: Serving, was_run: bool) -> list[str]:
-    notes = about_float_weights(contents) if request.quantization.may_skip_weights else []
+def _notes(request: Request, contents: Contents, served: Serving, comparison: Comparison | None) -> list[str]:
+    notes = [*comparison.losses, *comparison.notes] if comparison else []
+    notes += about_float_weights(contents) if request.quantization.may_skip_weights else []
     if request.sparse:
         notes += about_sparse_weights(contents)
     if computes_in_half(served.model):
         notes.append("the Keras model computes in half precision, the file in float32")
-    if not was_run:
+    if comparison is None:
         flex = ", ".join(contents.flex_operators)
         notes.append(f"needs the Flex delegate for {flex}; it was not run, and nothing about it is verified")
     return notes

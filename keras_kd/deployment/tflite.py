@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from keras_kd.deployment.failures import failure_message
 from keras_kd.deployment.input_structure import InputSpecs
 from keras_kd.deployment.inspection import inspect_file
 from keras_kd.deployment.keras_outputs import keras_outputs, outputs_of_one
+from keras_kd.deployment.ranges import ranges_of, unlike_model
 from keras_kd.deployment.request import COMPARED, Answer, Failure, Request
 from keras_kd.deployment.saved_model import save
 from keras_kd.deployment.serving import Serving, make_serving
@@ -44,10 +46,13 @@ def export(
     The conversion runs in a child process, so that a crash of the converter raises an error here and
     does not end the program. The file appears at `path` complete and checked, or not at all.
 
-    The file must agree with Keras on up to 16 samples, from the calibration data if given, otherwise
-    random inputs: the largest error may be 0.001 of the largest output in float32 and 0.05 in float16
-    (and for models that compute in half precision). The error of integer files is reported in
-    `max_error`; the file is rejected if the error is as large as the outputs themselves.
+    The file is compared with Keras on up to 16 samples, from the calibration data if given, otherwise
+    random inputs. Errors are judged beside the spread of Keras's outputs over these samples, in each channel:
+    the largest may be 0.001 of it in float32 and 0.05 in float16 (and for models that compute in half
+    precision), besides rounding. What an integer file loses is reported in `max_error`, with a warning if it
+    lost most of the spread; it is refused if it lost all of it. Random inputs may hardly move the outputs;
+    `notes` says so where they prove nothing. The samples are those that the ranges came from: `verify` tells
+    how good the file is on others.
 
     Args:
         model: a built Keras 3 or tf_keras model; for a `Distiller`, the student is exported. A model that
@@ -104,21 +109,46 @@ def export(
     samples = served.random_inputs(COMPARED)
     if calibration is not None:
         samples = representative_samples(calibration, served)
+        notes += _check_scale(served, samples)
     with converter.folder() as folder:
         request = Request(
             folder, row, io, served.batch_size, sparse, allow_flex, is_quantization_aware(model)
         )
-        exported = _convert(request, served, samples)
+        exported = _convert(request, served, samples, real_samples=calibration is not None)
         _write(request.file.read_bytes(), target, overwrite)
-    return replace(exported, path=target, notes=(*notes, *exported.notes))
+    ranges = () if calibration is None else ranges_of(samples)
+    return replace(exported, path=target, calibration=ranges, notes=(*notes, *exported.notes))
 
 
-def _convert(request: Request, served: Serving, samples: dict[str, np.ndarray]) -> Exported:
+def _check_scale(served: Serving, samples: dict[str, np.ndarray]) -> list[str]:
+    """Warn about samples on another scale than the model takes; returns the same as notes."""
+    found = unlike_model(served, samples)
+    for sentence in found:
+        warnings.warn(f"calibration: {sentence}", UserWarning, stacklevel=3)
+    return found
+
+
+def _convert(
+    request: Request, served: Serving, samples: dict[str, np.ndarray], *, real_samples: bool
+) -> Exported:
     compared = {name: array[:COMPARED] for name, array in samples.items()}
     request = replace(request, interface=served.interface(outputs_of_one(served, compared)))
     expected = keras_outputs(served, compared)
     actual = _file_outputs(request, served, samples)
-    return inspect_file(request, served, expected, actual)
+    try:
+        return inspect_file(
+            request,
+            served,
+            expected,
+            actual,
+            real_samples=real_samples,
+            rerun=lambda: served.predict(
+                {name: _nudged(array[:COMPARED]) for name, array in samples.items()}
+            ),
+        )
+    except ValueError as error:
+        # Where the file is for now tells nobody anything.
+        raise ValueError(str(error).replace(repr(str(request.file)), "The converted file")) from error
 
 
 def _file_outputs(
@@ -142,6 +172,12 @@ def _file_outputs(
     trials.remember_good(request.file)
     with np.load(request.outputs) as outputs:
         return dict(outputs)
+
+
+def _nudged(array: np.ndarray) -> np.ndarray:
+    """Floats moved by two rounding steps; everything else as it is."""
+    is_float = np.issubdtype(array.dtype, np.floating)
+    return (array * (1 + 2 * np.finfo(array.dtype).eps)).astype(array.dtype) if is_float else array
 
 
 def _write(content: bytes, target: Path, overwrite: bool) -> None:

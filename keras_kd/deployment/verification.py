@@ -3,139 +3,117 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_kd.deployment.accuracy import Accuracy, Differences, top_classes, true_classes
+from keras_kd.deployment.accuracy import Differences
+from keras_kd.deployment.belonging import check_same_inputs, check_same_outputs
 from keras_kd.deployment.calibration import Data, batches
+from keras_kd.deployment.comparison import LITTLE_LEFT, NOTHING_LEFT
+from keras_kd.deployment.edges import read_edges
 from keras_kd.deployment.input_structure import InputSpecs
 from keras_kd.deployment.interface import paired
 from keras_kd.deployment.litemodel import LiteModel
+from keras_kd.deployment.metrics import MetricLike
+from keras_kd.deployment.ranges import RangeCheck
+from keras_kd.deployment.scores import Scores, labels_by_name, metric_of_each
 from keras_kd.deployment.serving import make_serving
 from keras_kd.deployment.source_model import resolve_model
-from keras_kd.deployment.tensor_details import unknown_name
-from keras_kd.results import Result
-from keras_kd.tensors import Tensor, Tensors
+from keras_kd.deployment.spread import Spread
+from keras_kd.deployment.tasks import Evidence, compiled_evidence
+from keras_kd.deployment.verified import OutputVerification, Verification
+from keras_kd.tensors import Tensor
+
+_KERAS, _FILE = "Keras", "file"  # the two models that are compared
+# Fewer answers that agree than this are no evidence that a file was made from a model.
+_UNRELATED = 0.7
+_OF_ALL = ("name", "max_error", "mean_error")  # figures that several outputs have together
 
 
-@dataclass(frozen=True)
-class OutputVerification(Result):
-    """The figures of one output; see `Verification`."""
-
-    name: str
-    max_error: float
-    mean_error: float
-    agreement: float | None
-    keras_accuracy: float | None
-    file_accuracy: float | None
-
-
-@dataclass(frozen=True)
-class Verification(Result):
-    """What `verify` measured.
-
-    Args:
-        path: the file.
-        samples: number of samples that both ran on.
-        max_error: largest |file - Keras| over all outputs.
-        mean_error: mean |file - Keras| over all outputs.
-        agreement: fraction of predictions (0 to 1) where both give the same class; `None` if the model has
-            several outputs or does not classify.
-        keras_accuracy: accuracy of the Keras model, 0 to 1; `None` without labels.
-        file_accuracy: accuracy of the file, likewise.
-        outputs: the same figures for each output.
-        notes: what was not measured, and why.
-
-    Examples:
-        >>> import keras, numpy as np, tempfile
-        >>> import keras_kd as kd
-        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
-        >>> x = np.random.default_rng(0).normal(size=(50, 4))
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     result = kd.verify(model, kd.export(model, f"{folder}/m.tflite").path, x)
-        >>> result.samples, result.agreement, result.notes
-        (50, None, ('no agreement: the output is not one score per class',))
-    """
-
-    path: Path
-    samples: int
-    max_error: float
-    mean_error: float
-    agreement: float | None
-    keras_accuracy: float | None
-    file_accuracy: float | None
-    outputs: tuple[OutputVerification, ...]
-    notes: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        lines = [f"{self.path} against Keras on {self.samples:,} samples"]
-        lines.append(
-            f"{'output':<16}{'max |error|':>12}{'mean |error|':>13}{'agreement':>11}{'Keras':>9}{'file':>9}"
-        )
-        for output in self.outputs:
-            fractions = (output.agreement, output.keras_accuracy, output.file_accuracy)
-            cells = ["-" if fraction is None else f"{fraction:.2%}" for fraction in fractions]
-            lines.append(
-                f"{output.name:<16}{output.max_error:>12.3g}{output.mean_error:>13.3g}"
-                f"{cells[0]:>11}{cells[1]:>9}{cells[2]:>9}"
-            )
-        return "\n".join(lines + [f"note: {note}" for note in self.notes])
-
-
-@dataclass
 class _OutputTally:
     """Running figures of one output."""
 
-    differences: Differences = field(default_factory=Differences)
-    keras: Accuracy = field(default_factory=Accuracy)
-    file: Accuracy = field(default_factory=Accuracy)
-    notes: set[str] = field(default_factory=set)
+    def __init__(self, name: str, metric: MetricLike | None, evidence: Evidence) -> None:
+        self.name = name
+        self.differences = Differences()
+        self.spread = Spread()
+        self.scores = Scores(metric, {_KERAS: evidence, _FILE: evidence})
 
     def add(self, wanted: np.ndarray, received: np.ndarray, labels: Tensor | None) -> None:
         self.differences.add(received, wanted)
-        truth = None
-        if labels is not None and wanted.ndim > 1:
-            truth = true_classes(labels, wanted.shape)
-        keras_classes, file_classes = top_classes(wanted), top_classes(received)
-        if keras_classes is None or file_classes is None:
-            self.notes.add("no agreement: the output is not one score per class")
-        elif labels is not None and truth is None:
-            self.notes.add("no agreement and no accuracy: the labels are not classes of this output")
-        else:
-            self.keras.add(keras_classes, truth)
-            self.file.add(file_classes, truth, reference=keras_classes)
-            if labels is None:
-                self.notes.add("no accuracy: the data has no labels")
+        if np.issubdtype(received.dtype, np.floating):
+            self.spread.add(wanted, received)
+        self.scores.add(labels, {_KERAS: wanted, _FILE: received}, reference=_KERAS)
 
-    def result(self, name: str) -> OutputVerification:
+    def result(self) -> OutputVerification:
+        loss = self.spread.loss()
         return OutputVerification(
-            name=name,
+            name=self.name,
             max_error=self.differences.largest,
             mean_error=self.differences.mean,
-            agreement=self.file.agreement,
-            keras_accuracy=self.keras.accuracy,
-            file_accuracy=self.file.accuracy,
+            agreement=self.scores.accuracy(_FILE).agreement,
+            keras_accuracy=self.scores.accuracy(_KERAS).accuracy,
+            file_accuracy=self.scores.accuracy(_FILE).accuracy,
+            relative_error=loss.error if loss else None,
+            metric=self.scores.metric_name,
+            keras_metric=self.scores.value(_KERAS),
+            file_metric=self.scores.value(_FILE),
         )
+
+    def notes(self, out_of_range: bool) -> list[str]:
+        """What was not measured and why, and what seems to be wrong."""
+        why = self.scores.why
+        missing = "accuracy" if self.scores.task.kind else "agreement and no accuracy"
+        notes = [f"no {missing}: {why}"] if why else []
+        loss, agreement = self.spread.loss(), self.scores.accuracy(_FILE).agreement
+        if loss is None or loss.error <= LITTLE_LEFT or out_of_range:
+            return notes
+        agrees = "" if agreement is None else f", and {agreement:.0%} of the answers agree"
+        errors = f"the errors are {loss.error:.0%} of the spread of Keras's outputs{agrees}"
+        if loss.noise >= NOTHING_LEFT and (agreement is None or agreement < _UNRELATED):
+            return [
+                *notes,
+                f"the file's values have nothing to do with the model's: {errors}. It looks like the file of "
+                "another model, or of another training of this one: export it anew",
+            ]
+        return [*notes, f"the file lost much of what the model tells apart: {errors}"]
 
 
 def verify(
-    model: keras.Model, path: str | os.PathLike[str], data: Data, *, inputs: InputSpecs = None
+    model: keras.Model,
+    path: str | os.PathLike[str],
+    data: Data,
+    *,
+    inputs: InputSpecs = None,
+    metric: MetricLike | Mapping[str, MetricLike] | None = None,
 ) -> Verification:
     """Run a model and its file on the same data and compare their outputs.
+
+    Agreement and accuracy are counted where an output answers something: one of several classes (a softmax, a
+    compiled cross-entropy, or labels that are class numbers or one-hot rows), or a yes or no for each value
+    (one sigmoid or logit with labels of 0 and 1, or one for each of several labels). For anything else, such
+    as numbers, boxes and embeddings, errors are measured, and a `metric` if you name one. `compare` decides
+    in the same way.
 
     Args:
         model: the exported model, of Keras 3 or tf_keras; for a `Distiller`, the student is compared.
         path: the `.tflite` file.
         data: a batched `tf.data.Dataset` of `x`, `(x, y)` or `(x, y, weights)`, or arrays `x` or `(x, y)`.
-            Labels are class numbers or one-hot rows; for several outputs, a dict or list of them.
+            For several outputs, the labels are a dict or list.
         inputs: as in `export`.
+        metric: what else to measure with the labels: the name of a Keras metric, a metric, or a function
+            `(y_true, y_pred)` of all labels and outputs that returns one number, or one for each sample. For
+            several outputs, a dict by their names. `"accuracy"` says that an output holds one score per
+            class, where nothing else tells.
 
     Raises:
-        ValueError: if there is no data, it does not fit the model, or the file was not made from this model.
+        ValueError: if there is no data, it does not fit the model, the file was not made from this model,
+            or the metric fails.
         FileNotFoundError: if there is no file.
 
     Examples:
@@ -147,30 +125,37 @@ def verify(
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     exported = export(model, f"{folder}/m.tflite")
         ...     checked = verify(model, exported.path, (x, y))
+        ...     other = verify(model, exported.path, (x, x[:, :2]), metric="mean_absolute_error")
         >>> checked.samples, checked.agreement, checked.max_error < 1e-4
         (50, 1.0, True)
+        >>> other.metric, abs(other.keras_metric - other.file_metric) < 1e-4
+        ('mean_absolute_error', True)
     """
-    model = resolve_model(model)
+    trained, model = model, resolve_model(model)
     if isinstance(data, tf.data.Dataset) and data.cardinality() == tf.data.INFINITE_CARDINALITY:
         raise ValueError("The data set is infinite: leave out repeat(), or take(...) some batches of it.")
-    lite = LiteModel(path)
+    lite, edges = LiteModel(path), read_edges(path)
     served = make_serving(model, inputs=inputs)
+    check_same_inputs(served, lite)
     run = served.runner()
     tallies: dict[str, _OutputTally] = {}
+    ranges = RangeCheck(edges.ranges)
     samples = 0
     for x, y in batches(data):
         arrays = served.arrays(x)
-        rows = len(next(iter(arrays.values())))
         wanted = run(arrays)
         received = _run_file(lite, arrays, list(wanted))
-        _check_same_outputs(wanted, received, lite)
-        labels = _labels_by_name(y, wanted)
+        if not tallies:
+            check_same_outputs(wanted, received, served, lite)
+            tallies = _start_tallies(trained, list(wanted), metric, edges.activations)
+        labels = labels_by_name(y, list(wanted))
         for name, array in wanted.items():
-            tallies.setdefault(name, _OutputTally()).add(array, received[name], labels.get(name))
-        samples += rows
+            tallies[name].add(array, received[name], labels.get(name))
+        ranges.add(arrays)
+        samples += len(next(iter(arrays.values())))
     if samples == 0:
         raise ValueError("The data is empty; pass a batched tf.data.Dataset or arrays with some samples.")
-    return _result(Path(path), samples, tallies)
+    return _result(Path(path), samples, list(tallies.values()), ranges.notes())
 
 
 def _run_file(lite: LiteModel, arrays: dict[str, np.ndarray], outputs: list[str]) -> dict[str, np.ndarray]:
@@ -181,44 +166,37 @@ def _run_file(lite: LiteModel, arrays: dict[str, np.ndarray], outputs: list[str]
     return {names.get(theirs, theirs): array for theirs, array in received.items()}
 
 
-def _check_same_outputs(
-    wanted: dict[str, np.ndarray], received: dict[str, np.ndarray], lite: LiteModel
-) -> None:
-    expected = {name: array.shape for name, array in wanted.items()}
-    shapes = {name: array.shape for name, array in received.items()}
-    if shapes != expected:
-        raise ValueError(
-            f"{str(lite.path)!r} is not a file of this model: expected outputs {expected}, received {shapes}."
+def _start_tallies(
+    trained: keras.Model,
+    outputs: list[str],
+    metric: MetricLike | Mapping[str, MetricLike] | None,
+    activations: Mapping[str, str],
+) -> dict[str, _OutputTally]:
+    evidence = compiled_evidence(trained, outputs)
+    return {
+        name: _OutputTally(
+            name, asked, replace(evidence.get(name, Evidence()), activation=activations.get(name))
         )
+        for name, asked in metric_of_each(metric, outputs).items()
+    }
 
 
-def _labels_by_name(labels: Tensors, outputs: dict[str, np.ndarray]) -> dict[str, Tensors]:
-    names = list(outputs)
-    if isinstance(labels, dict):
-        for name in labels:
-            if name not in outputs:
-                raise ValueError(f"Labels: {unknown_name(name, names)}")
-        return labels
-    if isinstance(labels, (list, tuple)) and len(labels) == len(names) and len(names) > 1:
-        return dict(zip(names, labels, strict=True))
-    return {names[0]: labels} if len(names) == 1 else {}
-
-
-def _result(path: Path, samples: int, tallies: dict[str, _OutputTally]) -> Verification:
-    outputs = tuple(tally.result(name) for name, tally in tallies.items())
-    differences = [tally.differences for tally in tallies.values()]
+def _result(path: Path, samples: int, tallies: list[_OutputTally], ranges: list[str]) -> Verification:
+    outputs = tuple(tally.result() for tally in tallies)
+    differences = [tally.differences for tally in tallies]
     one = outputs[0] if len(outputs) == 1 else None
     notes = [
-        note if one else f"{name}: {note}" for name, tally in tallies.items() for note in sorted(tally.notes)
+        note if one else f"{tally.name}: {note}"
+        for tally in tallies
+        for note in tally.notes(out_of_range=bool(ranges))
     ]
+    figures = {} if one is None else {k: v for k, v in vars(one).items() if k not in _OF_ALL}
     return Verification(
         path=path,
         samples=samples,
         max_error=float(np.max([d.largest for d in differences])),
         mean_error=sum(d.total for d in differences) / max(1, sum(d.elements for d in differences)),
-        agreement=one.agreement if one else None,
-        keras_accuracy=one.keras_accuracy if one else None,
-        file_accuracy=one.file_accuracy if one else None,
         outputs=outputs,
-        notes=tuple(notes),
+        notes=(*ranges, *notes),
+        **dict.fromkeys(("agreement", "keras_accuracy", "file_accuracy")) | figures,
     )

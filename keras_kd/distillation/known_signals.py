@@ -3,8 +3,8 @@
 import dataclasses
 from collections.abc import Iterable, Mapping
 
+from keras_kd.activations import activation_in
 from keras_kd.distillation.objectives import Objective
-from keras_kd.signals.activations import activation_in
 from keras_kd.signals.tracing import SignalSpec
 from keras_kd.tensors import Tensor
 

@@ -13,13 +13,14 @@ import tensorflow as tf
 
 from keras_kd.deployment.benchmark import Benchmark
 from keras_kd.deployment.calibration import batches
+from keras_kd.deployment.metrics import MetricLike
 from keras_kd.messages import did_you_mean
 from keras_kd.reports import gaps
 from keras_kd.reports.measurement import measure_files, trained_quantization
 from keras_kd.reports.report import Report, plain_curves
 from keras_kd.reports.rows import Meta, NotMeasured, Row, compare_with_baseline
 from keras_kd.reports.subjects import ModelOrFile, Subject, open_subjects
-from keras_kd.reports.tally import Tally, count
+from keras_kd.reports.tally import Metric, Tally, count
 from keras_kd.tensors import Tensors
 
 Data: TypeAlias = tf.data.Dataset | Tensors
@@ -38,6 +39,7 @@ def compare(
     title: str = "Comparison",
     data_name: str | None = None,
     command: str | None = None,
+    metric: MetricLike | Mapping[str, MetricLike] | None = None,
     batch_size: int = 256,
     progress: Callable[[str], None] | None = None,
     **named: ModelOrFile,
@@ -46,11 +48,12 @@ def compare(
 
     A Keras model is sized and timed as the float32 `.tflite` file that `export` makes from it (int8 if it is
     quantization aware), so that all sizes and times in a report are comparable; its accuracy is Keras's own.
-    The files are timed in turns, one sample per call, on one thread.
+    The files are timed in turns, one sample per call, on one thread. What has an accuracy, and what does not,
+    is decided as in `verify`.
 
     Args:
         data: A batched `tf.data.Dataset` or a tuple of arrays: (x, y) or (x, y, weights), or x alone.
-            y contains classes or one-hot rows. Weights are ignored.
+            Weights are ignored.
         baseline: What the others are compared with: a model, a file (its row is named "baseline"),
             or the name of one of the models.
         models: Name -> model or file, for names that cannot be Python keywords.
@@ -63,13 +66,15 @@ def compare(
         title: Heading of the report.
         data_name: The name of the data in the report.
         command: The command that produced this report.
+        metric: What to measure instead of the accuracy, as in `verify`. Of several outputs, name one in a
+            dict.
         batch_size: Samples per batch, for data given as arrays.
         progress: Called with a line of text before each step.
         **named: Name -> a `keras.Model`, or the path of a `.tflite` or `.keras` file.
 
     Raises:
         ValueError: There are no models, names clash or are unknown, the data is empty or contains NaN, labels
-            are outside the classes, or outputs have different shapes.
+            are outside the classes of a classifier, outputs have different shapes, or the metric fails.
         TypeError: A value is neither a model nor a path.
         FileNotFoundError: A file does not exist.
 
@@ -86,7 +91,7 @@ def compare(
     sources, seeds, plain = dict(sources or {}), dict(seeds or {}), plain_curves(curves or {})
     _check_names({subject.name: subject for subject in subjects}, sources, seeds)
     _check_data_and_facts(data, facts)
-    measured = _measure(subjects, reference, sources, batches(data, batch_size), progress)
+    measured = _measure(subjects, reference, sources, batches(data, batch_size), progress, metric)
     return Report(
         rows=compare_with_baseline(_with_seeds(measured.rows, seeds), reference),
         baseline=reference,
@@ -114,9 +119,10 @@ def _measure(
     sources: Mapping[str, str],
     data: Iterable[tuple[Tensors, Tensors]],
     progress: Callable[[str], None] | None,
+    metric: Metric,
 ) -> _Measured:
     say = progress or (lambda text: None)
-    tallies, samples = count(subjects, data, reference, sources, say)
+    tallies, samples = count(subjects, data, reference, sources, say, metric)
     by_name = {subject.name: subject for subject in subjects}
     rows = [_row(s, tallies[s.name], by_name.get(sources.get(s.name, ""))) for s in subjects]
     rows, timings, gaps_of_files = measure_files(rows, subjects, say)
@@ -162,20 +168,20 @@ def _check_data_and_facts(data: Data, facts: Sequence[str]) -> None:
 
 def _row(subject: Subject, tally: Tally, source: Subject | None) -> Row:
     model = subject.model or (source.model if source else None)
-    notes = (
-        [f"{tally.broken:,} of {tally.answers:,} predictions are NaN and count as wrong."]
-        if tally.broken
-        else []
-    )
+    answers, notes = tally.answers, list(tally.notes)
+    if answers.broken:
+        notes.append(f"{answers.broken:,} of {answers.answers:,} predictions are NaN and count as wrong.")
     if subject.model is not None and trained_quantization(subject.model):
         notes.append("Sized and timed as the int8 file that it was trained to be.")
     return Row(
         name=subject.name,
         kind=subject.kind,
-        accuracy=tally.accuracy,
-        agreement=tally.agreement,
+        accuracy=answers.accuracy,
+        agreement=answers.agreement,
         parameters=None if model is None else model.count_params(),
         max_error=tally.max_error,
+        metric=tally.metric,
+        metric_value=tally.value,
         notes=tuple(notes),
     )
 

@@ -11,7 +11,7 @@ def missing_accuracies(tallies: Mapping[str, Tally], baseline: str | None) -> li
     gaps = []
     for why in dict.fromkeys(tally.why for tally in tallies.values() if tally.why):
         names = [name for name, tally in tallies.items() if tally.why == why]
-        has_agreement = baseline is None or any(tallies[name].compared for name in names)
+        has_agreement = baseline is None or any(tallies[name].answers.compared for name in names)
         figures = "accuracy" if has_agreement else "accuracy and agreement"
         gaps.append(NotMeasured(f"{figures} of {', '.join(names)}", why))
     if baseline is None:

@@ -156,7 +156,10 @@ class Report(Result):
         """How the figures were measured, one sentence each."""
         lines = []
         if self.meta.samples is not None:
-            lines.append(f"Accuracy and agreement: all models saw the same {self.meta.samples:,} samples.")
+            metrics = "".join(f", {name}" for name in dict.fromkeys(row.metric for row in self.rows) if name)
+            lines.append(
+                f"Accuracy and agreement{metrics}: all models saw the same {self.meta.samples:,} samples."
+            )
         if any(row.median_ms is not None for row in self.rows):
             count = self.meta.threads
             threads = f", {count} thread{'s' if count > 1 else ''}" if count else ""

@@ -30,6 +30,8 @@ class Row(Result):
         compression: Bytes of the baseline divided by bytes.
         speedup: Median time of the baseline divided by the median time.
         max_error: Largest absolute difference from the outputs of the Keras model that a file was made from.
+        metric: Name of the metric that was asked for, if it is another than the accuracy.
+        metric_value: Its value.
         notes: What a reader should know about this row.
 
     Examples:
@@ -54,11 +56,13 @@ class Row(Result):
     compression: float | None = None
     speedup: float | None = None
     max_error: float | None = None
+    metric: str | None = None
+    metric_value: float | None = None
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            if field.name not in ("name", "kind", "notes"):
+            if field.name not in ("name", "kind", "metric", "notes"):
                 object.__setattr__(self, field.name, plain_number(getattr(self, field.name)))
         object.__setattr__(self, "notes", tuple(self.notes))
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -10,8 +10,10 @@ import keras
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from keras_kd.deployment.edges import read_edges
 from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.serving import make_serving
+from keras_kd.deployment.tasks import Evidence, compiled_evidence, traced_activations
 from keras_kd.legacy import is_model
 from keras_kd.messages import did_you_mean
 from keras_kd.model_files import load_model
@@ -33,6 +35,8 @@ class Subject:
         model: The Keras model, or None for a file.
         path: The file, or None for a Keras model.
         batch_size: The batch size, if it is fixed.
+        evidence: A function that says what is known of each output, by name.
+        ranges: The range of each quantized input of a file, by name.
     """
 
     name: str
@@ -41,6 +45,8 @@ class Subject:
     model: keras.Model | None = None
     path: Path | None = None
     batch_size: int | None = None
+    evidence: Callable[[], Mapping[str, Evidence]] = dict
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 def open_subjects(
@@ -84,20 +90,45 @@ def open_subject(name: str, value: ModelOrFile) -> Subject:
     model = student if is_model(student) else value
     served = make_serving(model)
     run = served.runner()
-    return Subject(name, "keras", lambda x: run(served.arrays(x)), model=model, batch_size=served.batch_size)
+    return Subject(
+        name,
+        "keras",
+        lambda x: run(served.arrays(x)),
+        model=model,
+        batch_size=served.batch_size,
+        evidence=lambda: _evidence(value, traced_activations(served)),
+    )
+
+
+def _evidence(model: object, activations: Mapping[str, str | None]) -> dict[str, Evidence]:
+    compiled = compiled_evidence(model, list(activations))
+    return {
+        name: replace(compiled.get(name, Evidence()), activation=activation)
+        for name, activation in activations.items()
+    }
 
 
 def _open_file(name: str, path: Path) -> Subject:
     if path.suffix == ".keras":
         try:
-            model = load_model(path, compile=False)
+            model = load_model(path)
         except (ValueError, FileNotFoundError) as error:
             raise type(error)(f"{name!r}: {error}") from error
         return open_subject(name, model)
     if path.suffix != ".tflite":
         raise ValueError(f"{name!r} must be a .tflite or a .keras file. Received: {str(path)!r}")
     lite = LiteModel(path)
-    return Subject(name, file_kind(path), lite.predict_by_name, path=path, batch_size=lite.batch_size)
+    edges = read_edges(path)
+    known = {tensor.name: Evidence(edges.activations.get(tensor.name)) for tensor in lite.outputs}
+    return Subject(
+        name,
+        file_kind(path),
+        lite.predict_by_name,
+        path=path,
+        batch_size=lite.batch_size,
+        evidence=lambda: known,
+        ranges=edges.ranges,
+    )
 
 
 def file_kind(path: Path) -> str:

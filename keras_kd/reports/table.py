@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from keras_kd.messages import printable
@@ -62,7 +62,7 @@ COLUMNS = (
         "Accuracy",
         "accuracy",
         _percent,
-        "Fraction of samples whose predicted class is the label.",
+        "Fraction of answers that are the label: of classes, or of each yes or no.",
         "max",
     ),
     Column(
@@ -84,8 +84,9 @@ COLUMNS = (
         "Agreement",
         "agree",
         _percent,
-        "Fraction of samples for which the predicted class is that of the baseline, correct or not.",
+        "Fraction of answers that are those of the baseline, correct or not.",
     ),
+    Column("metric_value", "Metric", "metric", "{:.5g}".format, "The metric that was asked for."),
     Column("parameters", "Parameters", "params", "{:,}".format, "Number of parameters of the Keras model."),
     Column("bytes", "Size (KiB)", "KiB", _kib, "Size of the file; 1 KiB is 1024 bytes.", "min"),
     Column("gzip_bytes", "Gzip (KiB)", "gzip KiB", _kib, "Size of the file after gzip."),
@@ -109,7 +110,15 @@ _LEAST = ("p90_ms", "gzip_bytes", "max_error", "accuracy_delta", "parameters", "
 
 def nonempty_columns(rows: Sequence[Row]) -> list[Column]:
     """The columns in which at least one row has a figure."""
-    return [column for column in COLUMNS if any(getattr(row, column.key) is not None for row in rows)]
+    columns = [column for column in COLUMNS if any(getattr(row, column.key) is not None for row in rows)]
+    names = ", ".join(dict.fromkeys(row.metric for row in rows if row.metric))
+    meaning = f"{names} of the outputs and the labels."
+    return [
+        replace(column, title=names, short=names, meaning=meaning)
+        if names and column.key == "metric_value"
+        else column
+        for column in columns
+    ]
 
 
 def meanings(rows: Sequence[Row]) -> dict[str, str]:

@@ -1,31 +1,45 @@
-"""Counting the predictions of the models and files in a comparison, in one pass over the data."""
+"""Counting the answers of the models and files in a comparison, in one pass over the data."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import keras
 import numpy as np
 
-from keras_kd.deployment.accuracy import Accuracy, Differences, top_classes, true_classes
+from keras_kd.deployment.accuracy import Accuracy, Differences
+from keras_kd.deployment.metrics import MetricLike
+from keras_kd.deployment.ranges import RangeCheck
+from keras_kd.deployment.scores import Scores, labels_by_name, metric_of_each
+from keras_kd.deployment.tasks import Evidence
 from keras_kd.finite import nonfinite
 from keras_kd.messages import one_line
 from keras_kd.reports.subjects import Subject
-from keras_kd.tensors import Tensors
+from keras_kd.tensors import Tensor, Tensors
 
 Outputs = Mapping[str, np.ndarray]
+Metric: TypeAlias = MetricLike | Mapping[str, MetricLike] | None
 
 
 @dataclass
-class Tally(Accuracy):
-    """The predictions of one subject so far.
+class Tally:
+    """The figures of one subject so far.
 
     Args:
+        answers: Its answers, counted.
         differences: How far its outputs are from those of the model that it was made from.
-        why: Why its predictions, or its accuracy, cannot be counted; empty if they can.
+        why: Why its answers, or its accuracy, cannot be counted; empty if they can.
+        metric: The name of the metric that was asked for, if it is not the accuracy.
+        value: The value of that metric.
+        notes: What seems to be wrong.
     """
 
+    answers: Accuracy = field(default_factory=Accuracy)
     differences: Differences = field(default_factory=Differences)
     why: str = ""
+    metric: str | None = None
+    value: float | None = None
+    notes: Sequence[str] = ()
 
     @property
     def max_error(self) -> float | None:
@@ -39,6 +53,7 @@ def count(
     baseline: str | None,
     sources: Mapping[str, str],
     progress: Callable[[str], None],
+    metric: Metric = None,
 ) -> tuple[dict[str, Tally], int]:
     """Run every subject on every batch.
 
@@ -48,7 +63,9 @@ def count(
     Returns:
         A tally per subject, and the number of samples.
     """
-    tallies = {subject.name: Tally() for subject in subjects}
+    differences = {subject.name: Differences() for subject in subjects}
+    ranges = {subject.name: RangeCheck(subject.ranges) for subject in subjects}
+    answers: _Answers | None = None
     samples = 0
     for x, y in data:
         rows = (np.shape(keras.tree.flatten(x)[0]) or (1,))[0]
@@ -56,39 +73,72 @@ def count(
             continue
         check_finite(x)
         outputs = {subject.name: predict(subject, x) for subject in subjects}
-        if samples == 0:
+        if answers is None:
             check_same_shapes(outputs, baseline)
-        count_batch(tallies, outputs, y, baseline)
+            answers = _Answers(subjects, outputs, metric)
+        answers.add(y, outputs, baseline)
         for name, source in sources.items():
             for output, reference in paired(outputs[name], outputs[source]):
-                tallies[name].differences.add(output, reference)
+                differences[name].add(output, reference)
+        for check in ranges.values():
+            check.add_unnamed(x)
         samples += rows
         progress(f"predicted {samples:,} samples with {len(subjects)} models")
-    if samples == 0:
+    if answers is None:
         raise ValueError("The data is empty: pass at least one sample.")
+    tallies = {name: answers.tally(name, differences[name], ranges[name].notes()) for name in differences}
     return tallies, samples
 
 
-def count_batch(
-    tallies: Mapping[str, Tally], outputs: Mapping[str, Outputs], y: Tensors, baseline: str | None
-) -> None:
-    """Count the predicted classes of one batch."""
-    classes = {name: _classes(output) for name, output in outputs.items()}
-    reference = None if baseline is None else classes[baseline]
-    for name, tally in tallies.items():
-        answers = classes[name]
-        if answers is None:
-            tally.why = "the output is not one vector of class scores per sample"
-            continue
-        several = y is None or isinstance(y, dict | list | tuple)
-        truth = None if several else true_classes(y, next(iter(outputs[name].values())).shape)
-        if truth is None:
-            tally.why = "the data holds no labels" if y is None else "the labels are not classes"
-        tally.add(answers, truth, reference)
+class _Answers:
+    """The answers of all subjects for the one output that a row has figures of."""
 
+    def __init__(self, subjects: Sequence[Subject], outputs: Mapping[str, Outputs], metric: Metric) -> None:
+        names = list(next(iter(outputs.values())))
+        metrics = metric_of_each(metric, names)
+        chosen = [name for name, asked in metrics.items() if asked is not None] if metric else names
+        self._names = names
+        self._index = names.index(chosen[0]) if len(chosen) == 1 else None
+        self._scores = Scores()
+        if self._index is None and metric is not None:
+            raise ValueError(
+                f"A row has the metric of one output, and there are {len(names)}: name one, as in "
+                f"metric={{{chosen[0]!r}: ...}}. verify measures each of them."
+            )
+        if self._index is not None:
+            known = {
+                subject.name: list(subject.evidence().values())[self._index :][:1] for subject in subjects
+            }
+            evidence = {name: found[0] if found else Evidence() for name, found in known.items()}
+            self._scores = Scores(metrics[chosen[0]], evidence)
 
-def _classes(output: Outputs) -> np.ndarray | None:
-    return top_classes(next(iter(output.values()))) if len(output) == 1 else None
+    def add(self, y: Tensors, outputs: Mapping[str, Outputs], baseline: str | None) -> None:
+        """Count one batch."""
+        if self._index is None:
+            return
+        name = self._names[self._index]
+        labels: Tensor | None = labels_by_name(y, self._names).get(name)
+        chosen = {
+            subject: arrays[name] if name in arrays else list(arrays.values())[self._index]
+            for subject, arrays in outputs.items()
+        }
+        self._scores.add(labels, chosen, baseline)
+
+    def tally(self, name: str, differences: Differences, notes: Sequence[str]) -> Tally:
+        """The figures of one subject."""
+        scores = self._scores
+        if self._index is None:
+            why = "there are several outputs: name one, as in metric={'NAME': 'accuracy'}, or use verify"
+            return Tally(differences=differences, why=why, notes=notes)
+        asked = scores.metric_name not in (None, "accuracy")
+        return Tally(
+            answers=scores.accuracy(name),
+            differences=differences,
+            why=scores.why,
+            metric=scores.metric_name if asked else None,
+            value=scores.value(name) if asked else None,
+            notes=notes,
+        )
 
 
 def check_finite(x: Tensors) -> None:

@@ -8,10 +8,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_kd.activations import activation_of, is_gated, is_linear
+from keras_kd.activations import is_distribution as _is_distribution
 from keras_kd.keras_internals import mask_of, output_spec
 from keras_kd.paths import layers_by_path
-from keras_kd.signals.activations import activation_of, is_gated, is_linear
-from keras_kd.signals.activations import is_distribution as _is_distribution
 from keras_kd.signals.recording import Recording, record
 from keras_kd.signals.taps import Taps
 from keras_kd.tensors import Shape, Tensors, TensorSpecs

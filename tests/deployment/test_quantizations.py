@@ -41,7 +41,8 @@ def test_rows_are_consistent(row):
     assert (len(row.io) > 1) == row.integer_activations  # integers outside only where they are inside
     assert row.from_training <= row.integer_activations
     assert not (row.sparse and row.integer_activations)
-    assert 0 < row.error.fraction <= 1
+    assert row.error.of_spread is None or 0 < row.error.of_spread < 1
+    assert 0 < row.error.of_largest <= 1
     assert bool(row.optimizations) == (row.name is not None)
     if row.integer_activations:
         # The last set always succeeds where the first does; it adds float operators to it.

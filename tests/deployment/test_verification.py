@@ -34,7 +34,12 @@ def test_figures_are_those_of_both_models(dense, dense_file, other):
     assert checked.keras_accuracy == pytest.approx((mine.argmax(1) == y).mean())
     assert checked.file_accuracy == pytest.approx((its.argmax(1) == y).mean())
     assert 0 < checked.agreement < 1
-    assert checked.notes == ()
+    moved = its - its.mean(0), mine - mine.mean(0)
+    relative = np.sqrt(((mine - its) ** 2).mean() / (moved[1] ** 2).mean())
+    assert checked.relative_error == pytest.approx(relative, rel=1e-4)
+    (note,) = checked.notes
+    assert "nothing to do with the model's" in note
+    assert f"{checked.agreement:.0%} of the answers agree. It looks like the file of another model" in note
 
 
 def test_the_form_of_the_data_does_not_matter(dense, dense_file, other):
@@ -48,10 +53,18 @@ def test_the_form_of_the_data_does_not_matter(dense, dense_file, other):
 
 
 def test_without_labels_there_is_agreement_alone(dense, dense_file):
-    checked = verify(dense, dense_file, small.data(dense))
+    checked = verify(dense, dense_file, small.data(dense), metric="accuracy")
     assert checked.agreement == 1.0
-    assert (checked.keras_accuracy, checked.file_accuracy) == (None, None)
+    assert (checked.keras_accuracy, checked.file_accuracy, checked.metric) == (None, None, None)
     assert checked.notes == ("no accuracy: the data has no labels",)
+
+
+def test_without_labels_three_numbers_may_be_anything(dense, dense_file):
+    checked = verify(dense, dense_file, small.data(dense))
+    assert checked.agreement is None
+    (note,) = checked.notes
+    assert note.startswith("no agreement and no accuracy: the data has no labels, and neither activation nor")
+    assert note.endswith("pass labels, or metric='accuracy' if it is")
 
 
 def test_regression_has_errors_alone(tmp_path, dense, dense_file):
@@ -60,13 +73,15 @@ def test_regression_has_errors_alone(tmp_path, dense, dense_file):
     x = small.data(model)
     checked = verify(model, path, (x, np.ones(40)))
     assert (checked.agreement, checked.keras_accuracy) == (None, None)
-    assert checked.notes == ("no agreement: the output is not one score per class",)
+    assert "are not classes of outputs of shape (40, 1): pass metric=" in checked.notes[0]
     assert checked.max_error < 1e-5
-    targets = verify(dense, dense_file, (x, np.random.default_rng(0).normal(size=(40, 3))))
-    assert targets.agreement is None
-    assert targets.notes == ("no agreement and no accuracy: the labels are not classes of this output",)
-    fractions = verify(dense, dense_file, (x, np.full(40, 0.5)))
-    assert fractions.agreement is None
+    targets = np.random.default_rng(0).normal(size=(40, 3))
+    measured = verify(dense, dense_file, (x, targets), metric="mae")
+    assert (measured.agreement, measured.notes, measured.metric) == (None, (), "mean_absolute_error")
+    assert measured.keras_metric == pytest.approx(np.abs(np.asarray(dense(x)) - targets).mean(), rel=1e-4)
+    assert measured.file_metric == pytest.approx(measured.keras_metric, rel=1e-5)
+    assert "mean_absolute_error of output_0: " in str(measured)
+    assert verify(dense, dense_file, (x, np.full(40, 0.5))).agreement is None
 
 
 def test_several_outputs_have_figures_each(small_file):
@@ -84,7 +99,12 @@ def test_several_outputs_have_figures_each(small_file):
         assert output.file_accuracy == pytest.approx(right.mean())
     assert checked.max_error == max(output.max_error for output in checked.outputs)
     some = verify(model, path, (x, {"z": labels["z"]}))
-    assert some.notes == ("alpha: no accuracy: the data has no labels",)
+    assert some.notes[0].startswith("alpha: no agreement and no accuracy: the data has no labels")
+    assert some.outputs[1].agreement == 1.0
+    asked = verify(model, path, (x, {"z": labels["z"]}), metric={"alpha": "accuracy"})
+    assert [output.agreement for output in asked.outputs] == [1.0, 1.0]
+    with pytest.raises(ValueError, match=r"metric names the output 'beta'; the outputs are"):
+        verify(model, path, (x, labels), metric={"beta": "accuracy"})
     with pytest.raises(ValueError, match=r"Labels: Unknown name 'alfa'.*Did you mean 'alpha'"):
         verify(model, path, (x, {"alfa": labels["alpha"]}))
     unnamed = verify(model, path, (x, labels["z"]))
@@ -117,7 +137,7 @@ def test_recurrent_models(small_file):
 def test_nan_is_not_agreement(dense, dense_file):
     x = small.data(dense)
     x[0] = np.nan
-    checked = verify(dense, dense_file, x)
+    checked = verify(dense, dense_file, x, metric="accuracy")
     assert np.isnan(checked.max_error)
     assert checked.agreement == 39 / 40
     assert json.loads(checked.to_json())["max_error"] is None
@@ -140,15 +160,18 @@ def test_data_and_files_that_do_not_fit(dense, dense_file, tmp_path):
     with pytest.raises(ValueError, match=r"needs shape \(rows, 4\)"):
         verify(dense, dense_file, x[:, :2])
     with pytest.raises(ValueError, match=r"Labels of shape \(50, 2\) do not fit outputs of shape \(50, 3\)"):
-        verify(dense, dense_file, (x, np.ones((50, 2))))
+        verify(dense, dense_file, (x, np.ones((50, 2))), metric="accuracy")
+    assert "labels of shape (50, 2)" in verify(dense, dense_file, (x, np.ones((50, 2)))).notes[0]
     with pytest.raises(ValueError, match=r"same number of rows"):
         verify(dense, dense_file, (x, y[:4]))
     with pytest.raises(FileNotFoundError, match="There is no file"):
         verify(dense, tmp_path / "no.tflite", x)
     with pytest.raises(TypeError, match=r"Expected a keras\.Model"):
         verify(str(dense_file), dense_file, x)
-    two = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
-    with pytest.raises(ValueError, match=r"is not a file of this model: expected outputs .*50, 2.*50, 3"):
+    two = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)], name="two")
+    with pytest.raises(
+        ValueError, match=r"is not a file of 'two': the outputs of the model are .*2.*file .*3"
+    ):
         verify(two, dense_file, x)
 
 

@@ -10,9 +10,9 @@ def words(gaps):
 
 
 def test_accuracies_that_are_missing_for_one_reason_are_one_gap():
-    tallies = {name: SimpleNamespace(why="no labels", compared=0) for name in "ab"}
+    tallies = {name: SimpleNamespace(why="no labels", answers=SimpleNamespace(compared=0)) for name in "ab"}
     assert words(gaps.missing_accuracies(tallies, "a")) == {"accuracy and agreement of a, b": "no labels"}
-    tallies["a"].compared = 5
+    tallies["a"].answers.compared = 5
     assert list(words(gaps.missing_accuracies(tallies, "a"))) == ["accuracy of a, b"]
     assert "agreement, smaller and faster" in words(gaps.missing_accuracies(tallies, None))
 

@@ -1,4 +1,4 @@
-"""What produced a signal: a softmax, a sigmoid, or a layer without an activation.
+"""What produced an output: a softmax, a sigmoid, or a layer without an activation.
 
 For a traced tensor, the operation that produced it tells; for values, their range and sums do.
 """

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from keras_kd.signals.activations import activation_in, activation_of, is_distribution, is_gated, is_linear
+from keras_kd.activations import activation_in, activation_of, is_distribution, is_gated, is_linear
 from keras_kd.signals.tracing import trace_taps
 
 

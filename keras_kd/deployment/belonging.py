@@ -1,0 +1,46 @@
+"""Whether a file can have been made from a model: the same inputs and the same outputs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from keras_kd.deployment.litemodel import LiteModel
+from keras_kd.deployment.serving import Serving
+from keras_kd.deployment.tensor_details import TensorDetails
+
+
+def check_same_inputs(served: Serving, lite: LiteModel) -> None:
+    """Raise a `ValueError` if the file takes other inputs than the model."""
+    theirs = {tensor.name: tensor for tensor in lite.inputs}
+    same_names = theirs.keys() == {tensor.name for tensor in served.inputs}
+    others = [theirs[tensor.name] for tensor in served.inputs] if same_names else lite.inputs
+    pairs = zip(served.inputs, others, strict=False)
+    if len(served.inputs) != len(lite.inputs) or not all(_may_be_same(*pair) for pair in pairs):
+        raise ValueError(
+            f"{str(lite.path)!r} is not a file of {served.model.name!r}: the model takes "
+            f"{_listed(served.inputs)}, and the file takes {_listed(lite.inputs)}."
+        )
+
+
+def _may_be_same(tensor: TensorDetails, other: TensorDetails) -> bool:
+    return len(tensor.shape) == len(other.shape) and all(
+        size is None or theirs is None or size == theirs
+        for size, theirs in zip(tensor.shape[1:], other.shape[1:], strict=True)
+    )
+
+
+def _listed(tensors: tuple[TensorDetails, ...]) -> str:
+    return ", ".join(f"{tensor.name} {tuple(tensor.shape[1:])} {tensor.value_dtype}" for tensor in tensors)
+
+
+def check_same_outputs(
+    wanted: dict[str, np.ndarray], received: dict[str, np.ndarray], served: Serving, lite: LiteModel
+) -> None:
+    """Raise a `ValueError` if the file gives other outputs than the model for the same samples."""
+    expected = {name: array.shape[1:] for name, array in wanted.items()}
+    shapes = {name: array.shape[1:] for name, array in received.items()}
+    if shapes != expected:
+        raise ValueError(
+            f"{str(lite.path)!r} is not a file of {served.model.name!r}: the outputs of the model are "
+            f"{expected}, and those of the file {shapes}."
+        )

@@ -1,0 +1,178 @@
+"""The range of a model's inputs: of samples, and as the model's first layers imply it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from keras_kd.deployment.serving import Serving
+from keras_kd.graphs import Call, Graph, Slot, graph_of, is_graph, opened, slots_in
+from keras_kd.results import Result
+from keras_kd.tensors import Tensors
+
+# Samples whose range is this fraction of the implied one, or this many times as wide, have another scale.
+_TINY, _HUGE = 0.1, 10.0
+# Fraction of the values that may lie outside the range that a file was calibrated for.
+_CLIPPED = 0.01
+# What may stand between an input and the layer that scales it, and keeps the range.
+_KEEPS_RANGE = ("Cast", "Reshape", "Identity", "Resizing", "Permute", "Flatten", "ExpandDims", "Squeeze")
+_AUGMENTS = "Random"
+
+
+@dataclass(frozen=True)
+class InputRange(Result):
+    """The smallest and the largest value of an input.
+
+    Args:
+        name: the input.
+        low: the smallest value.
+        high: the largest value.
+
+    Examples:
+        >>> print(InputRange("image", 0.0, 255.0))
+        image: 0 to 255
+    """
+
+    name: str
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.low:.4g} to {self.high:.4g}"
+
+
+def ranges_of(samples: Mapping[str, np.ndarray]) -> tuple[InputRange, ...]:
+    """The range of each input over the samples, by name."""
+    return tuple(
+        InputRange(name, float(array.min()), float(array.max()))
+        for name, array in samples.items()
+        if array.size
+    )
+
+
+def unlike_model(served: Serving, samples: Mapping[str, np.ndarray]) -> list[str]:
+    """Sentences about samples on another scale than the model's first layers or its input types imply."""
+    layers = dict(_first_layers(served))
+    found = []
+    for tensor in served.inputs:
+        values = samples[tensor.name].astype("float64")
+        if not values.size:
+            continue
+        layer = layers.get(tensor.name)
+        if isinstance(layer, keras.layers.Normalization):
+            found += _unlike_normalization(tensor.name, values, layer)
+        elif isinstance(layer, keras.layers.Rescaling):
+            low, high = _rescaled_from(layer) or (values.min(), values.max())
+            found += _unlike_range(tensor.name, values, low, high, f"Rescaling {layer.name!r}")
+        elif tensor.dtype == "uint8":
+            found += _unlike_range(tensor.name, values, 0, 255, "its type, uint8,")
+    return found
+
+
+def _first_layers(served: Serving) -> Iterator[tuple[str, keras.Operation]]:
+    """For each input, the first operation that may change its range."""
+    if not is_graph(served.model):
+        return
+    graph = opened(graph_of(served.model))
+    for tensor, slot in zip(served.inputs, slots_in(graph.inputs), strict=True):
+        call = _first_reader(graph, slot)
+        if call is not None:
+            yield tensor.name, call.operation
+
+
+def _first_reader(graph: Graph, slot: Slot) -> Call | None:
+    readers = graph.readers(slot)
+    while len(readers) == 1 and _keeps_range(readers[0].operation) and len(readers[0].results) == 1:
+        readers = graph.readers(readers[0].results[0])
+    return readers[0] if len(readers) == 1 else None
+
+
+def _keeps_range(operation: keras.Operation) -> bool:
+    kind = type(operation).__name__
+    return kind in _KEEPS_RANGE or kind.startswith(_AUGMENTS)
+
+
+def _rescaled_from(layer: keras.layers.Rescaling) -> tuple[float, float] | None:
+    """What becomes 0 to 1, or -1 to 1 if an offset is subtracted; `None` for a layer that scales up."""
+    scale, offset = float(np.mean(layer.scale)), float(np.mean(layer.offset))
+    if not 0 < scale < 1:
+        return None
+    return ((-1.0 if offset < 0 else 0.0) - offset) / scale, (1.0 - offset) / scale
+
+
+def _unlike_range(name: str, values: np.ndarray, low: float, high: float, why: str) -> list[str]:
+    width, implied = np.ptp(values), high - low
+    if _TINY * implied <= width <= _HUGE * implied:
+        return []
+    return [
+        f"the samples for input {name!r} reach from {values.min():.4g} to {values.max():.4g}, where {why} "
+        f"implies about {low:.4g} to {high:.4g}: pass them on the scale that the model takes."
+    ]
+
+
+def _unlike_normalization(name: str, values: np.ndarray, layer: keras.layers.Normalization) -> list[str]:
+    if layer.invert or layer.mean is None:
+        return []
+    mean, deviation = np.asarray(layer.mean), np.sqrt(np.asarray(layer.variance)).clip(1e-7)
+    normalized = (values - mean) / deviation
+    if normalized.std() >= _TINY and np.median(np.abs(normalized)) <= 2 * _HUGE:
+        return []
+    return [
+        f"the samples for input {name!r} have a mean of {values.mean():.4g} and a standard deviation of "
+        f"{values.std():.4g}, where Normalization {layer.name!r} expects {mean.mean():.4g} and "
+        f"{deviation.mean():.4g}: pass them on the scale that the model takes."
+    ]
+
+
+class RangeCheck:
+    """Compares the range of data with that which a file was calibrated for, in one pass.
+
+    Args:
+        calibrated: the range of each quantized input, by name.
+    """
+
+    def __init__(self, calibrated: Mapping[str, tuple[float, float]]) -> None:
+        self._calibrated = calibrated
+        self._seen: dict[str, tuple[float, float]] = {}
+        self._outside = dict.fromkeys(calibrated, 0)
+        self._values = dict.fromkeys(calibrated, 0)
+
+    def add(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Count one batch of inputs, by name."""
+        for name in self._calibrated.keys() & arrays.keys():
+            values = arrays[name]
+            finite = values[np.isfinite(values)]
+            if finite.size:
+                low, high = self._calibrated[name]
+                step = (high - low) / 255
+                seen = self._seen.get(name, (np.inf, -np.inf))
+                self._seen[name] = min(seen[0], float(finite.min())), max(seen[1], float(finite.max()))
+                self._outside[name] += int(((finite < low - step) | (finite > high + step)).sum())
+                self._values[name] += finite.size
+
+    def add_unnamed(self, x: Tensors) -> None:
+        """Count one batch as a data set gives it: by name if it is a dict, else if there is one input."""
+        if isinstance(x, dict):
+            self.add({name: np.asarray(values) for name, values in x.items()})
+        elif len(self._calibrated) == 1 and len(keras.tree.flatten(x)) == 1:
+            self.add(dict.fromkeys(self._calibrated, np.asarray(keras.tree.flatten(x)[0])))
+
+    def notes(self) -> list[str]:
+        """Sentences about inputs whose data leaves that range, or fills a tiny part of it."""
+        return [note for name in self._seen for note in self._notes(name)]
+
+    def _notes(self, name: str) -> list[str]:
+        (low, high), (least, most) = self._calibrated[name], self._seen[name]
+        outside = self._outside[name] / self._values[name]
+        ranges = (
+            f"input {name!r} was calibrated for {low:.4g} to {high:.4g}, and the data reaches from "
+            f"{least:.4g} to {most:.4g}"
+        )
+        if outside > _CLIPPED or (outside and most - least > 2 * (high - low)):
+            return [f"{ranges}: {outside:.1%} of its values are cut off. Calibrate with data on its scale."]
+        if most - least < _TINY * (high - low):
+            return [f"{ranges}, which few of the integers stand for. Calibrate with data on its scale."]
+        return []
