@@ -109,6 +109,11 @@ class Objective(keras.layers.Layer):
         """The taps, of the teacher and the data, that the student's signal is compared with, in order."""
         return as_tuple(self.teacher_tap)
 
+    def undoes(self, side: str) -> tuple[str, ...]:
+        """Which activations, of `"softmax"` and `"sigmoid"`, the loss reads the logits behind, for a side."""
+        projection = self.project if side == "student" else self.project_teacher
+        return ("sigmoid",) if isinstance(projection, projections.TwoClasses) else self.loss.undoes
+
     def build(self, student_shape: Shapes, teacher_shape: Shapes | None = None) -> None:
         """Create the projection for these shapes.
 

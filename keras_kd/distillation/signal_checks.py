@@ -12,6 +12,10 @@ _INSTEAD = {
 
 def check_signals(objective: Objective, signals: Signals) -> None:
     """Raise a `ValueError` for signals of the student or the teacher that an objective would misread."""
+    units = [
+        next(iter(of_side.values())).shape[-1] for of_side in (signals.student, signals.teacher) if of_side
+    ]
+    between = advice_on_classes(*units) if sorted(map(str, units)) == ["1", "2"] else ""
     for side, of_side in (("student", signals.student), ("teacher", signals.teacher)):
         for tap, signal in of_side.items():
             if signal.given:
@@ -20,7 +24,7 @@ def check_signals(objective: Objective, signals: Signals) -> None:
             _check_mask(objective, signal, what)
             if not (side == "student" and objective.loss.takes_student_logits):
                 _check_probabilities(objective, signal, what)
-            _check_logits(objective, signal, what)
+            _check_logits(objective, side, signal, what, between)
 
 
 def _check_mask(objective: Objective, signal: SignalSpec, what: str) -> None:
@@ -40,10 +44,28 @@ def _check_probabilities(objective: Objective, signal: SignalSpec, what: str) ->
         )
 
 
-def _check_logits(objective: Objective, signal: SignalSpec, what: str) -> None:
-    undoes = objective.loss.undoes
+def _check_logits(objective: Objective, side: str, signal: SignalSpec, what: str, between: str) -> None:
+    undoes = objective.undoes(side)
     if objective.loss.reads_logits and signal.activation and signal.activation not in undoes:
         raise ValueError(
             f"{what} ends in a {signal.activation}, and {objective.loss.name!r} compares "
-            f"{undoes[0]} distributions. {_INSTEAD[signal.activation]}"
+            f"{undoes[0]} distributions. {between or _INSTEAD[signal.activation]}"
         )
+
+
+def advice_on_classes(student: int | None, teacher: int | None) -> str:
+    """What compares outputs with different numbers of classes; nothing if they are the same or unknown."""
+    if student is None or teacher is None or student == teacher:
+        return ""
+    argument, few = ("project", teacher) if student > teacher else ("project_teacher", student)
+    if few == 1 and max(student, teacher) == 2:
+        argument = "project" if student == 1 else "project_teacher"
+        return (
+            "One unit is the logit of one of two classes: objectives=[kd.Objective(kd.losses.SoftTargets(), "
+            f"{argument}=kd.projections.TwoClasses())] compares [0, logit] with the two, which is exact."
+        )
+    return (
+        f"The student has {student} classes and the teacher {teacher}. Select those that both have: "
+        f"objectives=[kd.Objective(kd.losses.SoftTargets(), {argument}=kd.projections.ClassSubset("
+        f"range({few})))], with their indices in the order of the other model's instead of the first {few}."
+    )
