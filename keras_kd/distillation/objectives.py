@@ -46,7 +46,8 @@ class Objective(keras.layers.Layer):
             counts: `"input/padding_mask"`, or a tap of the student. It is combined with the masks
             that Keras propagates.
         use_sample_weight: If `False`, every sample counts the same in this term, even those whose
-            labels have weight zero (unlabeled inputs that have soft targets only).
+            labels have weight zero (unlabeled inputs that have soft targets only), and so does every
+            token or pixel.
         name: The key in the logs. Default: the name of the loss and, unless it is the output, of the tap.
 
     Raises:

@@ -12,10 +12,9 @@ _INSTEAD = {
 
 def check_signals(objective: Objective, signals: Signals) -> None:
     """Raise a `ValueError` for signals of the student or the teacher that an objective would misread."""
-    units = [
-        next(iter(of_side.values())).shape[-1] for of_side in (signals.student, signals.teacher) if of_side
-    ]
-    between = advice_on_classes(*units) if sorted(map(str, units)) == ["1", "2"] else ""
+    shapes = [next(iter(of_side.values())).shape for of_side in (signals.student, signals.teacher) if of_side]
+    units = [shape[-1] for shape in shapes if shape]
+    between = advice_on_classes(*units) if units in ([1, 2], [2, 1]) else ""
     for side, of_side in (("student", signals.student), ("teacher", signals.teacher)):
         for tap, signal in of_side.items():
             if signal.given:

@@ -1,4 +1,4 @@
-"""Advice in errors about outputs that differ in their classes, and about several teachers, followed literally."""
+"""Advice on outputs that differ in their classes, and on several teachers, followed literally."""
 
 import re
 
@@ -100,11 +100,9 @@ def test_a_padded_vocabulary_with_labels():
 @pytest.mark.parametrize("kind", [list, tuple])
 @pytest.mark.parametrize("activation", [None, "softmax"])
 def test_several_teachers(kind, activation):
-    teachers, student = (
-        kind([outputs(3, 0, activation), outputs(3, 1, activation)]),
-        outputs(3, 2, activation),
-    )
-    with pytest.raises(TypeError, match="takes one teacher. Received: 2 of them") as error:
+    student, *both = (outputs(3, seed, activation) for seed in range(3))
+    teachers = kind(both)
+    with pytest.raises(TypeError, match=r"takes one teacher\. Received: 2 of them") as error:
         kd.Distiller(student, teachers)
     text = str(error.value)
     names = {"keras": keras, "kd": kd, "teachers": teachers}
