@@ -3,9 +3,10 @@
 import keras
 import tensorflow as tf
 
+from keras_kd.distillation.class_advice import advice_on_classes
 from keras_kd.distillation.known_signals import Signals, reads_distributions
 from keras_kd.distillation.objectives import Objective
-from keras_kd.distillation.signal_checks import advice_on_classes, check_signals
+from keras_kd.distillation.signal_checks import check_signals
 from keras_kd.losses.inputs import join_masks
 from keras_kd.messages import one_line
 from keras_kd.signals.tracing import trace

@@ -1,5 +1,6 @@
 """Signals that the loss of an objective would misread."""
 
+from keras_kd.distillation.class_advice import advice_on_classes
 from keras_kd.distillation.known_signals import Signals
 from keras_kd.distillation.objectives import Objective
 from keras_kd.signals.tracing import SignalSpec
@@ -50,21 +51,3 @@ def _check_logits(objective: Objective, side: str, signal: SignalSpec, what: str
             f"{what} ends in a {signal.activation}, and {objective.loss.name!r} compares "
             f"{undoes[0]} distributions. {between or _INSTEAD[signal.activation]}"
         )
-
-
-def advice_on_classes(student: int | None, teacher: int | None) -> str:
-    """What compares outputs with different numbers of classes; nothing if they are the same or unknown."""
-    if student is None or teacher is None or student == teacher:
-        return ""
-    argument, few = ("project", teacher) if student > teacher else ("project_teacher", student)
-    if few == 1 and max(student, teacher) == 2:
-        argument = "project" if student == 1 else "project_teacher"
-        return (
-            "One unit is the logit of one of two classes: objectives=[kd.Objective(kd.losses.SoftTargets(), "
-            f"{argument}=kd.projections.TwoClasses())] compares [0, logit] with the two, which is exact."
-        )
-    return (
-        f"The student has {student} classes and the teacher {teacher}. Select those that both have: "
-        f"objectives=[kd.Objective(kd.losses.SoftTargets(), {argument}=kd.projections.ClassSubset("
-        f"range({few})))], with their indices in the order of the other model's instead of the first {few}."
-    )

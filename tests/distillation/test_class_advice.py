@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import keras_kd as kd
+from keras_kd.distillation.class_advice import advice_on_classes
 from tests.distillation.conftest import one_step, predictions
 from tests.oracles.row import log_softmax, softmax
 
@@ -82,6 +83,11 @@ def test_more_classes_on_one_side(of_student, of_teacher, activation, loss):
         student_logits, teacher_logits = np.log(student_logits), np.log(teacher_logits)
     logs = one_step(kd.Distiller(student, teacher, advised(error)), X)
     np.testing.assert_allclose(logs["soft_targets"], soft_targets(teacher_logits, student_logits), rtol=1e-4)
+
+
+def test_what_has_no_advice():
+    assert advice_on_classes(3, 3) == advice_on_classes(None, 3) == advice_on_classes(3, None) == ""
+    assert advice_on_classes(1, 10).endswith("they must be the same classes.")
 
 
 def test_a_padded_vocabulary_with_labels():
