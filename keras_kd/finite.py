@@ -5,8 +5,12 @@ import numpy as np
 from keras_kd.tensors import Tensor
 
 
-def nonfinite(values: Tensor) -> np.ndarray:
+def nonfinite(values: Tensor, *, may_suppress: bool = False) -> np.ndarray:
     """Where values are NaN or infinite, as booleans of the same shape; all `False` for non-float dtypes.
+
+    Args:
+        values: An array or a tensor.
+        may_suppress: Whether minus infinity is accepted, the logit of a class that is suppressed.
 
     Examples:
         >>> nonfinite(np.array([1.0, np.nan])).tolist()
@@ -17,15 +21,16 @@ def nonfinite(values: Tensor) -> np.ndarray:
     if array.dtype.kind not in "fcV":
         return np.zeros(array.shape, bool)
     # "V": bfloat16 and the like, which NumPy itself does not know.
-    return ~np.isfinite(array.astype("float64") if array.dtype.kind == "V" else array)
+    array = array.astype("float64") if array.dtype.kind == "V" else array
+    return ~(np.isfinite(array) | np.isneginf(array)) if may_suppress else ~np.isfinite(array)
 
 
-def first_bad_row(values: Tensor) -> int | None:
+def first_bad_row(values: Tensor, *, may_suppress: bool = False) -> int | None:
     """The first row (along the first axis) that contains NaN or infinity, or `None`.
 
     Examples:
         >>> first_bad_row(np.array([[1.0, 2.0], [3.0, np.inf]]))
         1
     """
-    rows = np.argwhere(np.atleast_1d(nonfinite(values)))
+    rows = np.argwhere(np.atleast_1d(nonfinite(values, may_suppress=may_suppress)))
     return int(rows[0][0]) if len(rows) else None

@@ -104,6 +104,8 @@ def files() -> dict[str, Callable[[], keras.Model]]:
         "VariationalHead": lambda: with_projection(p.VariationalHead(), (None, 3), (None, 2)),
         "ReviewFusion": lambda: with_projection(p.ReviewFusion(width=2), (maps, maps), maps, maps),
         "MemoryBank": bank,
+        "TwoClasses": lambda: with_projection(p.TwoClasses(positive=0), None, (None, 1)),
+        "ClassSubset": lambda: with_projection(p.ClassSubset([2, 0]), None, (None, 3)),
         "TensorFlowOperation": over_the_bridge,
     }
 

@@ -23,3 +23,10 @@ def test_nothing_to_find(values):
     assert nonfinite(values).shape == values.shape
     assert not nonfinite(values).any()
     assert first_bad_row(values) is None
+
+
+def test_minus_infinity_may_suppress_a_class():
+    values = np.array([[1.0, -np.inf], [np.inf, np.nan]])
+    assert nonfinite(values, may_suppress=True).tolist() == [[False, False], [True, True]]
+    assert first_bad_row(values) == 0
+    assert first_bad_row(values, may_suppress=True) == 1

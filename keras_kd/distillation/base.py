@@ -207,8 +207,13 @@ class BaseDistiller:
         if self.teacher is not None:
             check_integers(self.teacher_preprocess, batch.inputs)
         name = "The data's teacher signals" if self.teacher is None else f"The teacher {self.teacher.name!r}"
-        for tap, value in self._wiring.run_teacher(batch).raw.items():
-            check_numbers(value, f"{name}: {tap!r}", "Check the teacher's weights and its preprocessing.")
+        teacher, advice = (
+            self._wiring.run_teacher(batch),
+            "Check the teacher's weights and its preprocessing.",
+        )
+        for tap, value in teacher.raw.items():
+            check_numbers(value, f"{name}: {tap!r}", advice, may_suppress=True)
+        self._wiring.check_suppressed_classes(teacher, batch)
         if self.compiled_with_loss:
             labels = np.asarray(batch.labels) if isinstance(batch.labels, tf.Tensor) else batch.labels
             check_labels(labels, self.student, self.loss)

@@ -74,7 +74,8 @@ def _check_array(name: str, array: np.ndarray) -> None:
         return  # Keras refuses it
     if len(array) == 0:
         raise ValueError(f"`{name}` is empty: it has no sample.")
-    row = first_bad_row(array) if array.dtype.kind == "f" else None
+    suppresses = name == "Taught.signals"  # which the objectives are tried on
+    row = first_bad_row(array, may_suppress=suppresses) if array.dtype.kind == "f" else None
     if row is not None:
         raise ValueError(f"`{name}` holds NaN or infinity, first in row {row}. Clean the data first.")
 

@@ -48,7 +48,7 @@ def recognize_cached_signals(
     for objective in filter(reads_distributions, objectives):
         for tap in objective.teacher_taps:
             activation = activation_in(values[tap])
-            if activation == "sigmoid" and activation not in objective.loss.undoes:
+            if activation == "sigmoid" and activation not in objective.undoes("teacher"):
                 activation = None  # logits may lie between 0 and 1 by chance
             before = found[tap]
             if not before.given and before.activation != activation:

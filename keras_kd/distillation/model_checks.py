@@ -20,6 +20,8 @@ def require_tensorflow() -> None:
 
 def check_teacher(student: keras.Model, teacher: keras.Model) -> None:
     """Raise an error unless a model can be a teacher; tf_keras models can, too."""
+    if isinstance(teacher, (list, tuple)):
+        raise TypeError(_one_of_several(len(teacher)))
     if not is_model(teacher):
         require_keras_model(teacher, "teacher")
     if teacher is student:
@@ -33,6 +35,16 @@ def check_teacher(student: keras.Model, teacher: keras.Model) -> None:
             "Train it, load its weights, or call it once on data."
         )
     check_sharing(student, teacher)
+
+
+def _one_of_several(count: int) -> str:
+    return (
+        f"A Distiller takes one teacher. Received: {count} of them. Make one model that averages them: "
+        "inputs = keras.Input(teachers[0].input_shape[1:]); teacher = keras.Model(inputs, "
+        "keras.layers.Average()([model(inputs) for model in teachers])). Or one that returns the outputs of "
+        "each, keras.Model(inputs, {model.name: model(inputs) for model in teachers}), with an objective for "
+        "each: kd.Objective(kd.losses.SoftTargets(), teacher=f'output/{model.name}', name=model.name)."
+    )
 
 
 def check_callbacks(callbacks: object, kind: type) -> None:

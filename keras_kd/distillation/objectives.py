@@ -46,7 +46,8 @@ class Objective(keras.layers.Layer):
             counts: `"input/padding_mask"`, or a tap of the student. It is combined with the masks
             that Keras propagates.
         use_sample_weight: If `False`, every sample counts the same in this term, even those whose
-            labels have weight zero (unlabeled inputs that have soft targets only).
+            labels have weight zero (unlabeled inputs that have soft targets only), and so does every
+            token or pixel.
         name: The key in the logs. Default: the name of the loss and, unless it is the output, of the tap.
 
     Raises:
@@ -108,6 +109,11 @@ class Objective(keras.layers.Layer):
     def target_taps(self) -> tuple[str, ...]:
         """The taps, of the teacher and the data, that the student's signal is compared with, in order."""
         return as_tuple(self.teacher_tap)
+
+    def undoes(self, side: str) -> tuple[str, ...]:
+        """Which activations, of `"softmax"` and `"sigmoid"`, the loss reads the logits behind, for a side."""
+        projection = self.project if side == "student" else self.project_teacher
+        return ("sigmoid",) if isinstance(projection, projections.TwoClasses) else self.loss.undoes
 
     def build(self, student_shape: Shapes, teacher_shape: Shapes | None = None) -> None:
         """Create the projection for these shapes.

@@ -3,7 +3,8 @@
 import keras
 import tensorflow as tf
 
-from keras_kd.distillation.known_signals import Signals
+from keras_kd.distillation.class_advice import advice_on_classes
+from keras_kd.distillation.known_signals import Signals, reads_distributions
 from keras_kd.distillation.objectives import Objective
 from keras_kd.distillation.signal_checks import check_signals
 from keras_kd.losses.inputs import join_masks
@@ -97,8 +98,6 @@ def _advice(objective: Objective, shapes: list[Shape]) -> str:
     first, last = shapes[0], shapes[-1]
     if objective.project or len(first) != len(last) or first[-1] == last[-1]:
         return ""
-    if objective.loss.reads_logits:
-        return (
-            f" The student has {first[-1]} classes and the teacher {last[-1]}: they must be the same classes."
-        )
+    if reads_distributions(objective):
+        return f" {advice_on_classes(first[-1], last[-1])}"
     return " With project=True the student's signal gets the teacher's width."

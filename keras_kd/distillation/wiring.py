@@ -1,6 +1,7 @@
 """The two models of a Distiller and the objectives between them: the parts of `train_step`, in order."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -31,6 +32,7 @@ from keras_kd.distillation.preprocessing import Preprocess, PreprocessingError, 
 from keras_kd.distillation.sample_weights import check_position_weights, weights_for
 from keras_kd.distillation.shape_inference import build_objective
 from keras_kd.distillation.signal_checks import check_signals
+from keras_kd.distillation.suppressed_classes import check_suppressed, suppressing_tap
 from keras_kd.distillation.tapped import NOTHING, Tapped
 from keras_kd.keras_internals import unscaled
 from keras_kd.legacy import as_tf_keras_runs
@@ -142,18 +144,22 @@ class Wiring:
         total: Any = 0.0
         samples = batches.count_samples(batch.inputs)
         for objective, tracker in zip(self._objectives, trackers, strict=True):
-            of_data = {tap: batches.read_tap(tap, batch) for tap in objective.data_taps}
-            value = objective.compute(
-                student.read_by(objective),
-                teacher.read_by(objective) | of_data,
-                mask=join_padding_masks(objective, student, teacher, batch),
-                sample_weight=weights_for(objective, batch.sample_weight),
-                step=step,
-                training=True,
-            )
+            value = self._compute(objective, student, teacher, batch, step=step, training=True)
             tracker.update_state(unscaled(value), sample_weight=samples)
             total += objective.weight_at(step) * value
         return total
+
+    def _compute(
+        self, objective: Objective, student: Tapped, teacher: Tapped, batch: Batch, **options: Any
+    ) -> Tensor:
+        of_data = {tap: batches.read_tap(tap, batch) for tap in objective.data_taps}
+        return objective.compute(
+            student.read_by(objective),
+            teacher.read_by(objective) | of_data,
+            mask=join_padding_masks(objective, student, teacher, batch),
+            sample_weight=weights_for(objective, batch.sample_weight),
+            **options,
+        )
 
     @property
     def _connected(self) -> Connection:
@@ -251,6 +257,19 @@ class Wiring:
         known, specs = self._connected.signals, batch.specs()
         pairs = ((o, dataclasses.replace(known, data=data_signals(o, specs))) for o in self._objectives)
         check_position_weights(pairs, batch.sample_weight)
+
+    def check_suppressed_classes(self, teacher: Tapped, batch: Batch) -> None:
+        """Raise a `ValueError` if a teacher that suppresses classes makes an objective NaN or infinite."""
+        tap = suppressing_tap(teacher)
+        if tap is None:
+            return
+        taps, _, signals = self._connected
+        outputs, recording = self._record_student(taps, batch.inputs)
+        student = Tapped.of(taps.signals(outputs, recording), signals.student)
+        for objective in self._objectives:
+            options = {"step": tf.zeros((), tf.int64)}
+            compute = functools.partial(self._compute, objective, student, teacher, batch, **options)
+            check_suppressed(objective, tap, student, compute)
 
     def recognize_teacher(self, batch: Batch) -> None:
         """Infer from a first batch whether precomputed teacher signals are logits or probabilities.

@@ -11,6 +11,7 @@ from keras_kd.tensors import Number, Tensor
 
 # The logits of the teacher, and the labels.
 LabelledLogits: TypeAlias = tuple[Tensor, Tensor]
+_NOTHING = -1e30
 LOGITS_AND_LABELS = (
     'the teacher\'s logits and the labels, teacher=("output", "labels") in an objective, and the student\'s '
     "logits"
@@ -115,6 +116,11 @@ def take_at_label(values: Tensor, right: Tensor) -> Tensor:
 
 
 def decouple(logits: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
-    """The logit of "target class or not", and the log-softmax over the other classes, 0 at the target."""
-    others = ops.logsumexp(ops.where(right, -float("inf"), logits), axis=-1, keepdims=True)
+    """The logit of "target class or not", and the log-softmax over the other classes, 0 at the target.
+
+    Where all other classes are suppressed, the former is about 1e30, and the latter is minus infinity.
+    """
+    # Not minus infinity: `logsumexp` would have no gradient where it has nothing to add up.
+    others = ops.where(right, _NOTHING, ops.maximum(logits, _NOTHING))
+    others = ops.logsumexp(others, axis=-1, keepdims=True)
     return take_at_label(logits - others, right), ops.where(right, 0.0, logits - others)

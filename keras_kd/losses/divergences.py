@@ -1,4 +1,8 @@
-"""Divergences and correlations of distributions, without cancellation and with finite gradients."""
+"""Divergences and correlations of distributions, without cancellation and with finite gradients.
+
+A class may be suppressed by a logit of minus infinity: its probability is 0, and 0 times infinity is 0. Where
+`q` is 0 and `p` is not, `KL(p || q)` is infinite, and its gradient is finite.
+"""
 
 from keras import ops
 
@@ -18,11 +22,17 @@ def kl_divergence(log_p: Tensor, log_q: Tensor) -> Tensor:
 def kl_terms(log_p: Tensor, d: Tensor, log_q: Tensor) -> Tensor:
     """`p d - p + q` for each class; the caller passes `d = log p - log q`, which it knows more precisely."""
     p = ops.exp(log_p)
-    near = ops.abs(d) < 0.5
+    near = ops.abs(d) < 0.5  # false for NaN: of two logarithms that are minus infinity
     x = ops.where(near, d, 0.0)
     # exp(-x) - 1 + x by its series, which is exact in float32 for |x| < 0.5
     series = x * x * (1 / 2 - x * (1 / 6 - x * (1 / 24 - x * (1 / 120 - x * (1 / 720 - x / 5040)))))
-    return ops.where(near, p * series, p * (d - 1) + ops.exp(log_q))
+    far = ops.where(p > 0, d, 0.0)
+    return ops.where(near, p * series, p * (far - 1) + ops.exp(log_q))
+
+
+def expected_log(p: Tensor, log_q: Tensor) -> Tensor:
+    """`p log q` for each class, without the classes that have no probability."""
+    return p * ops.where(p > 0, log_q, 0.0)
 
 
 def binary_kl(logit_p: Tensor, logit_q: Tensor) -> Tensor:
@@ -36,14 +46,14 @@ def jensen_shannon(log_p: Tensor, log_q: Tensor, beta: float) -> Tensor:
     """`beta KL(p || m) + (1 - beta) KL(q || m)` with `m = beta p + (1 - beta) q`, over the last axis."""
     # log p - log m = -log(1 + (1 - beta) (q / p - 1)), written for the ratio that is below 1: it neither
     # overflows nor loses digits where p and q nearly agree.
-    e = log_q - log_p
+    e = ops.where(ops.equal(log_p, log_q), 0.0, log_q - log_p)
     below = e <= 0
     shrunk = ops.expm1(-ops.abs(e))
     of_p = -ops.log1p((1 - beta) * ops.where(below, shrunk, 0.0))
     of_q = -ops.log1p(beta * ops.where(below, 0.0, shrunk))
     d_p = ops.where(below, of_p, of_q - e)
     d_q = ops.where(below, of_p + e, of_q)
-    log_m = log_p - d_p
+    log_m = ops.where(below, log_p - of_p, log_q - of_q)
     terms = beta * kl_terms(log_p, d_p, log_m) + (1 - beta) * kl_terms(log_q, d_q, log_m)
     return ops.sum(terms, axis=-1)
 

@@ -19,7 +19,7 @@ from keras_kd.losses.classes import (
     split_labels,
     take_at_label,
 )
-from keras_kd.losses.divergences import binary_kl, kl_divergence
+from keras_kd.losses.divergences import binary_kl, expected_log, kl_divergence
 from keras_kd.losses.inputs import Mask, PositionWeight, Step
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.tensors import Scheduled, Tensor
@@ -92,7 +92,9 @@ class DecoupledKD(SignalLoss):
         temperature = self.at(self.temperature, step)
         right_t, others_t = decouple(logits / temperature, right)
         right_s, others_s = decouple(student / temperature, right)
-        values = self.alpha * binary_kl(right_t, right_s) + self.beta * kl_divergence(others_t, others_s)
+        # A teacher that suppresses all other classes says nothing about them.
+        others = ops.where(right_t < 1e29, kl_divergence(others_t, others_s), 0.0)
+        values = self.alpha * binary_kl(right_t, right_s) + self.beta * others
         return temperature**2 * labelled_mean(values, labelled, mask, position_weight)
 
 
@@ -160,6 +162,6 @@ class NormalizedKD(SignalLoss):
         log_s = take_at_label(ops.log_softmax(student), right)
         _, others_t = decouple(logits / temperature, right)
         _, others_s = decouple(student / temperature, right)
-        others = ops.sum(ops.exp(others_t) * others_s, axis=-1)
-        values = -ops.exp(log_t) * log_s - self.gamma * temperature**2 * others
+        others = ops.sum(expected_log(ops.exp(others_t), others_s), axis=-1)
+        values = -expected_log(ops.exp(log_t), log_s) - self.gamma * temperature**2 * others
         return labelled_mean(values, labelled, mask, position_weight)

@@ -24,7 +24,8 @@ class SoftTargets(SignalLoss):
     """Kullback-Leibler divergence between softened class distributions (Hinton's distillation).
 
     The factor `T^2` keeps the gradient's size independent of the temperature. For large `T`, the loss
-    approaches logit regression, `||z_s - z_t||^2 / (2 K)` for centered logits.
+    approaches logit regression, `||z_s - z_t||^2 / (2 K)` for centered logits. A class that the teacher
+    suppresses by a logit of minus infinity has no term; without `standardize`, which takes no infinity.
 
     Formula: `T^2 * sum_k p_t (log p_t - log p_s)` with `p = softmax(z / T)`.
 

@@ -13,6 +13,7 @@ from keras_kd.losses.classes import (
     split_labels,
     take_at_label,
 )
+from keras_kd.losses.divergences import expected_log
 from keras_kd.losses.inputs import Mask, PositionWeight, Step
 from keras_kd.losses.loss import SignalLoss
 from keras_kd.tensors import Scheduled, Tensor
@@ -80,7 +81,7 @@ class WeightedSoftLabels(SignalLoss):
         of_teacher = -take_at_label(ops.log_softmax(logits), right)
         of_student = -take_at_label(ops.log_softmax(ops.stop_gradient(student)), right)
         weight = -ops.expm1(-of_student / (of_teacher + 1e-7))
-        soft = ops.softmax(logits / temperature) * ops.log_softmax(student / temperature)
+        soft = expected_log(ops.softmax(logits / temperature), ops.log_softmax(student / temperature))
         return temperature**2 * labelled_mean(
             -weight * ops.sum(soft, axis=-1), labelled, mask, position_weight
         )

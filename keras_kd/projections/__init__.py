@@ -1,5 +1,7 @@
 """Layers that map the student's signal to the teacher's; they are trained with it, but not part of it."""
 
+from keras_kd.projections.classes import ClassSubset as ClassSubset
+from keras_kd.projections.classes import TwoClasses as TwoClasses
 from keras_kd.projections.classifier import reuse_classifier as reuse_classifier
 from keras_kd.projections.conv_norm import ConvNorm as ConvNorm
 from keras_kd.projections.fusion import ReviewFusion as ReviewFusion
@@ -12,6 +14,7 @@ from keras_kd.projections.simkd import SimKDProjector as SimKDProjector
 from keras_kd.projections.variational import VariationalHead as VariationalHead
 
 __all__ = [
+    "ClassSubset",
     "ConvNorm",
     "Linear",
     "MaskedGenerator",
@@ -20,6 +23,7 @@ __all__ = [
     "Regressor",
     "ReviewFusion",
     "SimKDProjector",
+    "TwoClasses",
     "VariationalHead",
     "reuse_classifier",
 ]

@@ -127,11 +127,14 @@ def _none_for_nothing(value: object) -> Any:
     return None if isinstance(value, tf.experimental.Optional) else value
 
 
-def check_numbers(values: Tensors, what: str, advice: str) -> None:
-    """Raise a `ValueError` if a tensor, or any tensor of a structure, contains NaN or infinity."""
+def check_numbers(values: Tensors, what: str, advice: str, *, may_suppress: bool = False) -> None:
+    """Raise a `ValueError` if a tensor, or any tensor of a structure, contains NaN or infinity.
+
+    Minus infinity is accepted if the values `may_suppress` classes.
+    """
     for tensor in keras.tree.flatten(values):
         if isinstance(tensor, tf.Tensor) and tensor.dtype.is_floating:
-            wrong = nonfinite(np.asarray(tensor))
+            wrong = nonfinite(np.asarray(tensor), may_suppress=may_suppress)
             if wrong.any():
                 raise ValueError(
                     f"{what} holds NaN or infinity: {int(wrong.sum())} of {wrong.size} values in the first "

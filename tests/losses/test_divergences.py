@@ -1,10 +1,12 @@
 """Divergences and correlations against their definitions, and where float32 would cancel."""
 
+import keras
 import numpy as np
 import pytest
 
 from keras_kd.losses.divergences import (
     binary_kl,
+    expected_log,
     jensen_shannon,
     kl_divergence,
     kl_terms,
@@ -19,6 +21,34 @@ T, S = np.random.default_rng(0).normal(size=(2, 5, 6))
 def test_kl_divergence_is_its_definition():
     expected = (softmax(T) * (log_softmax(T) - log_softmax(S))).sum(-1)
     np.testing.assert_allclose(kl_divergence(log_softmax(T), log_softmax(S)), expected, rtol=1e-6)
+
+
+INFINITE = float("inf")
+
+
+def test_a_class_without_probability_does_not_count():
+    """Logarithms of (1/2, 1/2, 0) and (1/4, 1/2, 1/4); the third class of neither; and of only one."""
+    p, q = map(keras.ops.convert_to_tensor, ([np.log(0.5)] * 2 + [-INFINITE], np.log([0.25, 0.5, 0.25])))
+    np.testing.assert_allclose(kl_divergence(p, q), 0.5 * np.log(2), rtol=1e-6)
+    np.testing.assert_allclose(kl_divergence(p, p), 0, atol=1e-7)
+    assert float(kl_divergence(q, p)) == INFINITE
+    mixed = np.array([0.375, 0.5, 0.125])
+    expected = 0.5 * (0.5 * np.log(0.5 / mixed[0])) + 0.5 * (
+        0.25 * np.log(0.25 / mixed[0]) + 0.25 * np.log(0.25 / mixed[2])
+    )
+    for pair in ((p, q), (q, p)):
+        np.testing.assert_allclose(jensen_shannon(*pair, 0.5), expected, rtol=1e-6)
+    np.testing.assert_allclose(jensen_shannon(p, p, 0.5), 0, atol=1e-7)
+    np.testing.assert_allclose(expected_log(keras.ops.exp(p), p), [np.log(0.5) / 2] * 2 + [0], rtol=1e-6)
+
+
+def test_answers_that_are_certain():
+    """`KL([1, 0] || [q, 1 - q]) = -log q`."""
+    logit = np.array([1.5])
+    for sign in (1, -1):
+        found = binary_kl(np.array([sign * INFINITE]), logit)
+        np.testing.assert_allclose(found, np.log1p(np.exp(-sign * logit)), rtol=1e-6)
+        np.testing.assert_allclose(binary_kl(*[np.array([sign * INFINITE])] * 2), [0], atol=1e-7)
 
 
 def test_kl_divergence_keeps_its_digits_where_distributions_nearly_agree():

@@ -69,3 +69,11 @@ def test_jensen_shannon_of_opposite_models_is_finite(beta):
         found = kd.losses.JensenShannon(beta)(np.array([[-1e4, 1e4, 0.0]]), student)
     assert 0 < float(found) < np.log(2) + 1e-6
     assert np.isfinite(tape.gradient(found, student)).all()
+
+
+def test_the_reverse_divergence_is_infinite_where_only_the_teacher_suppresses_a_class():
+    teacher, student = np.array([[1.0, 2.0, -np.inf]]), np.array([[1.0, 2.0, 3.0]])
+    loss = kd.losses.JensenShannon(beta=1.0)
+    assert float(loss(teacher, student)) == np.inf
+    both = np.where(np.isinf(teacher), teacher, student)
+    np.testing.assert_allclose(loss(teacher, both), 0, atol=1e-7)

@@ -10,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 import keras_kd as kd
 from tests.losses.batches import common
+from tests.losses.gradients import value_and_gradients
 from tests.oracles.labels import normalized
 from tests.oracles.row import log_softmax, softmax
 
@@ -201,3 +202,17 @@ def test_weights_are_not_negative():
             kd.losses.DecoupledKD(**wrong)
     with pytest.raises(ValueError, match="at least 0"):
         kd.losses.NormalizedKD(gamma="1")
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_a_teacher_that_suppresses_all_classes_but_one_says_nothing_about_the_others(both):
+    teacher = np.array([[0.0, -np.inf, -np.inf]])
+    student = teacher if both else np.array([[0.5, -0.5, 1.0]])
+    signals = (teacher, np.array([0]))
+    expected = 2.0**2 * -log_softmax(student / 2)[0, 0]
+    for loss in (kd.losses.DecoupledKD(1.0, 8.0, 2.0), kd.losses.NormalizedKD(1.5, 2.0)):
+        value, (gradient,) = value_and_gradients(loss, signals, student)
+        normal = -log_softmax(student)[0, 0]
+        expected_value = expected if isinstance(loss, kd.losses.DecoupledKD) else normal
+        np.testing.assert_allclose(value, expected_value, rtol=1e-5, atol=1e-6)
+        assert np.isfinite(gradient).all()

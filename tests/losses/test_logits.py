@@ -9,7 +9,9 @@ from hypothesis.extra.numpy import arrays
 
 import keras_kd as kd
 from tests.losses.batches import common, value
+from tests.losses.gradients import value_and_gradients
 from tests.oracles.logits import kl
+from tests.oracles.row import softmax
 
 logits = arrays("float32", (4, 6), elements=st.floats(-8, 8, width=32))
 
@@ -63,3 +65,11 @@ def test_standardized_soft_targets_ignore_affine_maps(seed, scale, offset):
 def test_temperature_must_be_positive(temperature):
     with pytest.raises(ValueError, match="must be a positive number"):
         kd.losses.SoftTargets(temperature)
+
+
+def test_a_class_that_only_the_student_suppresses_is_infinitely_far_with_a_finite_gradient():
+    """Every other gradient is `q - p`, as without suppressed classes."""
+    teacher, student = np.array([[0.0, 1.0, 2.0]]), np.array([[1.0, 0.0, -np.inf]])
+    found, (gradient,) = value_and_gradients(kd.losses.SoftTargets(1.0), teacher, student)
+    assert found == np.inf
+    np.testing.assert_allclose(gradient, softmax(student) - softmax(teacher), rtol=1e-5)

@@ -122,4 +122,6 @@ def test_check_numbers_counts_nan_and_infinity_in_any_precision(dtype):
         ValueError, match=r"It holds NaN or infinity: 2 of 4 values in the first batch\. Do\."
     ):
         check_numbers({"a": tf.constant([1]), "b": values}, "It", "Do.")
+    with pytest.raises(ValueError, match=r"1 of 3 values in the first batch"):
+        check_numbers(tf.cast([-np.inf, np.inf, 0.0], dtype), "It", "Do.", may_suppress=True)
     check_numbers([tf.constant(["text"]), None, tf.zeros(2)], "It", "Do.")
