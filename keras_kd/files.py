@@ -101,7 +101,7 @@ def explain_write_errors(path: Path, part: Path | None = None, hint: str = "") -
         number = _error_number(error, part or path)
         if number is None:
             raise
-        kept = " The file that was there is unchanged." if part is not None and path.is_file() else ""
+        kept = " The file that was there is unchanged." if part is not None and os.path.isfile(path) else ""
         text = f"{str(path)!r} cannot be written: {_REASONS[number]}.{kept}{f' {hint}' if hint else ''}"
         explained = (WriteDenied if number in (errno.EACCES, errno.EPERM) else WriteError)(text)
         explained.errno = number
@@ -180,9 +180,6 @@ def _error_number(error: BaseException | None, path: Path) -> int | None:
 
 def _concerns(error: BaseException, path: Path) -> bool:
     """Whether the system's error names a path, or what lies in it."""
-    named = [
-        Path(os.fsdecode(name))
-        for name in (getattr(error, "filename", None), getattr(error, "filename2", None))
-        if isinstance(name, (str, bytes))
-    ]
+    names = (getattr(error, "filename", None), getattr(error, "filename2", None))
+    named = [Path(os.fsdecode(name)) for name in names if isinstance(name, (str, bytes, os.PathLike))]
     return any(path in (name, *name.parents) for name in named)

@@ -58,7 +58,7 @@ def say(text: str) -> None:
 @contextlib.contextmanager
 def show_status(text: str) -> Iterator[None]:
     """If standard error is a terminal, say there what is running."""
-    with err.status(Text(text)):
+    with err.status(Text(printable(text, keep=""))):
         yield
 
 
