@@ -2,17 +2,17 @@
 
     python benchmarks/attack.py [--short] [--seed N] [--only GROUP] [--markdown FILE] [--json FILE]
 
-Each group of attacks is a module of `attacks/`, which makes bad inputs and gives them to keras_kd in processes of
-their own. An input is refused if it meets one of the errors that keras_kd documents, or a message and an exit
-code; it works if nothing is found wrong with it. Everything else is a fault:
+Each group of attacks is a module of `attacks/`, which makes bad inputs and gives them to keras_kd in
+processes of their own. An input is refused if it meets one of the errors that keras_kd documents, or a
+message and an exit code; it works if nothing is found wrong with it. Everything else is a fault:
 
     death       the process that called keras_kd ended by a signal
     hang        no answer within the time limit of the group
     traceback   an error of a kind that keras_kd does not document, or a traceback on the command line
     lost        a file that was there before is gone or has changed
 
-What went wrong is listed below the table, with what makes it again. `--short` takes a few inputs of each group.
-The exit code is 1 if anything went wrong.
+What went wrong is listed below the table, with what makes it again. `--short` takes a few inputs of each
+group. The exit code is 1 if anything went wrong.
 """
 
 import argparse
@@ -67,7 +67,7 @@ def report(tallies, options):
         column.justify = "right"
     for row in rows:
         table.add_row(*(f"{cell:,}" if isinstance(cell, int) else cell for cell in row))
-    console = Console(soft_wrap=True)
+    console = Console(width=max(110, Console().width), highlight=False)
     console.print(table)
     for tally in tallies:
         for fault in tally.faults:

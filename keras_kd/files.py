@@ -63,8 +63,11 @@ def write_atomically(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def temporary_folder() -> Iterator[Path]:
+def temporary_folder(inside: Path | None = None) -> Iterator[Path]:
     """Yield a new folder that is removed at the end.
+
+    Args:
+        inside: The folder to make it in. Default: where the system keeps temporary files.
 
     Raises:
         WriteError: The disk that holds temporary files is full.
@@ -79,7 +82,7 @@ def temporary_folder() -> Iterator[Path]:
     hint = "Temporary files go to the folder that the environment variable TMPDIR names."
     with contextlib.ExitStack() as stack:
         with explain_write_errors(shared, hint=hint):
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="keras_kd_"))
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="keras_kd_", dir=inside))
         stack.enter_context(explain_write_errors(shared, Path(folder), hint=hint))
         yield Path(folder)
 
@@ -154,6 +157,28 @@ def _check_existing(path: Path, target: Path, overwrite: bool) -> None:
         raise FileNotFoundError(
             f"{str(path)!r} is a link into the folder {str(target.parent)!r}, which does not exist; "
             "create it first."
+        )
+
+
+def check_regular(path: Path, expected: str) -> None:
+    """Raise an error before a file is opened that cannot be read to its end, as a pipe or a device cannot.
+
+    Args:
+        path: The file to read.
+        expected: What it should be, for messages: `"a .tflite file"`.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        IsADirectoryError: It is a folder.
+        OSError: It is a pipe, a socket or a device.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(f"Expected {expected}; {str(path)!r} is a folder.")
+    if not path.exists():
+        raise FileNotFoundError(f"There is no file {str(path)!r}.")
+    if not path.is_file():
+        raise OSError(
+            f"Expected {expected}; {str(path)!r} is a pipe, a socket or a device. Copy it to a file."
         )
 
 

@@ -4,8 +4,10 @@ The files of the commands import the library inside functions, so that help does
 """
 
 import logging
+import signal
 import sys
 import traceback
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -17,15 +19,24 @@ from keras_kd.cli.streams import standard_streams
 from keras_kd.messages import one_line
 
 
+class Terminated(BaseException):
+    """A request to end, as service managers and job schedulers send it; it cleans up as Ctrl-C does."""
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_DFL)  # a second request does not wait
+    raise Terminated
+
+
 class OneLineErrors(typer.core.TyperGroup):
     """Shows an error as one line, without a traceback unless `--debug` is given."""
 
     def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Terminated) as end:
             say("Interrupted. Finished stages are kept; the same command resumes from there.")
-            raise typer.Exit(130) from None
+            raise typer.Exit(143 if isinstance(end, Terminated) else 130) from None
         except Exception as error:  # the last resort: whatever it is, it is shown
             if hasattr(error, "exit_code") or ctx.params["debug"]:  # typer's own, or wanted
                 raise
@@ -77,6 +88,7 @@ def run(arguments: list[str]) -> int:
 def main() -> None:
     """Entry point of `keras-kd`."""
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # otherwise it warns about functions traced twice
+    signal.signal(signal.SIGTERM, _terminate)
     with standard_streams(), one_line_warnings():
         try:
             code = run(sys.argv[1:])

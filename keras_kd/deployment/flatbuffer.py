@@ -93,7 +93,7 @@ def _operator(model: schema.Model, operator: schema.Operator) -> str:
     # Codes over 127 do not fit the older field, which then contains a placeholder.
     number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
     if number == schema.BuiltinOperator.CUSTOM:
-        return code.CustomCode().decode()
+        return _text(code.CustomCode())
     return _OPERATORS.get(number, f"operator {number}")
 
 
@@ -111,7 +111,7 @@ def _float_tensors(model: schema.Model, graph: schema.SubGraph, is_main: bool) -
         if is_main and name == "DEQUANTIZE":
             edges.update(set(outputs) & {graph.Outputs(j) for j in range(graph.OutputsLength())})
     return [
-        graph.Tensors(index).Name().decode()
+        _text(graph.Tensors(index).Name())
         for index in sorted(used - edges - {-1})
         if graph.Tensors(index).Type() in _FLOATS
     ]
@@ -125,9 +125,14 @@ def _weights(model: schema.Model, graph: schema.SubGraph) -> list[_Weight]:
         if buffer.DataLength() or buffer.Size():
             shape = tuple(tensor.Shape(axis) for axis in range(tensor.ShapeLength()))
             is_sparse = tensor.Sparsity() is not None
-            name, kind = tensor.Name().decode(), tensor.Type()
+            name, kind = _text(tensor.Name()), tensor.Type()
             weights.append(_Weight(name, kind, shape, is_sparse, _zeros(buffer, kind)))
     return weights
+
+
+def _text(name: bytes | None) -> str:
+    """A name, which other converters leave out or write in any encoding."""
+    return (name or b"").decode(errors="replace")
 
 
 def _zeros(buffer: schema.Buffer, kind: int) -> float:

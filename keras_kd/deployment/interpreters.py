@@ -15,7 +15,10 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from keras_kd.deployment.tensor_details import TensorDetails
+from keras_kd.deployment.tflite_trial import load, make_interpreter
+from keras_kd.deployment.trials import trials
 from keras_kd.descriptors import reserve_standard_descriptors
+from keras_kd.files import check_regular
 from keras_kd.messages import printable
 
 _STDERR_LOCK = threading.Lock()
@@ -31,24 +34,27 @@ class Signature(NamedTuple):
 
 
 def open_interpreter(path: Path, threads: int) -> Interpreter:
-    """Open a file without allocating its tensors.
+    """Open a file without allocating its tensors, once it has proved harmless in a child process.
 
     Raises:
         FileNotFoundError: if there is no such file.
         IsADirectoryError: if it is a folder.
-        ValueError: if it is not a complete TensorFlow Lite file.
+        OSError: if it is a pipe or a device, or is being written.
+        TimeoutError: if the child process takes too long.
+        ValueError: if it is not a complete TensorFlow Lite file, or a damaged one.
     """
-    if path.is_dir():
-        raise IsADirectoryError(f"Expected a .tflite file; {str(path)!r} is a folder.")
-    if not path.exists():
-        raise FileNotFoundError(f"There is no file {str(path)!r}.")
-    with path.open("rb") as file:
-        head = file.read(8)
-    if head[4:8] != b"TFL3":
+    check_regular(path, "a .tflite file")
+    content, digest = load(path)
+    if content[4:8] != b"TFL3":
         raise ValueError(f"{str(path)!r} is not a TensorFlow Lite file: bytes 4 to 8 should be TFL3.")
+    fault = trials.fault_of(path, digest)
+    if fault is not None:
+        raise ValueError(
+            f"{str(path)!r} is damaged: {fault}. Export the model again, or copy the file again."
+        )
     with quiet_stderr():
         try:
-            return Interpreter(model_path=str(path), num_threads=threads)
+            return make_interpreter(path, content, threads)
         except ValueError as error:
             raise ValueError(f"{str(path)!r} is not a complete TensorFlow Lite file: {error}") from error
 

@@ -20,7 +20,8 @@ from keras_kd.deployment.request import COMPARED, Answer, Failure, Request
 from keras_kd.deployment.saved_model import save
 from keras_kd.deployment.serving import Serving, make_serving
 from keras_kd.deployment.source_model import is_quantization_aware, resolve_model
-from keras_kd.files import temporary_folder, write_atomically
+from keras_kd.deployment.trials import trials
+from keras_kd.files import write_atomically
 from keras_kd.finite import nonfinite
 from keras_kd.messages import one_line
 
@@ -101,7 +102,7 @@ def export(
     samples = served.random_inputs(COMPARED)
     if calibration is not None:
         samples = representative_samples(calibration, served)
-    with temporary_folder() as folder:
+    with converter.folder() as folder:
         request = Request(
             folder, row, io, served.batch_size, sparse, allow_flex, is_quantization_aware(model)
         )
@@ -151,6 +152,7 @@ def _file_outputs(
         raise ValueError(failure_message(served.model, request, answer))
     if not answer.ran:
         return None
+    trials.remember_good(request.file)
     with np.load(request.outputs) as outputs:
         return dict(outputs)
 

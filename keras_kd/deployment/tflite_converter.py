@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import queue
 import re
+import shutil
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -20,6 +22,7 @@ from keras_kd.deployment.flatbuffer import Contents
 from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.quantizations import FLOAT32
 from keras_kd.deployment.request import Answer, Converted, Failure, Request, answer_to_json
+from keras_kd.deployment.trials import trials
 
 
 def answer(request: Request) -> Answer:
@@ -45,6 +48,7 @@ def answer(request: Request) -> Answer:
 
 
 def _run(request: Request, samples: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    trials.remember_good(request.file)  # this process is the one that may end over it
     model = LiteModel(request.file)
     # One sample alone, then several at once: files have failed with either.
     parts = [
@@ -122,16 +126,24 @@ def main() -> None:  # pragma: no cover, it runs in the child that the tests of 
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     requests: queue.Queue[str] = queue.Queue()
-    threading.Thread(target=_listen, args=(requests,), daemon=True).start()
-    while True:
-        request = Request.from_json(requests.get())
-        print(answer_to_json(answer(request)), file=answers, flush=True)
+    # The system sends it to a stopped child whose parent is gone, and then wakes the child up.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    listener = threading.Thread(target=_listen, args=(requests, sys.argv[1]), daemon=True)
+    listener.start()
+    try:
+        while True:
+            request = Request.from_json(requests.get())
+            print(answer_to_json(answer(request)), file=answers, flush=True)
+    except OSError:
+        listener.join(10)  # of a parent that is gone, and of a folder that is being removed
+        raise
 
 
-def _listen(requests: queue.Queue[str]) -> None:  # pragma: no cover, likewise
+def _listen(requests: queue.Queue[str], folder: str) -> None:  # pragma: no cover, likewise
     for line in sys.stdin:
         requests.put(line)
-    # The parent is gone: exit at once, even in the middle of a conversion.
+    # The parent is gone: exit at once, even in the middle of a conversion, and leave nothing behind.
+    shutil.rmtree(folder, ignore_errors=True)
     os._exit(0)
 
 
