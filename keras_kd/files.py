@@ -204,7 +204,7 @@ def _error_number(error: BaseException | None, path: Path) -> int | None:
 
 
 def _concerns(error: BaseException, path: Path) -> bool:
-    """Whether the system's error names a path, or what lies in it."""
+    """Whether the system's error names a path, what lies in it or what it lies in."""
     names = (getattr(error, "filename", None), getattr(error, "filename2", None))
     named = [Path(os.fsdecode(name)) for name in names if isinstance(name, (str, bytes, os.PathLike))]
-    return any(path in (name, *name.parents) for name in named)
+    return any(path in (name, *name.parents) or name in path.parents for name in named)
