@@ -64,7 +64,8 @@ def test_a_finished_run_is_read(finished, experiment):
 
 
 @pytest.mark.slow
-def test_an_interrupted_job_resumes_after_the_last_stage(copy, experiment, monkeypatch):
+def test_an_interrupted_job_resumes_after_the_last_stage(copy, finished, experiment, monkeypatch):
+    finished_run = finished[0]
     files = [f"student-{name}.tflite" for name in QUANTIZATIONS]
     made = [suffix for file in files for suffix in (file, f"{file}.json", f"{file}.verified.json")]
     run = copy("report.json", "report.html", "report.md", *made)
@@ -85,6 +86,8 @@ def test_an_interrupted_job_resumes_after_the_last_stage(copy, experiment, monke
     assert not run.has("student-int8.tflite")
     report = distil(run, experiment)
     assert report["int8"].bytes
+    for file in files:  # as of the run that was not interrupted
+        assert run.path(file).read_bytes() == finished_run.path(file).read_bytes()
     assert {name: run.path(name).stat().st_mtime_ns for name in times} == times
 
 
