@@ -13,9 +13,15 @@ from keras.src.backend.common.masking import get_keras_mask, set_keras_mask
 from keras.src.losses.loss import reduce_weighted_values, unscale_loss_for_distribution
 from keras.src.models.functional import Functional
 from keras.src.ops.node import Node
+from keras.src.ops.symbolic_arguments import SymbolicArguments
 from keras.src.random.seed_generator import SeedGenerator, global_seed_generator
+from keras.src.utils.tracking import TrackedDict, TrackedList, TrackedSet, Tracker
 
 from keras_kd.tensors import Tensor, Tensors
+
+# What a model consists of besides layers and operations, and what layers make of their containers.
+PARTS_OF_MODELS = (Node, SymbolicArguments, Tracker)
+TRACKED = (TrackedDict, TrackedList, TrackedSet)
 
 # Layers
 

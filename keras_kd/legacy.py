@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import keras
 import tensorflow as tf
 from tensorflow.python.autograph.core.ag_ctx import ControlStatusCtx, Status
+from tensorflow.python.trackable.data_structures import ListWrapper, _DictWrapper
 
 from keras_kd import keras_internals
 
@@ -222,6 +223,18 @@ def nested_inputs(model: KerasModel) -> Any:
 def nested_outputs(model: KerasModel) -> Any:
     """A functional tf_keras model's symbolic outputs, in the structure in which it returns them."""
     return model._nested_outputs
+
+
+def is_call_node(value: object) -> bool:
+    """Whether a value is a call in the graph of a functional tf_keras model."""
+    return type(value).__module__ == "tf_keras.src.engine.node" and type(value).__name__ == "Node"
+
+
+def unwrapped_container(value: object) -> list[Any] | dict[Any, Any] | None:
+    """The list or dict that TensorFlow has wrapped, as it does in attributes; `None` for other values."""
+    if isinstance(value, ListWrapper):
+        return list(value)
+    return dict(value) if isinstance(value, _DictWrapper) else None
 
 
 def set_policy(layer: KerasLayer, policy: str) -> None:

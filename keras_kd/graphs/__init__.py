@@ -16,3 +16,4 @@ from keras_kd.graphs.nesting import opened as opened
 from keras_kd.graphs.reading import graph_of as graph_of
 from keras_kd.graphs.reading import is_graph as is_graph
 from keras_kd.graphs.rebuilding import rebuild as rebuild
+from keras_kd.graphs.shared_copies import shared_copy as shared_copy
