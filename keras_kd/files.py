@@ -41,7 +41,7 @@ def write_atomically(path: Path) -> Iterator[Path]:
     A link stays a link, and a file that is replaced keeps its permissions.
 
     Raises:
-        WriteError: The disk is full, or the file cannot be written for a similar reason.
+        OSError: What `check_writable` finds. A full disk and the like are a `WriteError`.
 
     Examples:
         >>> from pathlib import Path
@@ -52,6 +52,7 @@ def write_atomically(path: Path) -> Iterator[Path]:
     """
     reserve_standard_descriptors()
     target, part = _target_and_part(path)
+    _check_place(path, target, overwrite=True)
     with explain_write_errors(path, part):
         try:
             yield part
@@ -130,16 +131,21 @@ def check_writable(path: Path, *, overwrite: bool = True, suffixes: Sequence[str
         allowed = " or ".join(filter(None, (", ".join(suffixes[:-1]), suffixes[-1])))
         raise ValueError(f"The path must end in {allowed}. Received: {str(path)!r}.")
     target, trial = _target_and_part(path)
+    _check_place(path, target, overwrite)
+    # Permission bits do not tell whether a folder is writable; writing does.
+    with explain_write_errors(path, trial):
+        trial.touch()
+        trial.unlink()
+
+
+def _check_place(path: Path, target: Path, overwrite: bool) -> None:
+    """Check a path, and the `target` that it leads to if it is a link, without writing."""
     with explain_write_errors(path, target):
         if not path.parent.is_dir():
             raise FileNotFoundError(f"The folder {str(path.parent)!r} does not exist; create it first.")
         if path.is_dir():
             raise IsADirectoryError(f"{str(path)!r} is a folder; name a file.")
         _check_existing(path, target, overwrite)
-    # Permission bits do not tell whether a folder is writable; writing does.
-    with explain_write_errors(path, trial):
-        trial.touch()
-        trial.unlink()
 
 
 def _check_existing(path: Path, target: Path, overwrite: bool) -> None:
@@ -185,8 +191,8 @@ def check_regular(path: Path, expected: str) -> None:
 def _target_and_part(path: Path) -> tuple[Path, Path]:
     """The file that a path leads to, and an unused one beside it."""
     target = Path(os.path.realpath(path))
-    # The end of the name, whose suffix decides the format; with all of it, a long name would be too long.
-    return target, target.with_name(f".part-{uuid.uuid4().hex[:12]}-{target.name[-40:]}")
+    # The end of the name that was given: its suffix decides the format. All of a long name would be too long.
+    return target, target.with_name(f".part-{uuid.uuid4().hex[:12]}-{path.name[-40:]}")
 
 
 def _error_number(error: BaseException | None, path: Path) -> int | None:

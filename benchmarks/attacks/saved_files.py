@@ -67,7 +67,7 @@ def attack(rng, folder, short):
     for name, code, file, changes in (
         (".keras files", MODELS, "model.keras", 1500),
         (".npz data", DATA, "data.npz", 3000),
-        ("FullState files", STATES, "state.npz", 1500),
+        ("FullState files", STATES, "state.npz", 300),
     ):
         path = folder / file
         tally = Tally(name)
