@@ -24,7 +24,7 @@ def attack(rng, folder, short):
     assert outcome.kind == WORKED, outcome
     for number, code in SIGNALS.items():
         tally = Tally(f"{number.name} and the same command again")
-        for attempt in range(1 if short else 12):
+        for attempt in range(1 if short else 5):
             out, delay = folder / f"{number.name}{attempt}", rng.uniform(0.1, 1) * seconds
             ended = interrupt(distill(inputs, out), number, code, delay, temporary)
             if ended.kind == WORKED:

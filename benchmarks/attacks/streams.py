@@ -52,8 +52,6 @@ def attack(rng, folder, short):
         "taps teacher.keras": 0,
         "taps gone.keras": 1,
         "export teacher.keras --out new.tflite --overwrite": 0,
-        "benchmark new.tflite": 0,
-        "export --help": 0,
     }
     tally = Tally("closed, full and broken streams")
     for command, code in commands.items() if not short else [*commands.items()][:1]:
