@@ -65,7 +65,7 @@ def misshapen(content):
         "3",
         '{"accuracy": "many"}',
         '{"format": "keras_kd report 1"}',
-        "{" * 5000,
+        "[" * 100_000,
     ):
         yield text[:40], text.encode()
 

@@ -158,7 +158,7 @@ def _make_folder(folder: Path) -> None:
 def _read_json(path: Path, keys: Iterable[str] | None = None) -> Any:
     try:
         value = json.loads(path.read_text())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(
             f"{path} is not valid JSON ({error}). Delete the file to have it made again."
         ) from None

@@ -130,6 +130,14 @@ def test_a_damaged_file_is_found_before_anything_is_computed(copy):
         Run(run.folder, {})
 
 
+def test_a_damaged_report_of_an_earlier_version_is_named(copy, experiment):
+    run = copy("SHA256SUMS")
+    for text in ("{}", "[" * 100_000, run.path("report.json").read_text().replace('"int8"', '"float32"')):
+        run.path("report.json").write_text(text)
+        with pytest.raises(ValueError, match=r"report.json: .*\. Delete the file to have it made again"):
+            distil(Run(run.folder, {}), experiment)
+
+
 def test_a_damaged_model_of_an_earlier_version_is_an_error_that_says_to_delete_it(copy, experiment):
     run = copy("report.json", "SHA256SUMS")
     run.path("teacher.keras").write_bytes(b"PK")
