@@ -10,6 +10,7 @@ message and an exit code; it works if nothing is found wrong with it. Everything
     hang        no answer within the time limit of the group
     traceback   an error of a kind that keras_kd does not document, or a traceback on the command line
     lost        a file that was there before is gone or has changed
+    wrong       a result that is not that of the undamaged input, without a message
 
 What went wrong is listed below the table, with what makes it again. `--short` takes a few inputs of each
 group. The exit code is 1 if anything went wrong.
@@ -22,7 +23,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from attacks import tflite_files
+from attacks import destinations, interruptions, run_folders, saved_files, streams, tflite_files
 from attacks.tally import FAULTS
 from rich.console import Console
 from rich.table import Table
@@ -30,6 +31,11 @@ from rich.table import Table
 # A new group of attacks is a module with `attack(rng, folder, short)`, which yields tallies, and a line here.
 GROUPS = {
     ".tflite files": tflite_files.attack,
+    "saved files": saved_files.attack,
+    "run folders": run_folders.attack,
+    "destinations": destinations.attack,
+    "streams": streams.attack,
+    "interruptions": interruptions.attack,
 }
 COLUMNS = ("group", "inputs", "refused", "worked", *FAULTS)
 

@@ -1,13 +1,13 @@
-"""Imported first: keeps the messages that TensorFlow logs while loading off the command line."""
+"""Imported first: keeps what TensorFlow logs off the command line, and out of files of the user."""
 
 import os
 import sys
 
 from keras_kd.descriptors import reserve_standard_descriptors
 
+reserve_standard_descriptors()
 if os.path.basename(sys.argv[0]) in ("keras-kd", "keras-kd.exe") or sys.orig_argv[1:3] == ["-m", "keras_kd"]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    reserve_standard_descriptors()
     # That variable has no effect on what is written before TensorFlow has set up its logging.
     stderr, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 2)

@@ -8,6 +8,9 @@ import numpy as np
 
 from keras_kd.messages import one_line
 
+# Bytes of the record at the end of an archive, and of the comment that may follow.
+_END, _LONGEST_COMMENT = 22, 2**16 - 1
+
 
 class DamagedArchive(ValueError):
     """An archive that cannot be read; the message says why, without its path."""
@@ -28,13 +31,24 @@ def check_archive(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             repeated = [name for name, count in Counter(archive.namelist()).items() if count > 1]
-            changed = archive.testzip()
+            changed, found = archive.testzip(), len(archive.infolist())
     except Exception as error:  # of zipfile, zlib and others, wherever they notice that a file is damaged
         raise DamagedArchive(one_line(error)) from error
+    if found != _stated_entries(path):
+        raise DamagedArchive("its list of files is incomplete")
     if repeated:
         raise DamagedArchive(f"it holds {repeated[0]!r} more than once")
     if changed is not None:
         raise DamagedArchive(f"{changed!r} in it was changed after it was written")
+
+
+def _stated_entries(path: Path) -> int:
+    """How many files an archive says that it holds; `zipfile` lists what it finds."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _END - _LONGEST_COMMENT))
+        content = file.read()
+    end = content[content.rindex(b"PK\5\6") :]
+    return int.from_bytes(end[10:12], "little")
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:

@@ -41,7 +41,7 @@ def write_atomically(path: Path) -> Iterator[Path]:
     A link stays a link, and a file that is replaced keeps its permissions.
 
     Raises:
-        WriteError: The disk is full, or the file cannot be written for a similar reason.
+        OSError: What `check_writable` finds. A full disk and the like are a `WriteError`.
 
     Examples:
         >>> from pathlib import Path
@@ -52,6 +52,7 @@ def write_atomically(path: Path) -> Iterator[Path]:
     """
     reserve_standard_descriptors()
     target, part = _target_and_part(path)
+    _check_place(path, target, overwrite=True)
     with explain_write_errors(path, part):
         try:
             yield part
@@ -63,11 +64,11 @@ def write_atomically(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def temporary_folder(parent: Path | None = None) -> Iterator[Path]:
+def temporary_folder(inside: Path | None = None) -> Iterator[Path]:
     """Yield a new folder that is removed at the end.
 
     Args:
-        parent: Where it is made; by default, among the system's temporary files.
+        inside: The folder to make it in. Default: where the system keeps temporary files.
 
     Raises:
         WriteError: The disk that holds temporary files is full.
@@ -82,7 +83,7 @@ def temporary_folder(parent: Path | None = None) -> Iterator[Path]:
     hint = "Temporary files go to the folder that the environment variable TMPDIR names."
     with contextlib.ExitStack() as stack:
         with explain_write_errors(shared, hint=hint):
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="keras_kd_", dir=parent))
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="keras_kd_", dir=inside))
         stack.enter_context(explain_write_errors(shared, Path(folder), hint=hint))
         yield Path(folder)
 
@@ -104,7 +105,7 @@ def explain_write_errors(path: Path, part: Path | None = None, hint: str = "") -
         number = _error_number(error, part or path)
         if number is None:
             raise
-        kept = " The file that was there is unchanged." if part is not None and path.is_file() else ""
+        kept = " The file that was there is unchanged." if part is not None and os.path.isfile(path) else ""
         text = f"{str(path)!r} cannot be written: {_REASONS[number]}.{kept}{f' {hint}' if hint else ''}"
         explained = (WriteDenied if number in (errno.EACCES, errno.EPERM) else WriteError)(text)
         explained.errno = number
@@ -130,16 +131,21 @@ def check_writable(path: Path, *, overwrite: bool = True, suffixes: Sequence[str
         allowed = " or ".join(filter(None, (", ".join(suffixes[:-1]), suffixes[-1])))
         raise ValueError(f"The path must end in {allowed}. Received: {str(path)!r}.")
     target, trial = _target_and_part(path)
+    _check_place(path, target, overwrite)
+    # Permission bits do not tell whether a folder is writable; writing does.
+    with explain_write_errors(path, trial):
+        trial.touch()
+        trial.unlink()
+
+
+def _check_place(path: Path, target: Path, overwrite: bool) -> None:
+    """Check a path, and the `target` that it leads to if it is a link, without writing."""
     with explain_write_errors(path, target):
         if not path.parent.is_dir():
             raise FileNotFoundError(f"The folder {str(path.parent)!r} does not exist; create it first.")
         if path.is_dir():
             raise IsADirectoryError(f"{str(path)!r} is a folder; name a file.")
         _check_existing(path, target, overwrite)
-    # Permission bits do not tell whether a folder is writable; writing does.
-    with explain_write_errors(path, trial):
-        trial.touch()
-        trial.unlink()
 
 
 def _check_existing(path: Path, target: Path, overwrite: bool) -> None:
@@ -185,8 +191,8 @@ def check_regular(path: Path, expected: str) -> None:
 def _target_and_part(path: Path) -> tuple[Path, Path]:
     """The file that a path leads to, and an unused one beside it."""
     target = Path(os.path.realpath(path))
-    # The end of the name, whose suffix decides the format; with all of it, a long name would be too long.
-    return target, target.with_name(f".part-{uuid.uuid4().hex[:12]}-{target.name[-40:]}")
+    # The end of the name that was given: its suffix decides the format. All of a long name would be too long.
+    return target, target.with_name(f".part-{uuid.uuid4().hex[:12]}-{path.name[-40:]}")
 
 
 def _error_number(error: BaseException | None, path: Path) -> int | None:
@@ -204,10 +210,7 @@ def _error_number(error: BaseException | None, path: Path) -> int | None:
 
 
 def _concerns(error: BaseException, path: Path) -> bool:
-    """Whether the system's error names a path, or what lies in it."""
-    named = [
-        Path(os.fsdecode(name))
-        for name in (getattr(error, "filename", None), getattr(error, "filename2", None))
-        if isinstance(name, (str, bytes))
-    ]
-    return any(path in (name, *name.parents) for name in named)
+    """Whether the system's error names a path, what lies in it or what it lies in."""
+    names = (getattr(error, "filename", None), getattr(error, "filename2", None))
+    named = [Path(os.fsdecode(name)) for name in names if isinstance(name, (str, bytes, os.PathLike))]
+    return any(path in (name, *name.parents) or name in path.parents for name in named)

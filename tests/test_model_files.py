@@ -84,3 +84,16 @@ def test_a_file_damaged_inside_does_not_load(saved):
     path.write_bytes(content)
     with pytest.raises(ValueError, match="does not load"):
         load_model(path)
+
+
+def test_a_changed_weight_is_noticed(saved):
+    """Keras reads parts of the archive, and HDF5 has no checksums."""
+    model, path = saved
+    value = model.get_weights()[0].tobytes()[:8]
+    content = path.read_bytes()
+    place = content.index(value)
+    path.write_bytes(content[:place] + bytes([content[place] ^ 0x40]) + content[place + 1 :])
+    with pytest.raises(
+        ValueError, match=r"model\.keras does not load, it is damaged: 'model.weights.h5' in it"
+    ):
+        load_model(path)

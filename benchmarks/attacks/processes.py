@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from attacks.tally import DEATH, HANG, LOST, REFUSED, TRACEBACK, WORKED, Outcome
+from attacks.tally import DEATH, HANG, LOST, REFUSED, TRACEBACK, WORKED, WRONG, Outcome
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -74,7 +74,7 @@ class Caller:
 
     Args:
         code: defines `attack(argument)`, a function of a string. An error that is not one of the documented
-            ones is a traceback; one that names nothing is, too.
+            ones is a traceback; one that names nothing is, too. An `AssertionError` is a wrong answer.
         limit: seconds until a call hangs.
     """
 
@@ -90,6 +90,8 @@ for line in sys.stdin:
         answer = "worked"
     except (ValueError, TypeError, OSError) as error:
         answer = f"refused {{error}}" if str(error) else f"traceback {{error!r}}"
+    except AssertionError as error:
+        answer = f"wrong {{error}}"
     except Exception as error:
         answer = f"traceback {{error!r}}"
     print(" ".join(answer.split()), file=answers, flush=True)
@@ -123,7 +125,9 @@ for line in sys.stdin:
             code = self.process.wait()
             self.close()
             return Outcome(DEATH, signal_name(code) if code < 0 else f"exit code {code}")
-        return Outcome({"worked": WORKED, "refused": REFUSED, "traceback": TRACEBACK}[kind], detail)
+        return Outcome(
+            {"worked": WORKED, "refused": REFUSED, "traceback": TRACEBACK, "wrong": WRONG}[kind], detail
+        )
 
     def _start(self):
         self.process = subprocess.Popen(

@@ -3,8 +3,8 @@
 from collections import Counter
 from typing import NamedTuple
 
-FAULTS = ("deaths", "hangs", "tracebacks", "lost files")
-REFUSED, WORKED, DEATH, HANG, TRACEBACK, LOST = ("refused", "worked", *FAULTS)
+FAULTS = ("deaths", "hangs", "tracebacks", "lost files", "wrong answers")
+REFUSED, WORKED, DEATH, HANG, TRACEBACK, LOST, WRONG = ("refused", "worked", *FAULTS)
 
 
 class Outcome(NamedTuple):

@@ -19,7 +19,8 @@ def taps(model: ModelFile, as_json: AsJson = False) -> None:
     if as_json:
         write(json.dumps(shapes, indent=2))
         return
-    names = {name: printable(name, keep="") for name in shapes}
-    width = max(map(len, names.values()), default=0)
+    rows = [("tap", "shape")]
     for name, shape in shapes.items():
-        write(f"{names[name]:<{width}}  {'unknown until data comes' if shape is None else shape}")
+        rows.append((printable(name, keep=""), "unknown until data comes" if shape is None else str(shape)))
+    width = max(len(name) for name, _ in rows)
+    write("\n".join(f"{name:<{width}}  {shape}" for name, shape in rows))

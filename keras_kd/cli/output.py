@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from rich.console import Console
 from rich.text import Text
 
-from keras_kd.messages import printable
+from keras_kd.messages import one_line, printable
 
 if TYPE_CHECKING:
     from keras_kd.jobs.experiment import Progress
@@ -58,7 +58,7 @@ def say(text: str) -> None:
 @contextlib.contextmanager
 def show_status(text: str) -> Iterator[None]:
     """If standard error is a terminal, say there what is running."""
-    with err.status(Text(text)):
+    with err.status(Text(printable(text, keep=""))):
         yield
 
 
@@ -76,7 +76,7 @@ def show_progress() -> Iterator["Progress"]:
 def one_line_warnings() -> Iterator[None]:
     """Print warnings like errors: one line each, without the line of code that they point to."""
     with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *where, **more: say(f"Warning: {in_shell(str(message))}")
+        warnings.showwarning = lambda message, *where, **more: say(f"Warning: {in_shell(one_line(message))}")
         yield
 
 

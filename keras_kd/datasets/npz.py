@@ -125,7 +125,7 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
         arrays = read_arrays(path)
     except DamagedArchive as error:
         raise ValueError(
-            f"{path} cannot be read as plain arrays: {error}. Copy it again, or write it with numpy.savez"
+            f"{path} is not a .npz file of plain arrays: {error}. Copy it again, or write it with numpy.savez"
         ) from error
     return {key: _in_tensorflow(array) for key, array in arrays.items()}
 
@@ -133,5 +133,6 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
 def _in_tensorflow(array: np.ndarray) -> np.ndarray:
     """The array in the byte order of this machine; floats of more than 32 bits as float32."""
     if array.dtype.kind == "f" and array.dtype.itemsize > 4:
-        return array.astype("float32")
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is found with its row
+            return array.astype("float32")
     return array.astype(array.dtype.newbyteorder("="), copy=False)

@@ -11,6 +11,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import IO
 
+from keras_kd.descriptors import reserve_standard_descriptors
+
 
 class ChildTimeout(Exception):
     """The child did not answer in time, and was ended."""
@@ -26,6 +28,7 @@ class Child:
     """
 
     def __init__(self, arguments: Sequence[str], changes: Mapping[str, str], stderr: IO[bytes] | int) -> None:
+        reserve_standard_descriptors()
         self._process = subprocess.Popen(
             [sys.executable, "-P", *arguments],
             stdin=subprocess.PIPE,

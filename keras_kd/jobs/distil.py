@@ -55,10 +55,11 @@ def distil(
 
 
 def _read_report(run: Run, progress: Progress) -> Report:
+    path = run.path("report.json")
     try:
-        report = Report.load(run.path("report.json"))
+        report = Report.load(path)
     except ValueError as error:
-        raise ValueError(f"{error}. Delete the file to have it made again.") from error
+        raise ValueError(f"{path}: {error}. Delete the file to have it made again.") from error
     for suffix in ("html", "md"):
         if not run.has(f"report.{suffix}"):
             report.save(run.path(f"report.{suffix}"))

@@ -147,18 +147,18 @@ class Run:
 
 
 def _make_folder(folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise FileExistsError(f"{folder} is a file. Name a folder for the results.")
-    if folder.is_symlink() and not folder.exists():
-        raise FileExistsError(f"{folder} is a link that leads nowhere. Name a folder for the results.")
     with explain_write_errors(folder):
+        if folder.exists() and not folder.is_dir():
+            raise FileExistsError(f"{folder} is a file. Name a folder for the results.")
+        if folder.is_symlink() and not folder.exists():
+            raise FileExistsError(f"{folder} is a link that leads nowhere. Name a folder for the results.")
         folder.mkdir(parents=True, exist_ok=True)
 
 
 def _read_json(path: Path, keys: Iterable[str] | None = None) -> Any:
     try:
         value = json.loads(path.read_text())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(
             f"{path} is not valid JSON ({error}). Delete the file to have it made again."
         ) from None

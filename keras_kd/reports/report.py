@@ -133,7 +133,7 @@ class Report(Result):
         """
         try:
             saved = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
             raise ValueError(
                 f"{str(path)!r} is not JSON; load a report that was saved as .json: {error}"
             ) from error

@@ -73,7 +73,10 @@ def test_load_takes_the_validation_split_of_the_file(mine):
         ({"x_test": np.zeros((8, 2))}, r"test: inputs of shape \(2,\), but those of train \(3,\)"),
         ({"x_train": np.full((40, 3), np.nan)}, "train: 40 inputs hold NaN"),
         ({"x_train": X[:1], "y_train": Y[:1], "y_test": np.zeros(8, int)}, "one training row"),
-        ({"x_train": np.array([{}, {}], object)}, "cannot be read as plain arrays"),
+        ({"x_test": np.zeros((8, 3), "uint8")}, "test: inputs of type uint8, but those of train float32"),
+        ({"x_train": np.zeros((40, 0))}, r"train: inputs of shape \(0,\) hold no values"),
+        ({"x_train": np.full((40, 3), 1e300)}, "train: 40 inputs hold NaN or infinity"),  # not in float32
+        ({"x_train": np.array([{}, {}], object)}, "is not a .npz file of plain arrays"),
     ],
 )
 def test_load_says_what_is_wrong(mine, change, message):
@@ -98,5 +101,15 @@ def test_load_refuses_a_damaged_file(mine):
     raw = bytearray(path.read_bytes())
     raw[200:240] = b"x" * 40
     path.write_bytes(raw)
-    with pytest.raises(ValueError, match="cannot be read as plain arrays"):
+    with pytest.raises(ValueError, match=r"is not a .npz file of plain arrays"):
         datasets.load(path)
+
+
+@pytest.mark.parametrize("kind", [">f4", ">f8", "longdouble", "float16"])
+def test_load_takes_floats_of_any_width_and_byte_order(mine, kind):
+    path, arrays = mine
+    np.savez(path, **{key: a.astype(kind) if key[0] == "x" else a.astype(">i4") for key, a in arrays.items()})
+    x, y = next(iter(datasets.load(path).train))
+    assert x.dtype == ("float16" if kind == "float16" else "float32")
+    assert set(contents(x.numpy())) <= set(contents(arrays["x_train"].astype(x.dtype.name)))
+    assert y.dtype == "int32"

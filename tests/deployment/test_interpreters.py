@@ -1,6 +1,9 @@
 """Opening files: what is not a complete .tflite file, signatures, and what C++ code writes to stderr."""
 
+import contextlib
+import io
 import os
+import sys
 
 import flatbuffers
 import keras
@@ -70,3 +73,52 @@ def test_stderr_that_was_held_back_is_shown_after_an_error(capfd):
     with pytest.raises(KeyError):
         fail()
     assert capfd.readouterr().err == "ERROR: before the end\n"
+
+
+@contextlib.contextmanager
+def standard_error(descriptor):
+    """Another file in the place of standard error."""
+    saved = os.dup(2)
+    os.dup2(descriptor, 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+
+
+@pytest.mark.parametrize("stream", [None, io.StringIO()])
+def test_a_program_without_standard_error(monkeypatch, stream):
+    if stream is not None:
+        stream.close()
+    monkeypatch.setattr(sys, "stderr", stream)
+    with quiet_stderr():
+        os.write(2, b"INFO: a line\n")
+
+
+def test_a_reader_of_standard_error_that_is_gone():
+    reader, writer = os.pipe()
+    os.close(reader)
+    with standard_error(writer), quiet_stderr():
+        os.write(2, b"ERROR: a line\n")
+    os.close(writer)
+
+
+def test_a_full_disk_behind_standard_error():
+    with open("/dev/full", "wb", buffering=0) as full, standard_error(full.fileno()), quiet_stderr():
+        os.write(2, b"ERROR: a line\n")
+
+
+def test_a_file_of_the_user_in_the_place_of_standard_error_is_left_alone(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "__stderr__", None)  # as it is if standard error was closed at the start
+    path = tmp_path / "mine.bin"
+    with path.open("wb", buffering=0) as mine, standard_error(mine.fileno()), quiet_stderr():
+        os.write(2, b"INFO: my data")
+        assert path.read_bytes() == b"INFO: my data"
+    assert path.read_bytes() == b"INFO: my data"
+
+
+def test_control_characters_of_tensor_names_are_escaped(capfd):
+    with quiet_stderr():
+        os.write(2, b"ERROR: tensor \x1b[2J\xff\n")
+    assert capfd.readouterr().err == "ERROR: tensor \\u001b[2J\\xff\n"

@@ -64,7 +64,8 @@ def test_a_finished_run_is_read(finished, experiment):
 
 
 @pytest.mark.slow
-def test_an_interrupted_job_resumes_after_the_last_stage(copy, experiment, monkeypatch):
+def test_an_interrupted_job_resumes_after_the_last_stage(copy, finished, experiment, monkeypatch):
+    finished_run = finished[0]
     files = [f"student-{name}.tflite" for name in QUANTIZATIONS]
     made = [suffix for file in files for suffix in (file, f"{file}.json", f"{file}.verified.json")]
     run = copy("report.json", "report.html", "report.md", *made)
@@ -85,6 +86,8 @@ def test_an_interrupted_job_resumes_after_the_last_stage(copy, experiment, monke
     assert not run.has("student-int8.tflite")
     report = distil(run, experiment)
     assert report["int8"].bytes
+    for file in files:  # as of the run that was not interrupted
+        assert run.path(file).read_bytes() == finished_run.path(file).read_bytes()
     assert {name: run.path(name).stat().st_mtime_ns for name in times} == times
 
 
@@ -125,6 +128,14 @@ def test_a_damaged_file_is_found_before_anything_is_computed(copy):
     damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
     with pytest.raises(ValueError, match=r"student-float16.tflite: changed or damaged .* Delete the file"):
         Run(run.folder, {})
+
+
+def test_a_damaged_report_of_an_earlier_version_is_named(copy, experiment):
+    run = copy("SHA256SUMS")
+    for text in ("{}", "[" * 100_000, run.path("report.json").read_text().replace('"int8"', '"float32"')):
+        run.path("report.json").write_text(text)
+        with pytest.raises(ValueError, match=r"report.json: .*\. Delete the file to have it made again"):
+            distil(Run(run.folder, {}), experiment)
 
 
 def test_a_damaged_model_of_an_earlier_version_is_an_error_that_says_to_delete_it(copy, experiment):

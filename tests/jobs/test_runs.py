@@ -73,9 +73,10 @@ def test_foreign_folders_are_refused(tmp_path):
 
 def test_a_damaged_file_is_named(tmp_path):
     run = Run(tmp_path, {})
-    run.path("x.json").write_text("{")
-    with pytest.raises(ValueError, match=r"x.json is not valid JSON .* Delete the file"):
-        run.figures("x.json", forbidden)
+    for text in ("{", "[" * 100_000, "\0"):
+        run.path("x.json").write_text(text)
+        with pytest.raises(ValueError, match=r"x.json is not valid JSON .* Delete the file"):
+            run.figures("x.json", forbidden)
 
 
 def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):

@@ -312,6 +312,8 @@ def test_a_finished_run_is_not_trained_again(tmp_path, capsys):
         np.testing.assert_array_equal(a, b)
     assert len(again.fit(X, Y, epochs=3, verbose=0, callbacks=[keep]).history["loss"]) == 3
     assert len(again.fit(X, Y, epochs=3, verbose=0).history["loss"]) == 3  # and without it, all is as ever
+    with pytest.raises(ValueError, match="was saved after 3 epochs, but this `fit` ends after 1"):
+        again.fit(X, Y, epochs=1, verbose=0, callbacks=[keep])
 
 
 def test_the_random_state_of_python_numpy_and_keras_is_resumed(tmp_path):
