@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from keras_kd.messages import did_you_mean, one_line
 from keras_kd.signals.batches import describe, parts
-from keras_kd.signals.tracing import input_spec, trace
+from keras_kd.signals.tracing import symbolic_inputs, trace
 from keras_kd.tensors import Tensors, TensorSpecs
 
 Keys: TypeAlias = Any  # a key of `x`, or a list, tuple or dictionary of keys
@@ -59,7 +59,7 @@ def take_teacher_inputs(teacher: keras.Model, x: Tensors, student_inputs: Tensor
 
     A subclassed teacher takes all of `x`, as in Keras.
     """
-    if input_spec(teacher) is None or _holds(x, _input_keys(teacher)):
+    if symbolic_inputs(teacher) is None or _holds(x, _input_keys(teacher)):
         return take_inputs(teacher, x)
     return student_inputs
 
@@ -74,7 +74,7 @@ def awaits_data(teacher: keras.Model, student: keras.Model) -> bool:
         student: A student.
     """
     known = named_specs(student)
-    return input_spec(teacher) is None or any(name not in known for name in _given_names(teacher))
+    return symbolic_inputs(teacher) is None or any(name not in known for name in _given_names(teacher))
 
 
 def can_run(model: keras.Model, spec: TensorSpecs) -> bool:
@@ -119,11 +119,8 @@ def have_same_parts(one: Any, other: Any) -> bool:
 
 def named_specs(model: keras.Model) -> dict[str, tf.TensorSpec]:
     """The specs of a functional model's inputs, by their names; empty if its inputs are not known."""
-    specs = input_spec(model)
-    if specs is None:
-        return {}
-    names = [symbol.name for symbol in keras.tree.flatten(_symbols(model))]
-    return dict(zip(names, keras.tree.flatten(specs), strict=True))
+    symbols = [symbol for symbol in keras.tree.flatten(symbolic_inputs(model)) if symbol is not None]
+    return {symbol.name: tf.TensorSpec(symbol.shape, symbol.dtype) for symbol in symbols}
 
 
 def _given_names(model: keras.Model) -> list[str]:
@@ -131,15 +128,11 @@ def _given_names(model: keras.Model) -> list[str]:
     return [name for name in named_specs(model) if not _MADE_BY_KERAS.fullmatch(name)]
 
 
-def _symbols(model: keras.Model) -> Any:
-    return model.inputs[0] if isinstance(model, keras.Sequential) else model.input
-
-
 def _input_keys(model: keras.Model) -> Keys:
     """The keys by which a functional model takes parts of a dictionary; `None` if it takes none by name."""
-    if input_spec(model) is None:
+    symbols = symbolic_inputs(model)
+    if symbols is None:
         return None
-    symbols = _symbols(model)
     if isinstance(symbols, dict):
         return {key: key for key in symbols}
     if keras.tree.is_nested(symbols) and any(map(keras.tree.is_nested, symbols)):
