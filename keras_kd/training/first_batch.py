@@ -112,7 +112,8 @@ def _none_for_nothing(value: object) -> Any:
 
 def check_numbers(values: Tensors, what: str, advice: str) -> None:
     """Raise a `ValueError` if a tensor, or any tensor of a structure, contains NaN or infinity."""
-    for tensor in keras.tree.flatten(values):
+    for value in keras.tree.flatten(values):
+        tensor = _numbers_of(value)
         if isinstance(tensor, tf.Tensor) and tensor.dtype.is_floating:
             wrong = nonfinite(np.asarray(tensor))
             if wrong.any():
@@ -120,3 +121,10 @@ def check_numbers(values: Tensors, what: str, advice: str) -> None:
                     f"{what} holds NaN or infinity: {int(wrong.sum())} of {wrong.size} values in the first "
                     f"batch. {advice}"
                 )
+
+
+def _numbers_of(value: object) -> object:
+    """What a sparse or ragged tensor holds; anything else as it is."""
+    if isinstance(value, tf.SparseTensor):
+        return value.values
+    return value.flat_values if isinstance(value, tf.RaggedTensor) else value

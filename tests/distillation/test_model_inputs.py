@@ -46,7 +46,7 @@ class Reads(keras.Model):
 
 
 def reads_keys(model):
-    return type(model) is Reads or isinstance(model.input, dict)
+    return type(model) is Reads or isinstance(getattr(model, "input", None), dict)
 
 
 def built(model, x):

@@ -120,7 +120,7 @@ def test_a_check_that_needs_to_know_says_so():
         kd.sparsity(Untold())
     with pytest.raises(ValueError, match="are not known before it sees data"):
         kd.pair_taps(called(Untold()), called(Untold()))
-    with pytest.raises(TypeError, match="must be a tf_keras.Model"):
+    with pytest.raises(TypeError, match="The student must be a tf_keras"):
         kd.tfmot.Distiller(Owner())
 
 
