@@ -38,8 +38,8 @@ def take_inputs(model: keras.Model, x: Any, keys: Keys = None) -> Tensors:
     """The part of the data's `x` that a model takes.
 
     Args:
-        model: A functional model takes the parts that have the names of its inputs, if `x` is a dictionary
-            that holds more than these. Any other model takes all of `x`, as in Keras.
+        model: A functional model takes the parts of a dictionary that have the names of its inputs, if
+            `x` holds them all. Any other model takes all of `x`, as in Keras.
         x: The data's inputs, as tensors or specs.
         keys: The parts that it takes, in the structure in which it takes them.
 
@@ -49,7 +49,7 @@ def take_inputs(model: keras.Model, x: Any, keys: Keys = None) -> Tensors:
     if keys is not None:
         return _take_keys(model, x, keys)
     names = _input_keys(model)
-    if not _holds(x, names) or len(x) == len(set(keras.tree.flatten(names))):
+    if not _holds(x, names) or (isinstance(names, dict) and names.keys() == x.keys()):
         return x
     return keras.tree.map_structure(x.__getitem__, names)
 

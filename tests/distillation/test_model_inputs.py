@@ -232,8 +232,9 @@ def test_take_inputs_leaves_alone_what_does_not_hold_more():
     model = image_model(4, "small")
     assert take_inputs(model, SMALL) is SMALL
     assert take_inputs(model, X) is SMALL
+    assert take_inputs(model, {"small": SMALL}) is SMALL  # Keras does so too, and warns
     exact = {"small": SMALL}
-    assert take_inputs(model, exact) is exact  # Keras takes it by name
+    assert take_inputs(image_model(4, "small", key="small"), exact) is exact
     assert take_inputs(sequential(4), X) is X
     assert take_inputs(Reads(), X) is X
     assert take_inputs(Reads(), SMALL, "small") is SMALL
