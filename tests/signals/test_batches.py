@@ -47,6 +47,18 @@ def test_specs_of_sparse_and_ragged_tensors_stay_so():
     assert int(batches.count_samples({"s": sparse})) == int(batches.count_samples([ragged])) == 3
 
 
+def test_specs_of_what_has_no_dtype_are_those_of_its_array():
+    class Frame:
+        """As pandas's, with a dtype for each column."""
+
+        shape = X.shape
+
+        def __array__(self, dtype=None, copy=None):
+            return X
+
+    assert Batch(Frame()).specs().inputs == tf.TensorSpec((None, 4), "float32")
+
+
 def test_require_ranks_names_the_part():
     batches.require_ranks(Batch({"a": X}, Y, None, CACHED))
     with pytest.raises(ValueError, match=r"`x\['a/0'\]` of the data has an unknown number of axes"):
