@@ -169,7 +169,7 @@ class BaseDistiller:
             >>> with tf.GradientTape() as tape:
             ...     distilled = distiller.compute_objectives(np.random.rand(8, 4).astype("float32"))
             >>> variables = distiller.trainable_variables
-            >>> optimizer.apply_gradients(zip(tape.gradient(distilled.loss, variables), variables))
+            >>> steps = optimizer.apply_gradients(zip(tape.gradient(distilled.loss, variables), variables))
             >>> list(distilled.values)
             ['soft_targets']
         """

@@ -57,8 +57,8 @@ def warn_of_endless_data(arguments: Mapping[str, Any]) -> None:
     for name, steps in (("x", "steps_per_epoch"), ("validation_data", "validation_steps")):
         if arguments.get(steps) is None and _is_endless(arguments.get(name)):
             warnings.warn(
-                f"`{name}` is endless, and `{steps}` is not given. As in Keras, the first epoch goes on until "
-                f"a callback stops it. Give `{steps}`, or leave out `.repeat()`: `epochs` repeats the data.",
+                f"`{name}` is endless, and `{steps}` is not given: as in Keras, an epoch then goes on until "
+                f"a callback stops it. Give `{steps}`, or leave out `repeat()`: `epochs` repeats the data.",
                 stacklevel=4,
             )
 

@@ -97,6 +97,8 @@ def _libraries(kind: type) -> tuple[str, str]:
 def check_sharing(student: keras.Model, teacher: keras.Model) -> None:
     """Warn if the student trains weights that it shares with its teacher."""
     of_teacher = {id(weight) for weight in teacher.weights}
+    if is_tf_keras(student) and not student.built:
+        return  # tf_keras raises an error about weights that are not there yet
     names = {id(w): w.name if is_tf_keras(student) else w.path for w in student.trainable_weights}
     shared = [name for key, name in names.items() if key in of_teacher]
     if shared:

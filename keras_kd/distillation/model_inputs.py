@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from keras_kd.messages import did_you_mean, one_line
 from keras_kd.signals.batches import describe, parts
-from keras_kd.signals.tracing import input_spec, trace
+from keras_kd.signals.tracing import symbolic_inputs, trace
 from keras_kd.tensors import Tensors, TensorSpecs
 
 Keys: TypeAlias = Any  # a key of `x`, or a list, tuple or dictionary of keys
@@ -38,8 +38,8 @@ def take_inputs(model: keras.Model, x: Any, keys: Keys = None) -> Tensors:
     """The part of the data's `x` that a model takes.
 
     Args:
-        model: A functional model takes the parts that have the names of its inputs, if `x` is a dictionary
-            that holds more than these. Any other model takes all of `x`, as in Keras.
+        model: A functional model takes the parts of a dictionary that have the names of its inputs, if
+            `x` holds them all. Any other model takes all of `x`, as in Keras.
         x: The data's inputs, as tensors or specs.
         keys: The parts that it takes, in the structure in which it takes them.
 
@@ -49,7 +49,7 @@ def take_inputs(model: keras.Model, x: Any, keys: Keys = None) -> Tensors:
     if keys is not None:
         return _take_keys(model, x, keys)
     names = _input_keys(model)
-    if not _holds(x, names) or len(x) == len(set(keras.tree.flatten(names))):
+    if not _holds(x, names) or (isinstance(names, dict) and names.keys() == x.keys()):
         return x
     return keras.tree.map_structure(x.__getitem__, names)
 
@@ -59,7 +59,7 @@ def take_teacher_inputs(teacher: keras.Model, x: Tensors, student_inputs: Tensor
 
     A subclassed teacher takes all of `x`, as in Keras.
     """
-    if input_spec(teacher) is None or _holds(x, _input_keys(teacher)):
+    if symbolic_inputs(teacher) is None or _holds(x, _input_keys(teacher)):
         return take_inputs(teacher, x)
     return student_inputs
 
@@ -74,7 +74,7 @@ def awaits_data(teacher: keras.Model, student: keras.Model) -> bool:
         student: A student.
     """
     known = named_specs(student)
-    return input_spec(teacher) is None or any(name not in known for name in _given_names(teacher))
+    return symbolic_inputs(teacher) is None or any(name not in known for name in _given_names(teacher))
 
 
 def can_run(model: keras.Model, spec: TensorSpecs) -> bool:
@@ -119,11 +119,8 @@ def have_same_parts(one: Any, other: Any) -> bool:
 
 def named_specs(model: keras.Model) -> dict[str, tf.TensorSpec]:
     """The specs of a functional model's inputs, by their names; empty if its inputs are not known."""
-    specs = input_spec(model)
-    if specs is None:
-        return {}
-    names = [symbol.name for symbol in keras.tree.flatten(_symbols(model))]
-    return dict(zip(names, keras.tree.flatten(specs), strict=True))
+    symbols = [symbol for symbol in keras.tree.flatten(symbolic_inputs(model)) if symbol is not None]
+    return {symbol.name: tf.TensorSpec(symbol.shape, symbol.dtype) for symbol in symbols}
 
 
 def _given_names(model: keras.Model) -> list[str]:
@@ -131,15 +128,11 @@ def _given_names(model: keras.Model) -> list[str]:
     return [name for name in named_specs(model) if not _MADE_BY_KERAS.fullmatch(name)]
 
 
-def _symbols(model: keras.Model) -> Any:
-    return model.inputs[0] if isinstance(model, keras.Sequential) else model.input
-
-
 def _input_keys(model: keras.Model) -> Keys:
     """The keys by which a functional model takes parts of a dictionary; `None` if it takes none by name."""
-    if input_spec(model) is None:
+    symbols = symbolic_inputs(model)
+    if symbols is None:
         return None
-    symbols = _symbols(model)
     if isinstance(symbols, dict):
         return {key: key for key in symbols}
     if keras.tree.is_nested(symbols) and any(map(keras.tree.is_nested, symbols)):

@@ -52,7 +52,7 @@ def check_integers(preprocess: Preprocess | None, x: Tensors) -> None:
         x: A first batch.
     """
     given = [part for part in keras.tree.flatten(x) if part is not None]
-    if preprocess is None or not any(map(_is_integer, given)) or not all(map(tf.is_tensor, given)):
+    if preprocess is None or not any(map(_is_integer, given)) or not all(map(_is_dense, given)):
         return
     few = keras.tree.map_structure(lambda part: None if part is None else part[:_FEW], x)
     as_floats = keras.tree.map_structure(_as_float, few)
@@ -84,7 +84,7 @@ def _gaps(values: np.ndarray, wanted: np.ndarray, dtype: tf.DType) -> np.ndarray
 
 
 def _numbers(structure: Tensors) -> dict[str, np.ndarray]:
-    tensors = {path: part for path, part in parts(structure).items() if tf.is_tensor(part)}
+    tensors = {path: part for path, part in parts(structure).items() if _is_dense(part)}
     floats = {path: np.asarray(tf.cast(t, "float64")) for path, t in tensors.items() if t.dtype.is_floating}
     return floats | {path: np.asarray(t) for path, t in tensors.items() if t.dtype.is_integer}
 
@@ -102,6 +102,10 @@ def _name(preprocess: Preprocess) -> str:
     return str(
         getattr(preprocess, "__qualname__", None) or getattr(preprocess, "name", type(preprocess).__name__)
     )
+
+
+def _is_dense(part: object) -> bool:
+    return isinstance(part, tf.Tensor)
 
 
 def _is_integer(part: Any) -> bool:

@@ -86,6 +86,8 @@ def without_teacher_signals(data: object) -> Tensors:
 def _spec(tensor: Tensor | None) -> tf.TypeSpec | None:
     if tensor is None:
         return None
+    if not hasattr(tensor, "dtype"):  # a DataFrame, in an eager step
+        tensor = np.asarray(tensor)
     shape = (None, *tensor.shape[1:])
     if isinstance(tensor, (tf.SparseTensor, tf.SparseTensorSpec)):
         return tf.SparseTensorSpec(shape, tensor.dtype)

@@ -38,9 +38,8 @@ def mask_models(
     for tap, layer in tapped.items():
         if paths[tap] in graphs:
             symbols[paths[tap]][tap] = _find_symbol(graphs[paths[tap]], layer)
-    outputs = getattr(model, "outputs", None) or []
-    if len(outputs) == 1 and "" in symbols:
-        symbols[""]["output"] = outputs[0]
+    if "" in symbols and len(model.outputs) == 1:
+        symbols[""]["output"] = model.outputs[0]
     found = [(owners[path], _mask_model(owners[path], named)) for path, named in symbols.items()]
     return [(owner, masks) for owner, masks in found if masks is not None]
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from keras_kd.activations import activation_of, is_gated, is_linear
 from keras_kd.activations import is_distribution as _is_distribution
-from keras_kd.keras_internals import mask_of, output_spec
+from keras_kd.keras_internals import functional_of, mask_of, output_spec
 from keras_kd.paths import layers_by_path
 from keras_kd.signals.recording import Recording, record
 from keras_kd.signals.taps import Taps
@@ -29,12 +29,22 @@ class SignalSpec(NamedTuple):
     given: bool = False  # whether it comes with the data, so that only its values tell what it is
 
 
-def input_spec(model: keras.Model) -> TensorSpecs:
-    """The structure of `tf.TensorSpec`s that a functional or sequential model takes, else `None`."""
+def symbolic_inputs(model: keras.Model) -> TensorSpecs:
+    """The symbolic inputs of a functional or sequential model, in its structure, else `None`.
+
+    A subclassed model may have an attribute `inputs` of its own.
+    """
+    if isinstance(model, keras.Model) and functional_of(model) is None:
+        return None
     if not getattr(model, "inputs", None):
         return None
-    inputs = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
-    return keras.tree.map_structure(lambda t: tf.TensorSpec(t.shape, t.dtype), inputs)
+    return model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+
+
+def input_spec(model: keras.Model) -> TensorSpecs:
+    """The structure of `tf.TensorSpec`s that a functional or sequential model takes, else `None`."""
+    inputs = symbolic_inputs(model)
+    return keras.tree.map_structure(lambda t: None if t is None else tf.TensorSpec(t.shape, t.dtype), inputs)
 
 
 def trace(function: Callable[..., Any], *specs: TensorSpecs) -> Any:
@@ -50,6 +60,11 @@ def trace_signals(
 
     def run(inputs: Tensors) -> None:
         for tap, tensor in taps.signals(*call(inputs)).items():
+            if tensor.shape.rank is None:
+                raise ValueError(
+                    f"The signal {tap!r} of {taps.model.name!r} has an unknown number of axes, as after "
+                    "tf.py_function or tf.numpy_function. Return tf.ensure_shape(signal, (None, ...)) there."
+                )
             mask = mask_of(tensor)
             found[tap] = SignalSpec(
                 tuple(tensor.shape),

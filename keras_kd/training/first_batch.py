@@ -132,7 +132,8 @@ def check_numbers(values: Tensors, what: str, advice: str, *, may_suppress: bool
 
     Minus infinity is accepted if the values `may_suppress` classes.
     """
-    for tensor in keras.tree.flatten(values):
+    for value in keras.tree.flatten(values):
+        tensor = _numbers_of(value)
         if isinstance(tensor, tf.Tensor) and tensor.dtype.is_floating:
             wrong = nonfinite(np.asarray(tensor), may_suppress=may_suppress)
             if wrong.any():
@@ -140,3 +141,10 @@ def check_numbers(values: Tensors, what: str, advice: str, *, may_suppress: bool
                     f"{what} holds NaN or infinity: {int(wrong.sum())} of {wrong.size} values in the first "
                     f"batch. {advice}"
                 )
+
+
+def _numbers_of(value: object) -> object:
+    """What a sparse or ragged tensor holds; anything else as it is."""
+    if isinstance(value, tf.SparseTensor):
+        return value.values
+    return value.flat_values if isinstance(value, tf.RaggedTensor) else value

@@ -14,10 +14,13 @@ from tests.distillation.conftest import (
     check_refused,
     convnet,
     cross_entropy,
+    distance,
     hinton,
     mlp,
     perceptron,
+    weights_of,
 )
+from tests.oracles.logits import kl
 
 
 def test_teacher_preprocess(batch):
@@ -183,3 +186,109 @@ def test_a_teacher_that_a_callback_brings_is_checked():
         distiller.fit(VECTORS, epochs=2, verbose=0, callbacks=[At(1, teacher=wide)])
     assert distiller.teacher is good  # what cannot teach is not taken
     distiller.fit(VECTORS, verbose=0)
+
+
+class Sums(keras.Model):
+    """Takes dense, sparse and ragged tensors."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = keras.layers.Dense(3)
+
+    def call(self, x):
+        return self.head(tf.reduce_sum(x, axis=1) if isinstance(x, tf.RaggedTensor) else x)
+
+
+def of_sparse():
+    inputs = keras.Input((4,), sparse=True)
+    return keras.Model(inputs, keras.layers.Dense(3)(inputs))
+
+
+SPARSE = tf.sparse.from_dense(VECTORS * (VECTORS > 0.5))
+RAGGED = tf.RaggedTensor.from_row_lengths(np.repeat(VECTORS, 2, axis=0), [1, 3] * 12)
+
+
+@pytest.mark.parametrize(
+    ("make", "x"),
+    [(of_sparse, SPARSE), (Sums, RAGGED), pytest.param(Sums, SPARSE, marks=pytest.mark.slow)],
+    ids=["sparse, functional", "ragged, subclassed", "sparse, subclassed"],
+)
+def test_batches_of_sparse_and_ragged_tensors_train_as_in_keras(make, x):
+    """Without a weight on the objective, plain Keras to the last bit."""
+    results = []
+    for distil in (False, True):
+        keras.utils.set_random_seed(0)
+        student, teacher = make(), make()
+        student(x)
+        teacher(x)
+        model = kd.Distiller(student, teacher, [kd.Objective("mse", weight=0.0)]) if distil else student
+        model.compile(keras.optimizers.SGD(0.1), loss=cross_entropy(), metrics=["accuracy"])
+        logs = [model.train_on_batch(x, CLASSES, return_dict=True), model.test_on_batch(x, CLASSES)]
+        results.append((logs, weights_of(student)))
+    (logs, plain), (ours, learnt) = results
+    assert distance(plain, learnt) == 0
+    assert {name: ours[0][name] for name in logs[0]} == logs[0]
+    assert ours[1] == logs[1]
+
+
+def test_nan_in_a_ragged_tensor_is_found():
+    distiller = kd.Distiller(Sums(), None, [kd.Objective("mse", teacher="labels")])
+    distiller.compile("sgd")
+    with pytest.raises(ValueError, match="The data holds NaN or infinity: 4 of 192"):
+        distiller.train_on_batch(
+            RAGGED.with_flat_values(np.vstack([RAGGED.flat_values[1:], VECTORS[:1] * np.nan])), VECTORS[:, :3]
+        )
+
+
+def features():
+    fade = keras.optimizers.schedules.PolynomialDecay(1.0, 4, 0.0)
+    return [
+        kd.Objective(kd.losses.SoftTargets(2.0), weight=0.5),
+        kd.Objective("mse", student="hidden", teacher="hidden", project=True, weight=fade, name="hint"),
+    ]
+
+
+@pytest.mark.parametrize("traced", [False, True], ids=["eager", "tf.function"])
+def test_a_loop_of_ones_own_without_compile_is_fit(traced):
+    """The same steps, from the same seed, by `train_on_batch` and by a GradientTape."""
+    keras.utils.set_random_seed(0)
+    fitted = kd.Distiller(perceptron(4), perceptron(8), features())
+    fitted.compile(keras.optimizers.SGD(0.1), loss=cross_entropy())
+    logs = [fitted.train_on_batch(VECTORS, CLASSES, return_dict=True) for _ in range(3)][-1]
+
+    keras.utils.set_random_seed(0)
+    distiller, optimizer = kd.Distiller(perceptron(4), perceptron(8), features()), keras.optimizers.SGD(0.1)
+
+    def step(x, y):
+        with tf.GradientTape() as tape:
+            distilled = distiller.compute_objectives(x, step=optimizer.iterations)
+            loss = cross_entropy()(y, distilled.outputs) + distilled.loss
+        variables = distiller.trainable_variables
+        optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        return loss, distilled.values
+
+    step = tf.function(step) if traced else step
+    loss, values = [step(VECTORS, CLASSES) for _ in range(3)][-1]
+    assert float(loss) == pytest.approx(logs["loss"], rel=1e-5)
+    assert {name: float(value) for name, value in values.items()} == pytest.approx(
+        {name: logs[name] for name in ("soft_targets", "hint")}, rel=1e-5
+    )
+    assert distance(weights_of(fitted), weights_of(distiller)) < 1e-6
+
+
+def test_compute_objectives_reads_signals_of_the_data_and_asks_for_the_step():
+    distiller = kd.Distiller(perceptron(4), alpha=0.0)
+    signals = {"output": VECTORS[:, :3] - 3}
+    value = distiller.compute_objectives(kd.Taught(VECTORS, signals)).loss
+    student = np.asarray(distiller.student(VECTORS), "float64")
+    assert float(value) == pytest.approx(kl(4.0)(signals["output"], student).mean(), rel=1e-4)
+    with pytest.raises(
+        ValueError, match=r"'hint' is a schedule. Give the training step: .*optimizer.iterations"
+    ):
+        kd.Distiller(perceptron(4), perceptron(8), features()).compute_objectives(VECTORS)
+
+
+@pytest.mark.parametrize("step", ["train_step", "test_step"])
+def test_a_step_asks_for_compile(step):
+    with pytest.raises(ValueError, match=r"`compile\(\)`"):
+        getattr(kd.Distiller(perceptron(4), perceptron(8)), step)((VECTORS, CLASSES))

@@ -1,11 +1,12 @@
 """Data that `fit` refuses before the first step."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import keras_kd as kd
-from keras_kd.distillation.data_checks import check_arrays, find_arrays
+from keras_kd.distillation.data_checks import check_arrays, check_inputs, find_arrays, warn_of_endless_data
 from tests.distillation.conftest import (
     CLASSES,
     FORMS,
@@ -117,3 +118,61 @@ def test_find_arrays_looks_into_taught_inputs_and_held_out_data():
     ]
     assert found["x"] is taught.inputs
     assert found["Taught.signals"] is taught.signals
+
+
+def test_arrays_without_an_axis_are_left_to_keras():
+    check_arrays({"x": np.array(1.0)})
+
+
+def test_check_inputs_goes_by_names_where_the_structures_differ():
+    student = perceptron(4)
+    named = {student.input.name: VECTORS}
+    check_inputs(student, named)
+    check_inputs(student, {"x": VECTORS[:, :2], **named})
+    with pytest.raises(ValueError, match=r"takes inputs of shape \(None, 4\), and the data has \(24, 2\)"):
+        check_inputs(student, {student.input.name: VECTORS[:, :2]})
+
+
+class Endless(keras.utils.PyDataset):
+    num_batches = None
+
+    def __getitem__(self, index):
+        return VECTORS[:8], CLASSES[:8]
+
+
+class StopAfter(keras.callbacks.Callback):
+    """Ends training in the middle of an epoch."""
+
+    def __init__(self, batches):
+        super().__init__()
+        self.left = batches
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.left -= 1
+        self.model.stop_training = self.left == 0
+
+
+def endless_set():
+    return tf.data.Dataset.from_tensor_slices((VECTORS, CLASSES)).batch(8).repeat()
+
+
+@pytest.mark.parametrize("make", [endless_set, Endless])
+def test_endless_data_trains_as_in_keras_and_is_told_of(make):
+    """Past the three batches of the data, until a callback stops it."""
+    plain, student = perceptron(4), perceptron(4)
+    plain.compile("sgd", loss=cross_entropy(), run_eagerly=True)
+    distiller = kd.Distiller(student, perceptron(8))
+    distiller.compile("sgd", loss=cross_entropy(), run_eagerly=True)
+    plain.fit(make(), verbose=0, callbacks=[StopAfter(5)], shuffle=False)
+    with pytest.warns(UserWarning, match="`x` is endless, and `steps_per_epoch` is not given: as in Keras"):
+        distiller.fit(make(), verbose=0, callbacks=[StopAfter(5)], shuffle=False)
+    assert int(plain.optimizer.iterations) == int(distiller.optimizer.iterations) == 5
+
+
+def test_endless_data_with_a_number_of_steps_is_fine():
+    data = endless_set()
+    warn_of_endless_data({"x": data, "steps_per_epoch": 2, "validation_data": data, "validation_steps": 1})
+    warn_of_endless_data({"x": data.take(3), "validation_data": (VECTORS, CLASSES)})
+    warn_of_endless_data({"x": VECTORS, "validation_data": None})
+    with pytest.warns(UserWarning, match="`validation_data` is endless, and `validation_steps` is not given"):
+        warn_of_endless_data({"x": VECTORS, "validation_data": data})

@@ -37,6 +37,39 @@ def test_specs_of_a_batch_are_those_of_every_batch():
     assert specs.specs() == specs
 
 
+def test_specs_of_sparse_and_ragged_tensors_stay_so():
+    sparse = tf.sparse.from_dense(tf.eye(3, 4))
+    ragged = tf.RaggedTensor.from_row_lengths(tf.zeros((6, 2)), tf.constant([1, 2, 3], "int32"))
+    specs = Batch({"s": sparse, "r": ragged}).specs()
+    assert specs.inputs["s"] == tf.SparseTensorSpec((None, 4), "float32")
+    assert specs.inputs["r"] == tf.RaggedTensorSpec((None, None, 2), "float32", 1, "int32")
+    assert specs.specs() == specs
+    assert int(batches.count_samples({"s": sparse})) == int(batches.count_samples([ragged])) == 3
+
+
+def test_specs_of_what_has_no_dtype_are_those_of_its_array():
+    class Frame:
+        """As pandas's, with a dtype for each column."""
+
+        shape = X.shape
+
+        def __array__(self, dtype=None, copy=None):
+            return X
+
+    assert Batch(Frame()).specs().inputs == tf.TensorSpec((None, 4), "float32")
+
+
+def test_require_ranks_names_the_part():
+    batches.require_ranks(Batch({"a": X}, Y, None, CACHED))
+    with pytest.raises(ValueError, match=r"`x\['a/0'\]` of the data has an unknown number of axes"):
+        batches.require_ranks(Batch({"a": [tf.TensorSpec(None)]}, Y))
+
+
+def test_describe_names_shapes_and_dtypes():
+    assert batches.describe(X) == "(3, 4) float32"
+    assert batches.describe({"a": X, "b": None}) == "{'a': '(3, 4) float32'}"
+
+
 def test_find_specs_tells_what_fit_will_make_of_its_arguments():
     floats = tf.TensorSpec((None, 4), keras.config.floatx())
     assert batches.find_specs(X.astype("float64"), None) == (floats, None)

@@ -35,7 +35,7 @@ class Prune(keras.callbacks.Callback):
     It works with `fit` of any Keras model and of `kd.Distiller`, whose student it prunes, and in a loop of
     your own. There is nothing to strip: the zeros are kept by weight constraints, which the optimizer applies
     within its compiled step, and after training the model is the same as before, with zeros. Your own
-    constraints are still applied, and are restored afterwards. The moving averages of `use_ema` are pruned too.
+    constraints are still applied, and are restored afterwards. Moving averages (`use_ema`) are pruned too.
 
     Steps are the batches of this `fit`, counted from 1. The polynomial schedule is `final + (initial -
     final) * (1 - (step - begin) / (end - begin)) ** power`; it is evaluated at `begin`, every `frequency`

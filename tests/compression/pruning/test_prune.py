@@ -5,6 +5,7 @@ import contextlib
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import keras_kd as kd
 from keras_kd.compression.pruning.mask_constraint import MaskConstraint
@@ -387,6 +388,40 @@ def test_prune_in_a_training_loop_of_ones_own():
         listed.on_train_batch_end(step)
     listed.on_train_end()
     assert kd.sparsity(model).fraction == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.parametrize("traced", [False, True], ids=["eager", "tf.function"])
+def test_prune_in_a_loop_without_compile(traced):
+    """Two of them, on what each names, and a student inside a Distiller; zero after every step."""
+    model, optimizer = network(), keras.optimizers.Adam(0.01)
+    whole = kd.Distiller(model, network(1, name="teacher")) if traced else model
+
+    def step(x, y):
+        with tf.GradientTape() as tape:
+            loss = keras.ops.mean(cross_entropy()(y, model(x, training=True)))
+        optimizer.apply_gradients(
+            zip(tape.gradient(loss, model.trainable_weights), model.trainable_weights, strict=True)
+        )
+
+    step = tf.function(step) if traced else step
+    prunes = [kd.Prune(0.75, end=4, frequency=2, layers=["conv"]), kd.Prune(pattern="2:4", layers=["hidden"])]
+    for prune in prunes:
+        prune.set_model(whole)
+        prune.on_train_begin()
+    for number in range(6):
+        for prune in prunes:
+            prune.on_train_batch_begin(number)
+        step(X[:8], Y[:8])
+    found = {k.layer: (round(k.fraction, 2), k.structure) for k in kd.sparsity(model).kernels}
+    assert found == {"conv": (0.75, ()), "hidden": (0.5, ("2:4",)), "head": (0.0, ())}
+    for prune in prunes:
+        prune.on_train_end()
+    assert not any(isinstance(v.constraint, MaskConstraint) for v in model.trainable_variables)
+
+
+def test_prune_that_was_given_no_model_says_what_is_missing():
+    with pytest.raises(RuntimeError, match=r"Call `set_model\(model\)` and `on_train_begin\(\)`"):
+        kd.Prune(0.5, end=4).on_train_batch_begin(0)
 
 
 @pytest.mark.slow
