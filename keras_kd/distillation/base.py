@@ -4,11 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from keras_kd.distillation.data_checks import check_arrays, find_arrays
-from keras_kd.distillation.label_checks import check_labels, check_loss
+from keras_kd.distillation.label_checks import check_labels, check_loss, check_objective_labels
 from keras_kd.distillation.model_checks import check_teacher
 from keras_kd.distillation.objectives import Objective
 from keras_kd.distillation.wiring import Preprocess, Wiring
@@ -110,13 +109,18 @@ class BaseDistiller:
         if self._first_batch.is_due:
             data = keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
             self._first_batch.validate(keras.tree.map_structure(_to_tensor, data))
+        elif self.compiled_with_loss:
+            check_labels(y, self.student, self.loss)
         return super().train_on_batch(x, y, sample_weight, **options)  # type: ignore[misc]
 
     def _check_data(self, arguments: Mapping[str, Any]) -> None:
         """Reject `fit` arguments that are known to be wrong before there is a batch."""
         check_arrays(find_arrays(arguments))
+        held_out = arguments.get("validation_data")
         if self.compiled_with_loss:
             check_labels(arguments.get("y"), self.student, self.loss)
+            if isinstance(held_out, (list, tuple)) and len(held_out) > 1:
+                check_labels(held_out[1], self.student, self.loss, "validation_data[1]")
 
     def _check_batch(self, batch: Batch) -> None:
         """Reject NaN in the data or from the teacher, and signals and labels that would be misread."""
@@ -125,9 +129,9 @@ class BaseDistiller:
         name = "The data's teacher signals" if self.teacher is None else f"The teacher {self.teacher.name!r}"
         for tap, value in self._wiring.run_teacher(batch).raw.items():
             check_numbers(value, f"{name}: {tap!r}", "Check the teacher's weights and its preprocessing.")
+        check_objective_labels(self.objectives, batch)
         if self.compiled_with_loss:
-            labels = np.asarray(batch.labels) if isinstance(batch.labels, tf.Tensor) else batch.labels
-            check_labels(labels, self.student, self.loss)
+            check_labels(batch.labels, self.student, self.loss)
             check_loss(self.loss, batch.labels, self.student)
 
     def _prepare_for(self, x: object, y: object) -> None:
