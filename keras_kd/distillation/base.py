@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from keras_kd.distillation.data_checks import check_arrays, find_arrays
+from keras_kd.distillation.divergence import Diagnosis
 from keras_kd.distillation.label_checks import check_labels, check_loss, check_objective_labels
 from keras_kd.distillation.model_checks import check_teacher
 from keras_kd.distillation.objectives import Objective
@@ -133,6 +134,11 @@ class BaseDistiller:
         if self.compiled_with_loss:
             check_labels(batch.labels, self.student, self.loss)
             check_loss(self.loss, batch.labels, self.student)
+
+    def _diagnosis(self, arguments: Mapping[str, Any]) -> Diagnosis:
+        """What to ask for the cause if the losses of an epoch of `fit` are not finite."""
+        losses = ["loss", "student_loss", *(objective.name for objective in self.objectives)]
+        return Diagnosis(lambda: self._wiring, losses, arguments)
 
     def _prepare_for(self, x: object, y: object) -> None:
         """Prepare for the data of `fit`: errors are raised now, and restored files find the projections."""
