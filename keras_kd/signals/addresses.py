@@ -12,7 +12,7 @@ from typing import NamedTuple
 import keras
 
 from keras_kd.keras_internals import hidden_argument
-from keras_kd.legacy import is_weight, unwrapped
+from keras_kd.legacy import is_weight, keras_classes, unwrapped
 from keras_kd.messages import close_matches
 from keras_kd.paths import layers_by_path
 
@@ -38,6 +38,13 @@ class Address(NamedTuple):
     path: str = ""
     element: str = ""
     weight: str = ""
+
+    @property
+    def is_distribution(self) -> bool:
+        """Whether these are the scores of one of Keras's layers: a softmax, even where a mask hides that."""
+        names = "layers.MultiHeadAttention", "layers.Attention", "layers.AdditiveAttention"
+        kinds = keras.layers.GroupQueryAttention, *(kind for name in names for kind in keras_classes(name))
+        return self.element in (SCORES, "1") and isinstance(self.layer, kinds)
 
     @property
     def scores(self) -> bool:

@@ -36,6 +36,9 @@ class SeveralSignalsError(ValueError):
 class Taps:
     """The signals of one model that objectives read.
 
+    Attributes:
+        distributions: The names of those that are known to be softmaxes, whatever their values look like.
+
     Args:
         model: The model.
         names: Tap names; `"output"` and `"output/NAME"` are the model's own outputs.
@@ -56,6 +59,7 @@ class Taps:
             for name, address in tapped.items()
             if (around := _find_attention(self._layers, address.path))
         }
+        self.distributions = {name for name, address in tapped.items() if address.is_distribution}
         self._masks = mask_models(model, self._layers, tapped | self._attentions)
 
     def record(self) -> contextlib.AbstractContextManager[Recording]:

@@ -53,7 +53,7 @@ def trace_signals(
             found[tap] = SignalSpec(
                 tuple(tensor.shape),
                 tensor.dtype.name,
-                activation_of(tensor),
+                "softmax" if tap in taps.distributions else activation_of(tensor),
                 None if mask is None else tuple(mask.shape),
                 is_linear(tensor),
                 is_gated(tensor),

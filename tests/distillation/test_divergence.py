@@ -146,6 +146,7 @@ def linear():
     return keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
 
 
+@pytest.mark.slow
 def test_compiled_steps_of_several_batches_and_several_replicas():
     for strategy, steps in ((None, 3), (tf.distribute.MirroredStrategy(["CPU:0"]), 1)):
         with strategy.scope() if strategy else contextlib.nullcontext():
