@@ -22,8 +22,8 @@ from keras_kd.distillation.student_checkpoint import StudentCheckpoint as Studen
 from keras_kd.reports.comparison import compare as compare
 from keras_kd.reports.report import Report as Report
 from keras_kd.signals.batches import Taught as Taught
+from keras_kd.signals.listing import tap_names as tap_names
 from keras_kd.signals.pairing.tap_pairs import pair_taps as pair_taps
-from keras_kd.signals.tracing import tap_names as tap_names
 from keras_kd.training.full_state import FullState as FullState
 
 __version__ = "0.1.0"

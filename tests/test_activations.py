@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from keras_kd.activations import activation_in, activation_of, is_distribution, is_gated, is_linear
-from keras_kd.signals.tracing import trace_taps
+from keras_kd.signals.listing import trace_taps
 
 
 def reshaped_softmax(x):

@@ -13,7 +13,7 @@ def taps(model: ModelFile, as_json: AsJson = False) -> None:
     Example: keras-kd taps student.keras
     """
     from keras_kd.model_files import load_model
-    from keras_kd.signals.tracing import tap_shapes
+    from keras_kd.signals.listing import tap_shapes
 
     shapes = tap_shapes(load_model(model))
     if as_json:

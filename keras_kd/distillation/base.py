@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from keras_kd.distillation.data_checks import check_arrays, find_arrays, warn_of_endless_data
-from keras_kd.distillation.label_checks import check_labels, check_loss
+from keras_kd.distillation.divergence import Diagnosis
+from keras_kd.distillation.label_checks import check_labels, check_loss, check_objective_labels
 from keras_kd.distillation.model_checks import check_teacher
 from keras_kd.distillation.model_inputs import Keys, take_inputs
 from keras_kd.distillation.objectives import Objective
@@ -134,6 +134,8 @@ class BaseDistiller:
         if self._first_batch.is_due:
             data = keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
             self._first_batch.validate(keras.tree.map_structure(_as_tensor, data))
+        elif self.compiled_with_loss:
+            check_labels(y, self.student, self.loss)
         return super().train_on_batch(x, y, sample_weight, **options)  # type: ignore[misc]
 
     @tf.autograph.experimental.do_not_convert
@@ -196,8 +198,11 @@ class BaseDistiller:
         check_arrays(find_arrays(arguments))
         if isinstance(self, keras.Model):  # tf_keras refuses such data
             warn_of_endless_data(arguments)
+        held_out = arguments.get("validation_data")
         if self.compiled_with_loss:
             check_labels(arguments.get("y"), self.student, self.loss)
+            if isinstance(held_out, (list, tuple)) and len(held_out) > 1:
+                check_labels(held_out[1], self.student, self.loss, "validation_data[1]")
 
     def _check_batch(self, batch: Batch) -> None:
         """Reject NaN in the data or from the teacher, and signals and labels that would be misread."""
@@ -207,17 +212,20 @@ class BaseDistiller:
         if self.teacher is not None:
             check_integers(self.teacher_preprocess, batch.inputs)
         name = "The data's teacher signals" if self.teacher is None else f"The teacher {self.teacher.name!r}"
-        teacher, advice = (
-            self._wiring.run_teacher(batch),
-            "Check the teacher's weights and its preprocessing.",
-        )
+        teacher = self._wiring.run_teacher(batch)
+        advice = "Check the teacher's weights and its preprocessing."
         for tap, value in teacher.raw.items():
             check_numbers(value, f"{name}: {tap!r}", advice, may_suppress=True)
         self._wiring.check_suppressed_classes(teacher, batch)
+        check_objective_labels(self.objectives, batch)
         if self.compiled_with_loss:
-            labels = np.asarray(batch.labels) if isinstance(batch.labels, tf.Tensor) else batch.labels
-            check_labels(labels, self.student, self.loss)
+            check_labels(batch.labels, self.student, self.loss)
             check_loss(self.loss, batch.labels, self.student)
+
+    def _diagnosis(self, arguments: Mapping[str, Any]) -> Diagnosis:
+        """What to ask for the cause if the losses of an epoch of `fit` are not finite."""
+        losses = ["loss", "student_loss", *(objective.name for objective in self.objectives)]
+        return Diagnosis(lambda: self._wiring, losses, arguments)
 
     def _prepare_for(self, x: object, y: object) -> None:
         """Prepare for the data of `fit`: errors are raised now, and restored files find the projections."""

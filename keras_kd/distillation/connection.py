@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_kd.distillation.known_signals import Signals, reads_distributions
 from keras_kd.distillation.objectives import Objective
 from keras_kd.signals.batches import Batch, comes_with_data, read_tap, require_cached_signals
-from keras_kd.signals.taps import Recording, Taps
+from keras_kd.signals.taps import Recording, SeveralSignalsError, Taps
 from keras_kd.signals.tracing import SignalSpec, probed, trace_signals
 from keras_kd.tensors import Tensors, TensorSpecs
 
@@ -46,20 +46,38 @@ def connect(
     Raises:
         ValueError: Taps that do not exist; signals that come neither from a teacher nor with the data.
     """
+    for objective in objectives:
+        objective.of_student.collapse()
+        objective.of_teacher.collapse()
     wanted = list(dict.fromkeys(tap for o in objectives for tap in o.teacher_taps))
     cached = require_cached_signals(wanted, specs) if teacher is None else {}
-    masks = [o.mask for o in objectives if o.mask and not comes_with_data(o.mask)]
-    taps = Taps(student, [*(tap for o in objectives for tap in o.student_taps), *masks])
-    readers = list(filter(reads_distributions, objectives))
-    of_student = _trace(record_student, taps, specs.inputs, (o.student_taps for o in readers))
+    taps, of_student = _connect_side("student", student, objectives, specs, record_student)
     if teacher is None:
         of_teacher = {tap: _of_data(cached[tap], given=True) for tap in wanted}
         return Connection(taps, None, Signals(of_student, of_teacher))
     if not wanted:
         return Connection(taps, None, Signals(of_student))
-    teacher_taps = Taps(teacher, wanted)
-    of_teacher = _trace(record_teacher, teacher_taps, specs.inputs, (o.teacher_taps for o in readers))
+    teacher_taps, of_teacher = _connect_side("teacher", teacher, objectives, specs, record_teacher)
     return Connection(taps, teacher_taps, Signals(of_student, of_teacher))
+
+
+def _connect_side(
+    side: str, model: keras.Model, objectives: Sequence[Objective], specs: Batch, record: Record
+) -> tuple[Taps, dict[str, SignalSpec]]:
+    """The taps of one model and their signals. Taps that name several tensors are expanded."""
+    while True:
+        read = {id(o): o.student_taps if side == "student" else o.teacher_taps for o in objectives}
+        masks = [o.mask for o in objectives if o.mask and not comes_with_data(o.mask) and side == "student"]
+        taps = Taps(model, [*(tap for found in read.values() for tap in found), *masks])
+        readers = [read[id(objective)] for objective in objectives if reads_distributions(objective)]
+        try:
+            return taps, _trace(record, taps, specs.inputs, readers)
+        except SeveralSignalsError as error:
+            readers_of_it = [o for o in objectives if error.tap in read[id(o)]]
+            readings = [o.of_student if side == "student" else o.of_teacher for o in readers_of_it]
+            expanded = [reading.expand(error.tap, error.elements) for reading in readings]
+            if error.tap in masks or not all(expanded):
+                raise
 
 
 def _trace(

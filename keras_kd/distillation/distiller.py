@@ -13,6 +13,7 @@ from keras_kd.distillation import model_checks
 from keras_kd.distillation.base import BaseDistiller
 from keras_kd.distillation.configuration import arguments_of, config_of
 from keras_kd.distillation.data_checks import require_labels, require_metric_labels
+from keras_kd.distillation.divergence import DivergenceCallback, add_callback
 from keras_kd.distillation.evaluation import require_figures, without
 from keras_kd.distillation.hinton import ALPHA, TEMPERATURE, default_objectives
 from keras_kd.distillation.model_inputs import Keys, check_keys
@@ -170,18 +171,17 @@ class Distiller(BaseDistiller, replicas.ReplicatedModel):
             TypeError: A loss, metric or callback of tf_keras.
             ValueError: No data, NaN in arrays, or labels that are not valid classes, before the first step.
         """
-        given = inspect.signature(keras.Model.fit).bind(self, x, y, *args, **kwargs).arguments
-        given.pop("self")
+        given = inspect.signature(super().fit).bind(x, y, *args, **kwargs).arguments
         self.require_compiled("fit")
         model_checks.check_callbacks(given.get("callbacks"), keras.callbacks.Callback)
         replicas.check_options(self)
         self._check_data(given)
         if strategy_of(self) is None:
             self._prepare_for(x, y)
-        given["callbacks"] = put_first(given.get("callbacks"), x)
+        callbacks = put_first(given.get("callbacks"), x)
+        given["callbacks"] = add_callback(callbacks, DivergenceCallback(self._diagnosis({**given})))
         self._wiring.restart_teacher()
-        # Without a teacher, each dataset may carry signals of a different kind.
-        with self._first_batch.intercepted(anew=self.teacher is None):
+        with self._first_batch.intercepted(anew=self.teacher is None):  # each data set has its signals
             history = super().fit(**given)
         if history.epoch and not history.history:
             raise ValueError("The data set gave no batch, so nothing was trained.")

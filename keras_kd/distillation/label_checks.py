@@ -1,41 +1,86 @@
 """Labels that the compiled loss would misread, as far as this can be known before training."""
 
+from collections.abc import Iterable
 from typing import TypeAlias
 
 import keras
 import numpy as np
+import tensorflow as tf
 
+from keras_kd.distillation.objectives import Objective
 from keras_kd.keras_internals import is_of_keras
 from keras_kd.legacy import is_of_tf_keras
 from keras_kd.losses.loss import snake_case
+from keras_kd.signals.batches import Batch, read_tap
 from keras_kd.tensors import Shape, Tensor, Tensors
 
 CompiledLoss: TypeAlias = object  # what `compile` accepts: names, functions, losses, structures of them
 
 
-def check_labels(y: Tensors, student: keras.Model, loss: CompiledLoss) -> None:
-    """Raise a `ValueError` for integer labels that are not valid classes of the student.
+def check_labels(y: Tensors, student: keras.Model, loss: CompiledLoss, name: str = "y") -> None:
+    """Raise a `ValueError` for labels that are not valid classes of the student.
 
     Args:
         y: The labels.
         student: The student.
         loss: The compiled loss; labels are checked where it is Keras's sparse cross-entropy.
+        name: What the labels are called in the error.
     """
     for given, labels, output in _pairs(loss, y, getattr(student, "output", None)):
-        classes = output.shape[-1]
-        if _kind(given) != "sparse" or classes is None:
+        values = _numbers(labels)
+        if _kind(given) != "sparse" or values is None:
             continue
-        if not (isinstance(labels, np.ndarray) and labels.dtype.kind in "iu"):
-            continue
-        wrong = (labels < 0) | (labels >= classes)
         ignored = _ignored_class(given)
-        if ignored is not None:
-            wrong &= labels != ignored
-        if wrong.any():
+        values = values if ignored is None else values[values != ignored]
+        _check_whole(values, name, f"{_name(given)} reads classes")
+        classes = None if output is None else output.shape[-1]
+        if classes is None:
+            continue
+        wrong = values[(values < 0) | (values >= classes)]
+        if len(wrong):
             raise ValueError(
-                f"`y` holds the label {labels[wrong].flat[0]}, and the student has {classes} classes, "
+                f"`{name}` holds the label {wrong[0]}, and the student has {classes} classes, "
                 f"0 to {classes - 1}."
             )
+
+
+def check_objective_labels(objectives: Iterable[Objective], batch: Batch) -> None:
+    """Raise a `ValueError` for fractional labels in a batch where an objective reads classes."""
+    for objective in objectives:
+        loss = objective.loss
+        of_labels = loss.reads_labels and loss.reads_logits
+        if not (of_labels or _kind(getattr(loss, "loss", None)) == "sparse"):
+            continue
+        for tap in objective.data_taps:
+            labels = read_tap(tap, batch)
+            values = None if _is_one_hot(labels, objective) else _numbers(labels)
+            if tap.startswith("labels") and values is not None:
+                _check_whole(values, tap, f"the objective {objective.name!r} reads classes")
+
+
+def _is_one_hot(labels: Tensor, objective: Objective) -> bool:
+    shape = (objective.get_build_config() or {}).get("student_shape") or ()
+    return len(labels.shape) == len(shape) and tuple(labels.shape)[-1:] == tuple(shape)[-1:]
+
+
+def _check_whole(values: np.ndarray, name: str, reason: str) -> None:
+    fractional = values[values != np.floor(values)]
+    if len(fractional):
+        raise ValueError(
+            f"`{name}` holds the label {fractional[0]}, and {reason}: whole numbers, counted from 0. For "
+            "values that are no classes, use a loss for regression, such as 'mse'; for a probability of each "
+            "class, CategoricalCrossentropy."
+        )
+
+
+def _numbers(labels: object) -> np.ndarray | None:
+    """Labels that can be looked at, in one row: arrays, tensors with values, tables. `None` for others."""
+    if isinstance(labels, (tf.Tensor, tf.Variable)) and not hasattr(labels, "numpy"):
+        return None  # symbolic
+    if not hasattr(labels, "__array__"):
+        return None
+    values = np.asarray(labels)
+    return values.ravel() if values.dtype.kind in "iuf" else None
 
 
 def _ignored_class(loss: object) -> int | None:
@@ -52,7 +97,7 @@ def check_loss(loss: CompiledLoss, y: Tensors, student: keras.Model) -> None:
     """
     for given, labels, output in _pairs(loss, y, getattr(student, "output", None)):
         kind = _kind(given)
-        if kind is None or labels is None or None in output.shape[1:]:
+        if kind is None or labels is None or output is None or None in output.shape[1:]:
             continue
         wanted = tuple(output.shape[1:-1] if kind == "sparse" else output.shape[1:])
         received = tuple(labels.shape[1:])
@@ -80,7 +125,7 @@ def _pairs(loss: CompiledLoss, y: Tensors, outputs: Tensors) -> list[tuple[objec
         if isinstance(loss, dict):
             return []
         return [pair for each in zip(losses, y, outputs, strict=False) for pair in _pairs(*each)]
-    single = not any(keras.tree.is_nested(part) for part in (loss, y, outputs)) and outputs is not None
+    single = not any(keras.tree.is_nested(part) for part in (loss, y, outputs))
     return [(loss, y, outputs)] if single else []
 
 

@@ -1,11 +1,13 @@
 """Checks of models, and of the losses, metrics and callbacks that train them, before training starts."""
 
+import sys
 import warnings
 from typing import Any
 
 import keras
 
 from keras_kd.legacy import comes_from, is_model, is_tf_keras, require_keras_model
+from keras_kd.paths import layers_by_path
 
 
 def require_tensorflow() -> None:
@@ -119,3 +121,30 @@ def check_own_training(student: keras.Model) -> None:
                 "the objectives. What it adds can be an `add_loss`, or an objective.",
                 stacklevel=3,
             )
+
+
+def check_augmentation(student: keras.Model) -> None:
+    """Warn if the student augments its inputs itself: the teacher then sees other images than the student."""
+    random = _random_transformations()
+    found = [path for path, layer in layers_by_path(student).items() if isinstance(layer, random)]
+    if found:
+        names = ", ".join(map(repr, found[:3])) + (", ..." if len(found) > 3 else "")
+        warnings.warn(
+            f"The student {student.name!r} augments its inputs ({names}), and the teacher sees the plain "
+            "ones, so it teaches what it says of other inputs. Take these layers out of the student and "
+            "augment the data, for both: data.map(lambda x, y: (augment(x, training=True), y)).",
+            stacklevel=5,
+        )
+
+
+def _random_transformations() -> tuple[type[Any], ...]:
+    """The layers of Keras, and of tf_keras if it is loaded, that transform their inputs at random."""
+    others = "RandAugment", "AugMix", "MixUp", "CutMix"
+    homes = [library.layers for library in (keras, sys.modules.get("tf_keras")) if library]
+    found = [
+        getattr(home, name)
+        for home in homes
+        for name in dir(home)
+        if name.startswith("Random") or name in others
+    ]
+    return tuple(kind for kind in found if isinstance(kind, type))

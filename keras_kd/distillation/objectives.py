@@ -17,6 +17,7 @@ from keras_kd.distillation.objective_arguments import (
     check_tap,
     check_weight,
 )
+from keras_kd.distillation.readings import Reading
 from keras_kd.signals.batches import comes_with_data
 from keras_kd.tensors import Number, Scheduled, Shape, Tensor, Tensors
 
@@ -89,11 +90,13 @@ class Objective(keras.layers.Layer):
             project_teacher.trainable = False
         self.use_sample_weight = bool(use_sample_weight)
         self.projection: keras.layers.Layer | None = None
+        self.of_student = Reading(student, loss.student_signals[1])
+        self.of_teacher = Reading(teacher, loss.teacher_signals[1])
 
     @property
     def student_taps(self) -> tuple[str, ...]:
         """The student taps that the loss reads, as a tuple."""
-        return as_tuple(self.student_tap)
+        return self.of_student.taps
 
     @property
     def teacher_taps(self) -> tuple[str, ...]:
@@ -108,7 +111,7 @@ class Objective(keras.layers.Layer):
     @property
     def target_taps(self) -> tuple[str, ...]:
         """The taps, of the teacher and the data, that the student's signal is compared with, in order."""
-        return as_tuple(self.teacher_tap)
+        return self.of_teacher.taps
 
     def undoes(self, side: str) -> tuple[str, ...]:
         """Which activations, of `"softmax"` and `"sigmoid"`, the loss reads the logits behind, for a side."""
@@ -163,8 +166,8 @@ class Objective(keras.layers.Layer):
             step: The training step, for schedules.
             training: Whether projections are trained.
         """
-        student_signal = _like(self.student_tap, [student[tap] for tap in self.student_taps])
-        teacher_signal = _like(self.teacher_tap, [teacher[tap] for tap in self.target_taps])
+        student_signal = self.of_student.arranged([student[tap] for tap in self.student_taps])
+        teacher_signal = self.of_teacher.arranged([teacher[tap] for tap in self.target_taps])
         if self.projection is not None:
             student_signal = self._project(self.projection, student_signal, training)
             mask = mask_after_projection(mask, self.projection, student_signal)
@@ -227,10 +230,6 @@ def as_objectives(given: Sequence[Objective | LossLike]) -> list[Objective]:
             f"Objectives are logged by name, and {taken[0]!r} is taken. Give each its own `name`."
         )
     return objectives
-
-
-def _like(tap: Tap, values: list[Tensor]) -> Tensor | tuple[Tensor, ...]:
-    return values[0] if isinstance(tap, str) else tuple(values)
 
 
 def _as_tuples(shape: object) -> Any:

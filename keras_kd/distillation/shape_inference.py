@@ -35,7 +35,7 @@ def build_objective(objective: Objective, signals: Signals) -> bool:
     of_student = tuple(signal.shape for signal in signals.student.values())
     of_teacher = tuple(signal.shape for signal in (signals.teacher or signals.data).values())
     objective.build(
-        of_student[0] if isinstance(objective.student_tap, str) else of_student,
+        objective.of_student.arranged(of_student),
         of_teacher[0] if len(of_teacher) == 1 else of_teacher,
     )
     if not known:
@@ -43,7 +43,7 @@ def build_objective(objective: Objective, signals: Signals) -> bool:
     if objective.project_teacher is not None:
         teacher = {**signals.teacher, **signals.data}
         symbols = [keras.KerasTensor(teacher[tap].shape, teacher[tap].dtype) for tap in objective.target_taps]
-        objective.build_teacher(symbols[0] if isinstance(objective.teacher_tap, str) else tuple(symbols))
+        objective.build_teacher(objective.of_teacher.arranged(symbols))
     trace_loss(objective, signals)
     return True
 

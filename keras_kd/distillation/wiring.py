@@ -17,6 +17,7 @@ from keras_kd.distillation.known_signals import (
     recognize_cached_signals,
 )
 from keras_kd.distillation.masks import join_padding_masks
+from keras_kd.distillation.model_checks import check_augmentation
 from keras_kd.distillation.model_inputs import (
     InputsError,
     Keys,
@@ -242,6 +243,8 @@ class Wiring:
             models = self.student, self.teacher
             record = self._record_student, self._record_teacher
             self._connection = connect(*models, self._objectives, specs, *record)
+            if self._connection.signals.teacher:
+                check_augmentation(self.student)
             self._waiting = list(self._objectives)
         signals = self._connection.signals
         self._waiting = [

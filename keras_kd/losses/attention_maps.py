@@ -20,14 +20,17 @@ from keras_kd.tensors import Tensor
 class AttentionMaps(SignalLoss):
     """Difference between the attention scores of two self-attention layers, head by head.
 
-    Scores are taken before the softmax. If they are given as one tensor, `distance="mse"` counts scores
-    of -100 or less as 0: that is how models mask keys. Padded queries and keys are ignored.
+    Scores are taken before the softmax; a Distiller undoes it for the tap `"attention/scores"`, up to a
+    constant for each query, which does not matter to `distance="kl"`. If they are given as one tensor,
+    `distance="mse"` counts scores of -100 or less as 0: that is how models mask keys. Padded queries and
+    keys are ignored.
 
     Formula: `mean (A_s - A_t)^2` with `A = Q K^T / sqrt(d)`, over heads, queries and keys; or, for
     `distance="kl"`, `KL(softmax A_t || softmax A_s)` over keys, averaged over heads and queries.
 
     Reads: queries and keys of both models: `kd.Objective("attention_maps", student=("attention/query",
-    "attention/key"), teacher=("attention_5/query", "attention_5/key"))`; or the scores.
+    "attention/key"), teacher=("attention_5/query", "attention_5/key"))`; or the scores, as
+    `"attention/scores"`.
 
     Defaults: `distance="mse"`, TinyBERT's, with weight 1 per layer. `"kl"` is MiniLM's.
 
@@ -44,7 +47,7 @@ class AttentionMaps(SignalLoss):
     Shapes:
         teacher, student: scores `(batch, heads, queries, keys)`; or tuples of a query and a key, each
         `(batch, tokens, heads, width)`, whose widths may differ. The numbers of heads must match.
-        mask: `(batch, tokens)`, for both queries and keys. Result: `(batch,)`.
+        mask: `(batch, tokens)`, for both queries and keys, or `(batch, heads, tokens)`. Result: `(batch,)`.
 
     Examples:
         >>> import numpy as np
@@ -54,6 +57,7 @@ class AttentionMaps(SignalLoss):
         1.0
     """
 
+    reads_logits = True
     teacher_signals = (1, 2)
     student_signals = (1, 2)
     reads = "scores of each model, or the query and the key, as student=('attention/query', 'attention/key')"
@@ -72,6 +76,8 @@ class AttentionMaps(SignalLoss):
                 f"AttentionMaps compares head with head. Received: teacher {heads[0]} heads, student "
                 f"{heads[1]}. kd.losses.SelfAttentionRelations() takes any number of heads."
             )
+        if mask is not None and len(mask.shape) == 3:
+            mask = mask[:, 0]  # that of "attention/scores" has an axis of heads, which have the same tokens
         if self.distance == "kl":
             return attention_divergence(self, of_teacher, of_student, mask)
         require_same_shape(self, of_teacher, of_student)

@@ -1,7 +1,6 @@
 """Shapes of signals without running a model: the model is traced, not executed."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import keras
@@ -10,9 +9,9 @@ import tensorflow as tf
 
 from keras_kd.activations import activation_of, is_gated, is_linear
 from keras_kd.activations import is_distribution as _is_distribution
-from keras_kd.keras_internals import functional_of, mask_of, output_spec
+from keras_kd.keras_internals import functional_of, mask_of
 from keras_kd.paths import layers_by_path
-from keras_kd.signals.recording import Recording, record
+from keras_kd.signals.recording import Recording
 from keras_kd.signals.taps import Taps
 from keras_kd.tensors import Shape, Tensors, TensorSpecs
 
@@ -69,7 +68,7 @@ def trace_signals(
             found[tap] = SignalSpec(
                 tuple(tensor.shape),
                 tensor.dtype.name,
-                activation_of(tensor),
+                "softmax" if tap in taps.distributions else activation_of(tensor),
                 None if mask is None else tuple(mask.shape),
                 is_linear(tensor),
                 is_gated(tensor),
@@ -122,111 +121,3 @@ def output_activation(model: keras.Model) -> str | None:
 
     signals = trace_signals(call, taps, spec)
     return probed(call, taps, spec, signals, ["output"])["output"].activation
-
-
-class TracedModel(NamedTuple):
-    """A model after one trace.
-
-    Attributes:
-        taps: What can be tapped, in call order: symbolic TensorFlow tensors, or specs on other backends.
-        inputs: The model's inputs, likewise.
-        outputs: The model's outputs, likewise.
-        function: The function that the tensors belong to, which must outlive them.
-    """
-
-    taps: dict[str, Any]
-    inputs: Tensors
-    outputs: Tensors
-    function: object = None
-
-
-def trace_taps(model: keras.Model, layers: Mapping[str, keras.layers.Layer]) -> TracedModel:
-    """Trace a model once, and collect what each of its layers returns.
-
-    Args:
-        model: A model with known inputs.
-        layers: Its layers by path.
-    """
-    paths = {id(layer): path for path, layer in reversed(list(layers.items()))}
-    calls: list[str] = []
-    noted: list[Any] = []
-
-    def run(inputs: Tensors) -> tuple[Tensors, ...]:
-        graph = tf.compat.v1.get_default_graph()
-        with record(layers.values()) as recording:
-            outputs = model(inputs, training=False)
-        # Tensors computed inside a loop or a tf.function of the model cannot be read outside it.
-        found = [
-            call
-            for call in recording.calls
-            if keras.ops.is_tensor(call.outputs) and getattr(call.outputs, "graph", graph) is graph
-        ]
-        calls[:] = [paths[call.layer_id] for call in found]  # JAX traces twice, to see which axes vary
-        return [call.outputs for call in found], inputs, outputs
-
-    spec, function = input_spec(model), None
-    if keras.backend.backend() == "tensorflow":
-        function = trace(lambda inputs: noted.extend(run(inputs)), spec)
-    else:
-        noted.extend(output_spec(run, keras.tree.map_structure(_symbol, spec)))
-    tensors, inputs, outputs = noted
-    return TracedModel(dict(zip(_number_calls(calls), tensors, strict=True)), inputs, outputs, function)
-
-
-def _symbol(spec: tf.TensorSpec) -> keras.KerasTensor:
-    return keras.KerasTensor(spec.shape, spec.dtype.name)
-
-
-def _number_calls(paths: list[str]) -> Iterator[str]:
-    """The tap of each call: the path, with the number of the call if there are several."""
-    totals, counts = Counter(paths), Counter[str]()
-    for path in paths:
-        yield path if totals[path] == 1 else f"{path}:{counts[path]}"
-        counts[path] += 1
-
-
-def tap_shapes(model: keras.Model) -> dict[str, Shape | None]:
-    """Every path of `model` that can be tapped, in call order, with the shape of its signal.
-
-    Args:
-        model: As for `tap_names`.
-
-    Returns:
-        `{path: shape}`. The batch axis is `None`. The shapes of a subclassed model are not known
-        before it sees data, so they are `None`.
-
-    Examples:
-        >>> import keras
-        >>> from keras_kd.signals.tracing import tap_shapes
-        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="hidden")])
-        >>> tap_shapes(model)
-        {'hidden': (None, 3)}
-    """
-    layers = layers_by_path(model)
-    if input_spec(model) is None:
-        return dict.fromkeys(layers)
-    return {tap: tuple(tensor.shape) for tap, tensor in trace_taps(model, layers).taps.items()}
-
-
-def tap_names(model: keras.Model) -> list[str]:
-    """List every path of `model` that can be tapped, in call order.
-
-    Args:
-        model: A built model. Functional and sequential models are listed by layer name; the
-            layers of a subclassed model or layer by attribute name (`"block1/conv"`,
-            `"blocks/0"`). A layer that runs more than once is listed as `"name:0"`, `"name:1"`.
-            A subclassed model is listed in the order of its attributes, because its inputs, and
-            therefore its calls, are not known before it sees data.
-
-    Returns:
-        The paths, without `"output"` and `"labels"`, which are always available.
-
-    Examples:
-        >>> import keras
-        >>> import keras_kd as kd
-        >>> hidden, logits = keras.layers.Dense(3, name="hidden"), keras.layers.Dense(2, name="logits")
-        >>> model = keras.Sequential([keras.Input((4,)), hidden, logits])
-        >>> kd.tap_names(model)
-        ['hidden', 'logits']
-    """
-    return list(tap_shapes(model))

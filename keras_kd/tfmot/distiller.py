@@ -10,6 +10,7 @@ import tf_keras
 
 from keras_kd.distillation.base import BaseDistiller
 from keras_kd.distillation.data_checks import require_labels, require_metric_labels
+from keras_kd.distillation.divergence import Diagnosis, add_callback
 from keras_kd.distillation.evaluation import require_figures, without
 from keras_kd.distillation.hinton import ALPHA, TEMPERATURE, default_objectives
 from keras_kd.distillation.model_checks import check_callbacks, check_compile_arguments, check_own_training
@@ -169,13 +170,14 @@ class Distiller(BaseDistiller, tf_keras.Model):
             ValueError: No data, NaN in arrays, labels that are not valid classes, or a pruned student without
                 `UpdatePruningStep`, before the first step.
         """
-        given = inspect.signature(tf_keras.Model.fit).bind(self, x, y, *args, **kwargs).arguments
-        given.pop("self")
+        given = inspect.signature(super().fit).bind(x, y, *args, **kwargs).arguments
         self.require_compiled("fit")
         check_callbacks(given.get("callbacks"), tf_keras.callbacks.Callback)
         check_updates(self.student, given.get("callbacks"))
         self._check_data(given)
         self._prepare_for(x, y)
+        diagnose = _DivergenceCallback(self._diagnosis({**given}))
+        given["callbacks"] = add_callback(given.get("callbacks"), diagnose)
         self._wiring.restart_teacher()
         # Without a teacher, each dataset may carry signals of a different kind.
         with self._first_batch.intercepted(anew=self.teacher is None):
@@ -227,3 +229,14 @@ class _Projections(tf_keras.layers.Layer):
         if new:
             self.adopted = [*getattr(self, "adopted", ()), *new]
         self.built = True
+
+
+class _DivergenceCallback(tf_keras.callbacks.Callback):
+    """Asks for a diagnosis at the end of each epoch."""
+
+    def __init__(self, diagnosis: Diagnosis) -> None:
+        super().__init__()
+        self._diagnosis = diagnosis
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._diagnosis.end_epoch(epoch, logs)

@@ -3,11 +3,21 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 import tf_keras
 
 import keras_kd as kd
 from keras_kd.distillation.label_checks import check_labels
-from tests.distillation.conftest import CLASSES, VECTORS, check_refused, convnet, cross_entropy, perceptron
+from tests.distillation.conftest import (
+    CLASSES,
+    VECTORS,
+    as_generator,
+    as_set,
+    check_refused,
+    convnet,
+    cross_entropy,
+    perceptron,
+)
 
 
 def test_labels_that_the_loss_ignores_are_allowed(batch):
@@ -118,3 +128,68 @@ def test_a_loss_derived_from_one_of_keras_may_read_what_it_likes():
         pass
 
     check_labels(np.array([3]), perceptron(4), Own())
+
+
+HALF = CLASSES + 0.5
+FRACTIONAL = {
+    "array": {"x": VECTORS, "y": HALF},
+    "float32 column": {"x": VECTORS, "y": HALF[:, None].astype("float32")},
+    "tensor": {"x": tf.constant(VECTORS), "y": tf.constant(HALF)},
+    "data set": {"x": as_set(VECTORS, HALF)},
+    "generator": {"x": as_generator(VECTORS, HALF), "steps_per_epoch": 1},
+    "held out": {"x": VECTORS, "y": CLASSES, "validation_data": (VECTORS, HALF)},
+}
+
+
+@pytest.mark.parametrize("data", FRACTIONAL.values(), ids=FRACTIONAL)
+def test_fractional_labels_are_refused_where_classes_are_meant(distiller, data):
+    distiller.compile("sgd", loss=cross_entropy(), run_eagerly=True)
+    name = r"validation_data\[1\]" if "validation_data" in data else "y"
+    check_refused(distiller, f"`{name}` holds the label [0-2].5, and sparse_.* reads classes", **data)
+
+
+def test_fractional_labels_of_any_single_batch_are_refused(distiller):
+    distiller.compile("sgd", loss=cross_entropy(), run_eagerly=True)
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"`y` holds the label \d.5"):
+            distiller.train_on_batch(VECTORS, HALF)
+        distiller.train_on_batch(VECTORS, CLASSES.astype("float32"))  # whole numbers in floats are classes
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
+        kd.Objective(kd.losses.DecoupledKD(), teacher=("output", "labels"), name="decoupled"),
+        kd.Objective(cross_entropy(), teacher="labels", name="hard"),
+    ],
+    ids=lambda objective: objective.name,
+)
+def test_fractional_labels_that_an_objective_reads_as_classes(objective):
+    distiller = kd.Distiller(perceptron(4), perceptron(8), [objective])
+    distiller.compile("sgd", run_eagerly=True)
+    check_refused(
+        distiller, f"`labels` holds .* objective '{objective.name}' reads classes", x=VECTORS, y=HALF
+    )
+    distiller.fit(VECTORS, CLASSES, verbose=0)
+
+
+def test_labels_of_a_student_that_tells_nothing_of_itself():
+    class Silent(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = keras.layers.Dense(3)
+
+        def call(self, x):
+            return self.dense(x)
+
+    with pytest.raises(ValueError, match=r"holds the label 0.5"):
+        check_labels(np.array([0.5]), Silent(), cross_entropy())
+    check_labels(np.array([7]), Silent(), cross_entropy())  # whether there are so many classes is unknown
+
+
+def test_fractional_labels_are_fine_where_no_classes_are_meant():
+    soft = np.full((24, 3), 1 / 3, "float32")
+    for loss, labels in (("categorical_crossentropy", soft), ("mse", soft), (lambda y, p: p[:, 0], HALF)):
+        check_labels(labels, perceptron(4), loss)
+    ignoring = keras.losses.SparseCategoricalCrossentropy(ignore_class=-1)
+    check_labels(np.array([-1.0, 2.0]), perceptron(4), ignoring)

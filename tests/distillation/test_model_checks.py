@@ -1,6 +1,7 @@
 """What is refused, or warned of, when a Distiller is made or compiled."""
 
 import keras
+import numpy as np
 import pytest
 import tf_keras
 
@@ -63,3 +64,59 @@ def test_a_backend_other_than_tensorflow_is_refused(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(ValueError, match="A Distiller trains on TensorFlow, and Keras runs on 'jax'"):
         kd.Distiller(perceptron(4))
+
+
+class OwnFlip(keras.layers.RandomFlip):
+    pass
+
+
+class Augmenting(keras.Model):
+    """Holds its augmentation where nothing but its attributes shows it."""
+
+    def __init__(self):
+        super().__init__()
+        self.augment = keras.Sequential([keras.layers.RandomZoom(0.1, name="zoom")])
+        self.head = keras.layers.Dense(10)
+
+    def call(self, x):
+        return self.head(keras.layers.Flatten()(self.augment(x)))
+
+
+def augmented(*layers, library=keras):
+    inputs = library.Input((8, 8, 1))
+    x = library.Sequential([library.Input((8, 8, 1)), *layers], name="augment")(inputs)
+    return library.Model(inputs, library.layers.Dense(10)(library.layers.Flatten()(x)))
+
+
+AUGMENTED = {
+    "nested": (lambda: augmented(keras.layers.RandomFlip(name="flip")), "'augment/flip'"),
+    "derived": (lambda: augmented(OwnFlip(name="own")), "'augment/own'"),
+    "several": (
+        lambda: augmented(keras.layers.RandomRotation(0.1, name="a"), keras.layers.RandomErasing(name="b")),
+        "'augment/a', 'augment/b'",
+    ),
+    "of all kinds": (lambda: augmented(keras.layers.RandAugment(name="rand")), "'augment/rand"),
+}
+
+
+@pytest.mark.parametrize(("make", "names"), AUGMENTED.values(), ids=AUGMENTED)
+def test_augmentation_inside_the_student_is_announced(make, names):
+    with pytest.warns(UserWarning, match=rf"augments its inputs \({names}.*data\.map"):
+        kd.Distiller(make(), convnet(4))
+
+
+def test_augmentation_in_a_subclassed_student_and_in_one_of_tf_keras():
+    x = np.zeros((2, 8, 8, 1), "float32")
+    distiller = kd.Distiller(Augmenting())
+    distiller.compile("sgd", run_eagerly=True)
+    with pytest.warns(UserWarning, match=r"augments its inputs \('augment/zoom'\)"):
+        distiller.train_on_batch(kd.Taught(x, {"output": np.eye(10, dtype="float32")[:2]}))
+    with pytest.warns(UserWarning, match=r"augments its inputs \('augment/flip'\)"):
+        kd.tfmot.Distiller(augmented(tf_keras.layers.RandomFlip(name="flip"), library=tf_keras), convnet(4))
+
+
+def test_what_is_no_augmentation_or_reads_no_teacher_is_no_reason_to_warn():
+    fixed = [keras.layers.Rescaling(1 / 255), keras.layers.CenterCrop(8, 8), keras.layers.GaussianNoise(0.1)]
+    kd.Distiller(augmented(*fixed), convnet(4))
+    labels = kd.Objective("sparse_categorical_crossentropy", teacher="labels", name="labels")
+    kd.Distiller(augmented(keras.layers.RandomFlip(), keras.layers.Flatten()), convnet(4), [labels])

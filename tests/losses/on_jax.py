@@ -7,9 +7,9 @@ import pytest
 
 import keras_kd as kd
 from keras_kd.keras_internals import mask_of
+from keras_kd.signals.listing import tap_shapes
 from keras_kd.signals.recording import record
 from keras_kd.signals.taps import Taps
-from keras_kd.signals.tracing import tap_shapes
 
 COMPILED = pytest.mark.parametrize("run", [lambda function: function, jax.jit], ids=["eager", "jit"])
 

@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 import keras_kd as kd
+from keras_kd.signals.addresses import resolve
 from keras_kd.signals.recording import record
-from keras_kd.signals.taps import resolve
 from tests.losses.batches import value, vectors
 from tests.oracles.row import softmax
 from tests.oracles.tokens import scores

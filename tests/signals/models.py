@@ -51,6 +51,49 @@ class Subclassed(keras.Model):
         return x
 
 
+class Heads(keras.layers.Layer):
+    """Returns a dictionary, one of whose keys is also the name of a layer inside."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.hidden, self.out = keras.layers.Dense(3), keras.layers.Dense(2)
+
+    def build(self, shape):
+        self.scale = self.add_weight(shape=(), name="scale")
+        self.built = True
+
+    def call(self, x):
+        hidden = self.hidden(x)
+        return {"hidden": 2 * hidden, "scale": x, "logits": self.out(hidden), "heads": [hidden, -hidden]}
+
+
+def heads():
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, keras.layers.Dense(2, name="head")(Heads(name="block")(inputs)["logits"]))
+
+
+def recurrent(library=keras, units=2):
+    """An LSTM that returns its states, on padded tokens."""
+    layers = library.layers
+    inputs = library.Input((3,), dtype="int32")
+    x = layers.Embedding(9, 4, mask_zero=True, name="tokens")(inputs)
+    sequence, *_ = layers.LSTM(units, return_sequences=True, return_state=True, name="lstm")(x)
+    return library.Model(inputs, layers.Dense(2, name="head")(sequence), name="recurrent")
+
+
+def attentive(library=keras, asks=False, **arguments):
+    """Attention over padded tokens, and over a nested model's, which asks for the scores or does not."""
+    layers = library.layers
+    inputs = library.Input((3,), dtype="int32")
+    x = layers.Embedding(9, 4, mask_zero=True, name="tokens")(inputs)
+    attention = layers.MultiHeadAttention(2, 3, name="mha", **arguments)
+    found = attention(x, x, return_attention_scores=asks)
+    x = layers.Add(name="sum")([x, found[0] if asks else found])
+    return library.Model(inputs, layers.Dense(2, name="head")(x), name="attentive")
+
+
+TOKENS = np.array([[3, 1, 0], [2, 0, 0]])
+
 NAMES = {
     "functional": (functional, ["first", "second"]),
     "nested": (nested, ["backbone/first", "backbone/second", "backbone", "head"]),
@@ -60,6 +103,15 @@ NAMES = {
         ["only"],
     ),
     "deferred": (lambda: keras.Sequential([keras.layers.Dense(3, name="only")]), ["only"]),
+    "dictionary": (
+        heads,
+        [
+            "block/hidden",
+            "block/out",
+            *("block/output/hidden", "block/output/scale", "block/logits", "block/heads/0", "block/heads/1"),
+            "head",
+        ],
+    ),
     "subclassed": (
         Subclassed,
         ["entry", "blocks/0", "blocks/0/dense", "blocks/1", "blocks/1/dense", "idle"],

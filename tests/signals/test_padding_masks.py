@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from keras_kd.paths import layers_by_path
+from keras_kd.signals.addresses import find_address
 from keras_kd.signals.padding_masks import mask_models
 
 TOKENS = np.array([[3, 1, 0], [2, 0, 0]])
@@ -19,7 +20,7 @@ def encoder(name="encoder"):
 
 def masks_of(model, *taps):
     layers = layers_by_path(model)
-    return mask_models(model, layers, {tap: layers[tap] for tap in taps})
+    return mask_models(model, layers, {tap: find_address("", layers, tap) for tap in taps})
 
 
 def test_the_mask_that_attention_takes_off_while_the_model_runs_is_in_the_graph():

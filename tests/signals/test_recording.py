@@ -63,6 +63,6 @@ def test_the_mask_is_the_one_that_Keras_attached_after_the_call():
         layer(np.array([[[1.0], [0.0]]]))
         embedding(np.array([[3, 0, 0]]))
     (masking,), (embedded,) = recording.of(layer), recording.of(embedding)
-    assert masking.mask.numpy().tolist() == [[True, False]]
-    assert embedded.mask.numpy().tolist() == [[True, False, False]]
+    assert masking.first_mask.numpy().tolist() == [[True, False]]
+    assert embedded.first_mask.numpy().tolist() == [[True, False, False]]
     assert embedded.inputs.numpy().tolist() == [[3, 0, 0]]

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from keras_kd.graphs import articulation_points
-from keras_kd.signals.tracing import TracedModel
+from keras_kd.signals.listing import TracedModel
 from keras_kd.tensors import Shape
 
 

@@ -7,10 +7,10 @@ import keras
 
 from keras_kd.keras_internals import layer_family
 from keras_kd.paths import layers_by_path
+from keras_kd.signals.listing import trace_taps
 from keras_kd.signals.pairing.articulation_points import articulation_taps
 from keras_kd.signals.pairing.endings import Ending, ending_of
 from keras_kd.signals.pairing.heads import find_head_taps
-from keras_kd.signals.tracing import trace_taps
 from keras_kd.tensors import Shape
 
 
@@ -46,7 +46,13 @@ def find_candidates(model: keras.Model) -> list[TapCandidate]:
     for tap, ending in _select_endings(model, layers).items():
         on_all_paths, resumed = tap in articulation, articulation.get(tap, False)
         found.append(TapCandidate(tap, shapes[tap], depths[tap], ending, on_all_paths, resumed))
-    return _merge_endings(found, by_path)
+    merged = _merge_endings(found, by_path)
+    return [candidate._replace(tap=_exact_tap(candidate.tap, traced.elements)) for candidate in merged]
+
+
+def _exact_tap(tap: str, elements: Mapping[str, str]) -> str:
+    """The tap of the first tensor that a layer returns, which stood for the layer."""
+    return f"{tap}/{elements[tap]}" if tap in elements else tap
 
 
 def kind_of(shape: Shape) -> str | None:

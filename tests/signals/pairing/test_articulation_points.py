@@ -6,9 +6,9 @@ import pytest
 from keras import layers
 
 from keras_kd.paths import layers_by_path
+from keras_kd.signals.listing import trace_taps
 from keras_kd.signals.pairing.articulation_points import articulation_taps
 from keras_kd.signals.recording import record
-from keras_kd.signals.tracing import trace_taps
 from tests.signals.pairing.networks import resnet, transformer
 
 

@@ -4,8 +4,8 @@ import keras
 from keras import layers
 
 from keras_kd.paths import layers_by_path
+from keras_kd.signals.listing import tap_names
 from keras_kd.signals.pairing.heads import find_head_taps
-from keras_kd.signals.tracing import tap_names
 
 
 def heads_of(model):

@@ -1,0 +1,185 @@
+"""One warning at the end of an epoch that says which turned NaN: the teacher, the data or the student."""
+
+import contextlib
+import re
+import warnings
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras
+
+import keras_kd as kd
+from keras_kd.distillation.divergence import add_callback
+from tests.distillation.conftest import CLASSES, VECTORS, cross_entropy, perceptron
+
+NAN = np.where(np.arange(24)[:, None] == 20, np.nan, VECTORS).astype("float32")  # in the third batch of eight
+
+
+class In(keras.callbacks.Callback):
+    """Does something in the middle of the second epoch."""
+
+    def __init__(self, act):
+        super().__init__()
+        self.act, self.batches = act, 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.batches += 1
+        if self.batches == 4:
+            self.act(self.model)
+
+
+def break_teacher(distiller):
+    distiller.teacher.get_layer("head").bias.assign([np.nan, 0, 0])
+
+
+def break_student(distiller):
+    distiller.student.get_layer("head").bias.assign([np.nan, 0, 0])
+
+
+def nothing(distiller):
+    pass
+
+
+def as_set(x, y=CLASSES):
+    return tf.data.Dataset.from_tensor_slices((x, y)).batch(8)
+
+
+def from_epoch(number, x):
+    """A data set that gives the values of `x` from an epoch on, and plain ones before."""
+    epochs = []
+
+    def rows():
+        epochs.append(1)
+        yield from zip(VECTORS if len(epochs) < number else x, CLASSES, strict=True)
+
+    signature = tf.TensorSpec((4,), "float32"), tf.TensorSpec((), "int64")
+    return tf.data.Dataset.from_generator(rows, output_signature=signature).batch(8)
+
+
+class Rows(keras.utils.PyDataset):
+    def __init__(self, x):
+        super().__init__()
+        self.x = x
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, i):
+        return self.x[8 * i : 8 * i + 8], CLASSES[8 * i : 8 * i + 8]
+
+
+def generator(x):
+    while True:
+        for i in range(0, 24, 8):
+            yield x[i : i + 8], CLASSES[i : i + 8]
+
+
+WHEN = r"Not finite in epoch {}: loss, student_loss, soft_targets\. "
+OF_TEACHER = "Not finite in epoch 2: loss, .*soft_targets.* teacher 'big': its weight '.*head/bias' holds NaN"
+OF_DATA = "The cause is the data: its {} hold NaN or infinity"
+OF_STUDENT = "No NaN or infinity was found in the teacher or in {} batches of the data: the student diverged"
+NO_LOOK = "the teacher or in the data, which cannot be read again: the student diverged"
+
+CASES = {
+    "teacher": (lambda: {"x": VECTORS, "y": CLASSES, "batch_size": 8}, break_teacher, OF_TEACHER),
+    "student": (lambda: {"x": as_set(VECTORS)}, break_student, WHEN.format(2) + OF_STUDENT.format(3)),
+    "arrays": (lambda: {"x": VECTORS, "y": CLASSES, "batch_size": 8}, break_student, OF_STUDENT.format(3)),
+    "data set": (lambda: {"x": as_set(NAN)}, nothing, WHEN.format(1) + OF_DATA.format("inputs")),
+    "in the third epoch": (lambda: {"x": from_epoch(3, NAN)}, nothing, OF_DATA.format("inputs")),
+    "PyDataset": (lambda: {"x": Rows(NAN), "shuffle": False}, nothing, OF_DATA.format("inputs")),
+    "steps": (
+        lambda: {"x": as_set(NAN).repeat(), "steps_per_epoch": 2},
+        nothing,
+        WHEN.format(2) + OF_DATA.format("inputs"),
+    ),
+    "generator": (lambda: {"x": generator(NAN), "steps_per_epoch": 3}, nothing, NO_LOOK),
+}
+
+
+def diverge(distiller, data, callbacks=(), epochs=3):
+    """The warning of `fit`, which warns once."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        distiller.fit(**data, epochs=epochs, verbose=0, callbacks=list(callbacks))
+    (text,) = [str(warning.message) for warning in caught if "Not finite" in str(warning.message)]
+    return text
+
+
+@pytest.mark.parametrize(("data", "act", "message"), CASES.values(), ids=CASES)
+def test_one_warning_names_the_cause(data, act, message):
+    distiller = kd.Distiller(perceptron(4), perceptron(8, "big"))
+    distiller.compile("sgd", loss=cross_entropy(), run_eagerly=True)
+    assert re.search(message, diverge(distiller, data(), [In(act)]))
+
+
+def logarithm():
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, keras.layers.Dense(3)(keras.ops.log(inputs)), name="log")
+
+
+def test_a_teacher_that_makes_nan_of_good_data():
+    student = perceptron(4)
+    distiller = kd.Distiller(student, logarithm(), [kd.losses.LogitsMSE()])
+    distiller.compile("sgd", run_eagerly=True)
+    negative = np.where(np.isnan(NAN), -1, VECTORS + 0.1).astype("float32")
+    text = diverge(distiller, {"x": as_set(negative)}, epochs=2)
+    assert "The cause is the teacher 'log': its 'output' holds NaN for inputs that hold none" in text
+
+
+def test_signals_and_labels_of_the_data():
+    logits = np.zeros((24, 3), "float32")
+    logits[:, 2] = -np.inf  # an excluded class is no fault
+    broken = np.where(np.isnan(NAN[:, :3]), np.nan, np.maximum(logits, -9))
+    distiller = kd.Distiller(perceptron(4))
+    distiller.compile("sgd", loss=cross_entropy(), run_eagerly=True)
+    data = tf.data.Dataset.from_tensor_slices((kd.Taught(VECTORS, {"output": broken}), CLASSES)).batch(8)
+    assert "the data: its teacher signal 'output' hold NaN" in diverge(distiller, {"x": data})
+    distiller = kd.Distiller(perceptron(4), perceptron(8))
+    distiller.compile("sgd", loss="mse", run_eagerly=True)
+    assert "its labels hold NaN" in diverge(distiller, {"x": as_set(VECTORS, NAN[:, :3])})
+
+
+def linear():
+    """Not with a relu, which makes zero of NaN where TensorFlow fuses it with the product before it."""
+    return keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+
+
+@pytest.mark.slow
+def test_compiled_steps_of_several_batches_and_several_replicas():
+    for strategy, steps in ((None, 3), (tf.distribute.MirroredStrategy(["CPU:0"]), 1)):
+        with strategy.scope() if strategy else contextlib.nullcontext():
+            distiller = kd.Distiller(linear(), linear())
+            distiller.compile("sgd", loss=cross_entropy(), steps_per_execution=steps)
+        assert "The cause is the data: its inputs hold NaN" in diverge(
+            distiller, {"x": as_set(NAN)}, epochs=2
+        )
+
+
+def test_a_distiller_of_tf_keras():
+    layers = tf_keras.layers
+    student = tf_keras.Sequential([layers.Input((4,)), layers.Dense(3)])
+    distiller = kd.tfmot.Distiller(student, perceptron(8, "big"))
+    loss = tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    distiller.compile("sgd", loss=loss, run_eagerly=True)
+    assert "The cause is the data: its inputs hold NaN" in diverge(distiller, {"x": as_set(NAN)})
+    break_teacher(distiller)
+    assert "teacher 'big': its weight" in diverge(distiller, {"x": as_set(VECTORS)}, epochs=1)
+
+
+def test_each_training_warns_anew_and_finite_ones_do_not():
+    distiller = kd.Distiller(perceptron(4), perceptron(8))
+    distiller.compile("sgd", loss=cross_entropy(), run_eagerly=True)
+    distiller.fit(VECTORS, CLASSES, verbose=0)  # warnings are errors
+    for _ in range(2):
+        assert "the data: its inputs" in diverge(distiller, {"x": as_set(NAN)}, epochs=1)
+
+
+def test_add_callback_leaves_the_users_list_alone():
+    added, own = keras.callbacks.Callback(), keras.callbacks.TerminateOnNaN()
+    assert add_callback(None, added) == [added]
+    assert add_callback(own, added) == [own, added]
+    given = keras.callbacks.CallbackList([own])
+    assert add_callback(given, added).callbacks == [own, added]
+    assert given.callbacks == [own]
