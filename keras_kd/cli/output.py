@@ -22,6 +22,7 @@ _OPTIONS = {
     "calibration=": "--data",
     "allow_flex=True": "--allow-flex",
     "batch_size=1": "--batch-size 1",
+    "input_shape=": "--input-shape ",
     "quantization=": "--quantization ",
 }
 

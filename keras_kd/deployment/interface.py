@@ -58,9 +58,10 @@ class Interface:
             ValueError: for unknown or missing names, wrong shapes, or different numbers of rows.
             TypeError: for a type that does not fit.
         """
-        return checked_arrays(self._matched(x), tensors)
+        return checked_arrays(self.matched(x), tensors)
 
-    def _matched(self, x: Tensors) -> dict[str, Tensor]:
+    def matched(self, x: Tensors) -> dict[str, Tensor]:
+        """Data by name, as it is; see `arrays`."""
         names: list[str] = keras.tree.flatten(self.inputs)
         if isinstance(x, dict):
             known = {f"input_{i}": name for i, name in enumerate(names)}

@@ -17,7 +17,6 @@ from keras_kd.deployment.tensor_names import input_names, output_names
 from keras_kd.legacy import all_layers_of, keras_classes
 from keras_kd.tensors import Tensor, Tensors
 
-# The length of dynamic axes, except the batch axis, in random inputs.
 _ANY_LENGTH = 32
 
 
@@ -110,18 +109,24 @@ class Serving:
             for i, tensor in enumerate(self.inputs)
         ]
 
-    def random_inputs(self, rows: int) -> dict[str, np.ndarray]:
-        """Draw valid inputs: numbers in [0, 1), or small integers for indices."""
+    def vocabularies(self) -> list[int]:
+        """The number of rows of each embedding."""
+        embeddings = keras_classes("layers.Embedding")
+        return [layer.input_dim for layer in all_layers_of(self.model) if isinstance(layer, embeddings)]
+
+    def random_inputs(self, rows: int, length: int = _ANY_LENGTH) -> dict[str, np.ndarray]:
+        """Draw valid inputs: numbers in [0, 1), or small integers for indices.
+
+        Args:
+            rows: how many samples.
+            length: the length of free axes, except the batch.
+        """
         rng = np.random.default_rng(0)
-        vocabularies = [
-            layer.input_dim
-            for layer in all_layers_of(self.model)
-            if isinstance(layer, keras_classes("layers.Embedding"))
-        ]
+        vocabularies = self.vocabularies()
         arrays = {}
         values: np.ndarray
         for tensor in self.inputs:
-            shape = (rows, *(size or _ANY_LENGTH for size in tensor.shape[1:]))
+            shape = (rows, *(size or length for size in tensor.shape[1:]))
             if tensor.dtype == "uint8":
                 values = rng.integers(0, 256, shape)
             elif vocabularies or not tensor.dtype.startswith(("float", "bfloat")):

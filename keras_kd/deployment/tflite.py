@@ -14,10 +14,12 @@ from keras_kd.deployment.arguments import check_path, check_quantization, select
 from keras_kd.deployment.calibration import Data, representative_samples
 from keras_kd.deployment.converter_process import ConverterCrashed, converter
 from keras_kd.deployment.exported import Exported
-from keras_kd.deployment.failures import failure_message
+from keras_kd.deployment.failures import about_free_sizes, failure_message
+from keras_kd.deployment.input_shapes import InputShape, sized
 from keras_kd.deployment.input_structure import InputSpecs
 from keras_kd.deployment.inspection import inspect_file
 from keras_kd.deployment.keras_outputs import keras_outputs, outputs_of_one
+from keras_kd.deployment.random_samples import random_samples
 from keras_kd.deployment.request import COMPARED, Answer, Failure, Request
 from keras_kd.deployment.saved_model import save
 from keras_kd.deployment.serving import Serving, make_serving
@@ -38,6 +40,7 @@ def export(
     sparse: bool = False,
     allow_flex: bool = False,
     inputs: InputSpecs = None,
+    input_shape: InputShape | None = None,
 ) -> Exported:
     """Write a model as a `.tflite` file, after that file was loaded, run and compared with Keras.
 
@@ -71,6 +74,8 @@ def export(
             cannot be run, and so not be checked, from Python.
         inputs: `keras.InputSpec`s in the structure that the model takes, for subclassed models with inputs
             that are not float32.
+        input_shape: the shape of one sample, such as `(224, 224, 3)`: fixes the sizes that the model leaves
+            free. For several inputs a dict or list of shapes.
 
     Returns:
         What was written, as an `Exported`.
@@ -98,11 +103,12 @@ def export(
     target = check_path(path, overwrite)
     row = check_quantization(model, quantization, io, sparse=sparse, calibrated=calibration is not None)
     converter.start()  # TensorFlow loads in the child while the model is traced here
-    served = make_serving(model, inputs=inputs)
+    served = sized(make_serving(model, inputs=inputs), input_shape)
     batch, notes = select_batch_size(model, batch_size, served.own_batch_size)
     served = replace(served, batch_size=batch)
-    samples = served.random_inputs(COMPARED)
-    if calibration is not None:
+    if calibration is None:
+        samples = random_samples(served, COMPARED)
+    else:
         samples = representative_samples(calibration, served)
     with tempfile.TemporaryDirectory(prefix="keras_kd_") as folder:
         request = Request(
@@ -128,7 +134,11 @@ def _file_outputs(
     try:
         save(served, request.saved_model)
     except Exception as error:  # tracing runs the model's own code
-        raise ValueError(f"{served.model.name!r} cannot be saved for inference: {one_line(error)}") from error
+        advice = about_free_sizes(served)
+        reason = one_line(error).partition(" You can attempt")[0].rstrip(".")  # TensorFlow's advice
+        raise ValueError(
+            f"{served.model.name!r} cannot be saved for inference: {reason}. {advice}".rstrip()
+        ) from error
     np.savez(request.samples, **samples)  # type: ignore[arg-type]
     answer: Answer
     try:
@@ -136,7 +146,7 @@ def _file_outputs(
     except ConverterCrashed as crash:
         answer = Failure("run" if request.file.exists() else "crash", str(crash))
     if isinstance(answer, Failure):
-        raise ValueError(failure_message(served.model, request, answer))
+        raise ValueError(failure_message(served.model, request, answer, about_free_sizes(served)))
     if not answer.ran:
         return None
     with np.load(request.outputs) as outputs:

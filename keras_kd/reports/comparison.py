@@ -2,17 +2,19 @@
 
 import contextlib
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import NamedTuple, TypeAlias
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_kd.deployment.benchmark import Benchmark
 from keras_kd.deployment.calibration import batches
+from keras_kd.deployment.input_shapes import InputShape
 from keras_kd.messages import did_you_mean
 from keras_kd.reports import gaps
 from keras_kd.reports.measurement import measure_files, trained_quantization
@@ -116,12 +118,22 @@ def _measure(
     progress: Callable[[str], None] | None,
 ) -> _Measured:
     say = progress or (lambda text: None)
-    tallies, samples = count(subjects, data, reference, sources, say)
+    shapes: list[InputShape] = []
+    tallies, samples = count(subjects, _with_shapes(data, shapes), reference, sources, say)
     by_name = {subject.name: subject for subject in subjects}
     rows = [_row(s, tallies[s.name], by_name.get(sources.get(s.name, ""))) for s in subjects]
-    rows, timings, gaps_of_files = measure_files(rows, subjects, say)
+    rows, timings, gaps_of_files = measure_files(rows, subjects, say, shapes[0])
     missing = [*gaps.missing_accuracies(tallies, reference), *gaps_of_files]
     return _Measured(rows, samples, timings, [*missing, *gaps.missing_sources(rows, sources)])
+
+
+def _with_shapes(
+    data: Iterable[tuple[Tensors, Tensors]], shapes: list[InputShape]
+) -> Iterator[tuple[Tensors, Tensors]]:
+    """The same batches; the shapes of one sample of each are added to a list as they pass."""
+    for x, y in data:
+        shapes.append(keras.tree.map_structure(lambda array: np.shape(array)[1:], x))
+        yield x, y
 
 
 def _merge(
