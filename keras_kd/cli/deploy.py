@@ -112,4 +112,4 @@ def parse_input_shape(texts: list[str] | None) -> tuple[int, ...] | dict[str, tu
         shapes[name] = tuple(map(int, sizes.split(",")))
     if "" in shapes and len(texts) > 1:
         raise ValueError(f"--input-shape needs a name for each of several inputs. Received: {texts}")
-    return shapes[""] if "" in shapes else shapes
+    return shapes.get("", shapes)

@@ -45,7 +45,7 @@ InputShape = Annotated[
     typer.Option(
         "--input-shape",
         metavar="SIZES",
-        help="Shape of one sample, as 224,224,3, where sizes are free. For several inputs: NAME=SIZES, repeated.",
+        help="Shape of a sample, as 224,224,3, where sizes are free. With names for several inputs: a=8,8.",
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]

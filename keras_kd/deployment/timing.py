@@ -135,7 +135,7 @@ def _file_call(path: Path, options: TimingOptions) -> TimedCall:
     if lite.batch_size not in (None, options.batch_size):
         raise ValueError(
             f"The batch of {str(path)!r} is fixed at {lite.batch_size}; received "
-            f"batch_size={options.batch_size}. Export a file for it: batch_size={options.batch_size} or None."
+            f"batch_size={options.batch_size}. Export a file for it: batch_size={options.batch_size}."
         )
     _load_random(lite, options)
     return TimedCall(str(path), "tflite", options.threads, processor(), lite.invoke)
