@@ -11,7 +11,7 @@ import numpy as np
 
 from keras_kd.deployment.interface import Interface
 from keras_kd.deployment.serving import Serving
-from keras_kd.deployment.tensor_details import TensorDetails
+from keras_kd.deployment.tensor_details import TensorDetails, fits
 from keras_kd.tensors import Shape, Tensors
 
 # The shape of one sample, as (224, 224, 3); for several inputs a dict or list of shapes.
@@ -61,9 +61,7 @@ def shapes_by_name(
     shapes = {}
     for tensor in tensors:
         wanted, shape = tensor.shape[1:], np.shape(given[tensor.name])
-        if len(wanted) != len(shape) or any(
-            want not in (None, size) for want, size in zip(wanted, shape, strict=True)
-        ):
+        if not fits(shape, wanted):
             raise ValueError(
                 f"input_shape={_text(shape)} does not fit input {tensor.name!r}: one sample of it has the "
                 f"shape {without_batch(tensor)}, without a batch axis."

@@ -64,8 +64,7 @@ class Interface:
         """Data by name, as it is; see `arrays`."""
         names: list[str] = keras.tree.flatten(self.inputs)
         if isinstance(x, dict):
-            known = {f"input_{i}": name for i, name in enumerate(names)}
-            known |= self.aliases | {name: name for name in names}
+            known = self.known()
             if all(key in known for key in x):
                 return _renamed(x, known, names)
         flat = flatten_like(self.inputs, x) if isinstance(x, (dict, list, tuple)) else None
@@ -88,6 +87,12 @@ class Interface:
         if isinstance(self.inputs, dict):
             raise TypeError(f"These inputs go by name: pass a dict with the keys {names}, not a list.")
         raise ValueError(f"Expected {len(names)} arrays for {names}; received {len(listed)}.")
+
+    def known(self) -> dict[str, str]:
+        """Every name that an input may be given by -> its name."""
+        names: list[str] = keras.tree.flatten(self.inputs)
+        numbered = {f"input_{i}": name for i, name in enumerate(names)}
+        return numbered | self.aliases | {name: name for name in names}
 
     def structured(self, outputs: dict[str, np.ndarray]) -> Tensors:
         """Arrange outputs by name as the model returns them."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_kd.deployment.arguments import check_integer
+from keras_kd.deployment.data_sources import Inputs
 from keras_kd.deployment.interface import Interface, read_interface
 from keras_kd.deployment.interpreters import open_interpreter, quiet_stderr, read_signature
 from keras_kd.deployment.tensor_details import TensorDetails
@@ -114,6 +115,10 @@ class LiteModel:
         return {
             tensor.name: _joined([part[tensor.name] for part in parts], tensor) for tensor in self.outputs
         }
+
+    def data_inputs(self) -> Inputs:
+        """What data for the file consists of."""
+        return Inputs(self.interface, self.inputs)
 
     def load(self, arrays: dict[str, np.ndarray]) -> None:
         """Load inputs by name, all rows of one run, into the interpreter."""

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_kd.deployment.data_sources import Inputs
 from keras_kd.deployment.input_structure import InputSpecs, input_structure
 from keras_kd.deployment.interface import Interface
 from keras_kd.deployment.source_model import HALF_PRECISION
@@ -53,6 +54,10 @@ class Serving:
         aliases = {other: tensor.name for tensor, other in zip(self.inputs, self.keras_names, strict=True)}
         returned = keras.tree.pack_sequence_as(outputs, output_names(self.model, outputs))
         return Interface(names, returned, aliases)
+
+    def data_inputs(self) -> Inputs:
+        """What data for the model consists of."""
+        return Inputs(self.interface(), self.inputs)
 
     def call(self, arrays: dict[str, Tensor]) -> dict[str, tf.Tensor]:
         """Call the model for inference on inputs by name; returns its outputs by name."""

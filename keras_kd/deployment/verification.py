@@ -8,10 +8,9 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_kd.deployment.accuracy import Accuracy, Differences, top_classes, true_classes
-from keras_kd.deployment.calibration import Data, batches
+from keras_kd.deployment.data_sources import Data, batches, is_endless
 from keras_kd.deployment.input_structure import InputSpecs
 from keras_kd.deployment.interface import paired
 from keras_kd.deployment.litemodel import LiteModel
@@ -130,7 +129,7 @@ def verify(
     Args:
         model: the exported model, of Keras 3 or tf_keras; for a `Distiller`, the student is compared.
         path: the `.tflite` file.
-        data: a batched `tf.data.Dataset` of `x`, `(x, y)` or `(x, y, weights)`, or arrays `x` or `(x, y)`.
+        data: batches of `x`, `(x, y)` or `(x, y, weights)`, in any form that `calibration` of `export` takes.
             Labels are class numbers or one-hot rows; for several outputs, a dict or list of them.
         inputs: as in `export`.
 
@@ -151,14 +150,14 @@ def verify(
         (50, 1.0, True)
     """
     model = resolve_model(model)
-    if isinstance(data, tf.data.Dataset) and data.cardinality() == tf.data.INFINITE_CARDINALITY:
+    if is_endless(data):
         raise ValueError("The data set is infinite: leave out repeat(), or take(...) some batches of it.")
     lite = LiteModel(path)
     served = make_serving(model, inputs=inputs)
     run = served.runner()
     tallies: dict[str, _OutputTally] = {}
     samples = 0
-    for x, y in batches(data):
+    for x, y in batches(data, inputs=served.data_inputs()):
         arrays = served.arrays(x)
         rows = len(next(iter(arrays.values())))
         wanted = run(arrays)

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_kd.deployment.benchmark import Benchmark
-from keras_kd.deployment.calibration import batches
+from keras_kd.deployment.data_sources import Data, batches, is_endless
 from keras_kd.deployment.input_shapes import InputShape
 from keras_kd.messages import did_you_mean
 from keras_kd.reports import gaps
@@ -23,8 +23,6 @@ from keras_kd.reports.rows import Meta, NotMeasured, Row, compare_with_baseline
 from keras_kd.reports.subjects import ModelOrFile, Subject, open_subjects
 from keras_kd.reports.tally import Tally, count
 from keras_kd.tensors import Tensors
-
-Data: TypeAlias = tf.data.Dataset | Tensors
 
 
 def compare(
@@ -51,7 +49,7 @@ def compare(
     The files are timed in turns, one sample per call, on one thread.
 
     Args:
-        data: A batched `tf.data.Dataset` or a tuple of arrays: (x, y) or (x, y, weights), or x alone.
+        data: Batches of x, (x, y) or (x, y, weights), in any form that `calibration` of `export` takes.
             y contains classes or one-hot rows. Weights are ignored.
         baseline: What the others are compared with: a model, a file (its row is named "baseline"),
             or the name of one of the models.
@@ -88,7 +86,8 @@ def compare(
     sources, seeds, plain = dict(sources or {}), dict(seeds or {}), plain_curves(curves or {})
     _check_names({subject.name: subject for subject in subjects}, sources, seeds)
     _check_data_and_facts(data, facts)
-    measured = _measure(subjects, reference, sources, batches(data, batch_size), progress)
+    read = batches(data, batch_size, subjects[0].inputs)
+    measured = _measure(subjects, reference, sources, read, progress)
     return Report(
         rows=compare_with_baseline(_with_seeds(measured.rows, seeds), reference),
         baseline=reference,
@@ -168,7 +167,7 @@ def _check_names(
 def _check_data_and_facts(data: Data, facts: Sequence[str]) -> None:
     if isinstance(facts, str):
         raise TypeError(f"facts is a list of sentences. Received one string: {facts!r}")
-    if isinstance(data, tf.data.Dataset) and data.cardinality() == tf.data.INFINITE_CARDINALITY:
+    if is_endless(data):
         raise ValueError("The data set is infinite: leave out repeat(), or take() what should be measured.")
 
 

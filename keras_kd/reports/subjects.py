@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from keras_kd.deployment.data_sources import Inputs
 from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.serving import make_serving
 from keras_kd.legacy import is_model
@@ -33,6 +34,7 @@ class Subject:
         model: The Keras model, or None for a file.
         path: The file, or None for a Keras model.
         batch_size: The batch size, if it is fixed.
+        inputs: What data for it consists of.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Subject:
     model: keras.Model | None = None
     path: Path | None = None
     batch_size: int | None = None
+    inputs: Inputs | None = None
 
 
 def open_subjects(
@@ -84,7 +87,14 @@ def open_subject(name: str, value: ModelOrFile) -> Subject:
     model = student if is_model(student) else value
     served = make_serving(model)
     run = served.runner()
-    return Subject(name, "keras", lambda x: run(served.arrays(x)), model=model, batch_size=served.batch_size)
+    return Subject(
+        name=name,
+        kind="keras",
+        predict=lambda x: run(served.arrays(x)),
+        model=model,
+        batch_size=served.batch_size,
+        inputs=served.data_inputs(),
+    )
 
 
 def _open_file(name: str, path: Path) -> Subject:
@@ -97,7 +107,14 @@ def _open_file(name: str, path: Path) -> Subject:
     if path.suffix != ".tflite":
         raise ValueError(f"{name!r} must be a .tflite or a .keras file. Received: {str(path)!r}")
     lite = LiteModel(path)
-    return Subject(name, file_kind(path), lite.predict_by_name, path=path, batch_size=lite.batch_size)
+    return Subject(
+        name=name,
+        kind=file_kind(path),
+        predict=lite.predict_by_name,
+        path=path,
+        batch_size=lite.batch_size,
+        inputs=lite.data_inputs(),
+    )
 
 
 def file_kind(path: Path) -> str:
