@@ -10,6 +10,7 @@ import numpy as np
 from keras_kd.deployment.comparison import disagreement
 from keras_kd.deployment.exported import Exported
 from keras_kd.deployment.flatbuffer import Contents
+from keras_kd.deployment.integer_parts import IntegerParts, about_integers, about_size
 from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.notes import about_float_weights, about_sparse_weights
 from keras_kd.deployment.quantizations import FLOAT16, FLOAT32
@@ -103,6 +104,10 @@ def _keras_tensors(
 
 def _notes(request: Request, contents: Contents, served: Serving, was_run: bool) -> list[str]:
     notes = about_float_weights(contents) if request.quantization.may_skip_weights else []
+    if request.quantization.integer_activations:
+        notes += about_integers(IntegerParts.read(request.file))
+    elif request.quantization is FLOAT16:
+        notes += about_size(IntegerParts.read(request.file))
     if request.sparse:
         notes += about_sparse_weights(contents)
     if computes_in_half(served.model):

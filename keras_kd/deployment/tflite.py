@@ -18,6 +18,7 @@ from keras_kd.deployment.failures import about_free_sizes, failure_message
 from keras_kd.deployment.input_shapes import InputShape, sized
 from keras_kd.deployment.input_structure import InputSpecs
 from keras_kd.deployment.inspection import inspect_file
+from keras_kd.deployment.integer_parts import check_integer_io
 from keras_kd.deployment.keras_outputs import keras_outputs, outputs_of_one
 from keras_kd.deployment.random_samples import random_samples
 from keras_kd.deployment.request import COMPARED, Answer, Failure, Request
@@ -126,6 +127,7 @@ def _convert(request: Request, served: Serving, samples: dict[str, np.ndarray]) 
     request = replace(request, interface=served.interface(outputs_of_one(served, compared)))
     expected = keras_outputs(served, compared)
     actual = _file_outputs(request, served, samples)
+    check_integer_io(request, served.model.name)
     return inspect_file(request, served, expected, actual)
 
 
