@@ -26,7 +26,7 @@ def growing(interpolation):
     return keras.Model(image, layers.Conv2D(2, 3)(x), name="growing")
 
 
-@pytest.mark.parametrize("interpolation", ["nearest", "bilinear"])
+@pytest.mark.parametrize("interpolation", [pytest.param("nearest", marks=pytest.mark.slow), "bilinear"])
 def test_a_layer_that_needs_a_fixed_size_is_named_and_the_advice_helps(interpolation, tmp_path):
     model = growing(interpolation)
     with pytest.raises(

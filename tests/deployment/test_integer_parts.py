@@ -27,7 +27,13 @@ def samples(model):
     return np.random.default_rng(0).normal(size=shape).astype("float32")
 
 
-@pytest.mark.parametrize(("model", "operator"), FLOAT_ONLY.values(), ids=FLOAT_ONLY)
+@pytest.mark.parametrize(
+    ("model", "operator"),
+    [
+        pytest.param(*case, id=name, marks=() if name == "Conv3D" else pytest.mark.slow)
+        for name, case in FLOAT_ONLY.items()
+    ],
+)
 def test_a_file_in_which_nothing_was_quantized_says_so(model, operator, tmp_path):
     options = {"quantization": "int8", "calibration": samples(model)}
     exported = export(model, tmp_path / "m.tflite", **options)
@@ -51,11 +57,14 @@ def test_a_file_in_which_something_was_quantized(tmp_path):
     assert parts.float_operators == ("CONV_3D",)
 
 
-@pytest.mark.parametrize("kind", ["float16", "int8", "int16x8"])
+@pytest.mark.parametrize("kind", ["float16", "int8", pytest.param("int16x8", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("build", "grows"),
-    [(small.dense, True), (small.conv1d, None), (small.wide, False)],
-    ids=["dense", "conv1d", "wide"],
+    [
+        pytest.param(small.dense, True, id="dense"),
+        pytest.param(small.conv1d, None, id="conv1d", marks=pytest.mark.slow),
+        pytest.param(small.wide, False, id="wide", marks=pytest.mark.slow),
+    ],
 )
 def test_a_file_that_grew_says_so_and_no_other(build, grows, kind, small_file):
     plain, exported = small_file(build)[1], small_file(build, kind)[1]
