@@ -64,7 +64,8 @@ class Interface:
         """Data by name, as it is; see `arrays`."""
         names: list[str] = keras.tree.flatten(self.inputs)
         if isinstance(x, dict):
-            known = self.known()
+            # Keras's own names may be those of other inputs in the file: all of them together are meant.
+            known = self.aliases if x.keys() == self.aliases.keys() else self.known()
             if all(key in known for key in x):
                 return _renamed(x, known, names)
         flat = flatten_like(self.inputs, x) if isinstance(x, (dict, list, tuple)) else None

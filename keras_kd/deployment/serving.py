@@ -52,6 +52,8 @@ class Serving:
         """The names of the inputs and of these outputs of a call, in their structures."""
         names = keras.tree.map_structure(lambda tensor: tensor.name, self.structure)
         aliases = {other: tensor.name for tensor, other in zip(self.inputs, self.keras_names, strict=True)}
+        if isinstance(outputs, tuple) and not outputs:
+            return Interface(names, (), aliases)
         returned = keras.tree.pack_sequence_as(outputs, output_names(self.model, outputs))
         return Interface(names, returned, aliases)
 

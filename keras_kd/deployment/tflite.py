@@ -138,7 +138,7 @@ def _file_outputs(
     try:
         save(served, request.saved_model)
     except Exception as error:  # tracing runs the model's own code
-        advice = about_free_sizes(served)
+        advice, _ = about_free_sizes(served.model, served.inputs)
         reason = one_line(error).partition(" You can attempt")[0].rstrip(".")  # TensorFlow's advice
         raise ValueError(
             f"{served.model.name!r} cannot be saved for inference: {reason}. {advice}".rstrip()
@@ -150,7 +150,7 @@ def _file_outputs(
     except ConverterCrashed as crash:
         answer = Failure("run" if request.file.exists() else "crash", str(crash))
     if isinstance(answer, Failure):
-        raise ValueError(failure_message(served.model, request, answer, about_free_sizes(served)))
+        raise ValueError(failure_message(served.model, request, answer, served.inputs))
     if not answer.ran:
         return None
     with np.load(request.outputs) as outputs:
