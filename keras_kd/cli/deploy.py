@@ -10,6 +10,7 @@ from keras_kd.cli.options import (
     AsJson,
     DataFile,
     FileIO,
+    InputShape,
     LiteFile,
     ModelFile,
     Overwrite,
@@ -25,7 +26,10 @@ def export(
     quantization: Quantization = QuantizationOption.float32,
     data: Annotated[Path | None, typer.Option(help=f"For calibration. {DATA_HELP}")] = None,
     io: Annotated[FileIO, typer.Option(help="Type of the inputs and outputs.")] = FileIO.float32,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Fix the batch size.")] = None,
+    batch_size: Annotated[
+        str, typer.Option(metavar="N|free", help="Samples per call; browsers and GPUs need a number.")
+    ] = "1",
+    input_shape: InputShape = None,
     sparse: Annotated[bool, typer.Option("--sparse", help="Store pruned weights without zeros.")] = False,
     allow_flex: Annotated[bool, typer.Option("--allow-flex", help="Accept TensorFlow operators.")] = False,
     overwrite: Overwrite = False,
@@ -46,7 +50,8 @@ def export(
             quantization=None if quantization is QuantizationOption.float32 else quantization.value,
             calibration=None if data is None else datasets.load(data).calibration,
             io=io.value,
-            batch_size=batch_size,
+            batch_size=parse_batch_size(batch_size),
+            input_shape=parse_input_shape(input_shape),
             sparse=sparse,
             allow_flex=allow_flex,
             overwrite=overwrite,
@@ -70,6 +75,7 @@ def benchmark(
     file: LiteFile,
     threads: Annotated[int, typer.Option(min=1, help="Threads of the interpreter.")] = 1,
     batch_size: Annotated[int, typer.Option(min=1, help="Samples per call.")] = 1,
+    input_shape: InputShape = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure how long one call of a file takes.
@@ -79,5 +85,31 @@ def benchmark(
     from keras_kd.deployment.benchmark import benchmark
 
     with show_status("timing"):
-        result = benchmark(file, threads=threads, batch_size=batch_size)
+        result = benchmark(
+            file, threads=threads, batch_size=batch_size, input_shape=parse_input_shape(input_shape)
+        )
     show(result, as_json)
+
+
+def parse_batch_size(text: str) -> int | None:
+    """A number of samples per call; `None` for "free"."""
+    if text == "free":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"--batch-size must be a number from 1, or free. Received: {text!r}")
+    return int(text)
+
+
+def parse_input_shape(texts: list[str] | None) -> tuple[int, ...] | dict[str, tuple[int, ...]] | None:
+    """The shape of one sample, or the shapes by name of an input."""
+    if not texts:
+        return None
+    shapes = {}
+    for text in texts:
+        name, _, sizes = text.rpartition("=")
+        if not all(size.strip().isdecimal() for size in sizes.split(",")):
+            raise ValueError(f"--input-shape must be sizes such as 224,224,3. Received: {text!r}")
+        shapes[name] = tuple(map(int, sizes.split(",")))
+    if "" in shapes and len(texts) > 1:
+        raise ValueError(f"--input-shape needs a name for each of several inputs. Received: {texts}")
+    return shapes.get("", shapes)

@@ -40,6 +40,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.
 ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A .keras file.")]
 LiteFile = Annotated[Path, typer.Argument(metavar="FILE", help="A .tflite file.")]
 DataFile = Annotated[Path, typer.Option("--data", help=DATA_HELP)]
+InputShape = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input-shape",
+        metavar="SIZES",
+        help="Shape of a sample, as 224,224,3, where sizes are free. With names for several inputs: a=8,8.",
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
 Folder = Annotated[Path, typer.Option("--out", help="Folder for the results.")]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs of every training run.")]

@@ -1,6 +1,7 @@
 """What commands print: figures to standard output, everything else to standard error."""
 
 import contextlib
+import re
 import shlex
 import shutil
 import sys
@@ -26,7 +27,8 @@ _OPTIONS = {
     "overwrite=True": "--overwrite",
     "calibration=": "--data",
     "allow_flex=True": "--allow-flex",
-    "batch_size=1": "--batch-size 1",
+    "batch_size=": "--batch-size ",
+    "input_shape=": "--input-shape ",
     "quantization=": "--quantization ",
 }
 
@@ -40,6 +42,7 @@ class Figures(Protocol):
 
 def in_shell(message: str) -> str:
     """Rewrite a message from the library in the terms of the command line."""
+    message = re.sub(r"(?<=input_shape=)\(([\d, ]+)\)", lambda match: match[1].replace(" ", ""), message)
     for argument, option in _OPTIONS.items():
         message = message.replace(argument, option)
     return message

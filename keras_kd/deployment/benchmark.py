@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from keras_kd.deployment.input_shapes import InputShape
 from keras_kd.deployment.timing import TimedCall, TimingOptions, time_in_turns, timed_call
 from keras_kd.results import Result
 
@@ -62,6 +63,7 @@ def benchmark(
     runs: int = 300,
     warmup: int = 5,
     seconds: float = 2.0,
+    input_shape: InputShape | None = None,
 ) -> Benchmark:
     """Measure how long one call of a file or a model takes.
 
@@ -76,9 +78,12 @@ def benchmark(
         runs: maximum number of timed calls.
         warmup: untimed calls before the first timed one.
         seconds: stop early after this time, but not before 5 runs.
+        input_shape: the shape of one sample, such as `(224, 224, 3)`, where sizes are free; for several
+            inputs a dict or list of shapes. Without it, several lengths are tried, from 32 on.
 
     Raises:
-        ValueError: for invalid numbers, or a file with a different fixed batch size.
+        ValueError: for invalid numbers, a file with another fixed batch size, or a shape that does not
+            fit.
         FileNotFoundError: if there is no file.
 
     Examples:
@@ -89,7 +94,7 @@ def benchmark(
         >>> result.runs, result.kind, result.median_ms <= result.p90_ms
         (10, 'keras', True)
     """
-    options = TimingOptions(batch_size, threads, runs, warmup, seconds)
+    options = TimingOptions(batch_size, threads, runs, warmup, seconds, input_shape)
     return benchmark_many({"": model_or_path}, options)[""]
 
 

@@ -1,59 +1,18 @@
-"""Representative samples from datasets and arrays."""
+"""Representative samples, taken from data of any form and checked."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from typing import TypeAlias
 
-import keras
 import numpy as np
-import tensorflow as tf
 
+from keras_kd.deployment.data_sources import Data as Data
+from keras_kd.deployment.data_sources import batches as batches
 from keras_kd.deployment.serving import Serving
 from keras_kd.finite import nonfinite
-from keras_kd.tensors import Tensors
-
-Data: TypeAlias = (
-    tf.data.Dataset | Tensors
-)  # batches of `x`, `(x, y)` or `(x, y, weights)`; or the same as arrays
 
 LIMIT = 256
 FEW = 32
-
-
-def batches(data: Data, batch_size: int = 256) -> Iterator[tuple[Tensors, Tensors]]:
-    """Iterate over data batch by batch.
-
-    Args:
-        data: a batched `tf.data.Dataset` of `x`, `(x, y)` or `(x, y, weights)`; or the same as arrays,
-            where `x` may be an array, a dict or a list of arrays, and the tuple is a tuple of these.
-        batch_size: rows per batch, if arrays are given.
-
-    Yields:
-        `(x, y)`, where `y` is `None` without labels. Weights are left out.
-    """
-    if isinstance(data, tf.data.Dataset):
-        for element in data.as_numpy_iterator():
-            yield _inputs_and_labels(element)
-        return
-    x, y = _inputs_and_labels(data)
-    rows = {len(array) for array in map(np.asarray, keras.tree.flatten((x, y))) if array.ndim}
-    if len(rows) > 1:
-        raise ValueError(f"Inputs and labels need the same number of rows; received {sorted(rows)}.")
-    for start in range(0, max(rows, default=0), batch_size):
-        yield keras.tree.map_structure(
-            lambda array, start=start: (
-                None if array is None else np.asarray(array)[start : start + batch_size]
-            ),
-            (x, y),
-        )
-
-
-def _inputs_and_labels(element: Tensors) -> tuple[Tensors, Tensors]:
-    if isinstance(element, tuple):
-        return element[0], element[1] if len(element) > 1 else None
-    return element, None
 
 
 def representative_samples(data: Data, serving: Serving, limit: int = LIMIT) -> dict[str, np.ndarray]:
@@ -73,7 +32,7 @@ def representative_samples(data: Data, serving: Serving, limit: int = LIMIT) -> 
     """
     parts: list[dict[str, np.ndarray]] = []
     rows = 0
-    for x, _ in batches(data):
+    for x, _ in batches(data, inputs=serving.data_inputs()):
         try:
             parts.append(serving.arrays(x))
         except (ValueError, TypeError) as error:

@@ -13,6 +13,7 @@ from keras_kd.deployment.comparison import Comparison, compare_outputs
 from keras_kd.deployment.edges import read_edges
 from keras_kd.deployment.exported import Exported
 from keras_kd.deployment.flatbuffer import Contents
+from keras_kd.deployment.integer_parts import IntegerParts, about_integers, about_size
 from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.notes import about_float_weights, about_sparse_weights
 from keras_kd.deployment.quantizations import FLOAT16, FLOAT32
@@ -131,6 +132,10 @@ def _keras_tensors(
 def _notes(request: Request, contents: Contents, served: Serving, comparison: Comparison | None) -> list[str]:
     notes = [*comparison.losses, *comparison.notes] if comparison else []
     notes += about_float_weights(contents) if request.quantization.may_skip_weights else []
+    if request.quantization.integer_activations:
+        notes += about_integers(IntegerParts.read(request.file))
+    elif request.quantization is FLOAT16:
+        notes += about_size(IntegerParts.read(request.file))
     if request.sparse:
         notes += about_sparse_weights(contents)
     if computes_in_half(served.model):

@@ -58,13 +58,14 @@ class Interface:
             ValueError: for unknown or missing names, wrong shapes, or different numbers of rows.
             TypeError: for a type that does not fit.
         """
-        return checked_arrays(self._matched(x), tensors)
+        return checked_arrays(self.matched(x), tensors)
 
-    def _matched(self, x: Tensors) -> dict[str, Tensor]:
+    def matched(self, x: Tensors) -> dict[str, Tensor]:
+        """Data by name, as it is; see `arrays`."""
         names: list[str] = keras.tree.flatten(self.inputs)
         if isinstance(x, dict):
-            known = {f"input_{i}": name for i, name in enumerate(names)}
-            known |= self.aliases | {name: name for name in names}
+            # Keras's own names may be those of other inputs in the file: all of them together are meant.
+            known = self.aliases if x.keys() == self.aliases.keys() else self.known()
             if all(key in known for key in x):
                 return _renamed(x, known, names)
         flat = flatten_like(self.inputs, x) if isinstance(x, (dict, list, tuple)) else None
@@ -87,6 +88,12 @@ class Interface:
         if isinstance(self.inputs, dict):
             raise TypeError(f"These inputs go by name: pass a dict with the keys {names}, not a list.")
         raise ValueError(f"Expected {len(names)} arrays for {names}; received {len(listed)}.")
+
+    def known(self) -> dict[str, str]:
+        """Every name that an input may be given by -> its name."""
+        names: list[str] = keras.tree.flatten(self.inputs)
+        numbered = {f"input_{i}": name for i, name in enumerate(names)}
+        return numbered | self.aliases | {name: name for name in names}
 
     def structured(self, outputs: dict[str, np.ndarray]) -> Tensors:
         """Arrange outputs by name as the model returns them."""

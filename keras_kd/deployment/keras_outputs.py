@@ -18,6 +18,14 @@ from keras_kd.tensors import Tensors
 Outputs = TypeVar("Outputs")
 
 
+class ModelCannotRun(ValueError):
+    """A model raised an error when it was called on samples."""
+
+    def __init__(self, model: keras.Model, samples: dict[str, np.ndarray], reason: str) -> None:
+        shapes = {name: array.shape for name, array in samples.items()}
+        super().__init__(f"{model.name!r} cannot be run on samples of shape {shapes}: {reason.rstrip('.')}.")
+
+
 def outputs_of_one(served: Serving, samples: dict[str, np.ndarray]) -> Tensors:
     """Call the model on a single sample, or as many as it needs, and return what it returns.
 
@@ -73,10 +81,7 @@ def _run(
     try:
         return run(samples)
     except Exception as error:  # a model may raise anything
-        shapes = {name: array.shape for name, array in samples.items()}
-        raise ValueError(
-            f"{served.model.name!r} cannot be run on samples of shape {shapes}: {one_line(error)}"
-        ) from error
+        raise ModelCannotRun(served.model, samples, one_line(error)) from error
 
 
 def _check_output(where: str, output: Any, rows: int) -> None:

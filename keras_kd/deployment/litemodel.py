@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_kd.deployment.arguments import check_integer
+from keras_kd.deployment.data_sources import Inputs
 from keras_kd.deployment.interface import Interface, read_interface
 from keras_kd.deployment.interpreters import open_interpreter, quiet_stderr, read_signature
 from keras_kd.deployment.tensor_details import TensorDetails
@@ -38,7 +39,8 @@ class LiteModel:
         inputs: the inputs in the order of the file, as `TensorDetails` (name, shape, dtype, scale, zero
             point, index).
         outputs: the outputs, likewise.
-        batch_size: the fixed batch size, or `None` if it is dynamic.
+        batch_size: the fixed batch size, or `None` if it is free.
+        interface: the structures of the inputs and outputs.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -65,7 +67,7 @@ class LiteModel:
         signature = read_signature(self._interpreter)
         self.inputs, self.outputs = signature.inputs, signature.outputs
         self._input_indices, self._output_indices = signature.input_indices, signature.output_indices
-        self._interface = self._read_interface()
+        self.interface = self._read_interface()
         sizes = {tensor.shape[0] for tensor in self.inputs if tensor.shape}
         self.batch_size: int | None = max((size for size in sizes if size is not None), default=None)
         self._shapes: dict[str, tuple[int, ...]] = {}
@@ -98,11 +100,11 @@ class LiteModel:
                 not the samples.
             TypeError: for arrays of a type that does not fit.
         """
-        return self._interface.structured(self.predict_by_name(x, batch_size=batch_size))
+        return self.interface.structured(self.predict_by_name(x, batch_size=batch_size))
 
     def predict_by_name(self, x: Tensors, *, batch_size: int = 32) -> dict[str, np.ndarray]:
         """Do as `predict` does, but always return a dict by output name."""
-        arrays = self._interface.arrays(x, self.inputs)
+        arrays = self.interface.arrays(x, self.inputs)
         rows = len(next(iter(arrays.values())))
         step = self.batch_size or max(1, min(batch_size, rows))
         block = step * max(1, _BLOCK // step)
@@ -114,6 +116,10 @@ class LiteModel:
             tensor.name: _joined([part[tensor.name] for part in parts], tensor) for tensor in self.outputs
         }
 
+    def data_inputs(self) -> Inputs:
+        """What data for the file consists of."""
+        return Inputs(self.interface, self.inputs)
+
     def load(self, arrays: dict[str, np.ndarray]) -> None:
         """Load inputs by name, all rows of one run, into the interpreter."""
         self._prepare({name: array.shape for name, array in arrays.items()})
@@ -121,6 +127,15 @@ class LiteModel:
             self._interpreter.set_tensor(
                 self._input_indices[tensor.name], _quantized(arrays[tensor.name], tensor)
             )
+
+    def try_out(self) -> None:
+        """Run the interpreter once on the loaded inputs.
+
+        Raises:
+            ValueError: if it cannot.
+        """
+        with self._readable_errors():
+            self.invoke()
 
     def invoke(self) -> None:
         """Run the interpreter once on the loaded inputs: the part that `benchmark` times."""

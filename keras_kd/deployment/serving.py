@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_kd.deployment.data_sources import Inputs
 from keras_kd.deployment.input_structure import InputSpecs, input_structure
 from keras_kd.deployment.interface import Interface
 from keras_kd.deployment.source_model import HALF_PRECISION
@@ -17,7 +18,6 @@ from keras_kd.deployment.tensor_names import input_names, output_names
 from keras_kd.legacy import all_layers_of, keras_classes
 from keras_kd.tensors import Tensor, Tensors
 
-# The length of dynamic axes, except the batch axis, in random inputs.
 _ANY_LENGTH = 32
 
 
@@ -52,8 +52,14 @@ class Serving:
         """The names of the inputs and of these outputs of a call, in their structures."""
         names = keras.tree.map_structure(lambda tensor: tensor.name, self.structure)
         aliases = {other: tensor.name for tensor, other in zip(self.inputs, self.keras_names, strict=True)}
+        if isinstance(outputs, tuple) and not outputs:
+            return Interface(names, (), aliases)
         returned = keras.tree.pack_sequence_as(outputs, output_names(self.model, outputs))
         return Interface(names, returned, aliases)
+
+    def data_inputs(self) -> Inputs:
+        """What data for the model consists of."""
+        return Inputs(self.interface(), self.inputs)
 
     def call(self, arrays: dict[str, Tensor]) -> dict[str, tf.Tensor]:
         """Call the model for inference on inputs by name; returns its outputs by name."""
@@ -110,18 +116,24 @@ class Serving:
             for i, tensor in enumerate(self.inputs)
         ]
 
-    def random_inputs(self, rows: int) -> dict[str, np.ndarray]:
-        """Draw valid inputs: numbers in [0, 1), or small integers for indices."""
+    def vocabularies(self) -> list[int]:
+        """The number of rows of each embedding."""
+        embeddings = keras_classes("layers.Embedding")
+        return [layer.input_dim for layer in all_layers_of(self.model) if isinstance(layer, embeddings)]
+
+    def random_inputs(self, rows: int, length: int = _ANY_LENGTH) -> dict[str, np.ndarray]:
+        """Draw valid inputs: numbers in [0, 1), or small integers for indices.
+
+        Args:
+            rows: how many samples.
+            length: the length of free axes, except the batch.
+        """
         rng = np.random.default_rng(0)
-        vocabularies = [
-            layer.input_dim
-            for layer in all_layers_of(self.model)
-            if isinstance(layer, keras_classes("layers.Embedding"))
-        ]
+        vocabularies = self.vocabularies()
         arrays = {}
         values: np.ndarray
         for tensor in self.inputs:
-            shape = (rows, *(size or _ANY_LENGTH for size in tensor.shape[1:]))
+            shape = (rows, *(size or length for size in tensor.shape[1:]))
             if tensor.dtype == "uint8":
                 values = rng.integers(0, 256, shape)
             elif vocabularies or not tensor.dtype.startswith(("float", "bfloat")):

@@ -77,19 +77,37 @@ def checked_arrays(data: dict[str, Tensor], tensors: tuple[TensorDetails, ...]) 
 def _checked(value: Tensor, tensor: TensorDetails) -> np.ndarray:
     array = np.asarray(value)
     _check_dtype(array, tensor)
-    fits = array.ndim == len(tensor.shape) and all(
-        want is None or want == got for want, got in zip(tensor.shape[1:], array.shape[1:], strict=True)
-    )
-    if not fits:
-        hint = ""
-        if array.ndim == len(tensor.shape) - 1:
-            hint = " Add a batch axis: x[None]."
-        expected = ("rows", *("any" if size is None else size for size in tensor.shape[1:]))
+    wanted = tensor.shape[1:]
+    if array.ndim != len(tensor.shape) or not fits(array.shape[1:], wanted):
+        expected = ("rows", *("any" if size is None else size for size in wanted))
         expected_text = "(" + ", ".join(map(str, expected)) + ")"
         raise ValueError(
-            f"Input {tensor.name!r} needs shape {expected_text}; received shape {array.shape}.{hint}"
+            f"Input {tensor.name!r} needs shape {expected_text}; received shape {array.shape}."
+            f"{_hint(array.shape, wanted)}"
         )
     return array if tensor.scale else array.astype(tensor.dtype, copy=False)
+
+
+def fits(shape: tuple[int, ...], wanted: Shape) -> bool:
+    """Whether a shape is another one, in which `None` is any size."""
+    return len(shape) == len(wanted) and all(
+        want in (None, size) for size, want in zip(shape, wanted, strict=True)
+    )
+
+
+def _hint(shape: tuple[int, ...], wanted: Shape) -> str:
+    """How data of this shape becomes samples of the wanted one, if that is plain."""
+    if fits(shape, wanted):
+        return " Add a batch axis: x[None]."
+    if wanted[-1:] == (1,) and fits(shape[1:], wanted[:-1]):
+        return " Add a channel axis: x[..., None]."
+    if shape[-1:] == (1,) and fits(shape[1:-1], wanted):
+        return " Leave out the last axis: x[..., 0]."
+    if len(shape) > 2 and fits((*shape[2:], shape[1]), wanted):
+        return " Move the channels to the end: np.moveaxis(x, 1, -1)."
+    if fits(shape[2:], wanted):
+        return " It is batched twice: leave out one batch()."
+    return ""
 
 
 def _check_dtype(array: np.ndarray, tensor: TensorDetails) -> None:

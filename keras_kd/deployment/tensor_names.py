@@ -12,7 +12,8 @@ from keras_kd.legacy import is_tf_keras, is_wired, maker_of_tensor, nested_outpu
 from keras_kd.tensors import Tensors
 
 # What Keras 3 and tf_keras call inputs that have no name; the numbers change from run to run.
-_UNNAMED_INPUT = re.compile(r"keras_tensor(_\d+)?|input_layer(_\d+)?|input_\d+")
+_UNNAMED = re.compile(r"keras_tensor(_\d+)?|input_layer(_\d+)?")
+_UNNAMED_IN_TF_KERAS = re.compile(r"input_\d+")
 
 
 def leaf_names(structure: object, stem: str, own: Sequence[str | None] = ()) -> list[str]:
@@ -53,9 +54,10 @@ def input_names(structure: object) -> list[str]:
 
 
 def _name_of_input(leaf: object) -> str | None:
-    is_symbolic = isinstance(leaf, keras.KerasTensor) or maker_of_tensor(leaf) is not None
-    name: str | None = getattr(leaf, "name", None) if is_symbolic else None
-    return None if name is None or _UNNAMED_INPUT.fullmatch(name) else name
+    if isinstance(leaf, keras.KerasTensor):
+        return None if _UNNAMED.fullmatch(leaf.name) else str(leaf.name)
+    maker = maker_of_tensor(leaf)
+    return None if maker is None or _UNNAMED_IN_TF_KERAS.fullmatch(maker.name) else str(maker.name)
 
 
 def plain_names(names: Sequence[str]) -> list[str]:
@@ -92,5 +94,5 @@ def _name_of_output(symbol: object) -> str | None:
         maker = maker_of_tensor(symbol)
     # Keras named it after its class; the number changes from run to run.
     stem = re.sub(r"_\d+$", "", maker.name).replace("_", "")
-    unnamed = stem == type(maker).__name__.lower() or _UNNAMED_INPUT.fullmatch(maker.name)
+    unnamed = stem == type(maker).__name__.lower() or _UNNAMED_IN_TF_KERAS.fullmatch(maker.name)
     return None if unnamed or "." in maker.name else maker.name

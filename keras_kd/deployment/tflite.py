@@ -14,10 +14,13 @@ from keras_kd.deployment.arguments import check_path, check_quantization, select
 from keras_kd.deployment.calibration import Data, representative_samples
 from keras_kd.deployment.converter_process import ConverterCrashed, converter
 from keras_kd.deployment.exported import Exported
-from keras_kd.deployment.failures import failure_message
+from keras_kd.deployment.failures import about_free_sizes, failure_message
+from keras_kd.deployment.input_shapes import InputShape, sized
 from keras_kd.deployment.input_structure import InputSpecs
 from keras_kd.deployment.inspection import inspect_file
+from keras_kd.deployment.integer_parts import check_integer_io
 from keras_kd.deployment.keras_outputs import keras_outputs, outputs_of_one
+from keras_kd.deployment.random_samples import random_samples
 from keras_kd.deployment.ranges import ranges_of, unlike_model
 from keras_kd.deployment.request import COMPARED, Answer, Failure, Request
 from keras_kd.deployment.saved_model import save
@@ -40,6 +43,7 @@ def export(
     sparse: bool = False,
     allow_flex: bool = False,
     inputs: InputSpecs = None,
+    input_shape: InputShape | None = None,
 ) -> Exported:
     """Write a model as a `.tflite` file, after that file was loaded, run and compared with Keras.
 
@@ -61,9 +65,11 @@ def export(
         path: the file to write; it ends in `.tflite`, in an existing folder.
         quantization: `None` (float32), `"float16"` (weights of half the size), `"dynamic"` (8-bit weights),
             `"int8"` (8-bit weights and activations), `"int16x8"` (8-bit weights, 16-bit activations).
-        calibration: inputs that look like real ones: a batched `tf.data.Dataset`, an array, a dict or
-            list of arrays, or a tuple `(x, y)`. Required for `"int8"` and `"int16x8"`; the first 256
-            samples are used. A quantization-aware model has its own ranges; samples are then only compared.
+        calibration: inputs that look like real ones: arrays, a dict or list of them, or a tuple `(x, y)`; a
+            batched `tf.data.Dataset`, a `keras.utils.PyDataset`, a generator, a list, an object with `len`
+            and an index such as `tfds.data_source`, or a function that returns one, such as TensorFlow
+            Lite's `representative_dataset`. Required for `"int8"` and `"int16x8"`; the first 256 samples
+            are used. A quantization-aware model has its own ranges; samples are then only compared.
         io: type of float inputs and outputs in the file: `"float32"`; `"int8"` or `"uint8"` for an
             `"int8"` file; `"int16"` for an `"int16x8"` file.
         batch_size: how many samples the file takes per call. Browsers (LiteRT.js) and delegates for GPUs and
@@ -76,6 +82,8 @@ def export(
             cannot be run, and so not be checked, from Python.
         inputs: `keras.InputSpec`s in the structure that the model takes, for subclassed models with inputs
             that are not float32.
+        input_shape: the shape of one sample, such as `(224, 224, 3)`: fixes the sizes that the model leaves
+            free. For several inputs a dict or list of shapes.
 
     Returns:
         What was written, as an `Exported`.
@@ -103,11 +111,12 @@ def export(
     target = check_path(path, overwrite)
     row = check_quantization(model, quantization, io, sparse=sparse, calibrated=calibration is not None)
     converter.start()  # TensorFlow loads in the child while the model is traced here
-    served = make_serving(model, inputs=inputs)
+    served = sized(make_serving(model, inputs=inputs), input_shape)
     batch, notes = select_batch_size(model, batch_size, served.own_batch_size)
     served = replace(served, batch_size=batch)
-    samples = served.random_inputs(COMPARED)
-    if calibration is not None:
+    if calibration is None:
+        samples = random_samples(served, COMPARED)
+    else:
         samples = representative_samples(calibration, served)
         notes += _check_scale(served, samples)
     with converter.folder() as folder:
@@ -135,6 +144,7 @@ def _convert(
     request = replace(request, interface=served.interface(outputs_of_one(served, compared)))
     expected = keras_outputs(served, compared)
     actual = _file_outputs(request, served, samples)
+    check_integer_io(request, served.model.name)
     try:
         return inspect_file(
             request,
@@ -142,9 +152,7 @@ def _convert(
             expected,
             actual,
             real_samples=real_samples,
-            rerun=lambda: served.predict(
-                {name: _nudged(array[:COMPARED]) for name, array in samples.items()}
-            ),
+            rerun=lambda: served.predict({name: _nudged(array) for name, array in compared.items()}),
         )
     except ValueError as error:
         # Where the file is for now tells nobody anything.
@@ -158,7 +166,11 @@ def _file_outputs(
     try:
         save(served, request.saved_model)
     except Exception as error:  # tracing runs the model's own code
-        raise ValueError(f"{served.model.name!r} cannot be saved for inference: {one_line(error)}") from error
+        advice, _ = about_free_sizes(served.model, served.inputs)
+        reason = one_line(error).partition(" You can attempt")[0].rstrip(".")  # TensorFlow's advice
+        raise ValueError(
+            f"{served.model.name!r} cannot be saved for inference: {reason}. {advice}".rstrip()
+        ) from error
     np.savez(request.samples, **samples)  # type: ignore[arg-type]
     answer: Answer
     try:
@@ -166,7 +178,7 @@ def _file_outputs(
     except ConverterCrashed as crash:
         answer = Failure("run" if request.file.exists() else "crash", str(crash))
     if isinstance(answer, Failure):
-        raise ValueError(failure_message(served.model, request, answer))
+        raise ValueError(failure_message(served.model, request, answer, served.inputs))
     if not answer.ran:
         return None
     trials.remember_good(request.file)

@@ -15,7 +15,9 @@ import numpy as np
 import tensorflow as tf
 
 from keras_kd.deployment.arguments import check_integer
+from keras_kd.deployment.input_shapes import LENGTHS, InputShape, is_free, shapes_by_name, sized
 from keras_kd.deployment.litemodel import LiteModel
+from keras_kd.deployment.random_samples import random_samples
 from keras_kd.deployment.serving import make_serving
 from keras_kd.deployment.source_model import resolve_model
 
@@ -34,6 +36,8 @@ class TimingOptions:
         runs: maximum number of timed calls.
         warmup: untimed calls before the first timed one.
         seconds: stop early after this time, but not before 5 runs.
+        input_shape: the shape of one sample, where a model leaves sizes free; for several inputs a dict or
+            list of shapes. Without it, several lengths are tried.
 
     Raises:
         ValueError: for invalid numbers.
@@ -44,6 +48,7 @@ class TimingOptions:
     runs: int = 300
     warmup: int = 5
     seconds: float = 2.0
+    input_shape: InputShape | None = None
 
     def __post_init__(self) -> None:
         check_integer("batch_size", self.batch_size, 1)
@@ -122,34 +127,55 @@ def timed_call(target: keras.Model | str | os.PathLike[str], options: TimingOpti
     """
     if isinstance(target, (str, os.PathLike)):
         return _file_call(Path(target), options)
-    return _model_call(resolve_model(target), options.batch_size)
+    return _model_call(resolve_model(target), options)
 
 
 def _file_call(path: Path, options: TimingOptions) -> TimedCall:
     lite = LiteModel(path, threads=options.threads)
     if lite.batch_size not in (None, options.batch_size):
         raise ValueError(
-            f"The batch of {str(path)!r} is fixed at {lite.batch_size}; "
-            f"received batch_size={options.batch_size}."
+            f"The batch of {str(path)!r} is fixed at {lite.batch_size}; received "
+            f"batch_size={options.batch_size}. Export a file for it: batch_size={options.batch_size}."
         )
-    lite.load(_random_inputs(lite, options.batch_size))
+    _load_random(lite, options)
     return TimedCall(str(path), "tflite", options.threads, processor(), lite.invoke)
 
 
-def _random_inputs(lite: LiteModel, batch_size: int) -> dict[str, np.ndarray]:
+def _load_random(lite: LiteModel, options: TimingOptions) -> None:
+    """Load random inputs that the file can be run on."""
+    shapes = None
+    if options.input_shape is not None:
+        shapes = shapes_by_name(options.input_shape, lite.interface, lite.inputs)
+    lengths = LENGTHS if shapes is None and any(is_free(tensor) for tensor in lite.inputs) else LENGTHS[:1]
+    failures: list[ValueError] = []
+    for length in lengths:
+        try:
+            lite.load(_random_inputs(lite, options.batch_size, length, shapes))
+            lite.try_out()
+        except ValueError as failure:
+            failures.append(failure)
+        else:
+            return
+    hint = " Say which size it takes: input_shape=." if len(lengths) > 1 else ""
+    raise ValueError(f"{failures[0]}{hint}") from failures[0]
+
+
+def _random_inputs(
+    lite: LiteModel, batch_size: int, length: int, shapes: dict[str, tuple[int, ...]] | None
+) -> dict[str, np.ndarray]:
     # The values hardly change the time; indices must be valid, and 0 and 1 nearly always are.
     rng = np.random.default_rng(0)
-    return {
-        tensor.name: rng.integers(0, 2, [batch_size, *(size or 32 for size in tensor.shape[1:])]).astype(
-            tensor.value_dtype
-        )
-        for tensor in lite.inputs
-    }
+    arrays = {}
+    for tensor in lite.inputs:
+        shape = shapes[tensor.name] if shapes else [size or length for size in tensor.shape[1:]]
+        arrays[tensor.name] = rng.integers(0, 2, [batch_size, *shape]).astype(tensor.value_dtype)
+    return arrays
 
 
-def _model_call(model: keras.Model, batch_size: int) -> TimedCall:
-    served = make_serving(model, batch_size=batch_size)
-    arrays = {name: tf.constant(array) for name, array in served.random_inputs(batch_size).items()}
+def _model_call(model: keras.Model, options: TimingOptions) -> TimedCall:
+    served = sized(make_serving(model, batch_size=options.batch_size), options.input_shape)
+    samples = random_samples(served, options.batch_size)
+    arrays = {name: tf.constant(array) for name, array in samples.items()}
     compiled = served.compiled()
 
     def call() -> None:

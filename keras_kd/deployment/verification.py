@@ -9,12 +9,11 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_kd.deployment.accuracy import Differences
 from keras_kd.deployment.belonging import check_same_inputs, check_same_outputs
-from keras_kd.deployment.calibration import Data, batches
 from keras_kd.deployment.comparison import LITTLE_LEFT, NOTHING_LEFT
+from keras_kd.deployment.data_sources import Data, batches, is_endless
 from keras_kd.deployment.edges import read_edges
 from keras_kd.deployment.input_structure import InputSpecs
 from keras_kd.deployment.interface import paired
@@ -103,7 +102,7 @@ def verify(
     Args:
         model: the exported model, of Keras 3 or tf_keras; for a `Distiller`, the student is compared.
         path: the `.tflite` file.
-        data: a batched `tf.data.Dataset` of `x`, `(x, y)` or `(x, y, weights)`, or arrays `x` or `(x, y)`.
+        data: batches of `x`, `(x, y)` or `(x, y, weights)`, in any form that `calibration` of `export` takes.
             For several outputs, the labels are a dict or list.
         inputs: as in `export`.
         metric: what else to measure with the labels: the name of a Keras metric, a metric, or a function
@@ -132,7 +131,7 @@ def verify(
         ('mean_absolute_error', True)
     """
     trained, model = model, resolve_model(model)
-    if isinstance(data, tf.data.Dataset) and data.cardinality() == tf.data.INFINITE_CARDINALITY:
+    if is_endless(data):
         raise ValueError("The data set is infinite: leave out repeat(), or take(...) some batches of it.")
     lite, edges = LiteModel(path), read_edges(path)
     served = make_serving(model, inputs=inputs)
@@ -141,7 +140,7 @@ def verify(
     tallies: dict[str, _OutputTally] = {}
     ranges = RangeCheck(edges.ranges)
     samples = 0
-    for x, y in batches(data):
+    for x, y in batches(data, inputs=served.data_inputs()):
         arrays = served.arrays(x)
         wanted = run(arrays)
         received = _run_file(lite, arrays, list(wanted))

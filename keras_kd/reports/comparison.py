@@ -2,17 +2,19 @@
 
 import contextlib
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_kd.deployment.benchmark import Benchmark
-from keras_kd.deployment.calibration import batches
+from keras_kd.deployment.data_sources import Data, batches, is_endless
+from keras_kd.deployment.input_shapes import InputShape
 from keras_kd.deployment.metrics import MetricLike
 from keras_kd.messages import did_you_mean
 from keras_kd.reports import gaps
@@ -22,8 +24,6 @@ from keras_kd.reports.rows import Meta, NotMeasured, Row, compare_with_baseline
 from keras_kd.reports.subjects import ModelOrFile, Subject, open_subjects
 from keras_kd.reports.tally import Metric, Tally, count
 from keras_kd.tensors import Tensors
-
-Data: TypeAlias = tf.data.Dataset | Tensors
 
 
 def compare(
@@ -52,7 +52,7 @@ def compare(
     is decided as in `verify`.
 
     Args:
-        data: A batched `tf.data.Dataset` or a tuple of arrays: (x, y) or (x, y, weights), or x alone.
+        data: Batches of x, (x, y) or (x, y, weights), in any form that `calibration` of `export` takes.
             Weights are ignored.
         baseline: What the others are compared with: a model, a file (its row is named "baseline"),
             or the name of one of the models.
@@ -91,7 +91,8 @@ def compare(
     sources, seeds, plain = dict(sources or {}), dict(seeds or {}), plain_curves(curves or {})
     _check_names({subject.name: subject for subject in subjects}, sources, seeds)
     _check_data_and_facts(data, facts)
-    measured = _measure(subjects, reference, sources, batches(data, batch_size), progress, metric)
+    read = batches(data, batch_size, subjects[0].inputs)
+    measured = _measure(subjects, reference, sources, read, progress, metric)
     return Report(
         rows=compare_with_baseline(_with_seeds(measured.rows, seeds), reference),
         baseline=reference,
@@ -122,12 +123,22 @@ def _measure(
     metric: Metric,
 ) -> _Measured:
     say = progress or (lambda text: None)
-    tallies, samples = count(subjects, data, reference, sources, say, metric)
+    shapes: list[InputShape] = []
+    tallies, samples = count(subjects, _with_shapes(data, shapes), reference, sources, say, metric)
     by_name = {subject.name: subject for subject in subjects}
     rows = [_row(s, tallies[s.name], by_name.get(sources.get(s.name, ""))) for s in subjects]
-    rows, timings, gaps_of_files = measure_files(rows, subjects, say)
+    rows, timings, gaps_of_files = measure_files(rows, subjects, say, shapes[0])
     missing = [*gaps.missing_accuracies(tallies, reference), *gaps_of_files]
     return _Measured(rows, samples, timings, [*missing, *gaps.missing_sources(rows, sources)])
+
+
+def _with_shapes(
+    data: Iterable[tuple[Tensors, Tensors]], shapes: list[InputShape]
+) -> Iterator[tuple[Tensors, Tensors]]:
+    """The same batches; the shapes of one sample of each are added to a list as they pass."""
+    for x, y in data:
+        shapes.append(keras.tree.map_structure(lambda array: np.shape(array)[1:], x))
+        yield x, y
 
 
 def _merge(
@@ -162,7 +173,7 @@ def _check_names(
 def _check_data_and_facts(data: Data, facts: Sequence[str]) -> None:
     if isinstance(facts, str):
         raise TypeError(f"facts is a list of sentences. Received one string: {facts!r}")
-    if isinstance(data, tf.data.Dataset) and data.cardinality() == tf.data.INFINITE_CARDINALITY:
+    if is_endless(data):
         raise ValueError("The data set is infinite: leave out repeat(), or take() what should be measured.")
 
 

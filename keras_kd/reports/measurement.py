@@ -8,8 +8,10 @@ from pathlib import Path
 import keras
 
 from keras_kd.deployment.benchmark import Benchmark, benchmark_many
+from keras_kd.deployment.input_shapes import InputShape
 from keras_kd.deployment.source_model import is_quantization_aware
 from keras_kd.deployment.tflite import export
+from keras_kd.deployment.timing import TimingOptions
 from keras_kd.files import temporary_folder
 from keras_kd.messages import one_line
 from keras_kd.reports import gaps
@@ -18,20 +20,34 @@ from keras_kd.reports.subjects import Subject
 
 
 def measure_files(
-    rows: Sequence[Row], subjects: Sequence[Subject], say: Callable[[str], None]
+    rows: Sequence[Row],
+    subjects: Sequence[Subject],
+    say: Callable[[str], None],
+    input_shape: InputShape | None = None,
 ) -> tuple[list[Row], dict[str, Benchmark], list[NotMeasured]]:
-    """The rows with sizes and times, the times alone, and what could not be measured."""
+    """The rows with sizes and times, the times alone, and what could not be measured.
+
+    Args:
+        rows: one for each subject.
+        subjects: what is measured.
+        say: called with a line of text before each step.
+        input_shape: the shape of one sample of the data.
+    """
     fixed_batch = {subject.name for subject in subjects if subject.batch_size not in (None, 1)}
     with temporary_folder() as folder:
-        files, failures = export_models(subjects, folder, say)
+        files, failures = export_models(subjects, folder, say, input_shape)
         say(f"timing {len(files)} files in turns")
-        timings = benchmark_many({name: path for name, path in files.items() if name not in fixed_batch})
+        timed = {name: path for name, path in files.items() if name not in fixed_batch}
+        timings = benchmark_many(timed, TimingOptions(input_shape=input_shape))
         rows = [_with_time(_with_size(row, files.get(row.name)), timings.get(row.name)) for row in rows]
     return rows, timings, [*failures, *gaps.missing_latencies(fixed_batch)]
 
 
 def export_models(
-    subjects: Sequence[Subject], folder: Path, say: Callable[[str], None]
+    subjects: Sequence[Subject],
+    folder: Path,
+    say: Callable[[str], None],
+    input_shape: InputShape | None = None,
 ) -> tuple[dict[str, Path], list[NotMeasured]]:
     """A file for every subject, Keras models exported to `folder`; and those that cannot be exported."""
     files, failures = {}, []
@@ -42,7 +58,8 @@ def export_models(
         say(f"exporting {subject.name} to size and time it")
         path = folder / f"{index}.tflite"
         try:
-            export(subject.model, path, quantization=trained_quantization(subject.model))
+            quantization = trained_quantization(subject.model)
+            export(subject.model, path, quantization=quantization, input_shape=input_shape)
         except (ValueError, RuntimeError) as error:
             why = f"it does not export: {one_line(error)}"
             failures.append(NotMeasured(f"size and latency of {subject.name}", why))

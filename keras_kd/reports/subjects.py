@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from keras_kd.deployment.data_sources import Inputs
 from keras_kd.deployment.edges import read_edges
 from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.serving import make_serving
@@ -37,6 +38,7 @@ class Subject:
         batch_size: The batch size, if it is fixed.
         evidence: A function that says what is known of each output, by name.
         ranges: The range of each quantized input of a file, by name.
+        inputs: What data for it consists of.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Subject:
     batch_size: int | None = None
     evidence: Callable[[], Mapping[str, Evidence]] = dict
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    inputs: Inputs | None = None
 
 
 def open_subjects(
@@ -91,12 +94,13 @@ def open_subject(name: str, value: ModelOrFile) -> Subject:
     served = make_serving(model)
     run = served.runner()
     return Subject(
-        name,
-        "keras",
-        lambda x: run(served.arrays(x)),
+        name=name,
+        kind="keras",
+        predict=lambda x: run(served.arrays(x)),
         model=model,
         batch_size=served.batch_size,
         evidence=lambda: _evidence(value, traced_activations(served)),
+        inputs=served.data_inputs(),
     )
 
 
@@ -121,13 +125,14 @@ def _open_file(name: str, path: Path) -> Subject:
     edges = read_edges(path)
     known = {tensor.name: Evidence(edges.activations.get(tensor.name)) for tensor in lite.outputs}
     return Subject(
-        name,
-        file_kind(path),
-        lite.predict_by_name,
+        name=name,
+        kind=file_kind(path),
+        predict=lite.predict_by_name,
         path=path,
         batch_size=lite.batch_size,
         evidence=lambda: known,
         ranges=edges.ranges,
+        inputs=lite.data_inputs(),
     )
 
 

@@ -2,6 +2,10 @@
 
 import json
 
+import keras
+import pytest
+
+from keras_kd.cli.deploy import parse_batch_size, parse_input_shape
 from tests.cli.conftest import run
 
 
@@ -21,3 +25,45 @@ def test_export_verify_benchmark(files, printed, tmp_path):
     assert "sparse" in printed()[0]
     assert run(*words, "--data", files / "data.npz", "--overwrite", "--sparse") == 1
     assert "sparse" in printed()[1]
+
+
+def test_a_file_has_one_sample_per_call_unless_told_otherwise(files, printed, tmp_path):
+    for words, shape in (((), [1, 8, 8, 1]), (("--batch-size", "free"), [None, 8, 8, 1])):
+        assert (
+            run(
+                "export",
+                files / "student.keras",
+                "--out",
+                tmp_path / "m.tflite",
+                "--overwrite",
+                "--json",
+                *words,
+            )
+            == 0
+        )
+        assert json.loads(printed()[0])["inputs"][0]["shape"] == shape
+    assert run("export", files / "student.keras", "--out", tmp_path / "n.tflite", "--batch-size", "0") == 1
+    assert printed()[1] == "Error: --batch-size must be a number from 1, or free. Received: '0'\n"
+
+
+def test_a_size_can_be_given(printed, tmp_path):
+    image = keras.Input((None, None, 1), name="image")
+    keras.Model(image, keras.layers.Conv2D(2, 3)(image)).save(tmp_path / "m.keras")
+    words = ["export", tmp_path / "m.keras", "--out", tmp_path / "m.tflite", "--json"]
+    assert run(*words, "--input-shape", "image=9,7,1") == 0
+    assert json.loads(printed()[0])["inputs"][0]["shape"] == [1, 9, 7, 1]
+    assert run("benchmark", tmp_path / "m.tflite", "--input-shape", "9,8,1") == 1
+    assert "--input-shape (9, 8, 1) does not fit" in printed()[1].replace("9,8,1", "(9, 8, 1)")
+    assert run("benchmark", tmp_path / "m.tflite", "--input-shape", "9,7,1") == 0
+
+
+def test_options_are_parsed():
+    assert [parse_batch_size(text) for text in ("1", "32", "free")] == [1, 32, None]
+    assert parse_input_shape(None) is None
+    assert parse_input_shape(["224, 224,3"]) == (224, 224, 3)
+    assert parse_input_shape(["a=8,8", "b=5"]) == {"a": (8, 8), "b": (5,)}
+    for texts in (["8x8"], ["8,,3"], ["a="], ["-8,8"]):
+        with pytest.raises(ValueError, match="--input-shape must be sizes such as 224,224,3"):
+            parse_input_shape(texts)
+    with pytest.raises(ValueError, match="needs a name for each of several inputs"):
+        parse_input_shape(["8,8", "a=5"])

@@ -21,6 +21,10 @@ def test_a_report_on_a_terminal_is_as_wide_as_it_is(printed, monkeypatch):
 def test_arguments_of_the_library_are_options_in_messages():
     assert output.in_shell("it exists; pass overwrite=True") == "it exists; pass --overwrite"
     assert output.in_shell("quantization='int8' needs calibration=") == "--quantization 'int8' needs --data"
+    assert output.in_shell("fix it: input_shape=(64, 64, 3).") == "fix it: --input-shape 64,64,3."
+    assert output.in_shell("received batch_size=3. Say input_shape=.") == (
+        "received --batch-size 3. Say --input-shape ."
+    )
 
 
 def test_the_command_line_can_be_pasted_into_a_shell(monkeypatch):

@@ -70,7 +70,7 @@ def spoiled(value):
         (X[:0], ValueError, "The calibration data is empty; pass a few hundred samples"),
         (dataset(X).take(0), ValueError, "The calibration data is empty"),
         (X[:, :3], ValueError, r"does not fit the model\. Input 'input_0' needs shape \(rows, 4\)"),
-        (dataset(X).unbatch(), ValueError, r"Add a batch axis"),
+        (dataset(X).unbatch(), ValueError, r"holds single samples, .*: add \.batch\(32\)"),
         (spoiled(np.nan), ValueError, "The calibration data for 'input_0' holds NaN or infinity"),
         (spoiled(np.inf), ValueError, "holds NaN or infinity"),
         (

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import keras
 import pytest
 
-from keras_kd.deployment.failures import failure_message
+from keras_kd.deployment.failures import about_free_sizes, failure_message
 from keras_kd.deployment.quantizations import get
 from keras_kd.deployment.request import Failure, Request
+from keras_kd.deployment.tensor_details import TensorDetails
 from tests.deployment import small
 
 
@@ -53,3 +55,18 @@ def test_recurrent_layers_are_named_for_unrolling_in_integer_files():
     model = small.nested_gru()
     assert message(model, "int8", "crash", "x").endswith(", or unroll=True in layer 'deep_gru'.")
     assert message(model, "dynamic", "crash", "x").endswith("Try quantization=None.")
+
+
+def test_advice_about_free_sizes():
+    free, model = (TensorDetails("image", (None, None, None, 3), "float32"),), small.any_size()
+    other = small.dense()
+    failure = Failure("convert", "x")
+    assert failure_message(other, Request(Path(), get(None)), failure, free).endswith(
+        "Replace the layer that the converter cannot handle. A fixed size of input 'image' may help: "
+        "input_shape=(64, 64, 3)."
+    )
+    assert about_free_sizes(model, (TensorDetails("image", (None, 8, 8, 3), "float32"),)) == ("", False)
+    growing = keras.Sequential([keras.layers.UpSampling2D(name="grow")])
+    assert failure_message(growing, Request(Path(), get(None)), failure, free).endswith(
+        "x. Layer 'grow' needs an input 'image' of fixed size: input_shape=(64, 64, 3)."
+    )

@@ -242,6 +242,14 @@ def test_several_inputs_that_do_not_fit():
         listed.arrays({"left": x, "input_0": x, "right": x}, DETAILS)
 
 
+def test_all_names_of_keras_together_are_meant_where_they_clash_with_those_of_the_file():
+    # tf_keras numbers inputs from 1.
+    interface = Interface(["left", "right"], (), {"right": "left", "third": "right"})
+    x, y = np.ones((2, 4), "float32"), np.zeros((2, 4), "float32")
+    assert interface.arrays({"right": x, "third": y}, DETAILS)["left"] is x
+    assert interface.arrays({"left": y, "right": x}, DETAILS)["right"] is x
+
+
 def test_names_of_a_model_and_a_file_are_paired():
     assert paired(["a", "b"], ["input_1", "input_0"], "input") == {"a": "input_0", "b": "input_1"}
     assert paired(["a"], ["serving_x"], "input") == {"a": "serving_x"}

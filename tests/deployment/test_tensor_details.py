@@ -45,3 +45,23 @@ def test_integers_may_come_as_floats_without_fractions():
     with pytest.raises(TypeError, match="takes int32; received float64 with fractions"):
         checked_arrays({"ids": ids + 0.5}, (IDS,))
     assert checked_arrays({"ids": np.zeros((0, 6))}, (IDS,))["ids"].shape == (0, 6)
+
+
+@pytest.mark.parametrize(
+    ("shape", "wanted", "hint"),
+    [
+        ((8, 8, 1), (8, 8, 1), r"Add a batch axis: x\[None\]"),
+        ((200, 8, 8), (8, 8, 1), r"Add a channel axis: x\[\.\.\., None\]"),
+        ((8, 8, 1), (None, None, 1), "Add a batch axis"),
+        ((200, 8, 8), (8, 8, 3), r"received shape \(200, 8, 8\)\.$"),
+        ((200, 8, 8, 1), (8, 8), r"Leave out the last axis: x\[\.\.\., 0\]"),
+        ((200, 3, 8, 9), (8, 9, 3), r"Move the channels to the end: np\.moveaxis\(x, 1, -1\)"),
+        ((5, 40, 8, 8, 3), (8, 8, 3), r"It is batched twice: leave out one batch\(\)"),
+        ((200,), (1,), r"Add a channel axis"),
+        ((200, 5), (4,), r"received shape \(200, 5\)\.$"),
+    ],
+)
+def test_hints_fit(shape, wanted, hint):
+    tensor = TensorDetails("x", (None, *wanted), "float32")
+    with pytest.raises(ValueError, match=hint):
+        checked_arrays({"x": np.zeros(shape)}, (tensor,))

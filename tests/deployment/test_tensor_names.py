@@ -29,6 +29,7 @@ def test_inputs_have_the_names_that_the_user_gave_them(tmp_path):
     assert input_names(inputs("zebra", "ant")) == ["zebra", "ant"]
     assert input_names(inputs("mine", None)) == ["mine", "input_1"]
     assert input_names(inputs("input_1", None)) == ["input_0", "input_1"]
+    assert input_names(inputs("input_1", "input_0")) == ["input_1", "input_0"]
     assert input_names(dict(zip("ab", inputs("zebra", "ant"), strict=True))) == ["a", "b"]
     assert input_names(inputs("a b", "a.b")) == ["input_0", "input_1"]
     small.dense().save(tmp_path / "m.keras")  # which gives its input a name

@@ -3,6 +3,7 @@
 import gzip
 
 import keras
+import numpy as np
 
 from keras_kd.deployment.tflite import export
 from keras_kd.reports import Row, compare
@@ -47,6 +48,21 @@ def test_a_file_with_a_larger_fixed_batch_is_not_timed(models, data, tmp_path):
     assert report["eight"].median_ms is None
     assert report["eight"].accuracy == report["a"].accuracy
     assert "fixed" in gaps(report)["latency of eight"]
+
+
+def test_free_sizes_are_timed_at_the_size_of_the_data(tmp_path):
+    image = keras.Input((None, None, 1), name="image")
+    x = image
+    for _ in range(6):  # which leaves nothing of 32 pixels
+        x = keras.layers.MaxPooling2D()(x)
+    model = keras.Model(image, keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(x)))
+    export(model, tmp_path / "free.tflite")
+    data = {"image": np.random.default_rng(0).random((4, 80, 96, 1), "float32")}, np.arange(4) % 3
+    report = compare(data, a=model, file=tmp_path / "free.tflite", sources={"file": "a"})
+    assert report["a"].median_ms > 0
+    assert report["file"].median_ms > 0
+    assert report["file"].agreement is None or report["file"].max_error < 1e-5
+    assert report["a"].bytes < (tmp_path / "free.tflite").stat().st_size + 1000
 
 
 def test_models_with_a_fixed_batch(data):

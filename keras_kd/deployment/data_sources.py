@@ -1,0 +1,212 @@
+"""Data in every form that users have it in, read as batches of inputs and labels."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeAlias, TypeGuard
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_kd.deployment.input_structure import flatten_like
+from keras_kd.deployment.interface import Interface
+from keras_kd.deployment.tensor_details import TensorDetails, fits
+from keras_kd.tensors import Tensors
+
+# Batches of `x`, `(x, y)` or `(x, y, weights)`, in something that iterates over them or returns such a thing
+# when called; single samples in a list or in an object with random access; or the whole as arrays.
+Data: TypeAlias = (
+    tf.data.Dataset | keras.utils.PyDataset | Tensors | Iterable[Any] | Callable[[], Iterable[Any]]
+)
+Batch: TypeAlias = tuple[Tensors, Tensors]
+
+# What TensorFlow Datasets and others call the labels in a sample that is a dict.
+_LABELS = ("label", "labels")
+
+
+class Inputs(NamedTuple):
+    """What a model takes, which tells a batch from a sample and inputs from labels."""
+
+    interface: Interface
+    tensors: tuple[TensorDetails, ...]
+
+
+def is_endless(data: Data) -> bool:
+    """Whether data is known to go on forever."""
+    if isinstance(data, keras.utils.PyDataset):
+        return data.num_batches is None
+    return isinstance(data, tf.data.Dataset) and bool(data.cardinality() == tf.data.INFINITE_CARDINALITY)
+
+
+def batches(data: Data, batch_size: int = 256, inputs: Inputs | None = None) -> Iterator[Batch]:
+    """Iterate over data batch by batch.
+
+    Args:
+        data: batches of `x`, `(x, y)` or `(x, y, weights)`: a batched `tf.data.Dataset`, a
+            `keras.utils.PyDataset`, a generator, any iterable, or a function that returns one, as TensorFlow
+            Lite's `representative_dataset`. Or single samples: a list, or an object with `len` and an index,
+            as `tfds.data_source`. Or the whole as arrays. In each, `x` may be an array, a dict or a list of
+            arrays; samples may be dicts that hold their label under `"label"`.
+        batch_size: rows per batch, for arrays and single samples.
+        inputs: what the model takes, if it is known.
+
+    Yields:
+        `(x, y)`, where `y` is `None` without labels. Weights are left out.
+
+    Raises:
+        TypeError: if the data is nothing of the above.
+        ValueError: if rows differ, a `tf.data.Dataset` is not batched, or a generator was used up.
+    """
+    if _is_function(data):
+        yield from batches(data(), batch_size, inputs)
+        return
+    elements = _elements(data, inputs)
+    if elements is None:
+        yield from _slices(_inputs_and_labels(data, inputs), batch_size, inputs)
+        return
+    samples: list[Batch] = []
+    for x, y in (_inputs_and_labels(element, inputs) for element in elements):
+        is_sample = inputs is not None and _is_sample(x, inputs)
+        if is_sample and isinstance(data, tf.data.Dataset):
+            raise ValueError(
+                "The tf.data.Dataset holds single samples, and batches are needed: add .batch(32)."
+            )
+        if samples and (not is_sample or len(samples) == batch_size or _shapes(samples[0][0]) != _shapes(x)):
+            yield _stacked(samples)
+            samples = []
+        if is_sample:
+            samples.append((x, y))
+        else:
+            yield x, y
+    if samples:
+        yield _stacked(samples)
+
+
+def _is_function(data: object) -> TypeGuard[Callable[[], Iterable[Any]]]:
+    return callable(data) and not isinstance(data, (type, keras.layers.Layer)) and not _is_array(data)
+
+
+def _is_array(data: object) -> bool:
+    return hasattr(data, "__array__") and hasattr(data, "shape")
+
+
+def _elements(data: Any, inputs: Inputs | None) -> Iterable[Any] | None:
+    """The batches or samples of data, one by one; `None` for arrays, which are the whole."""
+    if isinstance(data, tf.data.Dataset):
+        return data.as_numpy_iterator()
+    if isinstance(data, keras.utils.PyDataset):
+        endless = data.num_batches is None
+        return (data[i] for i in (itertools.count() if endless else range(data.num_batches)))
+    if _is_array(data) or isinstance(data, (Mapping, tuple)):
+        return None
+    if isinstance(data, list):
+        return None if _is_whole(data, inputs) else data
+    if isinstance(data, Iterator):
+        return _once(data)
+    if not isinstance(data, (str, bytes, type)):
+        if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
+            return (data[i] for i in range(len(data)))
+        if isinstance(data, Iterable):
+            return data
+    raise TypeError(
+        "Expected data as arrays, a tf.data.Dataset, a keras.utils.PyDataset, an iterable of batches or a "
+        f"function that returns one; received {type(data).__name__}."
+    )
+
+
+def _is_whole(data: list[Any], inputs: Inputs | None) -> bool:
+    """Whether a list holds the inputs of a model, or numbers, rather than batches or samples one by one."""
+    if not data or not all(_is_array(part) for part in data):
+        leaves = keras.tree.flatten(data)
+        matches = inputs is not None and flatten_like(inputs.interface.inputs, data) is not None
+        return matches or not any(_is_array(leaf) for leaf in leaves)
+    if inputs is None:
+        return True
+    if len(inputs.tensors) > 1:
+        return len(data) == len(inputs.tensors)
+    return len(data) == 1 and not _is_sample(data[0], inputs)
+
+
+def _once(data: Iterator[Any]) -> Iterator[Any]:
+    empty = True
+    for element in data:
+        empty = False
+        yield element
+    if empty:
+        raise ValueError(
+            f"The {type(data).__name__} yields nothing: it can be read once, and it was used up. Pass a "
+            "function that returns a new one."
+        )
+
+
+def _inputs_and_labels(element: Any, inputs: Inputs | None) -> Batch:
+    if isinstance(element, tuple):
+        if not 1 <= len(element) <= 3:
+            raise TypeError(f"Expected x, (x, y) or (x, y, weights); received a tuple of {len(element)}.")
+        return element[0], element[1] if len(element) > 1 else None
+    if isinstance(element, Mapping):
+        return _named(dict(element), inputs)
+    return element, None
+
+
+def _named(element: dict[str, Any], inputs: Inputs | None) -> Batch:
+    """Inputs and labels of a dict that may hold both, and more."""
+    if inputs is None or flatten_like(inputs.interface.inputs, element) is not None:
+        return element, None
+    labels = next((element[key] for key in _LABELS if key in element), None)
+    known = inputs.interface.known()
+    mine = {key: value for key, value in element.items() if key in known}
+    if len({known[key] for key in mine}) == len(inputs.tensors):
+        return mine, labels
+    others = [
+        value
+        for key, value in element.items()
+        if key not in _LABELS and np.asarray(value).dtype.kind in "biuf"
+    ]
+    if labels is not None and len(inputs.tensors) == len(others) == 1:
+        return others[0], labels
+    return element, None
+
+
+def _is_sample(x: Tensors, inputs: Inputs) -> bool:
+    """Whether these are arrays of one sample, without a batch axis."""
+    try:
+        arrays = inputs.interface.matched(x)
+    except (ValueError, TypeError):
+        return False  # what does not match at all is told where the arrays are checked
+    return all(fits(np.shape(arrays[tensor.name]), tensor.shape[1:]) for tensor in inputs.tensors)
+
+
+def _shapes(x: Tensors) -> list[tuple[int, ...]]:
+    return [np.shape(array) for array in keras.tree.flatten(x)]
+
+
+def _stacked(samples: list[Batch]) -> Batch:
+    return (  # labels may be None, which are leaves
+        keras.tree.map_structure(lambda *parts: np.stack(parts), *(x for x, _ in samples)),
+        keras.tree.map_structure(
+            lambda *parts: None if parts[0] is None else np.stack(parts), *(y for _, y in samples)
+        ),
+    )
+
+
+def _holds_numbers(part: Tensors) -> bool:
+    return isinstance(part, list) and not any(_is_array(leaf) for leaf in keras.tree.flatten(part))
+
+
+def _slices(whole: Batch, batch_size: int, inputs: Inputs | None) -> Iterator[Batch]:
+    x, y = (np.asarray(part) if _holds_numbers(part) else part for part in whole)
+    if inputs is not None and len(inputs.tensors) == 1 and isinstance(x, (list, tuple)) and len(x) > 1:
+        x = np.stack(x)
+    rows = {len(array) for array in map(np.asarray, keras.tree.flatten((x, y))) if array.ndim}
+    if len(rows) > 1:
+        raise ValueError(f"Inputs and labels need the same number of rows; received {sorted(rows)}.")
+    for start in range(0, max(rows, default=0), batch_size):
+        yield keras.tree.map_structure(
+            lambda array, start=start: (
+                None if array is None else np.asarray(array)[start : start + batch_size]
+            ),
+            (x, y),
+        )

@@ -1,0 +1,202 @@
+"""Data in every form: what is read from it, and what is said of what cannot be read."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_kd.deployment.data_sources import batches, is_endless
+from keras_kd.deployment.serving import make_serving
+from keras_kd.deployment.tflite import export
+from keras_kd.deployment.verification import verify
+from keras_kd.reports import compare
+from tests.deployment import small
+
+X = np.random.default_rng(0).normal(size=(40, 4)).astype("float32")
+Y = np.arange(40) % 3
+
+
+def batched(pairs=True, size=8):
+    for start in range(0, 40, size):
+        x, y = X[start : start + size], Y[start : start + size]
+        yield (x, y) if pairs else [x]
+
+
+class PerBatch(keras.utils.PyDataset):
+    def __init__(self):
+        super().__init__()
+
+    def __len__(self):
+        return 5
+
+    def __getitem__(self, index):
+        return X[8 * index : 8 * index + 8], Y[8 * index : 8 * index + 8]
+
+
+class Source:
+    """Random access, as `tfds.data_source` gives it: one sample a dict."""
+
+    def __init__(self, **names):
+        self.names = names or {"image": X, "label": Y}
+
+    def __len__(self):
+        return 40
+
+    def __getitem__(self, index):
+        if index >= 40:
+            raise IndexError  # without it, Python itself would iterate forever
+        return {name: values[index] for name, values in self.names.items()}
+
+
+class Loader:
+    """Iterates over batches, and has no index."""
+
+    def __iter__(self):
+        return batched()
+
+
+def representative_dataset():
+    for row in X:
+        yield [row[None]]
+
+
+def representative_dataset_by_name():
+    for row in X:
+        yield {"input_0": row[None]}
+
+
+FILENAMES = np.array([f"{i}.png" for i in range(40)])
+LABELED = {
+    "arrays": (X, Y),
+    "lists_of_numbers": (X.tolist(), Y.tolist()),
+    "dataset": tf.data.Dataset.from_tensor_slices((X, Y)).batch(7),
+    "dataset_of_dicts": tf.data.Dataset.from_tensor_slices({"image": X, "label": Y}).batch(7),
+    "py_dataset": PerBatch(),
+    "function": batched,
+    "loader": Loader(),
+    "list_of_batches": list(batched()),
+    "list_of_samples": list(zip(X, Y, strict=True)),
+    "source": Source(),
+    "source_with_more": Source(image=X, label=Y, filename=FILENAMES),
+    "source_with_names": Source(input_0=X, label=Y, id=Y),
+    "dict_of_arrays": {"image": X, "label": Y},
+    "list_of_dicts": [Source()[i] for i in range(40)],
+    "samples_and_labels": (list(X), Y),
+}
+UNLABELED = {
+    "representative_dataset": representative_dataset,
+    "by_name": representative_dataset_by_name,
+    "lists": lambda: batched(pairs=False),
+    "samples": lambda: iter(X),
+    "list_of_samples": list(X),
+    "list_of_batches": [X[:25], X[25:]],
+    "list_of_numbers": X.tolist(),
+    "list_of_lists": [[row[None]] for row in X],
+}
+
+
+def joined(data, model):
+    parts = list(batches(data, 16, make_serving(model).data_inputs()))
+    served = make_serving(model)
+    x = np.concatenate([served.arrays(x)["input_0"] for x, _ in parts])
+    return x, None if parts[0][1] is None else np.concatenate([y for _, y in parts])
+
+
+@pytest.mark.parametrize("data", LABELED.values(), ids=LABELED)
+def test_data_with_labels(data, dense):
+    x, y = joined(data, dense)
+    np.testing.assert_allclose(x, X, atol=1e-6)
+    np.testing.assert_array_equal(y, Y)
+
+
+@pytest.mark.parametrize("data", UNLABELED.values(), ids=UNLABELED)
+def test_data_without_labels(data, dense):
+    x, y = joined(data, dense)
+    np.testing.assert_allclose(x, X, atol=1e-6)
+    assert y is None
+
+
+def test_several_inputs_in_every_form():
+    served = make_serving(small.lists())
+    for data in (
+        [X, -X],
+        ([X, -X], Y),
+        lambda: ([a[None], b[None]] for a, b in zip(X, -X, strict=True)),
+        [{"zebra": a, "ant": b} for a, b in zip(X, -X, strict=True)],
+        Source(zebra=X, ant=-X, label=Y),
+        [[a, b] for a, b in zip(X, -X, strict=True)],
+    ):
+        parts = [served.arrays(x) for x, _ in batches(data, 16, served.data_inputs())]
+        np.testing.assert_array_equal(np.concatenate([part["zebra"] for part in parts]), X)
+        np.testing.assert_array_equal(np.concatenate([part["ant"] for part in parts]), -X)
+
+
+def test_samples_of_several_sizes_are_batches_of_their_own():
+    image = keras.Input((None, None, 1))
+    inputs = make_serving(keras.Model(image, image * 1.0)).data_inputs()
+    images = [np.zeros((side, 8, 1)) for side in (8, 8, 9, 8)]
+    assert [x.shape for x, _ in batches(images, 16, inputs)] == [(2, 8, 8, 1), (1, 9, 8, 1), (1, 8, 8, 1)]
+
+
+def test_without_a_model_arrays_are_the_whole():
+    assert [len(x) for x, _ in batches(X, 16)] == [16, 16, 8]
+    assert [y for _, y in batches(X)] == [None]
+    x, y = next(batches(({"a": X}, {"b": Y}), 3))
+    assert (x["a"].shape, y["b"].tolist()) == ((3, 4), [0, 1, 2])
+    assert list(batches(X[:0])) == list(batches([])) == []
+    assert [len(x) for x, _ in batches([X, X])] == [2]
+    assert next(batches(({"label": X}, Y)))[0].keys() == {"label"}
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "message"),
+    [
+        ("text", TypeError, "Expected data as arrays, .* received str"),
+        (3, TypeError, "received int"),
+        (object(), TypeError, "received object"),
+        (keras.layers.Dense(2), TypeError, "received Dense"),
+        (PerBatch, TypeError, "received type"),
+        ((X, Y, Y, Y), TypeError, r"Expected x, \(x, y\) or \(x, y, weights\); received a tuple of 4"),
+        (iter(()), ValueError, "The tuple_iterator yields nothing: .* it was used up. Pass a function"),
+        ((X, Y[:5]), ValueError, r"the same number of rows; received \[5, 40\]"),
+        (
+            tf.data.Dataset.from_tensor_slices((X, Y)),
+            ValueError,
+            r"holds single samples, and batches are needed: add \.batch\(32\)",
+        ),
+    ],
+)
+def test_data_that_cannot_be_read(data, error, message, dense):
+    with pytest.raises(error, match=message):
+        list(batches(data, inputs=make_serving(dense).data_inputs()))
+
+
+def test_a_generator_that_was_used_up_says_so(dense, dense_file):
+    data = batched()
+    assert verify(dense, dense_file, data).samples == 40
+    with pytest.raises(ValueError, match=r"The generator yields nothing: .*used up\. Pass a function"):
+        verify(dense, dense_file, data)
+
+
+def test_endless_data_is_known():
+    class Endless(PerBatch):
+        __len__ = None
+
+        @property
+        def num_batches(self):
+            return None
+
+    assert is_endless(Endless())
+    assert is_endless(LABELED["dataset"].repeat())
+    assert not any(map(is_endless, (PerBatch(), X, LABELED["dataset"], batched)))
+    first = next(batches(Endless()))
+    np.testing.assert_array_equal(first[0], X[:8])
+
+
+def test_every_use_of_data_takes_every_form(dense, tmp_path):
+    path = tmp_path / "m.tflite"
+    export(dense, path, quantization="int8", calibration=representative_dataset)
+    assert verify(dense, path, Source()).keras_accuracy == verify(dense, path, (X, Y)).keras_accuracy
+    reports = [compare(data, baseline=dense, int8=path) for data in (Source(), (X, Y))]
+    assert len({report["int8"].accuracy for report in reports}) == 1
+    assert [report.meta.samples for report in reports] == [40, 40]
