@@ -40,6 +40,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.
 ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A .keras file.")]
 LiteFile = Annotated[Path, typer.Argument(metavar="FILE", help="A .tflite file.")]
 DataFile = Annotated[Path, typer.Option("--data", help=DATA_HELP)]
+MetricOption = Annotated[
+    str | None,
+    typer.Option("--metric", help="What to measure instead of the accuracy: the name of a Keras metric."),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
 Folder = Annotated[Path, typer.Option("--out", help="Folder for the results.")]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs of every training run.")]
