@@ -135,21 +135,22 @@ def verify(
         raise ValueError("The data set is infinite: leave out repeat(), or take(...) some batches of it.")
     lite, edges = LiteModel(path), read_edges(path)
     served = make_serving(model, inputs=inputs)
-    check_same_inputs(served, lite)
+    names = check_same_inputs(served, lite)
     run = served.runner()
     tallies: dict[str, _OutputTally] = {}
     ranges = RangeCheck(edges.ranges)
     samples = 0
     for x, y in batches(data):
         arrays = served.arrays(x)
-        wanted, received = run(arrays), lite.predict_by_name(arrays)
+        given = {names[name]: array for name, array in arrays.items()}
+        wanted, received = run(arrays), lite.predict_by_name(given)
         if not tallies:
             check_same_outputs(wanted, received, served, lite)
             tallies = _start_tallies(trained, list(wanted), metric, edges.activations)
         labels = labels_by_name(y, list(wanted))
         for name, array in wanted.items():
             tallies[name].add(array, received[name], labels.get(name))
-        ranges.add(arrays)
+        ranges.add(given)
         samples += len(next(iter(arrays.values())))
     if samples == 0:
         raise ValueError("The data is empty; pass a batched tf.data.Dataset or arrays with some samples.")

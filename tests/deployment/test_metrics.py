@@ -86,7 +86,7 @@ def test_metrics_that_are_none(metric, error, message):
         ),
         (lambda y, p: p[:3], r"gives values of shape \(3, 2\)"),
         (lambda y, p: 1 / 0, r"fails on labels of shape \(50, 2\) .*: division by zero"),
-        (keras.metrics.IoU(num_classes=2, target_class_ids=[0]), "'io_u' fails on labels of shape"),
+        (keras.metrics.SparseTopKCategoricalAccuracy(k=1, name="top"), r"'top' fails on labels of shape"),
     ],
 )
 def test_metrics_that_fail_are_named(metric, message):
