@@ -2,7 +2,7 @@
 
 import gzip
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,9 +25,20 @@ def measure_files(
     with tempfile.TemporaryDirectory() as folder:
         files, failures = export_models(subjects, Path(folder), say)
         say(f"timing {len(files)} files in turns")
-        timings = benchmark_many({name: path for name, path in files.items() if name not in fixed_batch})
+        timings = _timings({name: path for name, path in files.items() if name not in fixed_batch})
         rows = [_with_time(_with_size(row, files.get(row.name)), timings.get(row.name)) for row in rows]
     return rows, timings, [*failures, *gaps.missing_latencies(fixed_batch)]
+
+
+def _timings(files: Mapping[str, Path]) -> dict[str, Benchmark]:
+    """The times of files; an error goes by the names of the rows, as some files are here for this only."""
+    try:
+        return benchmark_many(files)
+    except ValueError as error:
+        text = str(error)
+        for name, path in files.items():
+            text = text.replace(repr(str(path)), repr(name))
+        raise ValueError(text) from error
 
 
 def export_models(
