@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from keras_kd.cli.options import AsJson, DataFile, Overwrite
+from keras_kd.cli.options import AsJson, DataFile, MetricOption, Overwrite
 from keras_kd.cli.output import command_line, show_progress, show_report
 
 
@@ -14,6 +14,7 @@ def compare(
     data: DataFile,
     baseline: Annotated[str | None, typer.Option(help="The name to compare with.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Also write .html, .md or .json.")] = None,
+    metric: MetricOption = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -37,6 +38,7 @@ def compare(
             models=named,
             data_name=f"{data.name}, test split",
             command=command_line(),
+            metric=metric,
             progress=progress.note,
         )
     if out is not None:

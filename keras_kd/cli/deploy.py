@@ -12,6 +12,7 @@ from keras_kd.cli.options import (
     FileIO,
     InputShape,
     LiteFile,
+    MetricOption,
     ModelFile,
     Overwrite,
     Quantization,
@@ -59,7 +60,13 @@ def export(
     show(exported, as_json)
 
 
-def verify(model: ModelFile, file: LiteFile, data: DataFile, as_json: AsJson = False) -> None:
+def verify(
+    model: ModelFile,
+    file: LiteFile,
+    data: DataFile,
+    metric: MetricOption = None,
+    as_json: AsJson = False,
+) -> None:
     """Run a model and its file on the test split and compare their outputs.
 
     Example: keras-kd verify student.keras student.tflite --data mine.npz
@@ -68,7 +75,7 @@ def verify(model: ModelFile, file: LiteFile, data: DataFile, as_json: AsJson = F
     from keras_kd.deployment.verification import verify
     from keras_kd.model_files import load_model
 
-    show(verify(load_model(model), file, datasets.load(data).test), as_json)
+    show(verify(load_model(model), file, datasets.load(data).test, metric=metric), as_json)
 
 
 def benchmark(

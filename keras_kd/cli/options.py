@@ -48,6 +48,10 @@ InputShape = Annotated[
         help="Shape of a sample, as 224,224,3, where sizes are free. With names for several inputs: a=8,8.",
     ),
 ]
+MetricOption = Annotated[
+    str | None,
+    typer.Option("--metric", help="What to measure instead of the accuracy: the name of a Keras metric."),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
 Folder = Annotated[Path, typer.Option("--out", help="Folder for the results.")]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs of every training run.")]

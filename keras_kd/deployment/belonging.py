@@ -4,28 +4,39 @@ from __future__ import annotations
 
 import numpy as np
 
+from keras_kd.deployment.interface import paired
 from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.serving import Serving
 from keras_kd.deployment.tensor_details import TensorDetails
 
 
-def check_same_inputs(served: Serving, lite: LiteModel) -> None:
-    """Raise a `ValueError` if the file takes other inputs than the model."""
+def check_same_inputs(served: Serving, lite: LiteModel) -> dict[str, str]:
+    """Find the inputs of a model in its file: by name, or in order where the names differ.
+
+    Returns:
+        The file's name of each input of the model.
+
+    Raises:
+        ValueError: if the file takes other inputs than the model.
+    """
     theirs = {tensor.name: tensor for tensor in lite.inputs}
-    same_names = theirs.keys() == {tensor.name for tensor in served.inputs}
-    others = [theirs[tensor.name] for tensor in served.inputs] if same_names else lite.inputs
-    pairs = zip(served.inputs, others, strict=False)
-    if len(served.inputs) != len(lite.inputs) or not all(_may_be_same(*pair) for pair in pairs):
+    names = list(paired([tensor.name for tensor in served.inputs], list(theirs), "input").values())
+    others = [theirs[name] for name in names] if set(names) == theirs.keys() else list(lite.inputs)
+    pairs = list(zip(served.inputs, others, strict=False))
+    if len(served.inputs) != len(others) or not all(_may_be_same(*pair) for pair in pairs):
         raise ValueError(
             f"{str(lite.path)!r} is not a file of {served.model.name!r}: the model takes "
             f"{_listed(served.inputs)}, and the file takes {_listed(lite.inputs)}."
         )
+    return {tensor.name: other.name for tensor, other in pairs}
 
 
 def _may_be_same(tensor: TensorDetails, other: TensorDetails) -> bool:
-    return len(tensor.shape) == len(other.shape) and all(
-        size is None or theirs is None or size == theirs
-        for size, theirs in zip(tensor.shape[1:], other.shape[1:], strict=True)
+    sizes = zip(tensor.shape[1:], other.shape[1:], strict=False)
+    return (
+        len(tensor.shape) == len(other.shape)
+        and tensor.value_dtype.startswith("float") == other.value_dtype.startswith("float")
+        and all(size is None or theirs is None or size == theirs for size, theirs in sizes)
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 
 from keras_kd.deployment.input_shapes import is_free
+from keras_kd.deployment.replacements import replacements_in
 from keras_kd.deployment.request import Failure, Request
 from keras_kd.deployment.source_model import recurrent_layer
 from keras_kd.deployment.tensor_details import TensorDetails
@@ -56,6 +57,9 @@ def about_free_sizes(model: keras.Model, inputs: tuple[TensorDetails, ...]) -> t
 
 def _advice(model: keras.Model, request: Request, failure: Failure) -> str:
     quantization = request.quantization
+    instead = replacements_in(failure.reason)
+    if instead:
+        return f"What exports: {'; '.join(instead)}."
     if "TensorFlow Lite does not have" in failure.reason:
         return "Replace the layers that use them; allow_flex=True writes a file that Python cannot run."
     if "even with Flex" in failure.reason:

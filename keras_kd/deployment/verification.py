@@ -135,22 +135,23 @@ def verify(
         raise ValueError("The data set is infinite: leave out repeat(), or take(...) some batches of it.")
     lite, edges = LiteModel(path), read_edges(path)
     served = make_serving(model, inputs=inputs)
-    check_same_inputs(served, lite)
+    names = check_same_inputs(served, lite)
     run = served.runner()
     tallies: dict[str, _OutputTally] = {}
     ranges = RangeCheck(edges.ranges)
     samples = 0
     for x, y in batches(data, inputs=served.data_inputs()):
         arrays = served.arrays(x)
+        given = {names[name]: array for name, array in arrays.items()}
         wanted = run(arrays)
-        received = _run_file(lite, arrays, list(wanted))
+        received = _run_file(lite, given, list(wanted))
         if not tallies:
             check_same_outputs(wanted, received, served, lite)
             tallies = _start_tallies(trained, list(wanted), metric, edges.activations)
         labels = labels_by_name(y, list(wanted))
         for name, array in wanted.items():
             tallies[name].add(array, received[name], labels.get(name))
-        ranges.add(arrays)
+        ranges.add(given)
         samples += len(next(iter(arrays.values())))
     if samples == 0:
         raise ValueError("The data is empty; pass a batched tf.data.Dataset or arrays with some samples.")
@@ -158,9 +159,8 @@ def verify(
 
 
 def _run_file(lite: LiteModel, arrays: dict[str, np.ndarray], outputs: list[str]) -> dict[str, np.ndarray]:
-    """Run the file on inputs by the model's names; its outputs have these names, too."""
-    names = paired(arrays, [tensor.name for tensor in lite.inputs], "input")
-    received = lite.predict_by_name({names[name]: array for name, array in arrays.items()})
+    """Run the file, and return its outputs by the model's names."""
+    received = lite.predict_by_name(arrays)
     names = {theirs: name for name, theirs in paired(outputs, list(received), "output").items()}
     return {names.get(theirs, theirs): array for theirs, array in received.items()}
 

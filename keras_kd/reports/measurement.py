@@ -1,7 +1,7 @@
 """Sizes and times of what is compared; Keras models are exported to measure them."""
 
 import gzip
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,9 +38,20 @@ def measure_files(
         files, failures = export_models(subjects, folder, say, input_shape)
         say(f"timing {len(files)} files in turns")
         timed = {name: path for name, path in files.items() if name not in fixed_batch}
-        timings = benchmark_many(timed, TimingOptions(input_shape=input_shape))
+        timings = _timings(timed, TimingOptions(input_shape=input_shape))
         rows = [_with_time(_with_size(row, files.get(row.name)), timings.get(row.name)) for row in rows]
     return rows, timings, [*failures, *gaps.missing_latencies(fixed_batch)]
+
+
+def _timings(files: Mapping[str, Path], options: TimingOptions) -> dict[str, Benchmark]:
+    """The times of files; an error goes by the names of the rows, as some files are here for this only."""
+    try:
+        return benchmark_many(files, options)
+    except ValueError as error:
+        text = str(error)
+        for name, path in files.items():
+            text = text.replace(repr(str(path)), repr(name))
+        raise ValueError(text) from error
 
 
 def export_models(

@@ -27,7 +27,7 @@ def page(report: "Report") -> str:
         "</header>",
         _facts(report),
         _figures(report),
-        _accuracy_plots(report),
+        _quality_plots(report),
         _training(report),
         _section("Notes", [f"{row.name}: {note}" for row in report.rows for note in row.notes]),
         _section("Not measured", [f"{gap.what}: {gap.why}" for gap in report.not_measured]),
@@ -93,19 +93,19 @@ def _row(
     return f"{start}{''.join(cells)}</tr>"
 
 
-def _accuracy_plots(report: "Report") -> str:
-    caption = (
-        "Up and to the left is better. The horizontal axis is logarithmic; the vertical one starts above 0."
-    )
+def _quality_plots(report: "Report") -> str:
+    quality = plots.quality_of(report.rows)
+    better = "Up and to the left is better. " if quality.name == "accuracy" else ""
+    caption = f"{better}The horizontal axis is logarithmic; the vertical one starts above 0."
     figures = []
     for key, title, axis, unit in (
-        ("bytes", "Accuracy against size", "size (KiB)", 1024.0),
-        ("median_ms", "Accuracy against latency", "median latency (ms)", 1.0),
+        ("bytes", "size", "size (KiB)", 1024.0),
+        ("median_ms", "latency", "median latency (ms)", 1.0),
     ):
-        drawing = plots.accuracy_plot(report.rows, key, axis, unit, report.baseline)
+        drawing = plots.quality_plot(report.rows, key, axis, unit, report.baseline)
         if drawing is not None:
-            figures.append(_figure(title, drawing, caption))
-    return _plots("Accuracy, size and latency", figures)
+            figures.append(_figure(f"{quality.title} against {title}", drawing, caption))
+    return _plots(f"{quality.title}, size and latency", figures)
 
 
 def _training(report: "Report") -> str:

@@ -1,7 +1,7 @@
 """The plots of a report as inline SVG: accuracy against size and latency, and training curves."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -24,7 +24,7 @@ class Point(NamedTuple):
     series: int
     row: Row
     x: float
-    percent: float
+    y: float
 
 
 class Line(NamedTuple):
@@ -40,8 +40,39 @@ class Line(NamedTuple):
         return self.key.startswith("val_")
 
 
-def accuracy_plot(rows: Sequence[Row], key: str, title: str, unit: float, baseline: str | None) -> str | None:
-    """Accuracy against a figure of `Row` on a logarithmic axis; None if no row has both.
+class Quality(NamedTuple):
+    """What the plots show against size and time: the accuracy, or the metric that was asked for."""
+
+    name: str
+    axis: str
+    unit: str
+    value: Callable[[Row], float | None]
+    digits: str
+
+    @property
+    def title(self) -> str:
+        """The name at the start of a sentence."""
+        return self.name[:1].upper() + self.name[1:]
+
+    def text(self, value: float) -> str:
+        """A value with its unit."""
+        return f"{value:{self.digits}}{self.unit}"
+
+
+def quality_of(rows: Sequence[Row]) -> Quality:
+    """What the rows were measured by."""
+    name = next((row.metric for row in rows if row.metric), None)
+    if name is not None:
+        return Quality(name, name, "", lambda row: row.metric_value, ".5g")
+    return Quality("accuracy", "accuracy (%)", " %", _percent, ".2f")
+
+
+def _percent(row: Row) -> float | None:
+    return None if row.accuracy is None else 100 * row.accuracy
+
+
+def quality_plot(rows: Sequence[Row], key: str, title: str, unit: float, baseline: str | None) -> str | None:
+    """Accuracy, or another metric, against a figure of `Row` on a logarithmic axis; None if no row has both.
 
     Args:
         rows: The rows of the report.
@@ -50,29 +81,31 @@ def accuracy_plot(rows: Sequence[Row], key: str, title: str, unit: float, baseli
         unit: What the figure is divided by.
         baseline: The name of the row that is drawn as a square.
     """
+    quality = quality_of(rows)
+    values = [quality.value(row) for row in rows]
     points = [
-        Point(i, row, getattr(row, key) / unit, 100 * row.accuracy)
-        for i, row in enumerate(rows)
-        if row.accuracy is not None and (getattr(row, key) or 0) > 0
+        Point(i, row, getattr(row, key) / unit, value)
+        for i, (row, value) in enumerate(zip(rows, values, strict=True))
+        if value is not None and (getattr(row, key) or 0) > 0
     ]
     if not points:
         return None
     with drawing.settings():
-        axes = drawing.axes(title, "accuracy (%)", scale="log")
+        axes = drawing.axes(title, quality.axis, scale="log")
         _logarithmic(axes, [point.x for point in points])
-        _limit(axes, [point.percent for point in points], least=1.0)
+        _limit(axes, [point.y for point in points], least=1.0 if quality.unit else 1e-3)
         tips = {}
-        for series, row, x, percent in points:
+        for series, row, x, y in points:
             marker, gid = "s" if row.name == baseline else "o", f"mark-{series}"
             style: dict[str, Any] = {
                 "color": drawing.colour(series),
                 "markeredgecolor": drawing.colour("paper"),
             }
-            axes.plot([x], [percent], marker, markersize=11, gid=gid, clip_on=False, zorder=3, **style)
-            tips[gid] = f"{row.name}: {percent:.2f} %, {x:,.3g}"
+            axes.plot([x], [y], marker, markersize=11, gid=gid, clip_on=False, zorder=3, **style)
+            tips[gid] = f"{row.name}: {quality.text(y)}, {x:,.3g}"
         _name_points(axes, points)
-        description = "; ".join(f"{row.name} {percent:.2f} % at {x:,.4g}" for _, row, x, percent in points)
-        return drawing.svg(axes, f"Accuracy against {title}. {description}", tips)
+        description = "; ".join(f"{row.name} {quality.text(y)} at {x:,.4g}" for _, row, x, y in points)
+        return drawing.svg(axes, f"{quality.title} against {title}. {description}", tips)
 
 
 def _logarithmic(axes: "Axes", values: Sequence[float]) -> None:
@@ -94,7 +127,7 @@ def _limit(axes: "Axes", values: Sequence[float], least: float) -> None:
 
 
 def _name_points(axes: "Axes", points: Sequence[Point]) -> None:
-    pixels = axes.transData.transform([(point.x, point.percent) for point in points])
+    pixels = axes.transData.transform([(point.x, point.y) for point in points])
     names = [labels.shorten(drawing.clean(point.row.name)) for point in points]
     for block in labels.place_labels(pixels, names, drawing.FONT, np.array(axes.bbox.extents)):
         at = pixels[block.members[0]]

@@ -17,6 +17,9 @@ def test_compare(files, printed, tmp_path):
     assert run(*words, "--baseline", "big", "--out", out) == 0
     assert "student" in printed()[0]
     assert [row.name for row in Report.load(out).rows] == ["big", "student"]
+    metric = ["--metric", "sparse_top_k_categorical_accuracy", "--out", tmp_path / "metric.md"]
+    assert run(*words, *metric) == 0
+    assert "top\\_k" in (tmp_path / "metric.md").read_text()
     assert run(*words, "--out", out) == 1
     assert "pass --overwrite" in printed()[1]
     assert run(*words, "--out", files / "report.pdf") == 1

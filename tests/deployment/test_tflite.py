@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_kd.deployment import tflite
 from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.tflite import export
 from tests.deployment import small
@@ -247,6 +248,15 @@ def test_a_file_that_predicts_something_else_is_not_written(tmp_path):
     with pytest.raises(ValueError, match=r"float32 file of 'noisy' is wrong: output 'output_0' is off by"):
         export(model, tmp_path / "m.tflite", batch_size=2)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_hidden_name_of_the_file_is_in_no_error(tmp_path, monkeypatch):
+    def fails(request, *args, **options):
+        raise ValueError(f"{str(request.file)!r} cannot be run")
+
+    monkeypatch.setattr(tflite, "inspect_file", fails)
+    with pytest.raises(ValueError, match=r"^The converted file cannot be run$"):
+        export(small.dense(), tmp_path / "m.tflite")
 
 
 def test_models_that_only_run_eagerly(tmp_path):

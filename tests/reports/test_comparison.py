@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.tflite import export
 from keras_kd.deployment.verification import verify
 from keras_kd.distillation.distiller import Distiller
@@ -215,6 +216,37 @@ def test_several_outputs(data, tmp_path):
     report = compare((data[0],), two=model, file=tmp_path / "two.tflite", sources={"file": "two"})
     assert report["two"].accuracy is None
     assert report["file"].max_error < 1e-5
+
+
+def test_another_metric_is_shown_by_its_name(data, scores, tmp_path):
+    y = np.linspace(-1, 1, 100).astype("float32")
+    report = compare((data[0], y), baseline=scores[1], metric="mean_absolute_error", file=scores[1])
+    row = report["file"]
+    predicted = LiteModel(scores[1]).predict(data[0])[:, 0]
+    assert (row.metric, row.accuracy, row.agreement) == ("mean_absolute_error", None, None)
+    assert row.metric_value == pytest.approx(np.abs(predicted - y).mean(), rel=1e-5)
+    assert gaps(report).keys() == {"parameters and max error of baseline, file"}
+    assert str(report).splitlines()[0].split()[:3] == ["model", "kind", "mean_absolute_error"]
+    for suffix in (".md", ".html", ".json"):
+        text = report.save(tmp_path / f"report{suffix}").read_text(encoding="utf-8")
+        assert "absolute" in text
+        assert suffix == ".json" or f"{row.metric_value:.5g}" in text
+    assert Report.load(tmp_path / "report.json") == report
+    assert "mean_absolute_error" in report.method()[0]
+
+
+def test_a_compiled_model_says_what_it_answers(data, tmp_path):
+    x, _ = data
+    model = dense(8, 1)
+    model.compile("sgd", keras.losses.BinaryCrossentropy(from_logits=True))
+    labels = (x[:, 0] > 0).astype("float32")
+    exported = export(model, tmp_path / "m.tflite", quantization="int8", calibration=x)
+    report = compare((x, labels), baseline=model, file=exported.path)
+    checked = verify(model, exported.path, (x, labels))
+    right = (model.predict(x, verbose=0)[:, 0] > 0) == labels
+    assert report["baseline"].accuracy == checked.keras_accuracy == pytest.approx(right.mean())
+    assert report["file"].accuracy == checked.file_accuracy
+    assert report["file"].agreement == checked.agreement > 0.9
 
 
 def test_scores_a_step(data):

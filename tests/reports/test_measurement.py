@@ -4,9 +4,10 @@ import gzip
 
 import keras
 import numpy as np
+import pytest
 
 from keras_kd.deployment.tflite import export
-from keras_kd.reports import Row, compare
+from keras_kd.reports import Row, compare, measurement
 from keras_kd.reports.measurement import measure_files, trained_quantization
 from keras_kd.reports.subjects import open_subject
 from tests.reports.conftest import CLASSES, FEATURES, dense
@@ -22,6 +23,15 @@ def test_a_file_has_its_size_and_a_time(files):
     assert timings["a"].median_ms == row.median_ms
     assert missing == []
     assert said == ["timing 1 files in turns"]
+
+
+def test_a_file_that_cannot_be_timed_goes_by_the_name_of_its_row(models, monkeypatch):
+    def fails(files):
+        raise ValueError(f"{str(files['teacher'])!r} cannot be run: too small")
+
+    monkeypatch.setattr(measurement, "benchmark_many", fails)
+    with pytest.raises(ValueError, match=r"^'teacher' cannot be run: too small$"):
+        measure_files([Row("teacher", "keras")], [open_subject("teacher", models[0])], print)
 
 
 def test_a_float_model_is_exported_as_float(models):

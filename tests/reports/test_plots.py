@@ -43,6 +43,19 @@ def test_points_stand_where_their_figures_are():
     assert y[0] > y[1]
 
 
+def test_another_metric_takes_the_place_of_the_accuracy():
+    rows = [
+        Row(name, "int8", bytes=b, metric="AUC", metric_value=v)
+        for name, b, v in [("a", 1024, 0.5), ("b", 99, 0.75)]
+    ]
+    text = page(Report(rows))
+    (svg,) = drawings(text)
+    assert [mark.find("title").text for mark in groups(svg, "mark")] == ["a: 0.5, 1", "b: 0.75, 0.0967"]
+    assert "AUC against size" in text
+    assert "Up and to the left" not in text
+    assert svg.get("aria-label").startswith("AUC against size (KiB). a 0.5 at 1")
+
+
 @pytest.mark.parametrize(
     "rows",
     [

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from keras_kd.deployment.tasks import Evidence
 from keras_kd.reports.subjects import Subject
 from keras_kd.reports.tally import count, paired
 
@@ -80,3 +81,46 @@ def test_outputs_are_paired_by_name_else_in_order():
     one, two = np.zeros(1), np.ones(1)
     assert paired({"a": one, "b": two}, {"b": two, "a": one}) == [(one, one), (two, two)]
     assert paired({"a": one, "b": two}, {"x": one, "y": two}) == [(one, one), (two, two)]
+
+
+def two_outputs(x):
+    return {"a": x, "b": x[:, ::-1]}
+
+
+@pytest.mark.parametrize(
+    ("metric", "value"),
+    [({"b": "accuracy"}, 1 / 3), ({"a": "mean_absolute_error"}, 1.0), ({"a": "accuracy"}, 1 / 3)],
+)
+def test_one_of_several_outputs(metric, value):
+    subjects = [Subject("one", "keras", two_outputs), Subject("other", "keras", two_outputs)]
+    labels = {"a": np.array([0, 0, 0]), "b": np.array([1, 1, 1])}
+    if "mean_absolute_error" in metric.values():
+        labels = {"a": 1 - X, "b": X}
+    tallies, _ = count(subjects, [(X, labels)], "one", {}, lambda text: None, metric)
+    tally = tallies["other"]
+    assert (tally.value if tally.metric else tally.answers.accuracy) == pytest.approx(value)
+    assert tally.metric == (None if "accuracy" in metric.values() else "mean_absolute_error")
+
+
+def test_several_outputs_need_a_name():
+    subjects = [Subject("one", "keras", two_outputs)]
+    tallies, _ = counted(subjects, [(X, None)])
+    assert "several outputs: name one, as in metric={'NAME': 'accuracy'}, or use verify" in tallies["one"].why
+    for metric in ("mae", {"a": "mae", "b": "mae"}):
+        with pytest.raises(ValueError, match=r"name one, as in metric=\{'a': \.\.\.\}"):
+            count(subjects, [(X, X)], None, {}, lambda text: None, metric)
+
+
+def test_what_any_of_the_models_tells_of_the_output_counts_for_all():
+    known = Subject("known", "keras", lambda x: {"y": x}, evidence=lambda: {"y": Evidence("softmax")})
+    tallies, _ = counted([subject("file"), known], [(X, None)], baseline="known")
+    assert tallies["file"].answers.agreement == 1.0
+    assert tallies["file"].why == "the data has no labels"
+
+
+def test_a_file_whose_calibrated_range_the_data_leaves():
+    file = Subject("file", "int8", lambda x: {"y": x}, ranges={"x": (0.0, 0.1)})
+    tallies, _ = counted([file], [(X, None), ({"x": X}, None)])
+    assert (
+        "'x' was calibrated for 0 to 0.1, and the data reaches from 0 to 1: 33.3%" in tallies["file"].notes[0]
+    )

@@ -1,0 +1,150 @@
+"""Ranges of inputs: of samples, as layers imply them, and of data that leaves them."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_kd.deployment.ranges import InputRange, RangeCheck, ranges_of, unlike_model
+from keras_kd.deployment.serving import make_serving
+from keras_kd.deployment.tflite import export
+from keras_kd.deployment.verification import verify
+from keras_kd.reports import compare
+from tests.deployment import small
+
+layers = keras.layers
+RNG = np.random.default_rng(0)
+PIXELS = RNG.integers(0, 256, (64, 8, 8, 1)).astype("float32")
+
+
+def starting_with(*first, dtype="float32"):
+    image = keras.Input((8, 8, 1), dtype=dtype, name="image")
+    x = image
+    for layer in first:
+        x = layer(x)
+    return keras.Model(image, layers.Dense(3)(layers.Flatten()(x)), name="pixels")
+
+
+def adapted():
+    layer = layers.Normalization(axis=None, name="normal")
+    layer.adapt(PIXELS)
+    return layer
+
+
+def nested():
+    return keras.Sequential([keras.Input((8, 8, 1)), layers.Rescaling(1 / 255, name="inner")])
+
+
+class Own(keras.Model):
+    """Tells nothing of itself."""
+
+    def __init__(self):
+        super().__init__(name="own")
+        self.scale, self.head = layers.Rescaling(1 / 255), layers.Dense(3)
+
+    def call(self, x):
+        return self.head(self.scale(x))
+
+
+MODELS = {
+    "rescaled": lambda: starting_with(layers.Rescaling(1 / 255)),
+    "rescaled around 0": lambda: starting_with(layers.Rescaling(1 / 127.5, offset=-1)),
+    "augmented first": lambda: starting_with(layers.RandomFlip(), layers.Rescaling(1 / 255)),
+    "nested": lambda: starting_with(nested()),
+    "normalized": lambda: starting_with(adapted()),
+    "rescaled, then normalized": lambda: starting_with(
+        layers.Rescaling(1 / 255), layers.Normalization(mean=0.45, variance=0.05)
+    ),
+    "bytes": lambda: starting_with(lambda x: keras.ops.cast(x, "float32"), dtype="uint8"),
+}
+
+
+def said(model, samples):
+    served = make_serving(model)
+    return unlike_model(served, served.arrays(samples))
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_samples_on_another_scale_are_noticed(kind):
+    model = MODELS[kind]()
+    assert said(model, PIXELS) == []
+    assert said(model, PIXELS // 5) == []  # a dark picture
+    (sentence,) = said(model, np.floor(PIXELS / 255) if kind == "bytes" else PIXELS / 255)
+    assert sentence.startswith("the samples for input 'image' ")
+    assert sentence.endswith(": pass them on the scale that the model takes.")
+    if kind != "bytes":
+        assert said(model, PIXELS * 100)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        starting_with(),
+        starting_with(layers.Rescaling(255.0)),  # from 0..1 up
+        starting_with(layers.Normalization(mean=0.0, variance=1.0, invert=True)),
+        keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(1), layers.Rescaling(0.01)]),
+    ],
+)
+def test_models_that_imply_nothing(model):
+    assert said(model, PIXELS) == said(model, PIXELS / 255) == []
+
+
+def test_models_that_tell_nothing_of_themselves():
+    model = Own()
+    model(PIXELS[:2])
+    assert said(model, PIXELS / 255) == []
+
+
+def test_ranges_are_those_of_numpy():
+    assert ranges_of({"a": PIXELS, "b": np.arange(3)}) == (
+        InputRange("a", PIXELS.min(), PIXELS.max()),
+        InputRange("b", 0.0, 2.0),
+    )
+    assert ranges_of({"none": np.zeros((0, 2))}) == ()
+
+
+@pytest.mark.parametrize(
+    ("data", "note"),
+    [
+        (PIXELS, None),
+        (PIXELS * 1.001, None),
+        (np.where(PIXELS > 253, 300, PIXELS / 2), None),  # less than 1 %, and near
+        (PIXELS / 255, "which few of the integers stand for"),
+        (PIXELS * 2, "of its values are cut off"),
+        (PIXELS - 128, "% of its values are cut off"),
+        (np.where(PIXELS > 254, 2000, PIXELS), "reaches from 0 to 2000: 0."),
+    ],
+)
+def test_data_that_leaves_the_calibrated_range(data, note):
+    check = RangeCheck({"image": (0.0, 255.0), "other": (0.0, 1.0)})
+    for part in np.split(data, 4):
+        check.add({"image": part, "unknown": part})
+    notes = check.notes()
+    assert len(notes) == (note is not None)
+    if note:
+        assert notes[0].startswith("input 'image' was calibrated for 0 to 255, and the data reaches from ")
+        assert note in notes[0]
+        assert notes[0].endswith("Calibrate with data on its scale.")
+
+
+def test_nan_leaves_no_range():
+    check = RangeCheck({"x": (0.0, 1.0)})
+    check.add({"x": np.full(4, np.nan)})
+    assert check.notes() == []
+
+
+def test_wrongly_scaled_calibration_is_told_of_by_export_verify_and_compare(tmp_path):
+    model = starting_with(layers.Rescaling(1 / 255))
+    path = tmp_path / "m.tflite"
+    with pytest.warns(UserWarning, match="reach from 0 to 1, where Rescaling .* implies about 0 to 255"):
+        exported = export(model, path, quantization="int8", calibration=PIXELS / 255)
+    assert str(exported.calibration[0]) == "image: 0 to 1"
+    assert "calibration   image: 0 to 1" in str(exported)
+    assert "where Rescaling" in exported.notes[0]
+    checked = verify(model, path, PIXELS)
+    (cause,) = (note for note in checked.notes if "calibrated" in note)
+    assert "input 'image' was calibrated for 0 to 1, and the data reaches from 0 to 255: 99." in cause
+    assert not any("another model" in note for note in checked.notes)
+    assert cause in compare((PIXELS,), model=model, file=path)["file"].notes
+    export(model, path, quantization="int8", calibration=PIXELS, overwrite=True)
+    assert not any("calibrated" in note for note in verify(model, path, PIXELS).notes)
+    assert ranges_of({"x": small.data(small.dense())})
