@@ -23,12 +23,22 @@ _FIXED = "student", "temperature", "alpha", "objectives", "student_inputs"
 
 
 class Distilled(NamedTuple):
-    """What a Distiller computes on one batch, for a training loop of your own.
+    """What `Distiller.compute_objectives` returns about one batch.
 
     Attributes:
         outputs: The student's outputs, computed with `training=True`.
         loss: The sum of weight times objective.
         values: `{name: value}`, the unweighted values of the objectives.
+
+    Examples:
+        >>> import keras, numpy as np
+        >>> import keras_kd as kd
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+        >>> copy = keras.models.clone_model(model)
+        >>> copy.set_weights(model.get_weights())
+        >>> outputs, loss, values = kd.Distiller(model, copy).compute_objectives(np.ones((8, 4), "float32"))
+        >>> outputs.shape, f"{abs(float(loss)):.3f}", list(values)
+        (TensorShape([8, 3]), '0.000', ['soft_targets'])
     """
 
     outputs: Tensors

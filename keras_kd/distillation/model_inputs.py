@@ -11,7 +11,8 @@ from keras_kd.signals.batches import describe, parts
 from keras_kd.signals.tracing import symbolic_inputs, trace
 from keras_kd.tensors import Tensors, TensorSpecs
 
-Keys: TypeAlias = Any  # a key of `x`, or a list, tuple or dictionary of keys
+# A key of `x`, or a structure of keys; `None`: by the names of a model's inputs.
+Keys: TypeAlias = str | int | list[Any] | tuple[Any, ...] | dict[Any, Any] | None
 _MADE_BY_KERAS = re.compile(r"input_\d+|(input_layer|keras_tensor)(_\d+)?")
 
 

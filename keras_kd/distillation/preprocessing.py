@@ -60,8 +60,8 @@ def check_integers(preprocess: Preprocess | None, x: Tensors) -> None:
         first, again, wanted = (_numbers(preprocess(inputs)) for inputs in (few, few, as_floats))
     except Exception:  # it takes integers only, such as indices: then there is nothing to compare
         return
-    if any(not np.array_equal(first[path], again[path], equal_nan=True) for path in first):
-        return  # it draws random numbers
+    if first.keys() != wanted.keys() or not _are_equal(first, again):
+        return  # it goes by the dtype, or draws random numbers
     dtype = next(tf.as_dtype(part.dtype) for part in given if _is_integer(part))
     for path, values in first.items():
         gaps = _gaps(values, wanted[path], dtype)
@@ -87,6 +87,10 @@ def _numbers(structure: Tensors) -> dict[str, np.ndarray]:
     tensors = {path: part for path, part in parts(structure).items() if _is_dense(part)}
     floats = {path: np.asarray(tf.cast(t, "float64")) for path, t in tensors.items() if t.dtype.is_floating}
     return floats | {path: np.asarray(t) for path, t in tensors.items() if t.dtype.is_integer}
+
+
+def _are_equal(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
+    return all(np.array_equal(one[path], other[path], equal_nan=True) for path in one)
 
 
 def _warn(preprocess: Preprocess, dtype: tf.DType, found: float, wanted: float) -> None:
