@@ -85,7 +85,7 @@ def _smaller(teacher: Tensor, student: Tensor, axis: int) -> int | Tensor:
 def pool_to(maps: Tensor, sizes: Sequence[int | Tensor]) -> Tensor:
     """Average-pool `(batch, ...positions, channels)` to these sizes along the axes of positions."""
     lengths = tuple(maps.shape)[1:-1]
-    if lengths == tuple(sizes):
+    if all(isinstance(s, int) and n == s for n, s in zip(lengths, sizes, strict=True)):
         return maps
     divides = [
         isinstance(s, int) and n is not None and n % s == 0 for n, s in zip(lengths, sizes, strict=True)

@@ -86,10 +86,14 @@ def test_weights_of_a_larger_map_count_for_the_pixels_that_a_value_covers(sizes)
     np.testing.assert_allclose(mean_per_sample(values, None, weights), expected, rtol=1e-6)
 
 
-def test_weights_of_a_larger_map_of_unknown_size():
+@pytest.mark.parametrize("known", [(None, None), (8, 6)])
+def test_weights_of_a_larger_map_of_unknown_size(known):
     random = np.random.default_rng(0)
     values, weights = random.normal(size=(2, 4, 3, 5)), random.uniform(size=(2, 8, 6))
-    specs = [keras.KerasTensor((None, None, None, 5), "float64"), keras.KerasTensor((None,) * 3, "float64")]
+    specs = [
+        keras.KerasTensor((None, None, None, 5), "float64"),
+        keras.KerasTensor((None, *known), "float64"),
+    ]
     run = compiled(lambda v, w: mean_per_sample(v, None, w), specs, False)
     np.testing.assert_allclose(run(values, weights), mean_per_sample(values, None, weights), rtol=1e-6)
 
