@@ -24,7 +24,9 @@ def changing():
     keras.utils.set_random_seed(0)
     inputs = keras.Input(batch_shape=(2, 3, 4))
     x = Noise(name="noise")(keras.layers.BatchNormalization(name="norm")(inputs))
-    return keras.Model(inputs, keras.Sequential([keras.layers.GRU(5, stateful=True)], name="rnn")(x))
+    return keras.Model(
+        inputs, keras.Sequential([keras.layers.SimpleRNN(5, stateful=True, unroll=True)], name="rnn")(x)
+    )
 
 
 def state(model):
