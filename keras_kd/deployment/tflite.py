@@ -104,18 +104,18 @@ def export(
     converter.start()  # TensorFlow loads in the child while the model is traced here
     batch, notes = select_batch_size(model, batch_size)
     served = make_serving(model, batch_size=batch, inputs=inputs)
-    samples = served.random_inputs(COMPARED)
+    samples, unlike = served.random_inputs(COMPARED), []
     if calibration is not None:
         samples = representative_samples(calibration, served)
-        notes += _check_scale(served, samples)
+        unlike = _check_scale(served, samples)
     with tempfile.TemporaryDirectory(prefix="keras_kd_") as folder:
         request = Request(
             Path(folder), row, io, served.batch_size, sparse, allow_flex, is_quantization_aware(model)
         )
-        exported = _convert(request, served, samples, real_samples=calibration is not None)
+        exported = _convert(request, served, samples, real_samples=calibration is not None and not unlike)
         _write(request.file.read_bytes(), target, overwrite)
     ranges = () if calibration is None else ranges_of(samples)
-    return replace(exported, path=target, calibration=ranges, notes=(*notes, *exported.notes))
+    return replace(exported, path=target, calibration=ranges, notes=(*notes, *unlike, *exported.notes))
 
 
 def _check_scale(served: Serving, samples: dict[str, np.ndarray]) -> list[str]:
