@@ -56,8 +56,8 @@ def compare_outputs(
         expected: Keras's outputs by name, `(samples, ...)`.
         actual: the file's outputs by name.
         bound: how far apart they may be.
-        real_samples: whether the samples are data. Random inputs may hardly move the outputs, and what a file
-            loses of so little proves nothing.
+        real_samples: whether the samples are data on the scale that the model takes. Others may hardly move
+            the outputs, and what a file loses of so little proves nothing.
         probabilities: names of the outputs that are a softmax or a sigmoid.
         rerun: gives Keras's outputs for inputs that differ by a rounding step. Tiny outputs that change as
             much by that as from sample to sample are rounding, of which no file can know.
@@ -192,8 +192,9 @@ class _Output:
         if self.loss is None or self.loss.error <= LITTLE_LEFT:
             return []
         return [
-            f"{self.name} hardly varies on the random inputs that the file was compared on, by up to "
-            f"{self.moved.max():.2g}; whether the file is as good on real ones is unknown: pass calibration="
+            f"{self.name} hardly varies on the inputs that the file was compared on, by up to "
+            f"{self.moved.max():.2g}; whether the file is as good on real ones is unknown: pass real samples "
+            "as calibration="
         ]
 
     def _values(self) -> str:
@@ -217,7 +218,8 @@ class _Output:
         if self.sizes.max() > 3 * self.moved.max():
             return (
                 " A scale of integers reaches from 0 to the largest value: leave the last offset out of the "
-                "model and add it to the file's outputs."
+                "model and add it to the file's outputs. Or are the samples not on the scale that the model "
+                "takes?"
             )
         return (
             " Integers are too coarse for these values: scale the last layer so that its values are around "

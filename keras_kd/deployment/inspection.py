@@ -40,7 +40,7 @@ def inspect_file(
         served: The Keras model.
         expected: Its outputs by name, `(samples, ...)`.
         actual: The file's outputs for the same samples; `None` where it could not be run.
-        real_samples: Whether the samples are data, and not random.
+        real_samples: As for `compare_outputs`.
         rerun: As for `compare_outputs`.
 
     Raises:
@@ -96,7 +96,7 @@ def _compare(
     what = f"The {quantization.label} file of {served.model.name!r}"
     if fault:
         hint = " Try sparse=False." if request.sparse else ""
-        raise ValueError(f"{what} is wrong: {fault.rstrip('.')}.{hint}")
+        raise ValueError(f"{what} is wrong: {fault}{'' if fault.endswith(('.', '?')) else '.'}{hint}")
     for loss in comparison.losses:
         warnings.warn(f"{what} lost information: {loss}", UserWarning, stacklevel=5)
     return comparison

@@ -114,19 +114,20 @@ def export(
     served = sized(make_serving(model, inputs=inputs), input_shape)
     batch, notes = select_batch_size(model, batch_size, served.own_batch_size)
     served = replace(served, batch_size=batch)
+    unlike: list[str] = []
     if calibration is None:
         samples = random_samples(served, COMPARED)
     else:
         samples = representative_samples(calibration, served)
-        notes += _check_scale(served, samples)
+        unlike = _check_scale(served, samples)
     with converter.folder() as folder:
         request = Request(
             folder, row, io, served.batch_size, sparse, allow_flex, is_quantization_aware(model)
         )
-        exported = _convert(request, served, samples, real_samples=calibration is not None)
+        exported = _convert(request, served, samples, real_samples=calibration is not None and not unlike)
         _write(request.file.read_bytes(), target, overwrite)
     ranges = () if calibration is None else ranges_of(samples)
-    return replace(exported, path=target, calibration=ranges, notes=(*notes, *exported.notes))
+    return replace(exported, path=target, calibration=ranges, notes=(*notes, *unlike, *exported.notes))
 
 
 def _check_scale(served: Serving, samples: dict[str, np.ndarray]) -> list[str]:

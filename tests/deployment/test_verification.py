@@ -117,6 +117,25 @@ def test_lists_of_labels(small_file):
     assert all(output.keras_accuracy is not None for output in checked.outputs)
 
 
+def test_the_loss_of_a_distiller_says_what_its_student_answers(dense, dense_file):
+    distiller = small.Distilling(dense)
+    distiller.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    checked = verify(distiller, dense_file, small.data(dense))
+    assert (checked.agreement, checked.notes) == (1.0, ("no accuracy: the data has no labels",))
+    with pytest.raises(ValueError, match=r"whole numbers from 0 to 2.* Received from 0\.5 to 0\.5"):
+        verify(distiller, dense_file, (small.data(dense), np.full(40, 0.5)))
+
+
+def test_embeddings_and_their_identities(tmp_path):
+    layers = [keras.layers.Dense(8), keras.layers.UnitNormalization()]
+    model = keras.Sequential([keras.Input((4,)), *layers])
+    path, x = export(model, tmp_path / "m.tflite").path, small.data(model)
+    for identities in (np.arange(40) % 5, 1000 + np.arange(40)):
+        checked = verify(model, path, (x, identities))
+        assert (checked.agreement, checked.metric) == (None, None)
+        assert "are not classes of outputs of shape (40, 8): pass metric=" in checked.notes[0]
+
+
 def test_maps_of_classes_and_fixed_batches(tmp_path):
     image = keras.Input(batch_shape=(4, 6, 6, 1))
     segments = keras.Model(image, keras.layers.Conv2D(3, 1)(image))
