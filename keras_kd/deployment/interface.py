@@ -155,13 +155,27 @@ def read_interface(path: Path, inputs: Sequence[str], outputs: Sequence[str]) ->
     if not found:
         return Interface.of_names(inputs, outputs)
     try:
+        if found[0] >= model.BuffersLength():
+            raise ValueError("it is missing")
         interface = Interface(**json.loads(bytes(model.Buffers(found[0]).DataAsNumpy())))
-        wanted = sorted(map(str, keras.tree.flatten([interface.inputs, interface.outputs])))
-        if wanted != sorted([*inputs, *outputs]):
-            raise ValueError(f"it names {wanted}")
-    except (ValueError, TypeError) as error:
+        _check_names(interface.inputs, inputs)
+        _check_names(interface.outputs, outputs)
+        _check_aliases(interface)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{str(path)!r} is damaged: its metadata {_METADATA!r} is wrong: {error}") from error
     return interface
+
+
+def _check_names(structure: Names, names: Sequence[str]) -> None:
+    given = keras.tree.flatten(structure)
+    if not all(isinstance(name, str) for name in given) or sorted(given) != sorted(names):
+        raise ValueError(f"it names {given}, and the file {list(names)}")
+
+
+def _check_aliases(interface: Interface) -> None:
+    unknown = set(interface.aliases.values()) - set(keras.tree.flatten(interface.inputs))
+    if unknown:
+        raise ValueError(f"it gives other names to {sorted(map(str, unknown))}")
 
 
 def write_interface(content: bytes, interface: Interface) -> bytes:

@@ -101,7 +101,10 @@ class Serving:
         """A function from inputs to outputs, by name; how the user's model is compiled does not change."""
         if self.own_batch_size is not None:
             return self.predict
-        compiled = replace(self, batch_size=None).compiled()
+        try:
+            compiled = replace(self, batch_size=None).compiled()
+        except Exception:  # some layers can only be traced for sizes that are known; eagerly, they are
+            return self.predict
 
         def run(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
             outputs = compiled({name: tf.constant(array) for name, array in arrays.items()})

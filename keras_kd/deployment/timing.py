@@ -175,6 +175,7 @@ def _random_inputs(
 def _model_call(model: keras.Model, options: TimingOptions) -> TimedCall:
     served = sized(make_serving(model, batch_size=options.batch_size), options.input_shape)
     samples = random_samples(served, options.batch_size)
+    served = sized(served, {name: array.shape[1:] for name, array in samples.items()})
     arrays = {name: tf.constant(array) for name, array in samples.items()}
     compiled = served.compiled()
 

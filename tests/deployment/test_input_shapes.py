@@ -11,6 +11,7 @@ from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.serving import make_serving
 from keras_kd.deployment.tensor_details import TensorDetails
 from keras_kd.deployment.tflite import export
+from keras_kd.deployment.verification import verify
 from tests.deployment import small
 
 layers = keras.layers
@@ -37,6 +38,8 @@ def test_a_layer_that_needs_a_fixed_size_is_named_and_the_advice_helps(interpola
     assert exported.inputs[0].shape == (1, 12, 10, 3)
     x = np.random.default_rng(0).random((2, 12, 10, 3), "float32")
     np.testing.assert_allclose(LiteModel(exported.path).predict(x), model(x), atol=1e-5)
+    assert verify(model, exported.path, x).max_error < 1e-5
+    assert benchmark(model, runs=3).runs == 3
 
 
 def test_shapes_go_by_name_position_or_structure():

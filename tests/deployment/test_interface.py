@@ -186,6 +186,7 @@ def test_damaged_metadata_are_an_error(several, tmp_path):
     _, exported = several
     content = exported.path.read_bytes()
     for old, new in (
+        (b'"zebra": "zebra"', b'"zebra": "zeb_a"'),
         (b'{"inputs"', b'{"in_uts"'),
         (b'["zebra", ', b'["zeb_a", '),
         (b'{"inputs"', b'|"inputs"'),

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.tensor_details import TensorDetails
@@ -78,3 +79,31 @@ def test_nan_for_a_quantized_input(dense_file, int8_file):
     assert np.isnan(LiteModel(dense_file).predict(x)).all()
     with pytest.raises(ValueError, match="'input_0' is quantized and cannot take NaN or infinity"):
         LiteModel(int8_file).predict(x)
+
+
+@pytest.mark.parametrize("batch_size", [1, pytest.param(7, marks=pytest.mark.slow)])
+def test_a_fixed_batch_runs_any_number_of_samples(batch_size, small_file):
+    for io in ("float32", "int8"):
+        dense, exported = small_file(small.dense, "int8", io=io, batch_size=batch_size)
+        lite, x = LiteModel(exported.path), small.data(dense, 600)
+        assert lite.batch_size == batch_size
+        outputs = lite.predict(x)
+        assert outputs.shape == (600, 3)
+        for rows in (1, 5, 257):
+            np.testing.assert_array_equal(lite.predict(x[:rows]), outputs[:rows])
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of TensorFlow's own converter
+def test_a_file_of_another_program_whose_outputs_have_no_batch_axis(tmp_path):
+    @tf.function(input_signature=[tf.TensorSpec((1, 5, 2), name="steps")])
+    def time_major(x):
+        return {"swapped": tf.transpose(x, (1, 0, 2))}
+
+    module = tf.Module()
+    tf.saved_model.save(module, str(tmp_path / "saved"), signatures={"serving_default": time_major})
+    content = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "saved")).convert()
+    (tmp_path / "m.tflite").write_bytes(content)
+    message = r"Output 'swapped' of .* has no batch axis: for a batch of 1 its shape is \(5, 1, 2\)"
+    with pytest.raises(ValueError, match=message):
+        LiteModel(tmp_path / "m.tflite").predict(np.ones((3, 5, 2)))

@@ -139,12 +139,12 @@ def transposed():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("build", "block"), [(transposed, 1), (dense_layers, 4)])
-def test_float16_that_comes_out_wrong_is_refused(build, block, tmp_path):
+@pytest.mark.parametrize(("build", "block", "batch"), [(transposed, 1, None), (dense_layers, 4, 1)])
+def test_float16_that_comes_out_wrong_is_refused(build, block, batch, tmp_path):
     # LiteRT computes with weights that it has not unpacked; what they hold then may be anything.
     model = emptied(build(), 0.8, block)
     with pytest.raises(ValueError, match=r"float16 file of .* is wrong: .* Try sparse=False\."):
-        kd.export(model, tmp_path / "m.tflite", quantization="float16", sparse=True)
+        kd.export(model, tmp_path / "m.tflite", quantization="float16", sparse=True, batch_size=batch)
     assert list(tmp_path.iterdir()) == []
     assert kd.export(model, tmp_path / "m.tflite", sparse=True).max_error < 1e-5
 
