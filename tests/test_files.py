@@ -1,8 +1,10 @@
 """Files that are written whole or not at all, and what is known before they are."""
 
+import os
+
 import pytest
 
-from keras_kd.files import check_writable, write_atomically
+from keras_kd.files import check_regular, check_writable, write_atomically
 
 
 def test_a_failure_leaves_the_old_file_and_no_litter(tmp_path):
@@ -58,3 +60,20 @@ def test_refused_before_the_work(tmp_path, name, given, error, message):
     with pytest.raises(error, match=message):
         check_writable(tmp_path / name, **given)
     assert (tmp_path / "there.txt").read_text() == "kept"
+
+
+def test_only_regular_files_are_opened(tmp_path):
+    (tmp_path / "a.txt").touch()
+    (tmp_path / "link.txt").symlink_to(tmp_path / "a.txt")
+    for name in ("a.txt", "link.txt"):
+        check_regular(tmp_path / name, "a file")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "dangling").symlink_to(tmp_path / "gone")
+    errors = {
+        "pipe": (OSError, "Expected a file; .*pipe' is a pipe, a socket or a device"),
+        "dangling": (FileNotFoundError, "There is no file"),
+        "": (IsADirectoryError, "Expected a file; .* is a folder"),
+    }
+    for name, (error, message) in errors.items():
+        with pytest.raises(error, match=message):
+            check_regular(tmp_path / name, "a file")
