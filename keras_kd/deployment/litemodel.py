@@ -31,6 +31,9 @@ class LiteModel:
     Inputs and outputs have the names and the order of the Keras model: the keys of a dict, the names of its
     `Input`s and of the layers that return its outputs. Those without a name are `input_0`, `output_0`, ...
 
+    A file that this process did not export is checked and run in a child process first, because a damaged one
+    can end the process that opens it.
+
     Args:
         path: the file.
         threads: CPU threads that the interpreter may use.
@@ -44,7 +47,10 @@ class LiteModel:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the file is not a complete TensorFlow Lite file, or the interpreter cannot run it.
+        OSError: if it is a folder, a pipe or a device, or is being written.
+        TimeoutError: if the child process needs more than 300 seconds, or than the environment variable
+            `KERAS_KD_OPEN_TIMEOUT` says.
+        ValueError: if the file is not a complete TensorFlow Lite file, is damaged, or cannot be run.
 
     Examples:
         >>> import keras, numpy as np, tempfile
@@ -66,6 +72,9 @@ class LiteModel:
         self._interpreter = open_interpreter(self.path, threads)
         signature = read_signature(self._interpreter)
         self.inputs, self.outputs = signature.inputs, signature.outputs
+        if not self.inputs or not self.outputs:
+            missing = "outputs" if self.inputs else "inputs"
+            raise ValueError(f"{str(path)!r} has no {missing}: there is nothing to predict.")
         self._input_indices, self._output_indices = signature.input_indices, signature.output_indices
         self.interface = self._read_interface()
         sizes = {tensor.shape[0] for tensor in self.inputs if tensor.shape}

@@ -2,6 +2,7 @@
 
 import ast
 import runpy
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import keras_kd.cli
+from keras_kd.cli import app
 from keras_kd.deployment import benchmark
 from tests.cli.conftest import run
 
@@ -70,6 +72,27 @@ def test_interrupted(printed, monkeypatch):
     monkeypatch.setattr(benchmark, "benchmark", interrupted)
     assert run("benchmark", "x.tflite") == 130
     assert "the same command resumes" in printed()[1]
+
+
+def test_terminated(printed, monkeypatch):
+    """As service managers and job schedulers end a process; what is open is closed on the way."""
+    closed = []
+
+    def terminated(*args, **kwargs):
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            closed.append(True)
+
+    monkeypatch.setattr(benchmark, "benchmark", terminated)
+    before = signal.signal(signal.SIGTERM, app._terminate)
+    try:
+        assert run("benchmark", "x.tflite") == 143
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL  # a second one does not wait
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert "the same command resumes" in printed()[1]
+    assert closed == [True]
 
 
 def test_usage_errors(printed):
