@@ -40,17 +40,18 @@ def interrupt(arguments, number, code, delay, temporary):
         [sys.executable, "-m", "keras_kd", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env=environment(TMPDIR=str(temporary)),
+        env=environment(TMPDIR=str(temporary), PYTHONFAULTHANDLER="1"),
     )
     try:
         text, _ = process.communicate(timeout=delay)
     except subprocess.TimeoutExpired:
         process.send_signal(number)
         try:
-            text, _ = process.communicate(timeout=60)
+            text, _ = process.communicate(timeout=120)
         except subprocess.TimeoutExpired:
-            process.kill()
-            return Outcome(HANG, f"{number.name} did not end it")
+            process.send_signal(signal.SIGABRT)  # has Python print where it is
+            text, _ = process.communicate()
+            return Outcome(HANG, f"{number.name} did not end it: {text.decode(errors='replace')[-2000:]}")
     # Before Python runs the command, the signals have their usual effect.
     outcome = judged(process.returncode, text.decode(), ends_by=(code, -number))
     if outcome.kind not in (WORKED, "refused"):

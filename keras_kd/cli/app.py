@@ -89,6 +89,8 @@ def main() -> None:
     """Entry point of `keras-kd`."""
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # otherwise it warns about functions traced twice
     signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # not ignored, as in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     with standard_streams(), one_line_warnings():
         try:
             code = run(sys.argv[1:])
