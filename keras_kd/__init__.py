@@ -16,7 +16,7 @@ from keras_kd.deployment.litemodel import LiteModel as LiteModel
 from keras_kd.deployment.tflite import export as export
 from keras_kd.deployment.verification import verify as verify
 from keras_kd.deployment.verified import Verification as Verification
-from keras_kd.distillation.base import Distilled as Distilled
+from keras_kd.distillation.distilled import Distilled as Distilled
 from keras_kd.distillation.distiller import Distiller as Distiller
 from keras_kd.distillation.objectives import Objective as Objective
 from keras_kd.distillation.student_checkpoint import StudentCheckpoint as StudentCheckpoint

@@ -25,6 +25,7 @@ TOPICS = {
     "distillation/test_structures": "models and layers of every build",
     "distillation/test_taught": "teacher signals that come with the data",
     "distillation/test_teacher_untouched": "the state of a teacher after training",
+    "distillation/test_untold": "models that tell nothing of themselves, in every check",
     "losses/test_contract": "every test of tests/contract.py for every loss",
     "losses/test_cost": "memory of the losses",
     "losses/test_jax": "the JAX backend",

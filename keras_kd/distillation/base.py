@@ -1,16 +1,18 @@
 """What the Distillers of both Kerases share: a teacher hidden from Keras, and attributes that are fixed."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import keras
 import tensorflow as tf
 
 from keras_kd.distillation.data_checks import check_arrays, find_arrays, warn_of_endless_data
+from keras_kd.distillation.distilled import Distilled, Kept
 from keras_kd.distillation.divergence import Diagnosis
 from keras_kd.distillation.label_checks import check_labels, check_loss, check_objective_labels
 from keras_kd.distillation.model_checks import check_teacher
 from keras_kd.distillation.model_inputs import Keys, take_inputs
+from keras_kd.distillation.model_pair import ModelPair
 from keras_kd.distillation.objectives import Objective
 from keras_kd.distillation.preprocessing import Preprocess, check_integers
 from keras_kd.distillation.wiring import Wiring
@@ -20,39 +22,6 @@ from keras_kd.tensors import Scheduled, Shape, Tensor, Tensors
 from keras_kd.training.first_batch import FirstBatch, check_numbers
 
 _FIXED = "student", "temperature", "alpha", "objectives", "student_inputs"
-
-
-class Distilled(NamedTuple):
-    """What `Distiller.compute_objectives` returns about one batch.
-
-    Attributes:
-        outputs: The student's outputs, computed with `training=True`.
-        loss: The sum of weight times objective.
-        values: `{name: value}`, the unweighted values of the objectives.
-
-    Examples:
-        >>> import keras, numpy as np
-        >>> import keras_kd as kd
-        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
-        >>> copy = keras.models.clone_model(model)
-        >>> copy.set_weights(model.get_weights())
-        >>> outputs, loss, values = kd.Distiller(model, copy).compute_objectives(np.ones((8, 4), "float32"))
-        >>> outputs.shape, f"{abs(float(loss)):.3f}", list(values)
-        (TensorShape([8, 3]), '0.000', ['soft_targets'])
-    """
-
-    outputs: Tensors
-    loss: Tensor
-    values: dict[str, Tensor]
-
-
-class _Kept:
-    """A tracker that keeps the value of one step."""
-
-    value: Tensor
-
-    def update_state(self, value: Tensor, sample_weight: Tensor | None = None) -> None:
-        self.value = value
 
 
 class BaseDistiller:
@@ -90,7 +59,8 @@ class BaseDistiller:
         """
         if teacher is not None:
             check_teacher(self.student, teacher)
-        wiring = Wiring(self.student, self, self.objectives, teacher, preprocess, self.student_inputs)
+        models = ModelPair(self.student, self, teacher, preprocess, self.student_inputs)
+        wiring = Wiring(models, self.objectives)
         wiring.connect_early()
         # Not with `setattr`: Keras would track, train and save it.
         self.__dict__["_wiring"] = wiring
@@ -103,9 +73,9 @@ class BaseDistiller:
     # `dir()` and saved, an attribute would be tracked and trained.
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "teacher":
-            self._set_teacher(value, self._wiring.preprocess)
+            self._set_teacher(value, self._wiring.models.preprocess)
         elif name == "teacher_preprocess":
-            self._set_teacher(self._wiring.teacher, value)
+            self._set_teacher(self._wiring.models.teacher, value)
         elif name in _FIXED and "_wiring" in self.__dict__:
             raise AttributeError(
                 f"`{name}` is fixed when a Distiller is made. Make a new one, or give a schedule of the step."
@@ -115,7 +85,7 @@ class BaseDistiller:
 
     def __getattr__(self, name: str) -> Any:
         if name in ("teacher", "teacher_preprocess") and "_wiring" in self.__dict__:
-            return getattr(self._wiring, name.removeprefix("teacher_"))
+            return getattr(self._wiring.models, name.removeprefix("teacher_"))
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def build(self, input_shape: Shape) -> None:
@@ -199,7 +169,7 @@ class BaseDistiller:
             self._wiring.recognize_teacher(batch)
         of_teacher = self._wiring.run_teacher(batch)
         outputs, of_student = self._wiring.run_student(batch.inputs)
-        values = {objective.name: _Kept() for objective in self.objectives}
+        values = {objective.name: Kept() for objective in self.objectives}
         loss = self._wiring.compute_loss(of_student, of_teacher, batch, step, list(values.values()))
         return Distilled(outputs, loss, {name: kept.value for name, kept in values.items()})
 

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from keras_kd.distillation.known_signals import Signals, reads_distributions
+from keras_kd.distillation.model_pair import ModelPair
 from keras_kd.distillation.objectives import Objective
 from keras_kd.signals.batches import Batch, comes_with_data, read_tap, require_cached_signals
 from keras_kd.signals.taps import Recording, SeveralSignalsError, Taps
@@ -25,23 +26,13 @@ class Connection(NamedTuple):
     signals: Signals
 
 
-def connect(
-    student: keras.Model,
-    teacher: keras.Model | None,
-    objectives: Sequence[Objective],
-    specs: Batch,
-    record_student: Record,
-    record_teacher: Record,
-) -> Connection:
+def connect(models: ModelPair, objectives: Sequence[Objective], specs: Batch) -> Connection:
     """Find the taps of objectives in both models, and trace the specs of their signals.
 
     Args:
-        student: The student, which is built.
-        teacher: The teacher, or `None` if its signals come with the data.
+        models: The student, which is built, and the teacher; without one, its signals come with the data.
         objectives: What reads the signals.
         specs: The specs of a batch.
-        record_student: Runs the student.
-        record_teacher: Runs the teacher.
 
     Raises:
         ValueError: Taps that do not exist; signals that come neither from a teacher nor with the data.
@@ -50,14 +41,16 @@ def connect(
         objective.of_student.collapse()
         objective.of_teacher.collapse()
     wanted = list(dict.fromkeys(tap for o in objectives for tap in o.teacher_taps))
-    cached = require_cached_signals(wanted, specs) if teacher is None else {}
-    taps, of_student = _connect_side("student", student, objectives, specs, record_student)
-    if teacher is None:
+    cached = require_cached_signals(wanted, specs) if models.teacher is None else {}
+    taps, of_student = _connect_side("student", models.student, objectives, specs, models.record_student)
+    if models.teacher is None:
         of_teacher = {tap: _of_data(cached[tap], given=True) for tap in wanted}
         return Connection(taps, None, Signals(of_student, of_teacher))
     if not wanted:
         return Connection(taps, None, Signals(of_student))
-    teacher_taps, of_teacher = _connect_side("teacher", teacher, objectives, specs, record_teacher)
+    teacher_taps, of_teacher = _connect_side(
+        "teacher", models.teacher, objectives, specs, models.record_teacher
+    )
     return Connection(taps, teacher_taps, Signals(of_student, of_teacher))
 
 

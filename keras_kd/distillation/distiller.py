@@ -180,7 +180,7 @@ class Distiller(BaseDistiller, replicas.ReplicatedModel):
             self._prepare_for(x, y)
         callbacks = put_first(given.get("callbacks"), x)
         given["callbacks"] = add_callback(callbacks, DivergenceCallback(self._diagnosis({**given})))
-        self._wiring.restart_teacher()
+        self._wiring.models.restart_teacher()
         with self._first_batch.intercepted(anew=self.teacher is None):  # each data set has its signals
             history = super().fit(**given)
         if history.epoch and not history.history:

@@ -50,7 +50,7 @@ class Diagnosis:
 
     def _find_cause(self, epoch: int) -> tuple[str, str] | None:
         """The cause, `"teacher"`, `"data"` or `"student"`, and what to say of it."""
-        teacher = self._wiring().teacher
+        teacher = self._wiring().models.teacher
         broken = [] if teacher is None else [w for w in teacher.weights if nonfinite(w).any()]
         if teacher is not None and broken:
             path = getattr(broken[0], "path", broken[0].name)
@@ -79,12 +79,13 @@ class Diagnosis:
             if any(map(_is_wrong, keras.tree.flatten(value))):
                 return "data", f"The cause is the data: its {name} hold NaN or infinity. Clean the data."
         wiring = self._wiring()
-        if wiring.teacher is None:
+        teacher = wiring.models.teacher
+        if teacher is None:
             return None
         for tap, value in wiring.run_teacher(batch).raw.items():
             if np.isnan(np.asarray(value, "float64")).any():
                 return "teacher", (
-                    f"The cause is the teacher {wiring.teacher.name!r}: its {tap!r} holds NaN for inputs "
+                    f"The cause is the teacher {teacher.name!r}: its {tap!r} holds NaN for inputs "
                     "that hold none. Check its preprocessing, and its range if it computes in float16."
                 )
         return None

@@ -1,8 +1,8 @@
-"""The two models of a Distiller and the objectives between them: the parts of `train_step`, in order."""
+"""What connects the two models of a Distiller: the parts of `train_step`, in order, and their preparation."""
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -20,71 +20,37 @@ from keras_kd.distillation.masks import join_padding_masks
 from keras_kd.distillation.model_checks import check_augmentation
 from keras_kd.distillation.model_inputs import (
     InputsError,
-    Keys,
     awaits_data,
-    can_run,
-    explain_misfit,
     have_same_parts,
-    take_inputs,
-    take_teacher_inputs,
 )
+from keras_kd.distillation.model_pair import ModelPair
 from keras_kd.distillation.objectives import Objective
-from keras_kd.distillation.preprocessing import Preprocess, PreprocessingError, preprocess_inputs
+from keras_kd.distillation.preprocessing import PreprocessingError
 from keras_kd.distillation.sample_weights import check_position_weights, weights_for
 from keras_kd.distillation.shape_inference import build_objective
 from keras_kd.distillation.signal_checks import check_signals
 from keras_kd.distillation.suppressed_classes import check_suppressed, suppressing_tap
 from keras_kd.distillation.tapped import NOTHING, Tapped
 from keras_kd.keras_internals import unscaled
-from keras_kd.legacy import as_tf_keras_runs
 from keras_kd.signals import batches
 from keras_kd.signals.batches import Batch
-from keras_kd.signals.taps import Recording, Taps
-from keras_kd.signals.tracing import input_spec, trace
 from keras_kd.tensors import Tensor, Tensors, TensorSpecs
-from keras_kd.training.preserved_state import PreservedState
 
 
 class Wiring:
-    """The teacher and the taps of both models.
+    """The taps of both models and the objectives that read them.
 
-    It is a plain object, so Keras does not track its contents: the teacher is not trained, not in
-    `weights`, and not in any file.
+    Like `ModelPair`, it is a plain object, so Keras does not track its contents.
 
     Args:
-        student: The model whose layers are tapped.
-        call: Runs the student, `call(inputs, training=...)`, on what it takes of the data's inputs.
+        models: The student and the teacher.
         objectives: The objectives that read the taps.
-        teacher: The teacher, or `None`.
-        preprocess: Converts the data's inputs to the teacher's, or `None`.
-        student_inputs: The keys of the data's inputs that the student takes, if its inputs' names do not say.
     """
 
-    __slots__ = (
-        "_call",
-        "_connection",
-        "_objectives",
-        "_student_inputs",
-        "_supposed",
-        "_teacher_state",
-        "_waiting",
-        "preprocess",
-        "student",
-        "teacher",
-    )
+    __slots__ = "_connection", "_objectives", "_supposed", "_waiting", "models"
 
-    def __init__(
-        self,
-        student: keras.Model,
-        call: Callable[..., Any],
-        objectives: Sequence[Objective],
-        teacher: keras.Model | None = None,
-        preprocess: Preprocess | None = None,
-        student_inputs: Keys = None,
-    ) -> None:
-        self.student, self._call, self._objectives = student, call, objectives
-        self.teacher, self.preprocess, self._student_inputs = teacher, preprocess, student_inputs
-        self._teacher_state = None if teacher is None else PreservedState(teacher)
+    def __init__(self, models: ModelPair, objectives: Sequence[Objective]) -> None:
+        self.models, self._objectives = models, objectives
         self._connection: Connection | None = None  # once the inputs are known
         self._supposed: TensorSpecs = None  # what they were supposed to be, before there was data
         self._waiting: list[Objective] = []  # for data, which some losses read
@@ -98,17 +64,8 @@ class Wiring:
             ValueError: Inputs, taps, shapes or signals are not valid.
         """
         batches.require_ranks(batch)
-        check_inputs(self.student, self.take_inputs(batch.inputs))
+        check_inputs(self.models.student, self.models.take_inputs(batch.inputs))
         self.connect(batch.specs())
-
-    def take_inputs(self, inputs: Tensors) -> Tensors:
-        """The part of the data's inputs that the student takes."""
-        return take_inputs(self.student, inputs, self._student_inputs)
-
-    def restart_teacher(self) -> None:
-        """Let a teacher that carries a state from batch to batch start from the state that it has now."""
-        if self._teacher_state is not None:
-            self._teacher_state.restart()
 
     def run_teacher(self, batch: Batch, carry: bool = False) -> Tapped:
         """The teacher's signals: it runs once if an objective reads it, unless they come with the data.
@@ -121,21 +78,21 @@ class Wiring:
                 the last pass that carried on ended.
         """
         _, taps, signals = self._connected
-        if self.teacher is None and signals.teacher:
+        if self.models.teacher is None and signals.teacher:
             check_recognized(signals.teacher, self._objectives)
             cached = batches.require_cached_signals(signals.teacher, batch)
             tensors = {tap: tf.convert_to_tensor(cached[tap]) for tap in signals.teacher}
             return Tapped.of(tensors, signals.teacher)
         if taps is None:
             return NOTHING
-        outputs, recording = self._record_teacher(taps, batch.inputs, carry)
+        outputs, recording = self.models.record_teacher(taps, batch.inputs, carry)
         tapped = Tapped.of(taps.signals(outputs, recording), signals.teacher)
         return keras.tree.map_structure(tf.stop_gradient, tapped)
 
     def run_student(self, inputs: Tensors) -> tuple[Tensors, Tapped]:
         """Run the student once, with `training=True`: its outputs, and the tapped signals."""
         taps, _, signals = self._connected
-        outputs, recording = self._record_student(taps, inputs, training=True)
+        outputs, recording = self.models.record_student(taps, inputs, training=True)
         return outputs, Tapped.of(taps.signals(outputs, recording), signals.student)
 
     def compute_loss(
@@ -167,39 +124,7 @@ class Wiring:
         assert self._connection is not None, "`prepare` comes first"
         return self._connection
 
-    def _record_student(
-        self, taps: Taps, inputs: Tensors, training: bool = False
-    ) -> tuple[Tensors, Recording]:
-        with taps.record() as recording, as_tf_keras_runs(self.student):
-            recording.inputs = self.take_inputs(inputs)
-            return self._call(inputs, training=training), recording
-
-    def _record_teacher(self, taps: Taps, x: Tensors, carry: bool = False) -> tuple[Tensors, Recording]:
-        assert self.teacher is not None, "its taps are there"
-        assert self._teacher_state is not None, "there is a teacher"
-        if self.preprocess is not None:
-            inputs = preprocess_inputs(self.preprocess, x)
-        else:
-            inputs = take_teacher_inputs(self.teacher, x, self.take_inputs(x))
-        try:
-            preserved = self._teacher_state.preserved(carry)
-            with preserved, taps.record() as recording, as_tf_keras_runs(self.teacher):
-                recording.inputs = inputs
-                return self.teacher(inputs, training=False), recording
-        except (ValueError, TypeError, LookupError, tf.errors.InvalidArgumentError) as error:
-            raise explain_misfit(self.teacher, inputs, x, self.preprocess is not None, error) from error
-
     # What comes before the first step
-
-    def find_input_spec(self) -> TensorSpecs:
-        """The data's input specs, supposing that it holds just the student's; `None` if they are unknown."""
-        if self._student_inputs is not None:
-            return None
-        spec = input_spec(self.student)
-        if spec is None and self.teacher is not None and self.student.built and self.preprocess is None:
-            spec = input_spec(self.teacher)  # a subclassed student has none; it may take the same inputs
-            return spec if spec is not None and can_run(self.student, spec) else None
-        return spec
 
     def connect_early(self) -> bool:
         """Connect the models before there is data, if their inputs are known; return whether they are.
@@ -207,15 +132,15 @@ class Wiring:
         Raises:
             ValueError: As `connect`.
         """
-        spec = self.find_input_spec()
-        if self.teacher is None or spec is None:
+        spec = self.models.find_input_spec()
+        if self.models.teacher is None or spec is None:
             return False
         try:
             self.connect(Batch(spec))
         except PreprocessingError:
             return False  # it may read what the student does not take; with the data it runs again
         except InputsError:
-            if self.preprocess is None and awaits_data(self.teacher, self.student):
+            if self.models.preprocess is None and awaits_data(self.models.teacher, self.models.student):
                 return False
             raise
         self._supposed = spec
@@ -230,7 +155,7 @@ class Wiring:
         Raises:
             ValueError: Taps, shapes or signals are not valid.
         """
-        if specs.cached_signals is not None and self.teacher is not None:
+        if specs.cached_signals is not None and self.models.teacher is not None:
             raise ValueError(
                 "The data carries a teacher's signals, and this Distiller has a teacher of its own. Make it "
                 "without a teacher, or give the inputs alone."
@@ -238,13 +163,10 @@ class Wiring:
         if self._supposed is not None and not have_same_parts(self._supposed, specs.inputs):
             self._connection, self._supposed = None, None
         if self._connection is None:
-            if not self.student.built:  # its first call runs every layer twice, which would be recorded
-                trace(self.student, self.take_inputs(specs.inputs))
-            models = self.student, self.teacher
-            record = self._record_student, self._record_teacher
-            self._connection = connect(*models, self._objectives, specs, *record)
+            self.models.build(specs.inputs)
+            self._connection = connect(self.models, self._objectives, specs)
             if self._connection.signals.teacher:
-                check_augmentation(self.student)
+                check_augmentation(self.models.student)
             self._waiting = list(self._objectives)
         signals = self._connection.signals
         self._waiting = [
@@ -267,7 +189,7 @@ class Wiring:
         if tap is None:
             return
         taps, _, signals = self._connected
-        outputs, recording = self._record_student(taps, batch.inputs)
+        outputs, recording = self.models.record_student(taps, batch.inputs)
         student = Tapped.of(taps.signals(outputs, recording), signals.student)
         for objective in self._objectives:
             options = {"step": tf.zeros((), tf.int64)}
@@ -280,7 +202,7 @@ class Wiring:
         Raises:
             ValueError: An objective would misread the signals, or they differ from those of an earlier batch.
         """
-        if self.teacher is not None:
+        if self.models.teacher is not None:
             return
         signals = self._connected.signals
         cached = batches.require_cached_signals(signals.teacher, batch)

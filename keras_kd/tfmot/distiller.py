@@ -178,7 +178,7 @@ class Distiller(BaseDistiller, tf_keras.Model):
         self._prepare_for(x, y)
         diagnose = _DivergenceCallback(self._diagnosis({**given}))
         given["callbacks"] = add_callback(given.get("callbacks"), diagnose)
-        self._wiring.restart_teacher()
+        self._wiring.models.restart_teacher()
         # Without a teacher, each dataset may carry signals of a different kind.
         with self._first_batch.intercepted(anew=self.teacher is None):
             return super().fit(**given)

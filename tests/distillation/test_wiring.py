@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 import keras_kd as kd
+from keras_kd.distillation.model_pair import ModelPair
 from keras_kd.distillation.tapped import NOTHING
 from keras_kd.distillation.wiring import Wiring
 from keras_kd.signals.batches import unpack
@@ -77,7 +78,7 @@ def test_losses_may_compute_in_other_precisions(batch):
 
 def prepared(objectives, teacher=None, data=None):
     student = perceptron(4)
-    wiring = Wiring(student, student, objectives, teacher)
+    wiring = Wiring(ModelPair(student, student, teacher), objectives)
     batch = unpack(VECTORS if data is None else data)
     wiring.prepare(batch)
     return wiring, batch
