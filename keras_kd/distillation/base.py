@@ -121,11 +121,9 @@ class BaseDistiller:
         self._wiring.recognize_teacher(batch)
         self._wiring.check_sample_weights(batch)
         name = "The data's teacher signals" if self.teacher is None else f"The teacher {self.teacher.name!r}"
-        teacher, advice = (
-            self._wiring.run_teacher(batch),
-            "Check the teacher's weights and its preprocessing.",
-        )
+        teacher = self._wiring.run_teacher(batch)
         for tap, value in teacher.raw.items():
+            advice = "Check the teacher's weights and its preprocessing."
             check_numbers(value, f"{name}: {tap!r}", advice, may_suppress=True)
         self._wiring.check_suppressed_classes(teacher, batch)
         if self.compiled_with_loss:
