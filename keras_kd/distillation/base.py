@@ -193,8 +193,8 @@ class BaseDistiller:
             check_integers(self.teacher_preprocess, batch.inputs)
         name = "The data's teacher signals" if self.teacher is None else f"The teacher {self.teacher.name!r}"
         teacher = self._wiring.run_teacher(batch)
-        advice = "Check the teacher's weights and its preprocessing."
         for tap, value in teacher.raw.items():
+            advice = "Check the teacher's weights and its preprocessing."
             check_numbers(value, f"{name}: {tap!r}", advice, may_suppress=True)
         self._wiring.check_suppressed_classes(teacher, batch)
         check_objective_labels(self.objectives, batch)

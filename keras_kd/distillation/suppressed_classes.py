@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -41,8 +40,8 @@ def check_suppressed(objective: Objective, tap: str, student: Tapped, compute: C
     with tf.GradientTape() as tape:
         tape.watch(signals)
         value = compute()
-    gradients = [g for g in keras.tree.flatten(tape.gradient(value, signals)) if g is not None]
-    if not any(nonfinite(number).any() for number in (value, *gradients)):
+    gradients = [g for g in tape.gradient(value, signals).values() if g is not None]
+    if not any(nonfinite(tf.convert_to_tensor(number)).any() for number in (value, *gradients)):
         return
     raise ValueError(
         f"Objective {objective.name!r} gives {float(value)} on the first batch, or a gradient that is not "

@@ -42,11 +42,16 @@ def logits_of(model):
     return values if values.shape[-1] == 2 else np.concatenate([0 * values, values], axis=-1)
 
 
-KINDS = [("sigmoid", "softmax"), (None, None), ("sigmoid", None), (None, "softmax")]
+KINDS = [
+    ("sigmoid", "softmax", None),
+    (None, None, "hard_targets"),
+    ("sigmoid", None, "binary_soft_targets"),
+    (None, "softmax", "soft_targets"),
+    ("sigmoid", "softmax", "kl_divergence"),
+]
 
 
-@pytest.mark.parametrize("loss", [None, "soft_targets", "binary_soft_targets"])
-@pytest.mark.parametrize(("one", "two"), KINDS)
+@pytest.mark.parametrize(("one", "two", "loss"), KINDS)
 @pytest.mark.parametrize("student_has_one", [True, False])
 def test_one_unit_against_two_classes(one, two, student_has_one, loss):
     pair = outputs(1, 0, one), outputs(2, 1, two)
