@@ -107,9 +107,8 @@ class Distiller(BaseDistiller, replicas.ReplicatedModel):
         self.student = student
         self.objectives = default_objectives(objectives, temperature, alpha)
         self.temperature = temperature if callable(temperature) else float(temperature)
-        self.alpha = float(alpha)
+        self.alpha, self._blend = float(alpha), objectives is None
         self.__dict__["student_inputs"] = check_keys(student_inputs)  # Keras would wrap a list
-        self._blend = objectives is None
         self._hard_tracker = keras.metrics.Mean(name="student_loss")
         self._objective_trackers = [keras.metrics.Mean(name=objective.name) for objective in self.objectives]
         self.built = student.built

@@ -85,8 +85,7 @@ class Distiller(BaseDistiller, tf_keras.Model):
         check_student(student)
         super().__init__(name=name, dtype=student.dtype_policy, autocast=False)
         check_own_training(student)
-        self.student = student
-        self.projections = _Projections(name="projections")
+        self.student, self.projections = student, _Projections(name="projections")
         self.built = student.built
         terms = default_objectives(objectives, temperature, alpha)
         own = {
