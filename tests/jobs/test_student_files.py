@@ -15,6 +15,7 @@ def test_a_file_that_was_damaged_is_exported_and_verified_again(data, tmp_path):
     content = path.read_bytes()
     described = json.loads(run.path(f"{path.name}.json").read_text())
     assert described["bytes"] == len(content)
+    assert described["batch_size"] == 1  # as browsers and GPUs need it
     assert files.verified("float32")["samples"] == len(data.arrays["test"].x)
     assert files.exported("float32") == path
     assert len(lines) == 1
