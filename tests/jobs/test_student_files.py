@@ -19,6 +19,7 @@ def test_a_file_of_another_student_is_exported_and_verified_again(data, tmp_path
     path = files().exported("float32")
     described = json.loads(run.path(f"{path.name}.json").read_text())
     assert described["bytes"] == path.stat().st_size
+    assert described["batch_size"] == 1  # as browsers and GPUs need it
     assert files().verified("float32")["samples"] == len(data.arrays["test"].x)
     assert files().exported("float32") == path
     assert len(lines) == 1
