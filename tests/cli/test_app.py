@@ -2,6 +2,7 @@
 
 import ast
 import runpy
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import keras_kd.cli
+from keras_kd.cli import app
 from keras_kd.deployment import benchmark
 from tests.cli.conftest import run
 
@@ -70,6 +72,28 @@ def test_interrupted(printed, monkeypatch):
     monkeypatch.setattr(benchmark, "benchmark", interrupted)
     assert run("benchmark", "x.tflite") == 130
     assert "the same command resumes" in printed()[1]
+
+
+def test_an_interrupt_while_tensorflow_loads_ends_the_process_without_a_traceback(monkeypatch):
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    monkeypatch.setattr(sys, "argv", ["/bin/keras-kd", "taps"])
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")  # puts back what is set here
+    monkeypatch.setattr(app, "run", lambda arguments: 3)
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        runpy.run_path(keras_kd._startup.__file__)
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
+        with pytest.raises(SystemExit, match="3"):
+            app.main()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # as for a job in the background
+        runpy.run_path(keras_kd._startup.__file__)
+        with pytest.raises(SystemExit, match="3"):
+            app.main()
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_usage_errors(printed):
