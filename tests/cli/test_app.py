@@ -76,7 +76,7 @@ def test_interrupted(printed, monkeypatch):
 
 def test_an_interrupt_while_tensorflow_loads_ends_the_process_without_a_traceback(monkeypatch):
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    monkeypatch.setattr(sys, "argv", ["/bin/keras-kd", "taps"])
+    monkeypatch.setattr(sys, "orig_argv", ["python", "-m", "keras_kd", "taps"])
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")  # puts back what is set here
     monkeypatch.setattr(app, "run", lambda arguments: 3)
     try:
