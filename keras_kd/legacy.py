@@ -230,11 +230,15 @@ def is_call_node(value: object) -> bool:
     return type(value).__module__ == "tf_keras.src.engine.node" and type(value).__name__ == "Node"
 
 
-def unwrapped_container(value: object) -> list[Any] | dict[Any, Any] | None:
-    """The list or dict that TensorFlow has wrapped, as it does in attributes; `None` for other values."""
+def empty_container_like(value: object) -> list[Any] | dict[Any, Any] | None:
+    """An empty container of the kind that tf_keras makes of lists and dicts in attributes, which it tracks.
+
+    Args:
+        value: Such a list or dict; anything else has none.
+    """
     if isinstance(value, ListWrapper):
-        return list(value)
-    return dict(value) if isinstance(value, _DictWrapper) else None
+        return ListWrapper([])
+    return _DictWrapper({}) if isinstance(value, _DictWrapper) else None
 
 
 def set_policy(layer: KerasLayer, policy: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from keras_kd.files import WriteError, check_writable, temporary_folder, write_atomically
+from keras_kd.files import WriteError, check_regular, check_writable, temporary_folder, write_atomically
 
 
 def test_a_failure_leaves_the_old_file_and_no_litter(tmp_path):
@@ -192,3 +192,20 @@ def test_a_full_disk_of_temporary_files_is_told_with_their_folder(tmp_path, monk
         write_atomically(tmp_path / "a.txt") as part,
     ):
         fill(part)
+
+
+def test_only_regular_files_are_opened(tmp_path):
+    (tmp_path / "a.txt").touch()
+    (tmp_path / "link.txt").symlink_to(tmp_path / "a.txt")
+    for name in ("a.txt", "link.txt"):
+        check_regular(tmp_path / name, "a file")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "dangling").symlink_to(tmp_path / "gone")
+    errors = {
+        "pipe": (OSError, "Expected a file; .*pipe' is a pipe, a socket or a device"),
+        "dangling": (FileNotFoundError, "There is no file"),
+        "": (IsADirectoryError, "Expected a file; .* is a folder"),
+    }
+    for name, (error, message) in errors.items():
+        with pytest.raises(error, match=message):
+            check_regular(tmp_path / name, "a file")

@@ -270,6 +270,8 @@ def checkpoint_is_hooked(k: Any) -> bool:
 
 
 USES = {
+    "PARTS_OF_MODELS": Use("Node", lambda k: isinstance(k.nodes_of(functional())[0], k.PARTS_OF_MODELS)),
+    "TRACKED": Use("TrackedDict", lambda k: [kind.__base__ for kind in k.TRACKED] == [dict, list, set]),
     "child_layers": Use("_layers", lambda k: [x.name for x in k.child_layers(nested())] == ["inner"]),
     "all_layers": Use(
         "_flatten_layers", lambda k: [x.name for x in k.all_layers(nested())][1:] == ["inner", "inside"]

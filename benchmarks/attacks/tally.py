@@ -1,5 +1,6 @@
 """What came of the inputs of one group."""
 
+import sys
 from collections import Counter
 from typing import NamedTuple
 
@@ -27,6 +28,7 @@ class Tally:
         self.counts[outcome.kind] += 1
         if outcome.kind in FAULTS:
             self.faults.append(f"{outcome.kind}: {what}: {outcome.detail}")
+            print(f"{self.name}: {self.faults[-1]}", file=sys.stderr)
 
     def row(self):
         counts = [self.counts[kind] for kind in (REFUSED, WORKED, *FAULTS)]

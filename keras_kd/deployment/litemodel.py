@@ -24,6 +24,9 @@ class LiteModel:
     come out in the units of the Keras model. Files with a fixed batch size run chunk by chunk. The state
     of recurrent operators is reset before each chunk.
 
+    A file that this process did not export is checked and run in a child process first, because a damaged one can
+    end the process that opens it.
+
     If a model takes a list, the inputs in its file are named `input_0`, `input_1`, ..., in that order.
 
     Args:
@@ -37,7 +40,10 @@ class LiteModel:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the file is not a complete TensorFlow Lite file, or the interpreter cannot run it.
+        OSError: if it is a folder, a pipe or a device, or is being written.
+        TimeoutError: if the child process needs more than 300 seconds, or than the environment variable
+            `KERAS_KD_OPEN_TIMEOUT` says.
+        ValueError: if the file is not a complete TensorFlow Lite file, is damaged, or cannot be run.
 
     Examples:
         >>> import keras, numpy as np, tempfile
@@ -59,6 +65,9 @@ class LiteModel:
         self._interpreter = open_interpreter(self.path, threads)
         signature = read_signature(self._interpreter)
         self.inputs, self.outputs = signature.inputs, signature.outputs
+        if not self.inputs or not self.outputs:
+            missing = "outputs" if self.inputs else "inputs"
+            raise ValueError(f"{str(path)!r} has no {missing}: there is nothing to predict.")
         self._input_indices, self._output_indices = signature.input_indices, signature.output_indices
         sizes = {tensor.shape[0] for tensor in self.inputs if tensor.shape}
         self.batch_size: int | None = max((size for size in sizes if size is not None), default=None)

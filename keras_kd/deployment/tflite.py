@@ -80,6 +80,8 @@ def export(
         TypeError: if `model` is not a Keras model.
         FileNotFoundError: if the folder does not exist.
         FileExistsError: if the file exists and `overwrite` is false.
+        TimeoutError: if the conversion needs more than two hours, or than the environment variable
+            `KERAS_KD_CONVERT_TIMEOUT` says, in seconds.
 
     Examples:
         >>> import keras, numpy as np, tempfile

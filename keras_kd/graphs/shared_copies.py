@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from keras_kd.keras_internals import PARTS_OF_MODELS, TRACKED
-from keras_kd.legacy import KerasModel, is_call_node, is_tf_keras, unwrapped_container
+from keras_kd.legacy import KerasModel, empty_container_like, is_call_node, is_tf_keras
 
 _DICTS, _LISTS, _SETS = {dict, defaultdict, TRACKED[0]}, {list, TRACKED[1]}, {set, TRACKED[2]}
 
@@ -63,13 +63,13 @@ class _Copying:
             return self._later(value, kind.__new__(kind), self._fill_set)
         if isinstance(value, tuple):
             parts = [self._of(part) for part in value]
-            return kind._make(parts) if hasattr(kind, "_make") else kind(parts)
+            return kind._make(parts) if hasattr(kind, "_make") else kind(tuple(parts))
         if kind is types.MethodType:
             return kind(self._of(value.__func__), self._of(value.__self__))
         if kind is types.FunctionType and value.__closure__:
             return self._function(value)
-        plain = unwrapped_container(value)
-        return value if plain is None else self._later(value, type(plain)(), self._fill_plain)
+        tracked = empty_container_like(value)
+        return value if tracked is None else self._later(value, tracked, self._fill_tracked)
 
     def _later(self, value: Any, copy: Any, fill: Callable[[Any, Any], None]) -> Any:
         self.copies[id(value)] = copy
@@ -95,9 +95,11 @@ class _Copying:
         set.update(copy, {self._of(part) for part in list(value)})
         self._fill_rest(value, copy)
 
-    def _fill_plain(self, value: Any, copy: Any) -> None:
-        fill = self._fill_dict if isinstance(copy, dict) else self._fill_list
-        fill(unwrapped_container(value), copy)
+    def _fill_tracked(self, value: Any, copy: Any) -> None:
+        if isinstance(copy, list):
+            copy.extend([self._of(part) for part in list(value)])
+        else:
+            copy.update({key: self._of(part) for key, part in dict(value).items()})
 
     def _fill_rest(self, value: Any, copy: Any) -> None:
         if hasattr(value, "__dict__"):

@@ -96,6 +96,27 @@ def test_an_interrupt_while_tensorflow_loads_ends_the_process_without_a_tracebac
             signal.signal(number, handler)
 
 
+def test_terminated(printed, monkeypatch):
+    """As service managers and job schedulers end a process; what is open is closed on the way."""
+    closed = []
+
+    def terminated(*args, **kwargs):
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            closed.append(True)
+
+    monkeypatch.setattr(benchmark, "benchmark", terminated)
+    before = signal.signal(signal.SIGTERM, app._terminate)
+    try:
+        assert run("benchmark", "x.tflite") == 143
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL  # a second one does not wait
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert "the same command resumes" in printed()[1]
+    assert closed == [True]
+
+
 def test_usage_errors(printed):
     assert run("export", "m.keras", "--quantization", "int7", "--out", "m.tflite") == 2
     assert "int7" in printed()[1]

@@ -25,5 +25,5 @@ def with_scales(content, scales, tensor=1):
 
 
 def crashing(small_file, scale):
-    """A file that ends the process which allocates its tensors; the tensor is one that an operator quantizes."""
+    """A file that ends the process which allocates its tensors, where QUANTIZE computes with the scale."""
     return with_scales(small_file(small.dense, "int8")[1].path.read_bytes(), [scale], tensor=2)

@@ -1,6 +1,7 @@
 """The child process: started once, reused, replaced when it dies, never left behind."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -101,13 +102,38 @@ def test_an_interrupt_ends_the_child(dense, tmp_path):
     assert not alive(child)
 
 
-def test_a_child_that_died_before_it_was_asked():
-    gone = subprocess.Popen(["true"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    gone.wait()
-    assert Converter._exchange(gone, "{}") == ""
-    gone.stdout.close()
-    with pytest.raises(BrokenPipeError):
-        gone.stdin.close()
+def test_a_child_that_hangs_meets_a_time_limit(dense, tmp_path, monkeypatch):
+    request = small.request(dense, tmp_path)
+    mine = Converter()
+    mine.start()
+    child = mine.pid
+    os.kill(child, signal.SIGSTOP)
+    monkeypatch.setenv("KERAS_KD_CONVERT_TIMEOUT", "0.2")
+    with pytest.raises(TimeoutError, match=r"within 0\.2 s, and was stopped.* KERAS_KD_CONVERT_TIMEOUT sets"):
+        mine.convert(request)
+    assert mine.pid is None
+    assert not alive(child)
+    mine.close()
+
+
+def test_the_time_limit_is_checked_before_the_conversion(monkeypatch, tmp_path):
+    monkeypatch.setenv("KERAS_KD_CONVERT_TIMEOUT", "ten")
+    mine = Converter()
+    with pytest.raises(ValueError, match="KERAS_KD_CONVERT_TIMEOUT must be a positive number of seconds"):
+        mine.convert(Request(tmp_path, FLOAT32))
+    assert mine.pid is None
+
+
+def test_the_folder_of_a_request_goes_with_it_and_with_the_converter():
+    mine = Converter()
+    with mine.folder() as folder:
+        assert folder.parent.name.startswith("keras_kd_")
+    assert not folder.exists()
+    shutil.rmtree(folder.parent)  # as a system cleans its temporary files
+    with mine.folder() as folder:
+        (folder / "model.tflite").touch()
+        mine.close()
+    assert not folder.parent.exists()
 
 
 def test_a_child_that_cannot_start_says_why(monkeypatch, tmp_path):
@@ -134,8 +160,12 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["SIGINT", "SIGKILL"])
-def test_the_child_goes_when_the_parent_does(name, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "is_stopped"),
+    [("SIGINT", False), ("SIGTERM", False), ("SIGKILL", False), ("SIGKILL", True)],
+    ids=["SIGINT", "SIGTERM", "SIGKILL", "SIGKILL-stopped-child"],
+)
+def test_the_child_goes_when_the_parent_does(name, is_stopped, tmp_path):
     # From another folder, where a module has the name of one that the child imports.
     elsewhere, temporary = tmp_path / "elsewhere", tmp_path / "temporary"
     elsewhere.mkdir()
@@ -153,6 +183,8 @@ def test_the_child_goes_when_the_parent_does(name, tmp_path):
     )
     child = int(process.stdout.readline())
     time.sleep(0.3)
+    if is_stopped:
+        os.kill(child, signal.SIGSTOP)
     process.send_signal(getattr(signal, name))
     _, errors = process.communicate(timeout=30)
     assert process.returncode != 0
@@ -161,6 +193,7 @@ def test_the_child_goes_when_the_parent_does(name, tmp_path):
         assert time.monotonic() < deadline, "the child outlived its parent"
         time.sleep(0.05)
     assert [path.name for path in tmp_path.glob("*.tflite*")] == ["m.tflite"]
+    assert list(temporary.glob("keras_kd_*")) == []
     if name == "SIGINT":
         assert "KeyboardInterrupt" in errors
         assert list(temporary.iterdir()) == []

@@ -33,6 +33,19 @@ def test_files_that_are_not_what_they_should_be(dense_file, tmp_path):
             LiteModel(broken)
 
 
+def test_what_is_no_file_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe.tflite")
+    (tmp_path / "device.tflite").symlink_to("/dev/zero")
+    (tmp_path / "loop.tflite").symlink_to(tmp_path / "loop.tflite")
+    for name in ("pipe.tflite", "device.tflite"):
+        with pytest.raises(
+            OSError, match=rf"Expected a \.tflite file; '.*{name}' is a pipe, a socket or a dev"
+        ):
+            LiteModel(tmp_path / name)
+    with pytest.raises(OSError, match=r"loop\.tflite"):
+        LiteModel(tmp_path / "loop.tflite")
+
+
 def test_signatures_name_inputs_and_outputs(dense_file):
     signature = read_signature(open_interpreter(dense_file, 1))
     assert [tensor.name for tensor in signature.inputs] == list(signature.input_indices) == ["input_0"]

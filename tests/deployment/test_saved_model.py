@@ -1,5 +1,7 @@
 """SavedModels compute in float32, and leave the policy of the model as it was."""
 
+import threading
+
 import keras
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import tf_keras
 
 from keras_kd.deployment.saved_model import save
 from keras_kd.deployment.serving import make_serving
+from keras_kd.deployment.tflite import export
 from tests.deployment import small
 
 
@@ -37,6 +40,40 @@ def test_the_policy_is_restored_where_saving_fails(tmp_path):
     with pytest.raises(RuntimeError, match="not in a graph"):
         save(make_serving(model), tmp_path / "saved")
     assert model.layers[0].dtype_policy.name == "mixed_float16"
+
+
+@pytest.mark.parametrize("library", [keras, tf_keras], ids=["keras", "tf_keras"])
+def test_the_model_is_never_changed(library, tmp_path):
+    seen = []
+
+    class Watching(library.layers.Layer):
+        def call(self, x):
+            seen.append(first.compute_dtype)
+            return x
+
+    first = library.layers.Dense(2, dtype="mixed_float16")
+    model = library.Sequential([library.layers.Input((4,)), first, Watching(dtype="mixed_float16")])
+    seen.clear()
+    save(make_serving(model), tmp_path / "saved")
+    assert set(seen) == {"float16"}
+
+
+def test_threads_that_export_one_model_report_one_error(tmp_path):
+    model = small.half()
+    errors = []
+
+    def work(number):
+        for _ in range(3):
+            file = export(model, tmp_path / f"{number}.tflite", overwrite=True)
+            errors.append(file.max_error)
+
+    alone = export(model, tmp_path / "alone.tflite").max_error
+    threads = [threading.Thread(target=work, args=[number]) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == [alone] * 9
 
 
 @pytest.mark.parametrize("library", [keras, tf_keras], ids=["keras", "tf_keras"])

@@ -3,9 +3,11 @@
 import keras
 import numpy as np
 import pytest
+import tf_keras
 
 from keras_kd.graphs import shared_copy
 from keras_kd.keras_internals import all_layers
+from keras_kd.legacy import all_layers_of, set_policy
 
 layers = keras.layers
 
@@ -98,6 +100,37 @@ def test_variables_are_shared_and_layers_are_not(build):
     pairs = list(zip(all_layers(model), all_layers(copy), strict=True))
     assert all(one is not other and type(one) is type(other) for one, other in pairs)
     assert [one.path for one, _ in pairs] == [other.path for _, other in pairs]
+
+
+def test_models_of_tf_keras():
+    old = tf_keras.layers
+
+    class Model(tf_keras.Model):
+        def __init__(self, policy):
+            super().__init__()
+            image = tf_keras.Input((6, 6, 1))
+            x = old.BatchNormalization(dtype=policy)(old.Conv2D(2, 3, dtype=policy)(image))
+            self.stem = tf_keras.Model(image, old.GlobalAveragePooling2D(dtype=policy)(x))
+            self.blocks = [old.Dense(4, dtype=policy), old.Dense(4, dtype=policy)]
+            self.heads = {"a": (old.Dense(2, dtype=policy),)}
+
+        def call(self, x):
+            x = self.stem(x)
+            for block in self.blocks:
+                x = block(x)
+            return self.heads["a"][0](x)
+
+    x = np.random.default_rng(0).normal(size=(4, 6, 6, 1)).astype("float32")
+    half, whole = Model("mixed_float16"), Model("float32")
+    before = half(x)
+    whole(x)
+    whole.set_weights(half.get_weights())
+    copy = shared_copy(half)
+    for layer in all_layers_of(copy):
+        set_policy(layer, "float32")
+    np.testing.assert_array_equal(copy(x), whole(x))
+    np.testing.assert_array_equal(half(x), before)
+    assert before.dtype == "float16"
 
 
 def test_a_deep_model_is_copied_without_recursion():
