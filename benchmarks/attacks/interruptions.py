@@ -41,6 +41,8 @@ def interrupt(arguments, number, code, delay, temporary):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         env=environment(TMPDIR=str(temporary), PYTHONFAULTHANDLER="1"),
+        # As from a terminal: what a shell starts in the background ignores this signal.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         text, _ = process.communicate(timeout=delay)

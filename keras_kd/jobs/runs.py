@@ -71,7 +71,7 @@ class Run:
     def _claim(self) -> None:
         file = self.folder / _SETTINGS
         if file.exists():
-            old, new = _flat(_read_json(file, self.settings)), _flat(self.settings)
+            old, new = _flat(_read_json(file, keys=())), _flat(self.settings)
             keys = [key for key in dict.fromkeys([*old, *new]) if old.get(key) != new.get(key)]
             if keys:
                 each = ", ".join(f"{key} was {old.get(key)!r}, now {new.get(key)!r}" for key in keys)

@@ -74,6 +74,28 @@ def test_interrupted(printed, monkeypatch):
     assert "the same command resumes" in printed()[1]
 
 
+def test_an_interrupt_while_tensorflow_loads_ends_the_process_without_a_traceback(monkeypatch):
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    monkeypatch.setattr(sys, "orig_argv", ["python", "-m", "keras_kd", "taps"])
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")  # puts back what is set here
+    monkeypatch.setattr(app, "run", lambda arguments: 3)
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        runpy.run_path(keras_kd._startup.__file__)
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
+        with pytest.raises(SystemExit, match="3"):
+            app.main()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # as for a job in the background
+        runpy.run_path(keras_kd._startup.__file__)
+        with pytest.raises(SystemExit, match="3"):
+            app.main()
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def test_terminated(printed, monkeypatch):
     """As service managers and job schedulers end a process; what is open is closed on the way."""
     closed = []
