@@ -9,7 +9,12 @@ import tensorflow as tf
 from keras_kd.distillation.data_checks import check_arrays, find_arrays, warn_of_endless_data
 from keras_kd.distillation.distilled import Distilled, Kept
 from keras_kd.distillation.divergence import Diagnosis
-from keras_kd.distillation.label_checks import check_labels, check_loss, check_objective_labels
+from keras_kd.distillation.label_checks import (
+    check_held_out_labels,
+    check_labels,
+    check_loss,
+    check_objective_labels,
+)
 from keras_kd.distillation.model_checks import check_teacher
 from keras_kd.distillation.model_inputs import Keys, take_inputs
 from keras_kd.distillation.model_pair import ModelPair
@@ -178,11 +183,9 @@ class BaseDistiller:
         check_arrays(find_arrays(arguments))
         if isinstance(self, keras.Model):  # tf_keras refuses such data
             warn_of_endless_data(arguments)
-        held_out = arguments.get("validation_data")
         if self.compiled_with_loss:
             check_labels(arguments.get("y"), self.student, self.loss)
-            if isinstance(held_out, (list, tuple)) and len(held_out) > 1:
-                check_labels(held_out[1], self.student, self.loss, "validation_data[1]")
+            check_held_out_labels(arguments.get("validation_data"), self.student, self.loss)
 
     def _check_batch(self, batch: Batch) -> None:
         """Reject NaN in the data or from the teacher, and signals and labels that would be misread."""

@@ -11,7 +11,7 @@ from keras_kd.distillation.objectives import Objective
 from keras_kd.keras_internals import is_of_keras
 from keras_kd.legacy import is_of_tf_keras
 from keras_kd.losses.loss import snake_case
-from keras_kd.signals.batches import Batch, read_tap
+from keras_kd.signals.batches import Batch, read_tap, unpack
 from keras_kd.tensors import Shape, Tensor, Tensors
 
 CompiledLoss: TypeAlias = object  # what `compile` accepts: names, functions, losses, structures of them
@@ -42,6 +42,20 @@ def check_labels(y: Tensors, student: keras.Model, loss: CompiledLoss, name: str
                 f"`{name}` holds the label {wrong[0]}, and the student has {classes} classes, "
                 f"0 to {classes - 1}."
             )
+
+
+def check_held_out_labels(held_out: object, student: keras.Model, loss: CompiledLoss) -> None:
+    """Raise a `ValueError` for labels in `validation_data` that are not valid classes of the student.
+
+    Of a data set the first batch is looked at, and only if its labels are floats where classes are read.
+    """
+    if isinstance(held_out, (list, tuple)) and len(held_out) > 1:
+        check_labels(held_out[1], student, loss, "validation_data[1]")
+    elif isinstance(held_out, tf.data.Dataset) and "sparse" in map(_kind, keras.tree.flatten(loss)):
+        specs = keras.tree.flatten(unpack(held_out.element_spec).labels)
+        if any(isinstance(spec, tf.TensorSpec) and spec.dtype.is_floating for spec in specs):
+            for batch in held_out.take(1):
+                check_labels(unpack(batch).labels, student, loss, "validation_data")
 
 
 def check_objective_labels(objectives: Iterable[Objective], batch: Batch) -> None:

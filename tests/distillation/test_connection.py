@@ -15,6 +15,7 @@ from tests.distillation.conftest import (
     weights_of,
 )
 from tests.oracles.logits import kl
+from tests.signals.models import TOKENS, attentive
 
 HIDDEN_SOFTMAX = {
     "average": lambda x: keras.layers.Average()(
@@ -177,3 +178,20 @@ def test_an_index_that_comes_with_the_data(batch):
     distiller = kd.Distiller(model(4), model(8), [objective])
     value = one_step(distiller, {"image": x, "index": np.arange(32)})["indexed"]
     assert value == pytest.approx(31 / 2)
+
+
+@pytest.mark.parametrize("tokens", [TOKENS, TOKENS + 1], ids=["padded", "whole"])
+def test_tapped_scores_are_the_softmax_of_queries_and_keys(tokens):
+    """The same loss, from the scores that the layer computes and from the queries and keys before it."""
+    teacher, student = attentive(), attentive()
+    for model in (teacher, student):
+        model.set_weights([10 * weight for weight in model.get_weights()])
+    inner = ("mha/query", "mha/key")
+    terms = [
+        kd.Objective(kd.losses.AttentionMaps("kl"), student=tap, teacher=tap, name=name)
+        for name, tap in (("scores", "mha/scores"), ("products", inner))
+    ]
+    distiller = kd.Distiller(student, teacher, [*terms, kd.losses.SoftTargets()])
+    logs = one_step(distiller, tokens)
+    assert logs["products"] > 1e-3
+    np.testing.assert_allclose(logs["scores"], logs["products"], rtol=1e-4)

@@ -7,7 +7,7 @@ import tensorflow as tf
 import tf_keras
 
 import keras_kd as kd
-from keras_kd.distillation.label_checks import check_labels
+from keras_kd.distillation.label_checks import check_held_out_labels, check_labels
 from tests.distillation.conftest import (
     CLASSES,
     VECTORS,
@@ -138,14 +138,32 @@ FRACTIONAL = {
     "data set": {"x": as_set(VECTORS, HALF)},
     "generator": {"x": as_generator(VECTORS, HALF), "steps_per_epoch": 1},
     "held out": {"x": VECTORS, "y": CLASSES, "validation_data": (VECTORS, HALF)},
+    "held-out data set": {"x": VECTORS, "y": CLASSES, "validation_data": as_set(VECTORS, HALF)},
 }
 
 
 @pytest.mark.parametrize("data", FRACTIONAL.values(), ids=FRACTIONAL)
 def test_fractional_labels_are_refused_where_classes_are_meant(distiller, data):
     distiller.compile("sgd", loss=cross_entropy(), run_eagerly=True)
-    name = r"validation_data\[1\]" if "validation_data" in data else "y"
+    name = r"validation_data(\[1\])?" if "validation_data" in data else "y"
     check_refused(distiller, f"`{name}` holds the label [0-2].5, and sparse_.* reads classes", **data)
+
+
+def test_a_held_out_data_set_is_read_only_if_its_labels_may_be_fractional():
+    read = []
+
+    def labels(dtype):
+        def rows():
+            read.append(dtype)
+            yield np.zeros(4), 1
+
+        signature = tf.TensorSpec((4,)), tf.TensorSpec((), dtype)
+        return tf.data.Dataset.from_generator(rows, output_signature=signature).batch(1)
+
+    for loss, dtype in ((cross_entropy(), "int32"), ("mse", "float32"), (cross_entropy(), "float32")):
+        check_held_out_labels(labels(dtype), perceptron(4), loss)
+    assert read == ["float32"]
+    check_held_out_labels(None, perceptron(4), cross_entropy())
 
 
 def test_fractional_labels_of_any_single_batch_are_refused(distiller):
