@@ -26,9 +26,7 @@ def compare(
     from keras_kd.reports.comparison import compare
     from keras_kd.reports.report import check_report_path
 
-    named = dict(split_name_and_file(model) for model in models)
-    if len(named) < len(models):
-        raise ValueError(f"Each model needs a name of its own. Received: {', '.join(models)}.")
+    named = files_by_name(models)
     if out is not None:
         check_report_path(out, overwrite=overwrite)
     with show_progress() as progress:
@@ -44,6 +42,14 @@ def compare(
     if out is not None:
         report.save(out, overwrite=overwrite)
     show_report(report, as_json)
+
+
+def files_by_name(texts: list[str]) -> dict[str, str]:
+    """Name -> file."""
+    named = dict(split_name_and_file(text) for text in texts)
+    if len(named) < len(texts):
+        raise ValueError(f"Each model needs a name of its own. Received: {', '.join(texts)}.")
+    return named
 
 
 def split_name_and_file(text: str) -> tuple[str, str]:

@@ -50,8 +50,7 @@ def inspect_file(
         UserWarning: if the file lost most of what Keras's outputs tell apart.
     """
     content, contents = request.file.read_bytes(), Contents.read(request.file)
-    comparison = None
-    inputs, outputs = _keras_tensors(served, expected)
+    comparison, (inputs, outputs) = None, _keras_tensors(served, expected)
     if actual is not None:
         lite = LiteModel(request.file)
         comparison = _compare(request, served, lite, expected, actual, real_samples, rerun)

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_kd.deployment.accuracy import Accuracy
+from keras_kd.deployment.evidence import Evidence, threshold_of
 from keras_kd.deployment.metrics import ACCURACY, Measure, MetricLike, make_measure
-from keras_kd.deployment.tasks import Evidence, Task, not_answers, possible_tasks, threshold_of
+from keras_kd.deployment.tasks import Task, not_answers, possible_tasks
 from keras_kd.deployment.tensor_details import unknown_name
 from keras_kd.messages import did_you_mean
 from keras_kd.tensors import Tensor, Tensors

@@ -21,7 +21,7 @@ from keras_kd.deployment.inspection import inspect_file
 from keras_kd.deployment.integer_parts import check_integer_io
 from keras_kd.deployment.keras_outputs import keras_outputs, outputs_of_one
 from keras_kd.deployment.random_samples import random_samples
-from keras_kd.deployment.ranges import ranges_of, unlike_model
+from keras_kd.deployment.ranges import InputRange, ranges_of, unlike_model
 from keras_kd.deployment.request import COMPARED, Answer, Failure, Request
 from keras_kd.deployment.saved_model import save
 from keras_kd.deployment.serving import Serving, make_serving
@@ -116,28 +116,24 @@ def export(
     served = sized(make_serving(model, inputs=inputs), input_shape)
     batch, notes = select_batch_size(model, batch_size, served.own_batch_size)
     served = replace(served, batch_size=batch)
-    unlike: list[str] = []
-    if calibration is None:
-        samples = random_samples(served, COMPARED)
-    else:
-        samples = representative_samples(calibration, served)
-        unlike = _check_scale(served, samples)
+    random = calibration is None
+    samples = random_samples(served, COMPARED) if random else representative_samples(calibration, served)
+    ranges, unlike = ((), []) if random else _scale(served, samples)
     with converter.folder() as folder:
         request = Request(
             folder, row, io, served.batch_size, sparse, allow_flex, is_quantization_aware(model)
         )
-        exported = _convert(request, served, samples, real_samples=calibration is not None and not unlike)
+        exported = _convert(request, served, samples, real_samples=not random and not unlike)
         _write(request.file.read_bytes(), target, overwrite)
-    ranges = () if calibration is None else ranges_of(samples)
     return replace(exported, path=target, calibration=ranges, notes=(*notes, *unlike, *exported.notes))
 
 
-def _check_scale(served: Serving, samples: dict[str, np.ndarray]) -> list[str]:
-    """Warn about samples on another scale than the model takes; returns the same as notes."""
-    found = unlike_model(served, samples)
-    for sentence in found:
+def _scale(served: Serving, samples: dict[str, np.ndarray]) -> tuple[tuple[InputRange, ...], list[str]]:
+    """The ranges of calibration samples, and warnings about samples on another scale than the model takes."""
+    unlike = unlike_model(served, samples)
+    for sentence in unlike:
         warnings.warn(f"calibration: {sentence}", UserWarning, stacklevel=3)
-    return found
+    return ranges_of(samples), unlike
 
 
 def _convert(

@@ -15,6 +15,7 @@ from keras_kd.deployment.belonging import check_same_inputs, check_same_outputs
 from keras_kd.deployment.comparison import LITTLE_LEFT, NOTHING_LEFT
 from keras_kd.deployment.data_sources import Data, batches, is_endless
 from keras_kd.deployment.edges import read_edges
+from keras_kd.deployment.evidence import Evidence, compiled_evidence
 from keras_kd.deployment.input_structure import InputSpecs
 from keras_kd.deployment.interface import paired
 from keras_kd.deployment.litemodel import LiteModel
@@ -24,9 +25,8 @@ from keras_kd.deployment.scores import Scores, labels_by_name, metric_of_each
 from keras_kd.deployment.serving import make_serving
 from keras_kd.deployment.source_model import resolve_model
 from keras_kd.deployment.spread import Spread
-from keras_kd.deployment.tasks import Evidence, compiled_evidence
 from keras_kd.deployment.verified import OutputVerification, Verification
-from keras_kd.tensors import Tensor
+from keras_kd.tensors import Tensor, Tensors
 
 _KERAS, _FILE = "Keras", "file"  # the two models that are compared
 # Fewer answers that agree than this are no evidence that a file was made from a model.
@@ -131,8 +131,7 @@ def verify(
         ('mean_absolute_error', True)
     """
     trained, model = model, resolve_model(model)
-    if is_endless(data):
-        raise ValueError("The data set is infinite: leave out repeat(), or take(...) some batches of it.")
+    _check_end(data)
     lite, edges = LiteModel(path), read_edges(path)
     served = make_serving(model, inputs=inputs)
     names = check_same_inputs(served, lite)
@@ -148,9 +147,7 @@ def verify(
         if not tallies:
             check_same_outputs(wanted, received, served, lite)
             tallies = _start_tallies(trained, list(wanted), metric, edges.activations)
-        labels = labels_by_name(y, list(wanted))
-        for name, array in wanted.items():
-            tallies[name].add(array, received[name], labels.get(name))
+        _add(tallies, wanted, received, y)
         ranges.add(given)
         samples += len(next(iter(arrays.values())))
     if samples == 0:
@@ -158,11 +155,27 @@ def verify(
     return _result(Path(path), samples, list(tallies.values()), ranges.notes())
 
 
+def _check_end(data: Data) -> None:
+    if is_endless(data):
+        raise ValueError("The data set is infinite: leave out repeat(), or take(...) some batches of it.")
+
+
 def _run_file(lite: LiteModel, arrays: dict[str, np.ndarray], outputs: list[str]) -> dict[str, np.ndarray]:
     """Run the file, and return its outputs by the model's names."""
     received = lite.predict_by_name(arrays)
     names = {theirs: name for name, theirs in paired(outputs, list(received), "output").items()}
     return {names.get(theirs, theirs): array for theirs, array in received.items()}
+
+
+def _add(
+    tallies: dict[str, _OutputTally],
+    wanted: dict[str, np.ndarray],
+    received: dict[str, np.ndarray],
+    y: Tensors,
+) -> None:
+    labels = labels_by_name(y, list(wanted))
+    for name, array in wanted.items():
+        tallies[name].add(array, received[name], labels.get(name))
 
 
 def _start_tallies(

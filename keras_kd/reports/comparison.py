@@ -89,8 +89,7 @@ def compare(
     """
     subjects, reference = open_subjects(_merge(models, named), baseline)
     sources, seeds, plain = dict(sources or {}), dict(seeds or {}), plain_curves(curves or {})
-    _check_names({subject.name: subject for subject in subjects}, sources, seeds)
-    _check_data_and_facts(data, facts)
+    _check(subjects, sources, seeds, data, facts)
     read = batches(data, batch_size, subjects[0].inputs)
     measured = _measure(subjects, reference, sources, read, progress, metric)
     return Report(
@@ -150,6 +149,17 @@ def _merge(
             f"These names are both in models= and keywords: {twice}. Every row needs its own name."
         )
     return {**(models or {}), **named}
+
+
+def _check(
+    subjects: Sequence[Subject],
+    sources: Mapping[str, str],
+    seeds: Mapping[str, Sequence[float]],
+    data: Data,
+    facts: Sequence[str],
+) -> None:
+    _check_names({subject.name: subject for subject in subjects}, sources, seeds)
+    _check_data_and_facts(data, facts)
 
 
 def _check_names(

@@ -8,10 +8,10 @@ import keras
 import numpy as np
 
 from keras_kd.deployment.accuracy import Accuracy, Differences
+from keras_kd.deployment.evidence import Evidence
 from keras_kd.deployment.metrics import MetricLike
 from keras_kd.deployment.ranges import RangeCheck
 from keras_kd.deployment.scores import Scores, labels_by_name, metric_of_each
-from keras_kd.deployment.tasks import Evidence
 from keras_kd.finite import nonfinite
 from keras_kd.messages import one_line
 from keras_kd.reports.subjects import Subject
@@ -63,31 +63,52 @@ def count(
     Returns:
         A tally per subject, and the number of samples.
     """
-    differences = {subject.name: Differences() for subject in subjects}
-    ranges = {subject.name: RangeCheck(subject.ranges) for subject in subjects}
-    answers: _Answers | None = None
-    samples = 0
+    counts = _Counts(subjects, baseline, sources, metric)
     for x, y in data:
         rows = (np.shape(keras.tree.flatten(x)[0]) or (1,))[0]
         if rows == 0:
             continue
         check_finite(x)
-        outputs = {subject.name: predict(subject, x) for subject in subjects}
-        if answers is None:
-            check_same_shapes(outputs, baseline)
-            answers = _Answers(subjects, outputs, metric)
-        answers.add(y, outputs, baseline)
-        for name, source in sources.items():
+        counts.add(x, y, rows)
+        progress(f"predicted {counts.samples:,} samples with {len(subjects)} models")
+    return counts.tallies(), counts.samples
+
+
+class _Counts:
+    """Everything that is counted of all subjects."""
+
+    def __init__(
+        self, subjects: Sequence[Subject], baseline: str | None, sources: Mapping[str, str], metric: Metric
+    ) -> None:
+        self.samples = 0
+        self._subjects, self._baseline, self._sources = subjects, baseline, sources
+        self._metric = metric
+        self._answers: _Answers | None = None
+        self._differences = {subject.name: Differences() for subject in subjects}
+        self._ranges = {subject.name: RangeCheck(subject.ranges) for subject in subjects}
+
+    def add(self, x: Tensors, y: Tensors, rows: int) -> None:
+        """Run all subjects on one batch and count it."""
+        outputs = {subject.name: predict(subject, x) for subject in self._subjects}
+        if self._answers is None:
+            check_same_shapes(outputs, self._baseline)
+            self._answers = _Answers(self._subjects, outputs, self._metric)
+        self._answers.add(y, outputs, self._baseline)
+        for name, source in self._sources.items():
             for output, reference in paired(outputs[name], outputs[source]):
-                differences[name].add(output, reference)
-        for check in ranges.values():
+                self._differences[name].add(output, reference)
+        for check in self._ranges.values():
             check.add_unnamed(x)
-        samples += rows
-        progress(f"predicted {samples:,} samples with {len(subjects)} models")
-    if answers is None:
-        raise ValueError("The data is empty: pass at least one sample.")
-    tallies = {name: answers.tally(name, differences[name], ranges[name].notes()) for name in differences}
-    return tallies, samples
+        self.samples += rows
+
+    def tallies(self) -> dict[str, Tally]:
+        """The figures of each subject."""
+        if self._answers is None:
+            raise ValueError("The data is empty: pass at least one sample.")
+        return {
+            name: self._answers.tally(name, differences, self._ranges[name].notes())
+            for name, differences in self._differences.items()
+        }
 
 
 class _Answers:

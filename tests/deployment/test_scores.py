@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
+from keras_kd.deployment.evidence import Evidence
 from keras_kd.deployment.scores import Scores, labels_by_name, metric_of_each
-from keras_kd.deployment.tasks import Evidence
 
 RNG = np.random.default_rng(0)
 ROWS = 60

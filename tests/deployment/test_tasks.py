@@ -1,18 +1,10 @@
 """What an output answers, by what is known of it and by its labels."""
 
-import keras
 import numpy as np
 import pytest
 
-from keras_kd.deployment.serving import make_serving
-from keras_kd.deployment.tasks import (
-    Evidence,
-    compiled_evidence,
-    possible_tasks,
-    threshold_of,
-    traced_activations,
-)
-from tests.deployment import small
+from keras_kd.deployment.evidence import Evidence
+from keras_kd.deployment.tasks import possible_tasks
 
 RNG = np.random.default_rng(0)
 ROWS = 60
@@ -124,75 +116,3 @@ def test_a_label_that_the_loss_ignores_does_not_count():
     labels = np.where(CLASSES == 2, 255, CLASSES)
     (task,) = possible_tasks(Evidence(loss=CROSS.loss, ignored=255), labels, NUMBERS)
     assert ((task.truth(labels, NUMBERS) == -1) == (CLASSES == 2)).all()
-
-
-@pytest.mark.parametrize(
-    ("evidence", "scores", "threshold"),
-    [
-        (SIGMOID, NUMBERS, 0.5),
-        (Evidence(loss="binarycrossentropy", from_logits=True), UNIT, 0.0),
-        (Evidence(loss="binarycrossentropy", from_logits=False), NUMBERS, 0.5),
-        (Evidence(loss="hinge"), np.abs(UNIT), 0.0),
-        (NOTHING, NUMBERS, 0.0),
-        (NOTHING, np.abs(UNIT), 0.5),
-    ],
-)
-def test_thresholds(evidence, scores, threshold):
-    assert threshold_of(evidence, scores) == threshold
-
-
-def compiled(loss):
-    model = small.dense()
-    model.compile("sgd", loss)
-    return model
-
-
-def custom(y_true, y_pred):
-    return y_pred
-
-
-@pytest.mark.parametrize(
-    ("loss", "kind"),
-    [
-        ("sparse_categorical_crossentropy", "classes"),
-        (keras.losses.CategoricalCrossentropy(from_logits=True), "classes"),
-        (keras.losses.categorical_crossentropy, "classes"),
-        (keras.losses.CategoricalFocalCrossentropy(), "classes"),
-        ("kld", "classes"),
-        ("bce", "labels"),
-        (keras.losses.BinaryCrossentropy(from_logits=True), "labels"),
-        ("mse", None),
-        (keras.losses.CosineSimilarity(), None),
-        (custom, None),
-        (None, None),
-    ],
-)
-def test_compiled_losses(loss, kind):
-    assert compiled_evidence(compiled(loss), ["y"]).get("y", NOTHING).kind == kind
-
-
-def test_losses_of_several_outputs():
-    names = ["a", "b"]
-    by_name = compiled_evidence(compiled({"b": "bce"}), names)
-    assert [by_name.get(name, NOTHING).kind for name in names] == [None, "labels"]
-    in_order = compiled_evidence(compiled(["mse", "sparse_categorical_crossentropy"]), names)
-    assert [in_order[name].kind for name in names] == [None, "classes"]
-    ignoring = keras.losses.SparseCategoricalCrossentropy(ignore_class=255)
-    assert compiled_evidence(compiled(ignoring), ["y"])["y"].ignored == 255
-    assert compiled_evidence("no model", names) == compiled_evidence(small.dense(), names) == {}
-
-
-class Own(keras.Model):
-    def __init__(self):
-        super().__init__()
-        self.head = keras.layers.Dense(3)
-
-    def call(self, x):
-        return {"scores": keras.ops.softmax(self.head(x)), "raw": self.head(x), "a": keras.ops.sigmoid(x)}
-
-
-def test_activations_are_found_in_models_that_tell_nothing_of_themselves():
-    model = Own()
-    model(np.ones((2, 4), "float32"))
-    found = traced_activations(make_serving(model))
-    assert found == {"a": "sigmoid", "raw": None, "scores": "softmax"}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_kd.deployment.tasks import Evidence
+from keras_kd.deployment.evidence import Evidence
 from keras_kd.reports.subjects import Subject
 from keras_kd.reports.tally import count, paired
 

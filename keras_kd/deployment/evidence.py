@@ -1,0 +1,93 @@
+"""What is known of an output before its labels are: its activation, and the loss that it was trained with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import keras
+import numpy as np
+
+from keras_kd.activations import activation_of
+from keras_kd.deployment.serving import Serving
+from keras_kd.legacy import is_model
+
+Kind: TypeAlias = Literal["classes", "labels", "binary"]
+
+# Names of Keras's losses as `_plain` writes them, for classes and functions alike.
+_CLASS_LOSSES = (
+    "categoricalcrossentropy",
+    "categoricalfocalcrossentropy",
+    "categoricalhinge",
+    "sparsecategoricalcrossentropy",
+    "kldivergence",
+)
+_MARGIN_LOSSES = ("hinge", "squaredhinge")
+_BINARY_LOSSES = ("binarycrossentropy", "binaryfocalcrossentropy", *_MARGIN_LOSSES)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of an output before its labels are.
+
+    Args:
+        activation: `"softmax"`, `"sigmoid"` or `None`.
+        loss: the name of the Keras loss that it was trained with, as in `"binarycrossentropy"`.
+        from_logits: whether that loss reads logits, if it says so.
+        ignored: the label that this loss leaves out.
+    """
+
+    activation: str | None = None
+    loss: str | None = None
+    from_logits: bool | None = None
+    ignored: int | None = None
+
+    @property
+    def kind(self) -> Kind | None:
+        """The kind of answer, as far as it is certain; several labels may still be one."""
+        if self.loss in _CLASS_LOSSES or self.activation == "softmax":
+            return "classes"
+        return "labels" if self.loss in _BINARY_LOSSES else None
+
+
+def threshold_of(evidence: Evidence, scores: np.ndarray) -> float:
+    """The score from which on a yes or no is a yes: 0.5 for probabilities, 0 for logits."""
+    if evidence.activation == "sigmoid" or evidence.from_logits is False:
+        return 0.5
+    if evidence.from_logits or evidence.loss in _MARGIN_LOSSES:
+        return 0.0
+    return 0.5 if scores.size and (scores >= 0).all() and (scores <= 1).all() else 0.0
+
+
+def traced_activations(served: Serving) -> dict[str, str | None]:
+    """For each output of a model, `"softmax"`, `"sigmoid"` or `None`, from a trace of the model."""
+    function: Any = served.compiled()
+    names = sorted(function.structured_outputs)  # the order in which TensorFlow flattens a dict
+    return {name: activation_of(tensor) for name, tensor in zip(names, function.outputs, strict=True)}
+
+
+def compiled_evidence(model: object, outputs: Sequence[str]) -> dict[str, Evidence]:
+    """What the loss of a compiled model, or of a `Distiller` around it, says about each output."""
+    losses = getattr(model, "loss", None) if is_model(model) else None
+    if isinstance(losses, dict):
+        return {name: _evidence_of(losses[name]) for name in outputs if name in losses}
+    if isinstance(losses, (list, tuple)):
+        return {name: _evidence_of(loss) for name, loss in zip(outputs, losses, strict=False)}
+    return {name: _evidence_of(losses) for name in outputs} if losses is not None else {}
+
+
+def _evidence_of(loss: object) -> Evidence:
+    if isinstance(loss, str):
+        # Strings such as "bce" are what Keras makes of them; by default, all of them read probabilities.
+        loss = keras.losses.get(loss)
+        return Evidence(loss=_plain(getattr(loss, "__name__", type(loss).__name__)), from_logits=False)
+    if not hasattr(loss, "get_config"):
+        return Evidence(loss=_plain(getattr(loss, "__name__", "")))
+    config = loss.get_config()
+    ignored = config.get("ignore_class")
+    return Evidence(loss=_plain(type(loss).__name__), from_logits=config.get("from_logits"), ignored=ignored)
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").lower()
