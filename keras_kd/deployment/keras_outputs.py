@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from keras_kd.deployment.serving import Serving
 from keras_kd.finite import nonfinite
@@ -87,6 +88,9 @@ def _run(
 def _check_output(where: str, output: Any, rows: int) -> None:
     if not hasattr(output, "shape"):
         raise ValueError(f"{where} is {type(output).__name__}, and a file returns arrays: leave it out.")
+    if isinstance(output, (tf.SparseTensor, tf.RaggedTensor)):
+        kind = "sparse" if isinstance(output, tf.SparseTensor) else "ragged"
+        raise ValueError(f"{where} is {kind}, and a file returns dense arrays: return to_dense of it.")
     if str(getattr(output.dtype, "name", output.dtype)) in ("string", "object"):
         raise ValueError(f"{where} is text, and a file returns numbers: leave the lookup out of the model.")
     shape = tuple(output.shape)

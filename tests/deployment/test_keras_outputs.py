@@ -52,6 +52,11 @@ UNUSABLE = {
         odd(lambda x: {"a": x, "b": None}),
         "Output 'b' of 'odd' is NoneType, and a file returns arrays",
     ),
+    "sparse": (
+        odd(lambda x: (x, tf.sparse.from_dense(x))),
+        "Output 'output_1' of 'odd' is sparse, and a file",
+    ),
+    "ragged": (odd(lambda x: tf.RaggedTensor.from_tensor(x)), "Output 'output_0' of 'odd' is ragged, and a"),
     "text": (odd(tf.strings.as_string), "Output 'output_0' of 'odd' is text, and a file returns numbers"),
     "words_out": (
         lookup(layers.StringLookup(vocabulary=WORDS, invert=True)),
