@@ -131,11 +131,12 @@ class LiteModel:
 
     def load(self, arrays: dict[str, np.ndarray]) -> None:
         """Load inputs by name, all rows of one run, into the interpreter."""
-        self._prepare({name: array.shape for name, array in arrays.items()})
+        with self._readable_errors():
+            self._prepare({name: array.shape for name, array in arrays.items()})
         for tensor in self.inputs:
-            self._interpreter.set_tensor(
-                self._input_indices[tensor.name], _quantized(arrays[tensor.name], tensor)
-            )
+            values = _quantized(arrays[tensor.name], tensor)
+            with self._readable_errors():
+                self._interpreter.set_tensor(self._input_indices[tensor.name], values)
 
     def try_out(self) -> None:
         """Run the interpreter once on the loaded inputs.
@@ -153,7 +154,8 @@ class LiteModel:
     def _run(self, arrays: dict[str, np.ndarray], step: int) -> dict[str, np.ndarray]:
         """Run a block of rows, `step` at a time: only what must be done for each of them is in the loop."""
         rows = len(next(iter(arrays.values())))
-        self._prepare({name: (step, *array.shape[1:]) for name, array in arrays.items()})
+        with self._readable_errors():
+            self._prepare({name: (step, *array.shape[1:]) for name, array in arrays.items()})
         inputs = [
             (self._input_indices[tensor.name], _padded(_quantized(arrays[tensor.name], tensor), step))
             for tensor in self.inputs
