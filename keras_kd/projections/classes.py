@@ -40,8 +40,7 @@ class TwoClasses(_OfLogits):
 
     Args:
         positive: Which of the two classes the unit means, 0 or 1.
-        dtype: float32 by default, whatever the global policy.
-        **kwargs: `name`, as for any Keras layer.
+        **kwargs: `name` and `dtype`, as for any Keras layer; float32 by default, whatever the global policy.
 
     Shapes:
         Logits `(batch, ..., 1)`. Result: `(batch, ..., 2)`.
@@ -88,8 +87,7 @@ class ClassSubset(_OfLogits):
 
     Args:
         classes: The indices of the classes, in the order of the other model's classes.
-        dtype: float32 by default, whatever the global policy.
-        **kwargs: `name`, as for any Keras layer.
+        **kwargs: `name` and `dtype`, as for any Keras layer; float32 by default, whatever the global policy.
 
     Shapes:
         Logits `(batch, ..., classes)`. Result: `(batch, ..., len(classes))`.
