@@ -73,3 +73,14 @@ def test_a_class_that_only_the_student_suppresses_is_infinitely_far_with_a_finit
     found, (gradient,) = value_and_gradients(kd.losses.SoftTargets(1.0), teacher, student)
     assert found == np.inf
     np.testing.assert_allclose(gradient, softmax(student) - softmax(teacher), rtol=1e-5)
+
+
+def test_a_class_that_both_suppress_leaves_the_divergence_of_the_others():
+    """`16 (p log(p / q) + (1 - p) log((1 - p) / (1 - q)))`, with p and q the sigmoids of the gaps."""
+    teacher, student = np.array([[0.0, 6.0, -np.inf]]), np.array([[0.0, 9.0, -np.inf]])
+    p, q = (1 / (1 + np.exp(-gap / 4)) for gap in (6, 9))
+    expected = 16 * (p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q)))
+    assert round(expected, 4) == 0.5698
+    found, (gradient,) = value_and_gradients(kd.losses.SoftTargets(4.0), teacher, student)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_allclose(gradient, [[4 * (p - q), 4 * (q - p), 0]], rtol=1e-4)
