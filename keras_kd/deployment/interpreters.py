@@ -15,7 +15,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from keras_kd.deployment.tensor_details import TensorDetails
-from keras_kd.deployment.tflite_trial import load, make_interpreter
+from keras_kd.deployment.tflite_trial import NOT_RUN, load, make_interpreter
 from keras_kd.deployment.trials import trials
 from keras_kd.descriptors import reserve_standard_descriptors
 from keras_kd.files import check_regular
@@ -50,6 +50,8 @@ def open_interpreter(path: Path, threads: int) -> Interpreter:
     if content[4:8] != b"TFL3":
         raise ValueError(f"{str(path)!r} is not a TensorFlow Lite file: bytes 4 to 8 should be TFL3.")
     fault = trials.fault_of(path, digest)
+    if fault is not None and fault.startswith(NOT_RUN):
+        raise ValueError(f"{str(path)!r} {fault}")
     if fault is not None:
         raise ValueError(
             f"{str(path)!r} is damaged: {fault}. Export the model again, or copy the file again."

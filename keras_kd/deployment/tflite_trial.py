@@ -20,6 +20,7 @@ from ai_edge_litert.interpreter import Interpreter
 from keras_kd.deployment.validation import find_fault
 
 READ_BELOW = 2**28  # bytes; a larger file stays on the disk
+NOT_RUN = "cannot be run: "  # begins what is wrong with a file that is whole, but not for this interpreter
 # Of dynamic axes: first as the file says, which is how it is opened; many models need more than one pixel.
 _LENGTHS = (None, 1, 32)
 _SCALES = (0, 1, 1000)  # of the inputs
@@ -47,8 +48,7 @@ def examine(path: Path) -> tuple[str, str | None]:
     """Open and run a file, which ends the process if the file is bad enough.
 
     Returns:
-        The digest of the contents, and what is wrong with them, or `None`. Errors that LiteRT raises are no
-        faults here: whoever opens the file gets them.
+        The digest of the contents, and what is wrong with them, or `None`.
     """
     content, digest = load(path)
     with contextlib.suppress(ValueError, RuntimeError):
@@ -57,11 +57,25 @@ def examine(path: Path) -> tuple[str, str | None]:
         if fault is not None:
             return digest, fault
         try:
+            # A process in which this fails may crash later, when LiteRT cleans up.
+            if reason := _allocation_error(interpreter):
+                return digest, f"{NOT_RUN}{reason}"
             for length in _LENGTHS:
                 _run(interpreter, length)
         except MemoryError:
             return digest, "it needs more memory than this machine has"
     return digest, None
+
+
+def _allocation_error(interpreter: Interpreter) -> str | None:
+    """The error of a file that cannot be run at all; one with dynamic axes may run with other shapes."""
+    if any(-1 in tensor["shape_signature"][1:] for tensor in interpreter.get_input_details()):
+        return None
+    try:
+        interpreter.allocate_tensors()
+    except RuntimeError as error:
+        return " ".join(str(error).split())
+    return None
 
 
 def _run(interpreter: Interpreter, length: int | None) -> None:

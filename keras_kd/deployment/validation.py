@@ -26,6 +26,7 @@ _INTEGERS = {
     _Type.INT8: (-128, 127), _Type.UINT8: (0, 255), _Type.INT4: (-8, 7), _Type.INT16: (-(2**15), 2**15 - 1),
     _Type.UINT16: (0, 2**16 - 1), _Type.INT32: (-(2**31), 2**31 - 1), _Type.INT64: (-(2**63), 2**63 - 1),
 }  # fmt: skip
+_RECURRENT = {code for name, code in vars(schema.BuiltinOperator).items() if "LSTM" in name or "RNN" in name}
 _CALLS = {
     schema.BuiltinOptions.WhileOptions: (schema.WhileOptions, ("CondSubgraphIndex", "BodySubgraphIndex")),
     schema.BuiltinOptions.IfOptions: (schema.IfOptions, ("ThenSubgraphIndex", "ElseSubgraphIndex")),
@@ -122,8 +123,23 @@ def _graph_faults(model: schema.Model, graph: schema.SubGraph) -> Iterator[str]:
         indices = [*_values(operator, "Inputs"), *_values(operator, "Intermediates")]
         for index in [*_outside(indices, -1, tensors), *_outside(_values(operator, "Outputs"), 0, tensors)]:
             yield f"operator {number} reads or writes tensor {index} of {tensors}"
+        missing = [place for place, index in enumerate(_values(operator, "Inputs")) if index == -1]
+        if missing and missing[0] < _required_inputs(model, operator):
+            yield f"operator {number} lacks its input {missing[0]}"
         for index in _outside(_called(operator), 0, model.SubgraphsLength()):
             yield f"operator {number} runs graph {index} of {model.SubgraphsLength()}"
+
+
+def _required_inputs(model: schema.Model, operator: schema.Operator) -> int:
+    """How many of its first inputs an operator always has; LiteRT reads any memory in place of others."""
+    if not 0 <= operator.OpcodeIndex() < model.OperatorCodesLength():
+        return 0
+    code = model.OperatorCodes(operator.OpcodeIndex())
+    kind = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+    if kind == schema.BuiltinOperator.CUSTOM:
+        return 0
+    # The gates of some recurrent operators lack the weights that would be second.
+    return 1 if kind in _RECURRENT else 2
 
 
 def _called(operator: schema.Operator) -> list[int]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from keras_kd.deployment import tflite_trial
+from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.tflite_trial import examine, load, make_interpreter
 from tests.deployment import small
 from tests.deployment.damage import changed, crashing
@@ -23,11 +24,20 @@ def test_damaged_numbers_are_found_before_the_interpreter_uses_them(small_file, 
     assert "has the scale nan" in examine(path)[1]
 
 
-def test_errors_that_the_interpreter_raises_are_no_faults(dense_file, tmp_path):
+def test_files_of_another_structure_are_left_to_the_interpreter(dense_file, tmp_path):
     path = tmp_path / "other.tflite"
-    for content in (b"", b"text", dense_file.read_bytes()[:300], _with_unknown_operator(dense_file)):
+    for content in (b"", b"text", dense_file.read_bytes()[:300]):
         path.write_bytes(content)
         assert examine(path)[1] is None
+
+
+def test_a_file_that_cannot_be_run_is_not_opened_twice(dense_file, tmp_path):
+    """After such a failure, LiteRT may crash when it cleans up."""
+    path = tmp_path / "other.tflite"
+    path.write_bytes(_with_unknown_operator(dense_file))
+    assert examine(path)[1].startswith("cannot be run: Encountered unresolved custom op: Unheard")
+    with pytest.raises(ValueError, match=r"other\.tflite' cannot be run: Encountered unresolved custom op"):
+        LiteModel(path)
 
 
 def _with_unknown_operator(path):

@@ -67,7 +67,7 @@ def test_the_interpreter_does_crash(small_file, tmp_path, mine, monkeypatch):
     """Else nobody would need a child."""
     path = tmp_path / "damaged.tflite"
     path.write_bytes(crashing(small_file, math.nan))
-    unchecked = "import keras_kd.deployment.tflite_trial as t; t.find_fault = lambda content: None; main()"
+    unchecked = "import keras_kd.deployment.tflite_trial as t; t.find_fault = lambda *given: None; main()"
     monkeypatch.setattr(module, "_PROGRAM", module._PROGRAM.replace("main()", unchecked))
     assert "SIGSEGV" in mine.fault_of(path, load(path)[1])
 

@@ -81,6 +81,8 @@ CHANGES = {
     "an output of the graph is tensor -1 of": lambda m: setattr(first(m), "outputs", [-1]),
     "operator 0 is of kind 5 of": lambda m: setattr(operator(m), "opcodeIndex", 5),
     "reads or writes tensor 44": lambda m: setattr(operator(m), "inputs", put(operator(m).inputs, 0, 44)),
+    "operator 0 lacks its input 0": lambda m: setattr(operator(m), "inputs", put(operator(m).inputs, 0, -1)),
+    "operator 0 lacks its input 1": lambda m: setattr(operator(m), "inputs", put(operator(m).inputs, 1, -1)),
     "reads or writes tensor -2": lambda m: setattr(operator(m), "inputs", put(operator(m).inputs, 0, -2)),
     "reads or writes tensor -1": lambda m: setattr(operator(m), "outputs", [-1]),
     "a signature belongs to graph 3": lambda m: setattr(m.signatureDefs[0], "subgraphIndex", 3),
