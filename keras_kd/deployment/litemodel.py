@@ -24,8 +24,8 @@ class LiteModel:
     come out in the units of the Keras model. Files with a fixed batch size run chunk by chunk. The state
     of recurrent operators is reset before each chunk.
 
-    A file that this process did not export is checked and run in a child process first, because a damaged one can
-    end the process that opens it.
+    A file that this process did not export is checked and run in a child process first, because a damaged one
+    can end the process that opens it.
 
     If a model takes a list, the inputs in its file are named `input_0`, `input_1`, ..., in that order.
 
@@ -114,11 +114,12 @@ class LiteModel:
 
     def load(self, arrays: dict[str, np.ndarray]) -> None:
         """Load inputs by name, all rows of one run, into the interpreter."""
-        self._prepare({name: array.shape for name, array in arrays.items()})
+        with self._readable_errors():
+            self._prepare({name: array.shape for name, array in arrays.items()})
         for tensor in self.inputs:
-            self._interpreter.set_tensor(
-                self._input_indices[tensor.name], _quantized(arrays[tensor.name], tensor)
-            )
+            values = _quantized(arrays[tensor.name], tensor)
+            with self._readable_errors():
+                self._interpreter.set_tensor(self._input_indices[tensor.name], values)
 
     def invoke(self) -> None:
         """Run the interpreter once on the loaded inputs: the part that `benchmark` times."""
@@ -126,9 +127,9 @@ class LiteModel:
 
     def _run(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         self.load(arrays)
-        # A fused LSTM keeps its state between invocations.
-        self._interpreter.reset_all_variables()
         with self._readable_errors():
+            # A fused LSTM keeps its state between invocations.
+            self._interpreter.reset_all_variables()
             self.invoke()
         return {
             tensor.name: _dequantized(self._interpreter.get_tensor(self._output_indices[tensor.name]), tensor)

@@ -20,7 +20,8 @@ from ai_edge_litert.interpreter import Interpreter
 from keras_kd.deployment.validation import find_fault
 
 READ_BELOW = 2**28  # bytes; a larger file stays on the disk
-_LENGTHS = (1, 32)  # of dynamic axes: many models need more than one pixel
+# Of dynamic axes: first as the file says, which is how it is opened; many models need more than one pixel.
+_LENGTHS = (None, 1, 32)
 _SCALES = (0, 1, 1000)  # of the inputs
 
 
@@ -52,7 +53,7 @@ def examine(path: Path) -> tuple[str, str | None]:
     content, digest = load(path)
     with contextlib.suppress(ValueError, RuntimeError):
         interpreter = make_interpreter(path, content, threads=1)
-        fault = find_fault(content)
+        fault = find_fault(content, _memory())
         if fault is not None:
             return digest, fault
         try:
@@ -63,14 +64,15 @@ def examine(path: Path) -> tuple[str, str | None]:
     return digest, None
 
 
-def _run(interpreter: Interpreter, length: int) -> None:
+def _run(interpreter: Interpreter, length: int | None) -> None:
     rng = np.random.default_rng(0)
     with contextlib.suppress(ValueError, RuntimeError):
         for tensor in interpreter.get_input_details():
-            if -1 in tensor["shape_signature"]:
+            if length is not None and -1 in tensor["shape_signature"]:
                 shape = [length if size == -1 else size for size in tensor["shape_signature"]]
                 interpreter.resize_tensor_input(tensor["index"], shape)
         interpreter.allocate_tensors()
+        interpreter.reset_all_variables()
         for scale in _SCALES:
             for tensor in interpreter.get_input_details():
                 values = scale * rng.random(tensor["shape"])
@@ -78,13 +80,17 @@ def _run(interpreter: Interpreter, length: int) -> None:
             interpreter.invoke()
 
 
+def _memory() -> int:
+    """Bytes of memory that this machine has."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 2**40
+
+
 def _limit_memory() -> None:
     """Have the system end this process, not its parent, over a file that asks for too much memory."""
     with contextlib.suppress(ImportError, OSError, ValueError):
         import resource
 
-        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+        resource.setrlimit(resource.RLIMIT_AS, (_memory(), _memory()))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         Path("/proc/self/oom_score_adj").write_text("1000")
 

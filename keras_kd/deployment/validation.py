@@ -34,16 +34,17 @@ _CALLS = {
 }
 
 
-def find_fault(content: bytes | mmap.mmap) -> str | None:
+def find_fault(content: bytes | mmap.mmap, memory: int = 2**40) -> str | None:
     """Say what is wrong with a file, or return `None`.
 
     Args:
         content: The whole file, whose structure LiteRT has accepted.
+        memory: The bytes that one tensor may need.
     """
-    return next(_faults(schema.Model.GetRootAs(content, 0), len(content)), None)
+    return next(_faults(schema.Model.GetRootAs(content, 0), len(content), memory), None)
 
 
-def _faults(model: schema.Model, size: int) -> Iterator[str]:
+def _faults(model: schema.Model, size: int, memory: int) -> Iterator[str]:
     if not model.SubgraphsLength():
         yield "it holds no graph"
     for number in range(model.BuffersLength()):
@@ -55,17 +56,20 @@ def _faults(model: schema.Model, size: int) -> Iterator[str]:
     for graph in graphs:
         for number in range(graph.TensorsLength()):
             tensor = graph.Tensors(number)
-            yield from (f"tensor {_label(tensor, number)} {fault}" for fault in _tensor_faults(model, tensor))
+            faults = _tensor_faults(model, tensor, memory)
+            yield from (f"tensor {_label(tensor, number)} {fault}" for fault in faults)
         yield from _graph_faults(model, graph)
     for number in range(model.SignatureDefsLength()):
         yield from _signature_faults(model.SignatureDefs(number), graphs)
 
 
-def _tensor_faults(model: schema.Model, tensor: schema.Tensor) -> Iterator[str]:
+def _tensor_faults(model: schema.Model, tensor: schema.Tensor, memory: int) -> Iterator[str]:
     if not 0 <= tensor.Buffer() < max(1, model.BuffersLength()):
         yield f"is kept in buffer {tensor.Buffer()} of {model.BuffersLength()}"
         return
     shape = tuple(int(size) for size in _values(tensor, "Shape"))
+    if math.prod(shape) * _BITS.get(tensor.Type(), 0) > 8 * memory:
+        yield f"has the shape {shape}, which needs more memory than this machine has"
     if tensor.Quantization() is not None and tensor.Type() in _INTEGERS:
         yield from _quantization_faults(tensor.Quantization(), tensor.Type(), shape)
     if not model.BuffersLength():

@@ -90,6 +90,7 @@ CHANGES = {
         setattr(m.buffers[2], "offset", 10),
         setattr(m.buffers[2], "size", 9999),
     ],
+    "which needs more memory": lambda m: setattr(tensor(m, 0), "shape", [2**31 - 1, 2**20]),
     "it holds no graph": lambda m: setattr(m, "subgraphs", []),
 }
 
