@@ -18,7 +18,7 @@ def test_export_verify_benchmark(files, printed, tmp_path):
     assert json.loads(printed()[0])["samples"] == 50
     words_of_verify = ["verify", files / "student.keras", target, "--data", files / "data.npz"]
     assert run(*words_of_verify, "--metric", "sparse_top_k_categorical_accuracy") == 0
-    assert "sparse_top_k_categorical_accuracy of output_0: " in printed()[0]
+    assert "sparse_top_k_categorical_accuracy of logits: " in printed()[0]
     assert run(*words_of_verify, "--metric", "sparse_topk_categorical_accuracy") == 1
     assert "Did you mean 'sparse_top_k_categorical_accuracy'?" in " ".join(printed()[1].split())
     assert run("benchmark", target) == 0

@@ -200,7 +200,13 @@ def test_signals_of_half_precision_are_finite_at_extremes(name):
 
 
 # Losses of distributions; the others read logits as numbers.
-AS_NUMBERS = "LogitsMSE", "SoftTargets, standardized", "ChannelWise", "InstanceRelationshipGraph"
+AS_NUMBERS = (
+    "LogitsMSE",
+    "SoftTargets, standardized",
+    "ChannelWise",
+    "InstanceRelationshipGraph",
+    "AttentionMaps",
+)
 suppressible = [
     name
     for name, row in LOSSES.items()
