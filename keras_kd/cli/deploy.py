@@ -8,6 +8,7 @@ import typer
 from keras_kd.cli.options import (
     DATA_HELP,
     AsJson,
+    BatchSize,
     DataFile,
     FileIO,
     InputShape,
@@ -27,9 +28,7 @@ def export(
     quantization: Quantization = QuantizationOption.float32,
     data: Annotated[Path | None, typer.Option(help=f"For calibration. {DATA_HELP}")] = None,
     io: Annotated[FileIO, typer.Option(help="Type of the inputs and outputs.")] = FileIO.float32,
-    batch_size: Annotated[
-        str, typer.Option(metavar="N|free", help="Samples per call; browsers and GPUs need a number.")
-    ] = "1",
+    batch_size: BatchSize = "1",
     input_shape: InputShape = None,
     sparse: Annotated[bool, typer.Option("--sparse", help="Store pruned weights without zeros.")] = False,
     allow_flex: Annotated[bool, typer.Option("--allow-flex", help="Accept TensorFlow operators.")] = False,
@@ -40,8 +39,7 @@ def export(
 
     Example: keras-kd export student.keras --out student.tflite --quantization int8 --data mine.npz
     """
-    from keras_kd import datasets
-    from keras_kd.deployment.tflite import export
+    from keras_kd import datasets, export
     from keras_kd.model_files import load_model
 
     with show_status("converting"):

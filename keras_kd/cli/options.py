@@ -40,6 +40,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.
 ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A .keras file.")]
 LiteFile = Annotated[Path, typer.Argument(metavar="FILE", help="A .tflite file.")]
 DataFile = Annotated[Path, typer.Option("--data", help=DATA_HELP)]
+BatchSize = Annotated[
+    str,
+    typer.Option("--batch-size", metavar="N|free", help="Samples per call; browsers and GPUs need a number."),
+]
 InputShape = Annotated[
     list[str] | None,
     typer.Option(

@@ -113,9 +113,7 @@ def export(
     target = check_path(path, overwrite)
     row = check_quantization(model, quantization, io, sparse=sparse, calibrated=calibration is not None)
     converter.start()  # TensorFlow loads in the child while the model is traced here
-    served = sized(make_serving(model, inputs=inputs), input_shape)
-    batch, notes = select_batch_size(model, batch_size, served.own_batch_size)
-    served = replace(served, batch_size=batch)
+    served, notes = _with_batch(sized(make_serving(model, inputs=inputs), input_shape), batch_size)
     random = calibration is None
     samples = random_samples(served, COMPARED) if random else representative_samples(calibration, served)
     ranges, unlike = ((), []) if random else _scale(served, samples)
@@ -126,6 +124,11 @@ def export(
         exported = _convert(request, served, samples, real_samples=not random and not unlike)
         _write(request.file.read_bytes(), target, overwrite)
     return replace(exported, path=target, calibration=ranges, notes=(*notes, *unlike, *exported.notes))
+
+
+def _with_batch(served: Serving, batch_size: int | None) -> tuple[Serving, list[str]]:
+    batch, notes = select_batch_size(served.model, batch_size, served.own_batch_size)
+    return replace(served, batch_size=batch), notes
 
 
 def _scale(served: Serving, samples: dict[str, np.ndarray]) -> tuple[tuple[InputRange, ...], list[str]]:

@@ -137,8 +137,7 @@ def verify(
     names = check_same_inputs(served, lite)
     run = served.runner()
     tallies: dict[str, _OutputTally] = {}
-    ranges = RangeCheck(edges.ranges)
-    samples = 0
+    ranges, samples = RangeCheck(edges.ranges), 0
     for x, y in batches(data, inputs=served.data_inputs()):
         arrays = served.arrays(x)
         given = {names[name]: array for name, array in arrays.items()}

@@ -76,9 +76,7 @@ class Objective(keras.layers.Layer):
         loss = losses.get(loss)
         student, teacher = check_tap(student, "student"), check_tap(teacher, "teacher")
         check_student_taps(as_tuple(student))
-        taps = [tap for tap in as_tuple(student) if tap != "output"]
-        name = name or "_".join([loss.name, *taps]).replace("/", "_").replace(":", "_")
-        super().__init__(name=name, dtype="float32")
+        super().__init__(name=name or _default_name(loss, as_tuple(student)), dtype="float32")
         self.loss = loss
         self.student_tap, self.teacher_tap = student, teacher
         self.mask = None if mask is None else str(check_tap(mask, "mask"))
@@ -240,3 +238,8 @@ def _symbolic(shape: Shapes) -> Tensors:
     if shape and isinstance(shape[0], tuple):
         return tuple(map(_symbolic, shape))
     return keras.KerasTensor(shape, dtype="float32")
+
+
+def _default_name(loss: losses.SignalLoss, student: tuple[str, ...]) -> str:
+    taps = [tap for tap in student if tap != "output"]
+    return "_".join([loss.name, *taps]).replace("/", "_").replace(":", "_")

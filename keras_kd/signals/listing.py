@@ -67,11 +67,7 @@ def trace_taps(
         noted.extend(output_spec(run, keras.tree.map_structure(_symbol, spec)))
     tensors, inputs, outputs = noted
     found = _by_call(calls, tensors)
-    if every:
-        return TracedModel(dict(_flat(found, layers)), inputs, outputs, {}, function)
-    first = {name: next(iter(elements)) for name, elements in found.items()}
-    taps = {name: found[name][element] for name, element in first.items()}
-    elements = {name: element for name, element in first.items() if element}
+    taps, elements = (dict(_flat(found, layers)), {}) if every else _first_of_each(found)
     return TracedModel(taps, inputs, outputs, elements, function)
 
 
@@ -132,6 +128,13 @@ def _flat(
             tap = f"{name}/{element}" if element else name
             means_it = not element or find_address("", layers, tap).element == element
             yield tap if means_it else f"{name}/output/{element}", tensor
+
+
+def _first_of_each(found: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The first tensor of each call by its name, and its element where there are several."""
+    first = {name: next(iter(elements)) for name, elements in found.items()}
+    taps = {name: found[name][element] for name, element in first.items()}
+    return taps, {name: element for name, element in first.items() if element}
 
 
 def _symbol(spec: tf.TensorSpec) -> keras.KerasTensor:
