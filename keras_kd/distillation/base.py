@@ -117,9 +117,12 @@ class BaseDistiller:
         """Train on one batch as Keras's `train_on_batch` does; the first batch is validated first.
 
         Raises:
-            ValueError: Data, signals or labels that would ruin the student.
+            ValueError: Data, signals or labels that would ruin the student; weights without labels, with
+                tf_keras.
         """
         self.require_compiled("train_on_batch")
+        if not isinstance(self, keras.Model):  # as `fit` does, tf_keras drops weights without labels here
+            require_labels_of_weights({"y": y, "sample_weight": sample_weight})
         self.make_train_function()
         if self._first_batch.is_due:
             data = x, y, sample_weight  # Keras's packing would drop weights that come without labels

@@ -92,8 +92,8 @@ class Diagnosis:
         for tap, value in wiring.run_teacher(batch).raw.items():
             if _is_wrong(value, may_suppress=True):
                 return "teacher", (
-                    f"The cause is the teacher {teacher.name!r}: its {tap!r} holds NaN or infinity for inputs "
-                    "that hold none. Check its preprocessing, and its range if it computes in float16."
+                    f"The cause is the teacher {teacher.name!r}: its {tap!r} holds NaN or infinity for "
+                    "inputs that hold none. Check its preprocessing, and its range if it computes in float16."
                 )
         return None
 

@@ -30,8 +30,8 @@ def preprocess_inputs(preprocess: Preprocess, x: Tensors) -> Tensors:
     It gets its own copy of the structure, so that taking parts out of it takes none from the student.
 
     Raises:
-        PreprocessingError: It raised an exception, and the message names it and what it received; or it returns
-            nothing, or a tensor of unknown rank.
+        PreprocessingError: It raised an exception, and the message names it and what it received; or it
+            returns nothing, or a tensor of unknown rank.
     """
     try:
         found = preprocess(keras.tree.map_structure(lambda part: part, x))

@@ -142,7 +142,7 @@ def test_weights_without_labels_weigh_too_or_are_refused():
     logs = distiller.fit(x, np.zeros(len(x)), sample_weight=weights, verbose=0).history
     assert logs["loss"][0] == pytest.approx(expected)
     distiller.compile("sgd", run_eagerly=True)
-    with pytest.raises(ValueError, match="Objective 'mse' .*Weights of the shape"):
+    with pytest.raises(ValueError, match=r"Objective 'mse' .*Weights of the shape"):
         distiller.train_on_batch(x, sample_weight=np.ones((8, 2), "float32"))
 
 
