@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
-from keras_kd.distillation.data_checks import check_arrays, find_arrays, warn_of_endless_data
+from keras_kd.distillation.data_checks import (
+    check_arrays,
+    find_arrays,
+    require_labels_of_weights,
+    warn_of_endless_data,
+)
 from keras_kd.distillation.distilled import Distilled, Kept
 from keras_kd.distillation.divergence import Diagnosis
 from keras_kd.distillation.label_checks import (
@@ -112,12 +117,15 @@ class BaseDistiller:
         """Train on one batch as Keras's `train_on_batch` does; the first batch is validated first.
 
         Raises:
-            ValueError: Data, signals or labels that would ruin the student.
+            ValueError: Data, signals or labels that would ruin the student; weights without labels, with
+                tf_keras.
         """
         self.require_compiled("train_on_batch")
+        if not isinstance(self, keras.Model):  # as `fit` does, tf_keras drops weights without labels here
+            require_labels_of_weights({"y": y, "sample_weight": sample_weight})
         self.make_train_function()
         if self._first_batch.is_due:
-            data = keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
+            data = x, y, sample_weight  # Keras's packing would drop weights that come without labels
             self._first_batch.validate(keras.tree.map_structure(_as_tensor, data))
         elif self.compiled_with_loss:
             check_labels(y, self.student, self.loss)
@@ -160,8 +168,7 @@ class BaseDistiller:
             >>> list(distilled.values)
             ['soft_targets']
         """
-        data = keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
-        batch = batches.unpack(keras.tree.map_structure(_as_tensor, data))
+        batch = batches.unpack(keras.tree.map_structure(_as_tensor, (x, y, sample_weight)))
         for objective in self.objectives:
             if step is None and callable(objective.weight):
                 raise ValueError(
@@ -170,8 +177,9 @@ class BaseDistiller:
                 )
         with tf.init_scope():  # projections are created outside the graph of this step
             self._prepare(batch)
-        if tf.executing_eagerly() and self.teacher is None:
+        if tf.executing_eagerly():
             self._wiring.recognize_teacher(batch)
+            check_objective_labels(self.objectives, batch)
         of_teacher = self._wiring.run_teacher(batch)
         outputs, of_student = self._wiring.run_student(batch.inputs)
         values = {objective.name: Kept() for objective in self.objectives}
@@ -180,6 +188,7 @@ class BaseDistiller:
 
     def _check_data(self, arguments: Mapping[str, Any]) -> None:
         """Reject `fit` arguments that are known to be wrong before there is a batch."""
+        require_labels_of_weights(arguments)
         check_arrays(find_arrays(arguments))
         if isinstance(self, keras.Model):  # tf_keras refuses such data
             warn_of_endless_data(arguments)

@@ -101,6 +101,18 @@ def check_inputs(student: keras.Model, inputs: Tensors) -> None:
             )
 
 
+def require_labels_of_weights(arguments: Mapping[str, Any]) -> None:
+    """Raise a `ValueError` for sample weights without labels among the arguments of `fit`.
+
+    Keras drops such weights, and trains as if there were none.
+    """
+    if arguments.get("sample_weight") is not None and arguments.get("y") is None:
+        raise ValueError(
+            "`sample_weight` without `y`: Keras ignores it. If nothing reads labels, give any, such as "
+            "y=np.zeros(len(x)); or give one tf.data.Dataset of (x, y, sample_weight)."
+        )
+
+
 def require_labels(labels: Tensors) -> None:
     """Raise a `ValueError` if there are no labels for the compiled loss."""
     if labels is None:

@@ -17,6 +17,7 @@ from keras_kd.finite import nonfinite
 from keras_kd.legacy import keras_classes
 from keras_kd.signals import batches
 from keras_kd.tensors import Tensor
+from keras_kd.training.first_batch import numbers_of
 
 
 class Diagnosis:
@@ -67,37 +68,43 @@ class Diagnosis:
                 return found
         where = f"{read} batches of the data" if read else "the data, which cannot be read again"
         searched = where if teacher is None else f"the teacher or in {where}"
-        return "student", (
-            f"No NaN or infinity was found in {searched}: the student diverged. Try a smaller learning rate, "
-            "or clip the gradients (clipnorm=1.0)."
+        return "student", f"No NaN or infinity was found in {searched}: {self._blame_student()}"
+
+    def _blame_student(self) -> str:
+        if any(nonfinite(weight).any() for weight in self._wiring().models.student.weights):
+            return "the student diverged. Try a smaller learning rate, or clip the gradients (clipnorm=1.0)."
+        return (
+            "and the student's weights are finite. Its outputs may be too large for a loss, as when it "
+            "begins to diverge; or minus infinity, for a class that the teacher does not suppress."
         )
 
     def _find_in_batch(self, batch: batches.Batch) -> tuple[str, str] | None:
         signals = {f"teacher signal {tap!r}": value for tap, value in (batch.cached_signals or {}).items()}
         given = {"inputs": batch.inputs, "labels": batch.labels, "sample weights": batch.sample_weight}
         for name, value in {**given, **signals}.items():
-            if any(map(_is_wrong, keras.tree.flatten(value))):
+            suppresses = name not in ("inputs", "sample weights")
+            if any(_is_wrong(part, suppresses) for part in keras.tree.flatten(value)):
                 return "data", f"The cause is the data: its {name} hold NaN or infinity. Clean the data."
         wiring = self._wiring()
         teacher = wiring.models.teacher
         if teacher is None:
             return None
         for tap, value in wiring.run_teacher(batch).raw.items():
-            if np.isnan(np.asarray(value, "float64")).any():
+            if _is_wrong(value, may_suppress=True):
                 return "teacher", (
-                    f"The cause is the teacher {teacher.name!r}: its {tap!r} holds NaN for inputs "
-                    "that hold none. Check its preprocessing, and its range if it computes in float16."
+                    f"The cause is the teacher {teacher.name!r}: its {tap!r} holds NaN or infinity for "
+                    "inputs that hold none. Check its preprocessing, and its range if it computes in float16."
                 )
         return None
 
 
-def _is_wrong(tensor: Tensor | None) -> bool:
-    """Whether data holds NaN or infinity; minus infinity is the logit of an excluded class."""
-    values = getattr(tensor, "flat_values", tensor)
+def _is_wrong(tensor: Tensor | None, may_suppress: bool) -> bool:
+    """Whether a tensor holds NaN or infinity, or a row of which every class is suppressed."""
+    values = numbers_of(tensor)
     if not isinstance(values, (tf.Tensor, np.ndarray)):
         return False
-    array = np.asarray(values)
-    return bool((nonfinite(array) & (array != -np.inf)).any())
+    wrong = nonfinite(values, may_suppress=may_suppress)
+    return bool(wrong.any()) or (wrong.ndim > 1 and bool(nonfinite(values).all(axis=-1).any()))
 
 
 def _read_again(arguments: Mapping[str, Any], epoch: int) -> Iterator[Any]:

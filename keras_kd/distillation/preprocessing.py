@@ -27,11 +27,14 @@ class PreprocessingError(ValueError):
 def preprocess_inputs(preprocess: Preprocess, x: Tensors) -> Tensors:
     """What `teacher_preprocess` makes of the data's `x`.
 
+    It gets its own copy of the structure, so that taking parts out of it takes none from the student.
+
     Raises:
-        PreprocessingError: It raised an exception; the message names it and what it received.
+        PreprocessingError: It raised an exception, and the message names it and what it received; or it
+            returns nothing, or a tensor of unknown rank.
     """
     try:
-        return preprocess(x)
+        found = preprocess(keras.tree.map_structure(lambda part: part, x))
     except Exception as error:
         integers = any(map(_is_integer, keras.tree.flatten(x))) and not isinstance(error, LookupError)
         advice = f" If it computes with floats, cast integers first: {_CAST}." if integers else ""
@@ -39,6 +42,19 @@ def preprocess_inputs(preprocess: Preprocess, x: Tensors) -> Tensors:
             f"`teacher_preprocess` ({_name(preprocess)}) raised {type(error).__name__}: "
             f"{one_line(error).rstrip('.')}. It received {describe(x)}.{advice}"
         ) from error
+    _require_tensors(preprocess, found)
+    return found
+
+
+def _require_tensors(preprocess: Preprocess, found: Tensors) -> None:
+    returned = [part for part in keras.tree.flatten(found) if part is not None]
+    if not returned:
+        raise PreprocessingError(f"`teacher_preprocess` ({_name(preprocess)}) returns no tensor.")
+    if any(tf.TensorShape(getattr(part, "shape", ())).rank is None for part in returned):
+        raise PreprocessingError(
+            f"`teacher_preprocess` ({_name(preprocess)}) returns a tensor with an unknown number of axes, as "
+            "after tf.py_function or tf.numpy_function. Return tf.ensure_shape(tensor, (None, ...))."
+        )
 
 
 def check_integers(preprocess: Preprocess | None, x: Tensors) -> None:
@@ -62,7 +78,8 @@ def check_integers(preprocess: Preprocess | None, x: Tensors) -> None:
         return
     if first.keys() != wanted.keys() or not _are_equal(first, again):
         return  # it goes by the dtype, or draws random numbers
-    dtype = next(tf.as_dtype(part.dtype) for part in given if _is_integer(part))
+    # Of several, those of an image are the narrowest: the others number its samples or classes.
+    dtype = min((tf.as_dtype(part.dtype) for part in given if _is_integer(part)), key=lambda kind: kind.size)
     for path, values in first.items():
         gaps = _gaps(values, wanted[path], dtype)
         if gaps.size and gaps.max() > 0.1 * np.ptp(wanted[path]):

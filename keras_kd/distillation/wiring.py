@@ -133,7 +133,7 @@ class Wiring:
             ValueError: As `connect`.
         """
         spec = self.models.find_input_spec()
-        if self.models.teacher is None or spec is None:
+        if self.models.teacher is None or spec is None or self._reads_more_than(spec):
             return False
         try:
             self.connect(Batch(spec))
@@ -145,6 +145,13 @@ class Wiring:
             raise
         self._supposed = spec
         return True
+
+    def _reads_more_than(self, spec: TensorSpecs) -> bool:
+        """Whether an objective reads a part of `x` that the student does not take."""
+        read = {
+            tap for objective in self._objectives for tap in objective.data_taps if tap.startswith("input/")
+        }
+        return not read <= {f"input/{path}" for path in batches.parts(spec)}
 
     def connect(self, specs: Batch) -> None:
         """Resolve the taps, build the projections and check that every objective can be computed.

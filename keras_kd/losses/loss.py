@@ -169,8 +169,9 @@ class SignalLoss(keras.losses.Loss):
             return value
         if step is None:
             raise ValueError(
-                f"{self.name!r} was given a schedule, so it needs the training step. A Distiller passes it; "
-                "elsewhere call loss(teacher, student, step=...)."
+                f"{self.name!r} was given a schedule, so it needs the training step. `fit` passes it; "
+                "elsewhere call compute_objectives(..., step=optimizer.iterations), or "
+                "loss(teacher, student, step=...)."
             )
         return ops.cast(value(step), self.compute_dtype)
 

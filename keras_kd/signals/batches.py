@@ -152,9 +152,11 @@ def require_cached_signals(taps: Iterable[str], batch: Batch) -> dict[str, Any]:
     cached = cached or {}
     missing = [tap for tap in wanted if tap not in cached]
     if missing:
+        elements = tuple(tap for tap in cached if tap.startswith(f"{missing[0]}/"))
+        advice = f" For several of them: teacher={elements}." if len(elements) > 1 else ""
         raise ValueError(
             f"An objective reads the teacher's {missing[0]!r}, and the data carries the signals "
-            f"{list(cached)}."
+            f"{list(cached)}.{advice}"
         )
     return cached
 

@@ -133,7 +133,7 @@ def check_numbers(values: Tensors, what: str, advice: str, *, may_suppress: bool
     Minus infinity is accepted if the values `may_suppress` classes.
     """
     for value in keras.tree.flatten(values):
-        tensor = _numbers_of(value)
+        tensor = numbers_of(value)
         if isinstance(tensor, tf.Tensor) and tensor.dtype.is_floating:
             wrong = nonfinite(np.asarray(tensor), may_suppress=may_suppress)
             if wrong.any():
@@ -143,7 +143,7 @@ def check_numbers(values: Tensors, what: str, advice: str, *, may_suppress: bool
                 )
 
 
-def _numbers_of(value: object) -> object:
+def numbers_of(value: object) -> object:
     """What a sparse or ragged tensor holds; anything else as it is."""
     if isinstance(value, tf.SparseTensor):
         return value.values

@@ -107,6 +107,24 @@ def test_a_padded_vocabulary_with_labels():
     )
 
 
+def test_several_teachers_of_several_inputs_or_unknown_ones():
+    inputs = [keras.Input((4,)), keras.Input((4,))]
+    teachers = [keras.Model(inputs, keras.layers.Dense(3)(keras.layers.Add()(inputs))) for _ in range(2)]
+    with pytest.raises(TypeError) as error:
+        kd.Distiller(outputs(3, 0), teachers)
+    (average,) = re.findall(r"averages them: (.*)\. Or one", str(error.value))
+    names = {"keras": keras, "teachers": teachers}
+    exec(average, names)
+    given = [predictions(model, [X, X]) for model in teachers]
+    np.testing.assert_allclose(predictions(names["teacher"], [X, X]), np.mean(given, axis=0), rtol=1e-5)
+
+    class Unknown(keras.Model):
+        pass
+
+    with pytest.raises(TypeError, match=r"inputs = keras\.Input\(SHAPE_OF_A_SAMPLE\); teacher ="):
+        kd.Distiller(outputs(3, 0), [Unknown(), Unknown()])
+
+
 @pytest.mark.parametrize("kind", [list, tuple])
 @pytest.mark.parametrize("activation", [None, "softmax"])
 def test_several_teachers(kind, activation):

@@ -125,7 +125,9 @@ def test_a_teacher_that_makes_nan_of_good_data():
     distiller.compile("sgd", run_eagerly=True)
     negative = np.where(np.isnan(NAN), -1, VECTORS + 0.1).astype("float32")
     text = diverge(distiller, {"x": as_set(negative)}, epochs=2)
-    assert "The cause is the teacher 'log': its 'output' holds NaN for inputs that hold none" in text
+    assert (
+        "The cause is the teacher 'log': its 'output' holds NaN or infinity for inputs that hold none" in text
+    )
 
 
 def test_signals_and_labels_of_the_data():
@@ -139,6 +141,34 @@ def test_signals_and_labels_of_the_data():
     distiller = kd.Distiller(perceptron(4), perceptron(8))
     distiller.compile("sgd", loss="mse", run_eagerly=True)
     assert "its labels hold NaN" in diverge(distiller, {"x": as_set(VECTORS, NAN[:, :3])})
+
+
+ROW = np.arange(24)[:, None] == 20
+INFINITE = {
+    "data": (lambda: perceptron(8), np.where(ROW, -np.inf, VECTORS), "data: its inputs hold NaN or infinity"),
+    "all classes of a teacher": (logarithm, np.where(ROW, 0, VECTORS + 0.1), "its 'output' holds NaN or"),
+}
+
+
+@pytest.mark.parametrize(("teacher", "x", "cause"), INFINITE.values(), ids=INFINITE)
+def test_minus_infinity_is_a_cause_where_it_suppresses_no_class(teacher, x, cause):
+    teacher = teacher()
+    if teacher.name == "log":
+        teacher.layers[-1].set_weights([np.ones((4, 3)), np.zeros(3)])
+    distiller = kd.Distiller(perceptron(4), teacher)
+    distiller.compile("sgd", loss=cross_entropy(), run_eagerly=True)
+    assert cause in diverge(distiller, {"x": as_set(x.astype("float32"))}, epochs=1)
+
+
+def test_a_student_with_finite_weights_has_not_diverged():
+    """Where the student suppresses a class that the teacher does not, the divergence is infinite."""
+    inputs = keras.Input((4,))
+    suppressed = keras.layers.Dense(3)(inputs) + np.array([0, 0, -np.inf], "float32")
+    distiller = kd.Distiller(keras.Model(inputs, suppressed), linear())
+    distiller.compile("sgd", loss=cross_entropy(), run_eagerly=True)
+    text = diverge(distiller, {"x": as_set(VECTORS, np.minimum(CLASSES, 1))}, epochs=1)
+    assert "weights are finite" in text
+    assert "diverged" not in text
 
 
 def linear():

@@ -188,6 +188,8 @@ def test_fractional_labels_that_an_objective_reads_as_classes(objective):
     check_refused(
         distiller, f"`labels` holds .* objective '{objective.name}' reads classes", x=VECTORS, y=HALF
     )
+    with pytest.raises(ValueError, match=f"objective '{objective.name}' reads classes"):
+        distiller.compute_objectives(VECTORS, HALF)
     distiller.fit(VECTORS, CLASSES, verbose=0)
 
 

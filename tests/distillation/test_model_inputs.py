@@ -128,6 +128,20 @@ def test_each_model_takes_its_own_part(make):
     assert distiller.train_on_batch(X, Y)[0] == pytest.approx(expected, rel=1e-4)
 
 
+def test_an_objective_reads_a_part_of_the_data_that_the_student_does_not_take():
+    """By NumPy, with a teacher of the same inputs, so that the models are connected before there is data."""
+    target = RANDOM.random((12, 3)).astype("float32")
+    of_data = kd.Objective("mse", teacher="input/target", name="of_data")
+    student = image_model(4, "small")
+    distiller = kd.Distiller(student, image_model(4, "small"), ["mse", of_data])
+    distiller.compile(keras.optimizers.SGD(0.0), run_eagerly=True)
+    logs = distiller.train_on_batch(X | {"target": target}, return_dict=True)
+    expected = ((predictions(student, SMALL) - target) ** 2).mean()
+    np.testing.assert_allclose(logs["of_data"], expected, rtol=1e-5)
+    with pytest.raises(ValueError, match=r"No tap 'input/target': the data has \['input/id'"):
+        distiller.fit(X, verbose=0)
+
+
 @pytest.mark.slow
 def test_in_a_compiled_step_on_a_data_set():
     distiller = kd.Distiller(image_model(4, "small"), image_model(8, "large"))

@@ -29,6 +29,12 @@ def test_integers_that_wrap_around_are_warned_of(preprocess):
         check_integers(preprocess, tf.constant(PIXELS))
 
 
+def test_the_integers_of_an_image_are_meant_among_others():
+    both = {"id": tf.range(8, dtype="int64"), "image": tf.constant(PIXELS)}
+    with pytest.warns(UserWarning, match="computes in uint8"):
+        check_integers(lambda x: tf.cast(caffe(x["image"]), "float32"), both)
+
+
 def test_the_warning_has_the_numbers():
     """A black image, by hand: blue minus 103.939, in float and in the ring of 256 numbers."""
     with pytest.warns(UserWarning, match=r"gives 153 where the same data as float32 gives -103\.939"):
@@ -95,6 +101,34 @@ def test_an_exception_is_named(mode):
     with pytest.raises(PreprocessingError, match=message) as caught:
         preprocess_inputs(preprocess, tf.constant(PIXELS))
     assert isinstance(caught.value.__cause__, TypeError)
+
+
+def of_unknown_rank(x):
+    return tf.numpy_function(lambda pixels: pixels, [x], tf.float32)
+
+
+@pytest.mark.parametrize(
+    ("preprocess", "message"),
+    [
+        (
+            of_unknown_rank,
+            r"\(of_unknown_rank\) returns a tensor with an unknown number of axes.*ensure_shape",
+        ),
+        (lambda x: None, r"`teacher_preprocess` \(.*<lambda>\) returns no tensor"),
+    ],
+)
+def test_what_is_no_input_of_a_teacher_is_named(preprocess, message):
+    inputs = keras.Input((4,))
+    teacher, student = (keras.Model(inputs, layers.Dense(3)(inputs)) for _ in range(2))
+    distiller = kd.Distiller(student, teacher, teacher_preprocess=preprocess)
+    distiller.compile("sgd", loss=cross_entropy())
+    with pytest.raises(ValueError, match=message):
+        distiller.fit(np.ones((8, 4)), np.zeros(8), verbose=0)
+
+
+def test_taking_parts_out_of_the_data_takes_none_from_the_student():
+    x = {"image": tf.constant(PIXELS), "other": tf.zeros((8, 2))}
+    assert preprocess_inputs(lambda parts: parts.pop("image"), x) is x["image"]
 
 
 def test_an_exception_of_a_layer_is_named_in_fit():

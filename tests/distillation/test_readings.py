@@ -57,6 +57,15 @@ def test_a_loss_that_takes_no_tuple_says_which_signals_there_are():
         kd.Distiller(recurrent(), recurrent(), [objective])
 
 
+def test_signals_of_the_data_that_are_elements_are_named():
+    student = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    distiller = kd.Distiller(student, None, [kd.Objective("mse", teacher="lstm")])
+    distiller.compile("sgd")
+    signals = {"lstm/0": np.ones((2, 3)), "lstm/1": np.ones((2, 3))}
+    with pytest.raises(ValueError, match=r"For several of them: teacher=\('lstm/0', 'lstm/1'\)"):
+        distiller.fit(kd.Taught(np.ones((2, 4)), signals), verbose=0)
+
+
 def test_the_padding_of_an_element_is_left_out():
     objective = kd.Objective("mse", student="lstm/0", teacher="lstm/0")
     teacher, student = recurrent(), recurrent()

@@ -9,7 +9,7 @@ import keras_kd as kd
 from keras_kd.distillation.known_signals import Signals
 from keras_kd.distillation.sample_weights import check_position_weights, weights_for
 from keras_kd.signals.tracing import SignalSpec
-from tests.distillation.conftest import cross_entropy, mlp, one_step, predictions
+from tests.distillation.conftest import cross_entropy, mlp, one_step, perceptron, predictions
 from tests.oracles.row import softmax
 
 
@@ -125,6 +125,25 @@ def test_weights_of_rare_pixels_and_objectives_by_name():
     gaps = np.abs(predictions(teacher, x) - predictions(student, x))
     np.testing.assert_allclose(logs["logits_mse"], ((gaps**2).mean(-1) * rare).mean(), rtol=1e-5)
     np.testing.assert_allclose(logs["lambda"], (gaps.max(-1) * rare).mean(), rtol=1e-5)
+
+
+def test_weights_without_labels_weigh_too_or_are_refused():
+    """Keras's `pack_x_y_sample_weight` drops them, and so does its `fit`."""
+    x = np.random.default_rng(2).random((8, 4)).astype("float32")
+    weights = np.arange(8, dtype="float32")
+    teacher, student = perceptron(8), perceptron(4)
+    distiller = kd.Distiller(student, teacher, ["mse"])
+    expected = (((predictions(teacher, x) - predictions(student, x)) ** 2).mean(-1) * weights).mean()
+    assert float(distiller.compute_objectives(x, sample_weight=weights).loss) == pytest.approx(expected)
+    distiller.compile(keras.optimizers.SGD(0.0), run_eagerly=True)
+    assert distiller.train_on_batch(x, sample_weight=weights)[0] == pytest.approx(expected)
+    with pytest.raises(ValueError, match=r"`sample_weight` without `y`.*y=np.zeros\(len\(x\)\)"):
+        distiller.fit(x, sample_weight=weights, verbose=0)
+    logs = distiller.fit(x, np.zeros(len(x)), sample_weight=weights, verbose=0).history
+    assert logs["loss"][0] == pytest.approx(expected)
+    distiller.compile("sgd", run_eagerly=True)
+    with pytest.raises(ValueError, match=r"Objective 'mse' .*Weights of the shape"):
+        distiller.train_on_batch(x, sample_weight=np.ones((8, 2), "float32"))
 
 
 def test_a_mask_and_weights_of_tokens_together():

@@ -269,6 +269,17 @@ def test_what_a_callback_does_to_the_teacher_stays_and_a_new_teacher_teaches():
     np.testing.assert_allclose(losses.history["logits_mse"][1], wanted, rtol=1e-5)
 
 
+def test_weights_without_labels_are_refused():
+    """tf_keras drops them, in `train_on_batch` too."""
+    student = tf_keras.Sequential([tf_keras.layers.Input((4,)), tf_keras.layers.Dense(3)])
+    teacher = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    distiller = kd.tfmot.Distiller(student, teacher, ["mse"])
+    distiller.compile("sgd", run_eagerly=True)
+    for train in (distiller.fit, distiller.train_on_batch):
+        with pytest.raises(ValueError, match="`sample_weight` without `y`"):
+            train(np.ones((2, 4)), sample_weight=np.ones(2))
+
+
 def test_evaluate_and_predict_are_the_students():
     model, teacher = student(), TEACHERS["keras"]()
     distiller = compiled(kd.tfmot.Distiller(model, teacher), run_eagerly=True)
