@@ -136,8 +136,8 @@ def _once(data: Iterator[Any]) -> Iterator[Any]:
         yield element
     if empty:
         raise ValueError(
-            f"The {type(data).__name__} yields nothing: it can be read once, and it was used up. Pass a "
-            "function that returns a new one."
+            f"The {type(data).__name__} yields nothing: it is empty, or it was used up, as it can be read "
+            "once. Pass a function that returns a new one."
         )
 
 
@@ -192,6 +192,11 @@ def _stacked(samples: list[Batch]) -> Batch:
     )
 
 
+def _is_one_by_one(labels: list[Any], rows: int) -> bool:
+    """Whether a list holds the labels of each sample, rather than those of each output."""
+    return len(labels) == rows and all(_is_array(part) and part.shape[:1] != (rows,) for part in labels)
+
+
 def _holds_numbers(part: Tensors) -> bool:
     return isinstance(part, list) and not any(_is_array(leaf) for leaf in keras.tree.flatten(part))
 
@@ -200,6 +205,8 @@ def _slices(whole: Batch, batch_size: int, inputs: Inputs | None) -> Iterator[Ba
     x, y = (np.asarray(part) if _holds_numbers(part) else part for part in whole)
     if inputs is not None and len(inputs.tensors) == 1 and isinstance(x, (list, tuple)) and len(x) > 1:
         x = np.stack(x)
+    if isinstance(y, list) and _is_one_by_one(y, len(np.asarray(keras.tree.flatten(x)[0]))):
+        y = np.stack(y)
     rows = {len(array) for array in map(np.asarray, keras.tree.flatten((x, y))) if array.ndim}
     if len(rows) > 1:
         raise ValueError(f"Inputs and labels need the same number of rows; received {sorted(rows)}.")

@@ -83,7 +83,8 @@ class Interface:
             return {names[0]: listed[0] if listed and alone else x}
         if listed is None:
             raise TypeError(
-                f"Expected arrays for {len(names)} inputs {names}; received one {type(x).__name__}."
+                f"Expected arrays for {len(names)} inputs {names}; received one {type(x).__name__}. Pass a "
+                "dict or a list: a tuple is read as (x, y)."
             )
         if isinstance(self.inputs, dict):
             raise TypeError(f"These inputs go by name: pass a dict with the keys {names}, not a list.")
@@ -130,6 +131,8 @@ def paired(names: Iterable[str], names_in_file: Sequence[str], stem: str) -> dic
         stem: `"input"` or `"output"`.
     """
     names = list(names)
+    if set(names) == set(names_in_file):
+        return {name: name for name in names}
     in_order = keras.tree.flatten(_guessed(names_in_file, stem))
     numbered = in_order == [f"{stem}_{i}" for i in range(len(in_order))]
     if len(names) == len(in_order) and (numbered or len(names) == 1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -47,15 +48,36 @@ class Scores:
         first = next(iter(outputs.values()))
         if self._measure:
             self._add_to_measure(self._measure, labels, outputs)
+        labels = self._numbers(labels)
         if not self._candidates:
             known = self._known(outputs)
             tasks = possible_tasks(known, labels, first, asked=self._asked)
             self._candidates = [_Candidate(task, {name: Accuracy() for name in outputs}) for task in tasks]
         for name in outputs.keys() - self._thresholds:
-            self._thresholds[name] = threshold_of(self._evidence.get(name, Evidence()), outputs[name])
+            self._thresholds[name] = threshold_of(self._evidence_of(name), outputs[name], labels)
         self._candidates = [c for c in self._candidates if self._counts(c, labels, outputs, reference)] or [
             _Candidate(Task(None, not_answers(np.asarray(labels), first)), {n: Accuracy() for n in outputs})
         ]
+
+    def _numbers(self, labels: Tensor | None) -> np.ndarray | None:
+        """Labels that can be right or wrong answers; another metric may read other ones."""
+        if labels is None:
+            return None
+        array = np.asarray(labels)
+        if array.dtype.kind in "biufV":
+            return array
+        if self._measure:
+            return None
+        raise ValueError(
+            f"Labels must be numbers, such as class numbers or one-hot rows; received {array.dtype}."
+        )
+
+    def _evidence_of(self, name: str) -> Evidence:
+        """What is known of a model's output; a file knows no loss, and has that of a model like it."""
+        own = self._evidence.get(name, Evidence())
+        alike = (each for each in self._evidence.values() if each.loss and each.activation == own.activation)
+        other = own if own.loss else next(alike, own)
+        return replace(own, loss=other.loss, from_logits=other.from_logits)
 
     def _known(self, outputs: Mapping[str, np.ndarray]) -> Evidence:
         """What is known of the output from any of the models: all of them answer the same question."""
@@ -69,7 +91,7 @@ class Scores:
     def _counts(
         self,
         candidate: _Candidate,
-        labels: Tensor | None,
+        labels: np.ndarray | None,
         outputs: Mapping[str, np.ndarray],
         reference: str | None,
     ) -> bool:

@@ -142,9 +142,9 @@ def _convert(
     compared = {name: array[:COMPARED] for name, array in samples.items()}
     request = replace(request, interface=served.interface(outputs_of_one(served, compared)))
     expected = keras_outputs(served, compared)
-    actual = _file_outputs(request, served, samples)
-    check_integer_io(request, served.model.name)
     try:
+        actual = _file_outputs(request, served, samples)
+        check_integer_io(request, served.model.name)
         return inspect_file(
             request,
             served,

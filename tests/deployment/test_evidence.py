@@ -28,6 +28,14 @@ def test_thresholds(evidence, scores, threshold):
     assert threshold_of(evidence, scores) == threshold
 
 
+@pytest.mark.parametrize("loss", ["mse", keras.losses.MeanSquaredError(), keras.losses.huber])
+def test_a_regression_comes_close_to_its_labels(loss):
+    evidence = compiled_evidence(compiled(loss), ["y"])["y"]
+    assert threshold_of(evidence, NUMBERS, np.array([0, 1, 0])) == 0.5
+    assert threshold_of(evidence, UNIT, np.array([-1, 1, 1])) == 0.0
+    assert threshold_of(Evidence("sigmoid"), UNIT, np.array([-1, 1])) == 0.5
+
+
 def compiled(loss):
     model = small.dense()
     model.compile("sgd", loss)

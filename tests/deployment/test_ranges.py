@@ -76,6 +76,32 @@ def test_samples_on_another_scale_are_noticed(kind):
 
 
 @pytest.mark.parametrize(
+    ("shape", "between", "channels"),
+    [
+        ((2, 3), layers.Flatten(), 6),
+        ((6,), layers.Reshape((2, 3)), 3),
+        ((3, 4, 5), layers.Permute((2, 3, 1)), 3),
+        ((None, None, 3), layers.Resizing(4, 4), 3),
+    ],
+)
+def test_normalization_behind_a_layer_that_moves_the_axes(shape, between, channels):
+    inputs = keras.Input(shape, name="x")
+    scale = 10.0 ** np.arange(channels)
+    normal = layers.Normalization(mean=scale, variance=scale**2)
+    model = keras.Model(inputs, layers.Flatten()(normal(between(inputs))))
+    samples = RNG.normal(size=(64, *(size or 8 for size in shape)))
+    axis = 1 if channels == shape[0] else -1
+    if len(shape) == 1:
+        samples = (samples.reshape(64, 2, 3) * scale + scale).reshape(64, 6)
+    elif channels == 6:
+        samples = (samples.reshape(64, 6) * scale + scale).reshape(64, 2, 3)
+    else:
+        samples = np.moveaxis(np.moveaxis(samples, axis, -1) * scale + scale, -1, axis)
+    assert said(model, samples) == []
+    assert len(said(model, samples / scale.max() / 100)) == 1
+
+
+@pytest.mark.parametrize(
     "model",
     [
         starting_with(),

@@ -66,6 +66,30 @@ def test_a_model_of_logits_and_one_of_probabilities_agree():
     assert scores.accuracy("other").agreement == 1.0
 
 
+@pytest.mark.parametrize("loss", ["meansquarederror", "binarycrossentropy"])
+def test_a_file_has_the_threshold_of_the_model_that_it_was_made_from(loss):
+    numbers = LOGITS[:, :1]
+    evidence = Evidence(loss=loss, from_logits=False if loss == "binarycrossentropy" else None)
+    scores = scored(MULTI[:, 0], numbers, numbers + 1e-6, one=evidence, other=Evidence())
+    assert scores.accuracy("other").agreement == 1.0
+    wanted = keras_value(keras.metrics.BinaryAccuracy(threshold=0.5), MULTI[:, :1], numbers)
+    assert scores.value("one") == scores.value("other") == pytest.approx(wanted)
+    shifted = sigmoid(numbers)
+    scores = scored(MULTI[:, 0], numbers, shifted, one=evidence, other=Evidence("sigmoid"))
+    assert scores.accuracy("other").right == ((shifted > 0.5)[:, 0] == MULTI[:, 0]).sum()
+
+
+def test_labels_that_are_words():
+    words = np.array(["a", "b", "c", "d"])[CLASSES]
+    for known in ({}, {"one": Evidence("softmax")}):
+        with pytest.raises(ValueError, match="Labels must be numbers, such as class numbers .* received <U1"):
+            scored(words, LOGITS, OTHER, **known)
+    same = scored(
+        words, LOGITS, OTHER, lambda y, p: float((y == np.array(list("abcd"))[p.argmax(-1)]).mean())
+    )
+    assert same.value("one") == pytest.approx((CLASSES == LOGITS.argmax(-1)).mean())
+
+
 def test_rows_that_look_like_one_class_until_one_has_two():
     labels = np.eye(4, dtype=int)[CLASSES]
     labels[-1] = 1
