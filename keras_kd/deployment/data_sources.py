@@ -155,19 +155,22 @@ def _named(element: dict[str, Any], inputs: Inputs | None) -> Batch:
     """Inputs and labels of a dict that may hold both, and more."""
     if inputs is None or flatten_like(inputs.interface.inputs, element) is not None:
         return element, None
-    labels = next((element[key] for key in _LABELS if key in element), None)
     known = inputs.interface.known()
-    mine = {key: value for key, value in element.items() if key in known}
-    if len({known[key] for key in mine}) == len(inputs.tensors):
-        return mine, labels
-    others = [
-        value
+    labels = next((element[key] for key in _LABELS if key in element and key not in known), None)
+    arrays = {
+        key: value
         for key, value in element.items()
-        if key not in _LABELS and np.asarray(value).dtype.kind in "biuf"
-    ]
-    if labels is not None and len(inputs.tensors) == len(others) == 1:
-        return others[0], labels
+        if key in known or (key not in _LABELS and _is_numeric(value))
+    }
+    if {known[key] for key in arrays if key in known} == {tensor.name for tensor in inputs.tensors}:
+        return arrays, labels  # of which other models may read others
+    if labels is not None and len(inputs.tensors) == len(arrays) == 1:
+        return next(iter(arrays.values())), labels
     return element, None
+
+
+def _is_numeric(value: Tensors) -> bool:
+    return all(np.asarray(leaf).dtype.kind in "biufV" for leaf in keras.tree.flatten(value))
 
 
 def _is_sample(x: Tensors, inputs: Inputs) -> bool:

@@ -132,6 +132,17 @@ def test_several_inputs_in_every_form():
         np.testing.assert_array_equal(np.concatenate([part["ant"] for part in parts]), -X)
 
 
+def test_labels_and_what_other_models_read_are_told_apart():
+    inputs = make_serving(small.lists()).data_inputs()
+    more = {"zebra": X, "ant": -X, "teacher": X, "name": FILENAMES}
+    for data in ({**more, "label": Y}, lambda: iter([{**more, "label": Y}])):
+        ((x, y),) = batches(data, inputs=inputs)
+        assert (sorted(x), y.tolist()) == (["ant", "teacher", "zebra"], Y.tolist())
+    image = keras.Input((4,), name="label")
+    ((x, y),) = batches({"label": X, "more": X}, inputs=make_serving(keras.Model(image, image)).data_inputs())
+    assert (sorted(x), y) == (["label", "more"], None)
+
+
 def test_samples_of_several_sizes_are_batches_of_their_own():
     image = keras.Input((None, None, 1))
     inputs = make_serving(keras.Model(image, image * 1.0)).data_inputs()

@@ -245,6 +245,14 @@ def test_several_inputs_that_do_not_fit():
         listed.arrays({"left": x, "input_0": x, "right": x}, DETAILS)
 
 
+def test_data_that_holds_more_than_the_inputs():
+    x = np.ones((2, 4), "float32")
+    interface = Interface(["left", "right"])
+    assert list(interface.arrays({"left": x, "teacher": x, "input_1": x}, DETAILS)) == ["left", "right"]
+    with pytest.raises(ValueError, match="Unknown name 'teacher'"):
+        interface.arrays({"left": x, "teacher": x}, DETAILS)
+
+
 def test_all_names_of_keras_together_are_meant_where_they_clash_with_those_of_the_file():
     # tf_keras numbers inputs from 1.
     interface = Interface(["left", "right"], (), {"right": "left", "third": "right"})

@@ -82,12 +82,14 @@ def test_a_file_has_the_threshold_of_the_model_that_it_was_made_from(loss):
 def test_labels_that_are_words():
     words = np.array(["a", "b", "c", "d"])[CLASSES]
     for known in ({}, {"one": Evidence("softmax")}):
-        with pytest.raises(ValueError, match="Labels must be numbers, such as class numbers .* received <U1"):
+        with pytest.raises(
+            ValueError, match=r"Labels must be numbers, such as class numbers .* received <U1"
+        ):
             scored(words, LOGITS, OTHER, **known)
     same = scored(
         words, LOGITS, OTHER, lambda y, p: float((y == np.array(list("abcd"))[p.argmax(-1)]).mean())
     )
-    assert same.value("one") == pytest.approx((CLASSES == LOGITS.argmax(-1)).mean())
+    assert same.value("one") == pytest.approx((LOGITS.argmax(-1) == CLASSES).mean())
 
 
 def test_rows_that_look_like_one_class_until_one_has_two():
