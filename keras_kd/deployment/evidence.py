@@ -89,14 +89,14 @@ def compiled_evidence(model: object, outputs: Sequence[str]) -> dict[str, Eviden
 
 def _evidence_of(loss: object) -> Evidence:
     is_name = isinstance(loss, str)
-    loss = keras.losses.get(loss) if is_name else loss
-    if not hasattr(loss, "get_config"):
-        name = _plain(getattr(loss, "__name__", ""))
+    found: object = keras.losses.get(loss) if is_name else loss
+    if not hasattr(found, "get_config"):
+        name = _plain(getattr(found, "__name__", ""))
         # Names such as "bce" stand for functions, which read probabilities by default.
         return Evidence(loss=name, from_logits=False if is_name and name in _CROSS_ENTROPIES else None)
-    config = loss.get_config()
+    config = found.get_config()
     ignored = config.get("ignore_class")
-    return Evidence(loss=_plain(type(loss).__name__), from_logits=config.get("from_logits"), ignored=ignored)
+    return Evidence(loss=_plain(type(found).__name__), from_logits=config.get("from_logits"), ignored=ignored)
 
 
 def _plain(name: str) -> str:
