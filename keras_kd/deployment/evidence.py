@@ -81,7 +81,10 @@ def compiled_evidence(model: object, outputs: Sequence[str]) -> dict[str, Eviden
     """What the loss of a compiled model, or of a `Distiller` around it, says about each output."""
     losses = getattr(model, "loss", None) if is_model(model) else None
     if isinstance(losses, dict):
-        return {name: _evidence_of(losses[name]) for name in outputs if name in losses}
+        # Keras goes by the names of layers, which files do not have if Keras gave them.
+        layers = getattr(getattr(model, "student", model), "output_names", None) or outputs
+        names = dict(zip(layers, outputs, strict=False)) | {name: name for name in outputs}
+        return {names[name]: _evidence_of(loss) for name, loss in losses.items() if name in names}
     if isinstance(losses, (list, tuple)):
         return {name: _evidence_of(loss) for name, loss in zip(outputs, losses, strict=False)}
     return {name: _evidence_of(losses) for name in outputs} if losses is not None else {}

@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_kd.deployment.serving import Serving
 from keras_kd.graphs import graph_of, is_graph, opened, slots_in
+from keras_kd.legacy import is_tf_keras, is_wired, keras_classes, nested_inputs, readers_of_tensor
 from keras_kd.results import Result
 from keras_kd.tensors import Shape, Tensor
 
@@ -63,9 +64,9 @@ def unlike_model(served: Serving, samples: Mapping[str, np.ndarray]) -> list[str
         if not values.size:
             continue
         layer, shape = layers.get(tensor.name, (None, ()))
-        if isinstance(layer, keras.layers.Normalization):
+        if isinstance(layer, keras_classes("layers.Normalization")):
             found += _unlike_normalization(tensor.name, _reshaped(values, shape), layer)
-        elif isinstance(layer, keras.layers.Rescaling):
+        elif isinstance(layer, keras_classes("layers.Rescaling")):
             low, high = _rescaled_from(layer) or (values.min(), values.max())
             found += _unlike_range(tensor.name, values, low, high, f"Rescaling {layer.name!r}")
         elif tensor.dtype == "uint8":
@@ -73,8 +74,10 @@ def unlike_model(served: Serving, samples: Mapping[str, np.ndarray]) -> list[str
     return found
 
 
-def _first_layers(served: Serving) -> Iterator[tuple[str, keras.Operation, Shape]]:
+def _first_layers(served: Serving) -> Iterator[tuple[str, object, Shape]]:
     """For each input, the first operation that may change its range, and the shape that it reads."""
+    if is_tf_keras(served.model) and is_wired(served.model):
+        yield from _first_layers_of_tf_keras(served)
     if not is_graph(served.model):
         return
     graph = opened(graph_of(served.model))
@@ -87,7 +90,18 @@ def _first_layers(served: Serving) -> Iterator[tuple[str, keras.Operation, Shape
             yield tensor.name, readers[0].operation, graph.shape(slot)
 
 
-def _keeps_range(operation: keras.Operation) -> bool:
+def _first_layers_of_tf_keras(served: Serving) -> Iterator[tuple[str, object, Shape]]:
+    symbols = keras.tree.flatten(nested_inputs(served.model))
+    for tensor, symbol in zip(served.inputs, symbols, strict=True):
+        readers = readers_of_tensor(served.model, symbol)
+        while len(readers) == 1 and _keeps_range(readers[0][0]) and len(readers[0][1]) == 1:
+            symbol = readers[0][1][0]
+            readers = readers_of_tensor(served.model, symbol)
+        if len(readers) == 1:
+            yield tensor.name, readers[0][0], tuple(symbol.shape)
+
+
+def _keeps_range(operation: object) -> bool:
     kind = type(operation).__name__
     return kind in _KEEPS_RANGE or kind.startswith(_AUGMENTS)
 

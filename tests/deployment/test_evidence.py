@@ -77,6 +77,16 @@ def test_losses_of_several_outputs():
     assert compiled_evidence("no model", names) == compiled_evidence(small.dense(), names) == {}
 
 
+def test_losses_go_by_the_names_that_keras_gave_to_layers():
+    inputs = keras.Input((4,))
+    classes, number = keras.layers.Dense(3), keras.layers.Dense(1)
+    model = keras.Model(inputs, [classes(inputs), number(inputs)])
+    model.compile("sgd", {number.name: "mse", classes.name: "sparse_categorical_crossentropy"})
+    found = compiled_evidence(model, ["output_0", "output_1"])
+    assert [found[name].kind for name in ("output_0", "output_1")] == ["classes", None]
+    assert found["output_1"].loss == "meansquarederror"
+
+
 class Own(keras.Model):
     def __init__(self):
         super().__init__()

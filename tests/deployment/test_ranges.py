@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tf_keras
 
 from keras_kd.deployment.ranges import InputRange, RangeCheck, ranges_of, unlike_model
 from keras_kd.deployment.serving import make_serving
@@ -112,6 +113,20 @@ def test_normalization_behind_a_layer_that_moves_the_axes(shape, between, channe
 )
 def test_models_that_imply_nothing(model):
     assert said(model, PIXELS) == said(model, PIXELS / 255) == []
+
+
+def test_models_of_tf_keras():
+    tf_layers = tf_keras.layers
+    for layer in (
+        tf_layers.Rescaling(1 / 255),
+        tf_layers.Normalization(axis=None, mean=127.0, variance=5000.0),
+        tf_layers.Normalization(mean=np.full(64, 127.0), variance=np.full(64, 5000.0)),
+    ):
+        image = tf_layers.Input((8, 8, 1), name="image")
+        flat = tf_layers.Flatten()(tf_layers.RandomFlip()(image))
+        model = tf_keras.Model(image, tf_layers.Dense(3)(layer(flat)))
+        assert said(model, PIXELS) == []
+        assert "'image'" in said(model, PIXELS / 255)[0]
 
 
 def test_models_that_tell_nothing_of_themselves():
