@@ -33,11 +33,21 @@ class Inputs(NamedTuple):
     tensors: tuple[TensorDetails, ...]
 
 
-def is_endless(data: Data) -> bool:
-    """Whether data is known to go on forever."""
+def with_an_end(data: Data) -> Data:
+    """The data, or what its function returns, if it is not known to go on forever.
+
+    Raises:
+        ValueError: if it is.
+    """
+    if _is_function(data):
+        return with_an_end(data())
     if isinstance(data, keras.utils.PyDataset):
-        return data.num_batches is None
-    return isinstance(data, tf.data.Dataset) and bool(data.cardinality() == tf.data.INFINITE_CARDINALITY)
+        is_endless = data.num_batches is None
+    else:
+        is_endless = isinstance(data, tf.data.Dataset) and data.cardinality() == tf.data.INFINITE_CARDINALITY
+    if is_endless:
+        raise ValueError("The data goes on forever: leave out repeat(), or take(...) some batches of it.")
+    return data
 
 
 def batches(data: Data, batch_size: int = 256, inputs: Inputs | None = None) -> Iterator[Batch]:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_kd.deployment.data_sources import batches, is_endless
+from keras_kd.deployment.data_sources import batches, with_an_end
 from keras_kd.deployment.serving import make_serving
 from keras_kd.deployment.tflite import export
 from keras_kd.deployment.verification import verify
@@ -204,9 +204,12 @@ def test_endless_data_is_known():
         def num_batches(self):
             return None
 
-    assert is_endless(Endless())
-    assert is_endless(LABELED["dataset"].repeat())
-    assert not any(map(is_endless, (PerBatch(), X, LABELED["dataset"], batched)))
+    for endless in (Endless(), LABELED["dataset"].repeat(), LABELED["dataset"].repeat):
+        with pytest.raises(ValueError, match=r"goes on forever: leave out repeat\(\), or take"):
+            with_an_end(endless)
+    for data in (PerBatch(), X, LABELED["dataset"], None):
+        assert with_an_end(data) is data
+    assert len(list(batches(with_an_end(batched)))) == 5
     first = next(batches(Endless()))
     np.testing.assert_array_equal(first[0], X[:8])
 

@@ -339,7 +339,7 @@ X = np.zeros((4, FEATURES), "float32")
     [
         ((X[:0], np.zeros(0)), "data is empty"),
         (tf.data.Dataset.from_tensor_slices((X, np.zeros(4))).batch(2).take(0), "data is empty"),
-        (tf.data.Dataset.from_tensor_slices((X, np.zeros(4))).batch(2).repeat(), "infinite"),
+        (tf.data.Dataset.from_tensor_slices((X, np.zeros(4))).batch(2).repeat(), "goes on forever"),
         (tf.data.Dataset.from_tensor_slices((X, np.zeros(4))), r"holds single samples, .*: add \.batch"),
         (tf.data.Dataset.from_tensor_slices(np.zeros(4)), "'a' cannot run on this data"),
         ((X[:, :3], np.zeros(4)), "'a' cannot run on this data"),
