@@ -107,11 +107,11 @@ def _keeps_range(operation: object) -> bool:
 
 
 def _rescaled_from(layer: keras.layers.Rescaling) -> tuple[float, float] | None:
-    """What becomes 0 to 1, or -1 to 1 if an offset is subtracted; `None` for a layer that scales up."""
+    """What becomes 0 to 1; what an offset below 0 centers, from 0 on; `None` for a layer that scales up."""
     scale, offset = float(np.mean(layer.scale)), float(np.mean(layer.offset))
     if not 0 < scale < 1:
         return None
-    return ((-1.0 if offset < 0 else 0.0) - offset) / scale, (1.0 - offset) / scale
+    return (0.0, -2 * offset / scale) if offset < 0 else ((0.0 - offset) / scale, (1.0 - offset) / scale)
 
 
 def _unlike_range(name: str, values: np.ndarray, low: float, high: float, why: str) -> list[str]:

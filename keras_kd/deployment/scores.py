@@ -136,7 +136,10 @@ class Scores:
     @staticmethod
     def _add_to_measure(measure: Measure, labels: Tensor | None, outputs: Mapping[str, np.ndarray]) -> None:
         if labels is None:
-            raise ValueError(f"metric={measure.name!r} needs labels, and the data has none for this output.")
+            raise ValueError(
+                f"metric={measure.name!r} needs labels, and the data has none for this output. Of several "
+                "outputs, name those that have some: metric={'NAME': ...}."
+            )
         for name, values in outputs.items():
             measure.add(name, np.asarray(labels), values)
 

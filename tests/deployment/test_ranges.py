@@ -49,6 +49,7 @@ class Own(keras.Model):
 MODELS = {
     "rescaled": lambda: starting_with(layers.Rescaling(1 / 255)),
     "rescaled around 0": lambda: starting_with(layers.Rescaling(1 / 127.5, offset=-1)),
+    "centered": lambda: starting_with(layers.Rescaling([1 / 255], offset=[-0.5])),
     "augmented first": lambda: starting_with(layers.RandomFlip(), layers.Rescaling(1 / 255)),
     "nested": lambda: starting_with(nested()),
     "normalized": lambda: starting_with(adapted()),
@@ -71,6 +72,7 @@ def test_samples_on_another_scale_are_noticed(kind):
     assert said(model, PIXELS // 5) == []  # a dark picture
     (sentence,) = said(model, np.floor(PIXELS / 255) if kind == "bytes" else PIXELS / 255)
     assert sentence.startswith("the samples for input 'image' ")
+    assert kind == "normalized" or "implies about 0 to 255: " in sentence
     assert sentence.endswith(": pass them on the scale that the model takes.")
     if kind != "bytes":
         assert said(model, PIXELS * 100)
