@@ -155,7 +155,10 @@ def _convert(
         )
     except ValueError as error:
         # Where the file is for now tells nobody anything.
-        raise ValueError(str(error).replace(repr(str(request.file)), "The converted file")) from error
+        text = str(error).replace(repr(str(request.file)), "The converted file")
+        if text == str(error):
+            raise
+        raise ValueError(text) from error
 
 
 def _file_outputs(
