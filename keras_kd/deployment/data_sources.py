@@ -33,11 +33,21 @@ class Inputs(NamedTuple):
     tensors: tuple[TensorDetails, ...]
 
 
-def is_endless(data: Data) -> bool:
-    """Whether data is known to go on forever."""
+def with_an_end(data: Data) -> Data:
+    """The data, or what its function returns, if it is not known to go on forever.
+
+    Raises:
+        ValueError: if it is.
+    """
+    if _is_function(data):
+        return with_an_end(data())
     if isinstance(data, keras.utils.PyDataset):
-        return data.num_batches is None
-    return isinstance(data, tf.data.Dataset) and bool(data.cardinality() == tf.data.INFINITE_CARDINALITY)
+        is_endless = data.num_batches is None
+    else:
+        is_endless = isinstance(data, tf.data.Dataset) and data.cardinality() == tf.data.INFINITE_CARDINALITY
+    if is_endless:
+        raise ValueError("The data goes on forever: leave out repeat(), or take(...) some batches of it.")
+    return data
 
 
 def batches(data: Data, batch_size: int = 256, inputs: Inputs | None = None) -> Iterator[Batch]:
@@ -136,8 +146,8 @@ def _once(data: Iterator[Any]) -> Iterator[Any]:
         yield element
     if empty:
         raise ValueError(
-            f"The {type(data).__name__} yields nothing: it can be read once, and it was used up. Pass a "
-            "function that returns a new one."
+            f"The {type(data).__name__} yields nothing: it is empty, or it was used up, as it can be read "
+            "once. Pass a function that returns a new one."
         )
 
 
@@ -155,19 +165,22 @@ def _named(element: dict[str, Any], inputs: Inputs | None) -> Batch:
     """Inputs and labels of a dict that may hold both, and more."""
     if inputs is None or flatten_like(inputs.interface.inputs, element) is not None:
         return element, None
-    labels = next((element[key] for key in _LABELS if key in element), None)
     known = inputs.interface.known()
-    mine = {key: value for key, value in element.items() if key in known}
-    if len({known[key] for key in mine}) == len(inputs.tensors):
-        return mine, labels
-    others = [
-        value
+    labels = next((element[key] for key in _LABELS if key in element and key not in known), None)
+    arrays = {
+        key: value
         for key, value in element.items()
-        if key not in _LABELS and np.asarray(value).dtype.kind in "biuf"
-    ]
-    if labels is not None and len(inputs.tensors) == len(others) == 1:
-        return others[0], labels
+        if key in known or (key not in _LABELS and _is_numeric(value))
+    }
+    if {known[key] for key in arrays if key in known} == {tensor.name for tensor in inputs.tensors}:
+        return arrays, labels  # of which other models may read others
+    if labels is not None and len(inputs.tensors) == len(arrays) == 1:
+        return next(iter(arrays.values())), labels
     return element, None
+
+
+def _is_numeric(value: Tensors) -> bool:
+    return all(np.asarray(leaf).dtype.kind in "biufV" for leaf in keras.tree.flatten(value))
 
 
 def _is_sample(x: Tensors, inputs: Inputs) -> bool:
@@ -192,6 +205,11 @@ def _stacked(samples: list[Batch]) -> Batch:
     )
 
 
+def _is_one_by_one(labels: list[Any], rows: int) -> bool:
+    """Whether a list holds the labels of each sample, rather than those of each output."""
+    return len(labels) == rows and all(_is_array(part) and part.shape[:1] != (rows,) for part in labels)
+
+
 def _holds_numbers(part: Tensors) -> bool:
     return isinstance(part, list) and not any(_is_array(leaf) for leaf in keras.tree.flatten(part))
 
@@ -200,6 +218,8 @@ def _slices(whole: Batch, batch_size: int, inputs: Inputs | None) -> Iterator[Ba
     x, y = (np.asarray(part) if _holds_numbers(part) else part for part in whole)
     if inputs is not None and len(inputs.tensors) == 1 and isinstance(x, (list, tuple)) and len(x) > 1:
         x = np.stack(x)
+    if isinstance(y, list) and _is_one_by_one(y, len(np.asarray(keras.tree.flatten(x)[0]))):
+        y = np.stack(y)
     rows = {len(array) for array in map(np.asarray, keras.tree.flatten((x, y))) if array.ndim}
     if len(rows) > 1:
         raise ValueError(f"Inputs and labels need the same number of rows; received {sorted(rows)}.")

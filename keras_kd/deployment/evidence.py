@@ -24,7 +24,9 @@ _CLASS_LOSSES = (
     "kldivergence",
 )
 _MARGIN_LOSSES = ("hinge", "squaredhinge")
-_BINARY_LOSSES = ("binarycrossentropy", "binaryfocalcrossentropy", *_MARGIN_LOSSES)
+_REGRESSION_LOSSES = ("meansquarederror", "meanabsoluteerror", "huber", "logcosh")
+_CROSS_ENTROPIES = ("binarycrossentropy", "binaryfocalcrossentropy")
+_BINARY_LOSSES = (*_CROSS_ENTROPIES, *_MARGIN_LOSSES)
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Evidence:
     Args:
         activation: `"softmax"`, `"sigmoid"` or `None`.
         loss: the name of the Keras loss that it was trained with, as in `"binarycrossentropy"`.
-        from_logits: whether that loss reads logits, if it says so.
+        from_logits: whether that loss reads logits, if it is one for probabilities and says so.
         ignored: the label that this loss leaves out.
     """
 
@@ -51,12 +53,20 @@ class Evidence:
         return "labels" if self.loss in _BINARY_LOSSES else None
 
 
-def threshold_of(evidence: Evidence, scores: np.ndarray) -> float:
-    """The score from which on a yes or no is a yes: 0.5 for probabilities, 0 for logits."""
+def threshold_of(evidence: Evidence, scores: np.ndarray, labels: np.ndarray | None = None) -> float:
+    """The score from which on a yes or no is a yes: 0.5 for probabilities, 0 for logits.
+
+    Args:
+        evidence: what is known of the output.
+        scores: its values.
+        labels: its labels, which are the values that a regression comes close to.
+    """
     if evidence.activation == "sigmoid" or evidence.from_logits is False:
         return 0.5
     if evidence.from_logits or evidence.loss in _MARGIN_LOSSES:
         return 0.0
+    if evidence.loss in _REGRESSION_LOSSES and labels is not None:
+        return 0.5 if (labels >= 0).all() else 0.0
     return 0.5 if scores.size and (scores >= 0).all() and (scores <= 1).all() else 0.0
 
 
@@ -71,22 +81,25 @@ def compiled_evidence(model: object, outputs: Sequence[str]) -> dict[str, Eviden
     """What the loss of a compiled model, or of a `Distiller` around it, says about each output."""
     losses = getattr(model, "loss", None) if is_model(model) else None
     if isinstance(losses, dict):
-        return {name: _evidence_of(losses[name]) for name in outputs if name in losses}
+        # Keras goes by the names of layers, which files do not have if Keras gave them.
+        layers = getattr(getattr(model, "student", model), "output_names", None) or outputs
+        names = dict(zip(layers, outputs, strict=False)) | {name: name for name in outputs}
+        return {names[name]: _evidence_of(loss) for name, loss in losses.items() if name in names}
     if isinstance(losses, (list, tuple)):
         return {name: _evidence_of(loss) for name, loss in zip(outputs, losses, strict=False)}
     return {name: _evidence_of(losses) for name in outputs} if losses is not None else {}
 
 
 def _evidence_of(loss: object) -> Evidence:
-    if isinstance(loss, str):
-        # Strings such as "bce" are what Keras makes of them; by default, all of them read probabilities.
-        loss = keras.losses.get(loss)
-        return Evidence(loss=_plain(getattr(loss, "__name__", type(loss).__name__)), from_logits=False)
-    if not hasattr(loss, "get_config"):
-        return Evidence(loss=_plain(getattr(loss, "__name__", "")))
-    config = loss.get_config()
+    is_name = isinstance(loss, str)
+    found: object = keras.losses.get(loss) if is_name else loss
+    if not hasattr(found, "get_config"):
+        name = _plain(getattr(found, "__name__", ""))
+        # Names such as "bce" stand for functions, which read probabilities by default.
+        return Evidence(loss=name, from_logits=False if is_name and name in _CROSS_ENTROPIES else None)
+    config = found.get_config()
     ignored = config.get("ignore_class")
-    return Evidence(loss=_plain(type(loss).__name__), from_logits=config.get("from_logits"), ignored=ignored)
+    return Evidence(loss=_plain(type(found).__name__), from_logits=config.get("from_logits"), ignored=ignored)
 
 
 def _plain(name: str) -> str:

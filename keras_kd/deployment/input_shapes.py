@@ -77,7 +77,7 @@ def _placeholders(shape: object) -> Tensors:
     if isinstance(shape, Sequence) and not isinstance(shape, str):
         if any(isinstance(part, (Mapping, Sequence)) for part in shape):
             return [_placeholders(part) for part in shape]
-        if all(isinstance(size, int) and size > 0 for size in shape):
+        if all(isinstance(size, (int, np.integer)) and size > 0 for size in shape):
             return np.broadcast_to(np.int8(0), tuple(shape))
     raise ValueError(
         f"input_shape must be the shape of one sample, such as (224, 224, 3), or a dict of them by input; "

@@ -13,6 +13,21 @@ from keras_kd.deployment.request import Request
 
 _INTEGERS = (schema.TensorType.INT8, schema.TensorType.UINT8, schema.TensorType.INT16)
 _CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")
+# These compute nothing, and take integers wherever they are next to integers.
+_REARRANGING = {
+    "CONCATENATION",
+    "EXPAND_DIMS",
+    "PACK",
+    "PAD",
+    "RESHAPE",
+    "SHAPE",
+    "SLICE",
+    "SPLIT",
+    "SQUEEZE",
+    "STRIDED_SLICE",
+    "TRANSPOSE",
+    "UNPACK",
+}
 _NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
 # Bytes that a stored value saves over float32.
 _SAVED = {schema.TensorType.INT8: 3, schema.TensorType.FLOAT16: 2}
@@ -26,8 +41,8 @@ class IntegerParts:
     """What of a file was quantized.
 
     Args:
-        integer_operators: names of the operators that compute in integers, without conversions.
-        float_operators: names of the others.
+        integer_operators: names of the operators that compute in integers.
+        float_operators: names of those that compute in float.
         saved: bytes that stored weights take less than in float32.
         added: bytes that scales, zero points and conversions take, at the least.
     """
@@ -50,7 +65,7 @@ class IntegerParts:
                 name = _name(model, operator)
                 if name in _CONVERSIONS:
                     added += _CONVERSION_BYTES
-                else:
+                elif name not in _REARRANGING:
                     operators[_is_integer(graph, operator)].add(name)
             for i in range(graph.TensorsLength()):
                 saved += _saved(model, graph.Tensors(i))
@@ -60,7 +75,7 @@ class IntegerParts:
 
 def about_integers(parts: IntegerParts) -> list[str]:
     """Say if a file with integer activations has none, or if quantization did not make a file smaller."""
-    if not parts.integer_operators:
+    if parts.float_operators and not parts.integer_operators:
         return [f"nothing was quantized: {', '.join(parts.float_operators)} stay in float"]
     return about_size(parts)
 
@@ -80,7 +95,7 @@ def check_integer_io(request: Request, name: str) -> None:
     if request.io == "float32":
         return
     parts = IntegerParts.read(request.file)
-    if not parts.integer_operators:
+    if parts.float_operators and not parts.integer_operators:
         raise ValueError(
             f"io={request.io!r} makes no sense for {name!r}: nothing but its inputs and outputs would be "
             f"quantized, as {', '.join(parts.float_operators)} stay in float. Leave io= out; "

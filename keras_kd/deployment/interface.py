@@ -51,7 +51,8 @@ class Interface:
         """Check data against the inputs and return it by name.
 
         Args:
-            x: one array for one input; a dict by name; or arrays in the structure of the inputs.
+            x: one array for one input; a dict by name, which may hold more; or arrays in the structure of
+                the inputs.
             tensors: the inputs.
 
         Raises:
@@ -66,8 +67,10 @@ class Interface:
         if isinstance(x, dict):
             # Keras's own names may be those of other inputs in the file: all of them together are meant.
             known = self.aliases if x.keys() == self.aliases.keys() else self.known()
-            if all(key in known for key in x):
-                return _renamed(x, known, names)
+            mine = {key: value for key, value in x.items() if key in known}
+            # Data may hold more, such as the inputs of a teacher.
+            if len(mine) == len(x) or {known[key] for key in mine} == set(names):
+                return _renamed(mine, known, names)
         flat = flatten_like(self.inputs, x) if isinstance(x, (dict, list, tuple)) else None
         if flat is not None:
             return dict(zip(names, flat, strict=True))
@@ -83,7 +86,8 @@ class Interface:
             return {names[0]: listed[0] if listed and alone else x}
         if listed is None:
             raise TypeError(
-                f"Expected arrays for {len(names)} inputs {names}; received one {type(x).__name__}."
+                f"Expected arrays for {len(names)} inputs {names}; received one {type(x).__name__}. Pass a "
+                "dict or a list: a tuple is read as (x, y)."
             )
         if isinstance(self.inputs, dict):
             raise TypeError(f"These inputs go by name: pass a dict with the keys {names}, not a list.")
@@ -130,6 +134,8 @@ def paired(names: Iterable[str], names_in_file: Sequence[str], stem: str) -> dic
         stem: `"input"` or `"output"`.
     """
     names = list(names)
+    if set(names) == set(names_in_file):
+        return {name: name for name in names}
     in_order = keras.tree.flatten(_guessed(names_in_file, stem))
     numbered = in_order == [f"{stem}_{i}" for i in range(len(in_order))]
     if len(names) == len(in_order) and (numbered or len(names) == 1):

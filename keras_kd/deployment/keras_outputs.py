@@ -37,6 +37,8 @@ def outputs_of_one(served: Serving, samples: dict[str, np.ndarray]) -> Tensors:
     picked = {name: np.resize(array, (rows, *array.shape[1:])) for name, array in samples.items()}
     outputs = _run(served, picked, served.outputs)
     named = dict(zip(_names(served, outputs), keras.tree.flatten(outputs), strict=True))
+    if not named:
+        raise ValueError(f"{served.model.name!r} returns nothing: there is nothing to predict.")
     for name, output in named.items():
         _check_output(f"Output {name!r} of {served.model.name!r}", output, rows)
     return outputs
@@ -88,9 +90,10 @@ def _run(
 def _check_output(where: str, output: Any, rows: int) -> None:
     if not hasattr(output, "shape"):
         raise ValueError(f"{where} is {type(output).__name__}, and a file returns arrays: leave it out.")
-    if isinstance(output, (tf.SparseTensor, tf.RaggedTensor)):
-        kind = "sparse" if isinstance(output, tf.SparseTensor) else "ragged"
-        raise ValueError(f"{where} is {kind}, and a file returns dense arrays: return to_dense of it.")
+    if isinstance(output, tf.SparseTensor):
+        raise ValueError(f"{where} is sparse, and a file returns dense arrays: return tf.sparse.to_dense(x).")
+    if isinstance(output, tf.RaggedTensor):
+        raise ValueError(f"{where} is ragged, and a file returns dense arrays: return x.to_tensor().")
     if str(getattr(output.dtype, "name", output.dtype)) in ("string", "object"):
         raise ValueError(f"{where} is text, and a file returns numbers: leave the lookup out of the model.")
     shape = tuple(output.shape)

@@ -64,7 +64,7 @@ class _KerasMeasure(Measure):
                 f"metric={self.name!r} fails on labels of shape {labels.shape} and outputs of shape "
                 f"{outputs.shape}: {one_line(error)}"
             ) from error
-        self._states[model] = [np.array(variable) for variable in self._metric.variables]
+        self._states[model] = [np.array(keras.ops.convert_to_numpy(v)) for v in self._metric.variables]
 
     def value(self, model: str) -> float:
         self._load(model)

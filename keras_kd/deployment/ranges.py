@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -9,9 +10,10 @@ import keras
 import numpy as np
 
 from keras_kd.deployment.serving import Serving
-from keras_kd.graphs import Call, Graph, Slot, graph_of, is_graph, opened, slots_in
+from keras_kd.graphs import graph_of, is_graph, opened, slots_in
+from keras_kd.legacy import is_tf_keras, is_wired, keras_classes, nested_inputs, readers_of_tensor
 from keras_kd.results import Result
-from keras_kd.tensors import Tensors
+from keras_kd.tensors import Shape, Tensor
 
 # Samples whose range is this fraction of the implied one, or this many times as wide, have another scale.
 _TINY, _HUGE = 0.1, 10.0
@@ -55,16 +57,16 @@ def ranges_of(samples: Mapping[str, np.ndarray]) -> tuple[InputRange, ...]:
 
 def unlike_model(served: Serving, samples: Mapping[str, np.ndarray]) -> list[str]:
     """Sentences about samples on another scale than the model's first layers or its input types imply."""
-    layers = dict(_first_layers(served))
+    layers = {name: (layer, shape) for name, layer, shape in _first_layers(served)}
     found = []
     for tensor in served.inputs:
         values = samples[tensor.name].astype("float64")
         if not values.size:
             continue
-        layer = layers.get(tensor.name)
-        if isinstance(layer, keras.layers.Normalization):
-            found += _unlike_normalization(tensor.name, values, layer)
-        elif isinstance(layer, keras.layers.Rescaling):
+        layer, shape = layers.get(tensor.name, (None, ()))
+        if isinstance(layer, keras_classes("layers.Normalization")):
+            found += _unlike_normalization(tensor.name, _reshaped(values, shape), layer)
+        elif isinstance(layer, keras_classes("layers.Rescaling")):
             low, high = _rescaled_from(layer) or (values.min(), values.max())
             found += _unlike_range(tensor.name, values, low, high, f"Rescaling {layer.name!r}")
         elif tensor.dtype == "uint8":
@@ -72,35 +74,44 @@ def unlike_model(served: Serving, samples: Mapping[str, np.ndarray]) -> list[str
     return found
 
 
-def _first_layers(served: Serving) -> Iterator[tuple[str, keras.Operation]]:
-    """For each input, the first operation that may change its range."""
+def _first_layers(served: Serving) -> Iterator[tuple[str, object, Shape]]:
+    """For each input, the first operation that may change its range, and the shape that it reads."""
+    if is_tf_keras(served.model) and is_wired(served.model):
+        yield from _first_layers_of_tf_keras(served)
     if not is_graph(served.model):
         return
     graph = opened(graph_of(served.model))
     for tensor, slot in zip(served.inputs, slots_in(graph.inputs), strict=True):
-        call = _first_reader(graph, slot)
-        if call is not None:
-            yield tensor.name, call.operation
+        readers = graph.readers(slot)
+        while len(readers) == 1 and _keeps_range(readers[0].operation) and len(readers[0].results) == 1:
+            slot = readers[0].results[0]
+            readers = graph.readers(slot)
+        if len(readers) == 1:
+            yield tensor.name, readers[0].operation, graph.shape(slot)
 
 
-def _first_reader(graph: Graph, slot: Slot) -> Call | None:
-    readers = graph.readers(slot)
-    while len(readers) == 1 and _keeps_range(readers[0].operation) and len(readers[0].results) == 1:
-        readers = graph.readers(readers[0].results[0])
-    return readers[0] if len(readers) == 1 else None
+def _first_layers_of_tf_keras(served: Serving) -> Iterator[tuple[str, object, Shape]]:
+    symbols = keras.tree.flatten(nested_inputs(served.model))
+    for tensor, symbol in zip(served.inputs, symbols, strict=True):
+        readers = readers_of_tensor(served.model, symbol)
+        while len(readers) == 1 and _keeps_range(readers[0][0]) and len(readers[0][1]) == 1:
+            symbol = readers[0][1][0]
+            readers = readers_of_tensor(served.model, symbol)
+        if len(readers) == 1:
+            yield tensor.name, readers[0][0], tuple(symbol.shape)
 
 
-def _keeps_range(operation: keras.Operation) -> bool:
+def _keeps_range(operation: object) -> bool:
     kind = type(operation).__name__
     return kind in _KEEPS_RANGE or kind.startswith(_AUGMENTS)
 
 
 def _rescaled_from(layer: keras.layers.Rescaling) -> tuple[float, float] | None:
-    """What becomes 0 to 1, or -1 to 1 if an offset is subtracted; `None` for a layer that scales up."""
+    """What becomes 0 to 1; what an offset below 0 centers, from 0 on; `None` for a layer that scales up."""
     scale, offset = float(np.mean(layer.scale)), float(np.mean(layer.offset))
     if not 0 < scale < 1:
         return None
-    return ((-1.0 if offset < 0 else 0.0) - offset) / scale, (1.0 - offset) / scale
+    return (0.0, -2 * offset / scale) if offset < 0 else ((0.0 - offset) / scale, (1.0 - offset) / scale)
 
 
 def _unlike_range(name: str, values: np.ndarray, low: float, high: float, why: str) -> list[str]:
@@ -113,10 +124,25 @@ def _unlike_range(name: str, values: np.ndarray, low: float, high: float, why: s
     ]
 
 
+def _reshaped(values: np.ndarray, shape: Shape) -> np.ndarray:
+    """The values in the shape in which a layer reads them, where that is known."""
+    sizes = [size for size in shape[1:] if size is not None]
+    is_same = len(sizes) == len(shape) - 1 and math.prod(sizes) == values[0].size
+    return values.reshape(len(values), *sizes) if is_same else values
+
+
+def _broadcasts(shape: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    return len(shape) == len(other) and all(a in (1, b) for a, b in zip(shape, other, strict=True))
+
+
 def _unlike_normalization(name: str, values: np.ndarray, layer: keras.layers.Normalization) -> list[str]:
     if layer.invert or layer.mean is None:
         return []
-    mean, deviation = np.asarray(layer.mean), np.sqrt(np.asarray(layer.variance)).clip(1e-7)
+    mean, variance = np.asarray(layer.mean), np.asarray(layer.variance)
+    if mean.size > 1 and not _broadcasts(mean.shape, values.shape):
+        # Which value belongs to which of them is not known.
+        mean, variance = mean.mean(), variance.mean() + mean.var()
+    deviation = np.sqrt(variance).clip(1e-7)
     normalized = (values - mean) / deviation
     if normalized.std() >= _TINY and np.median(np.abs(normalized)) <= 2 * _HUGE:
         return []
@@ -140,10 +166,10 @@ class RangeCheck:
         self._outside = dict.fromkeys(calibrated, 0)
         self._values = dict.fromkeys(calibrated, 0)
 
-    def add(self, arrays: Mapping[str, np.ndarray]) -> None:
+    def add(self, arrays: Mapping[str, Tensor]) -> None:
         """Count one batch of inputs, by name."""
         for name in self._calibrated.keys() & arrays.keys():
-            values = arrays[name]
+            values = np.asarray(arrays[name])
             finite = values[np.isfinite(values)]
             if finite.size:
                 low, high = self._calibrated[name]
@@ -152,13 +178,6 @@ class RangeCheck:
                 self._seen[name] = min(seen[0], float(finite.min())), max(seen[1], float(finite.max()))
                 self._outside[name] += int(((finite < low - step) | (finite > high + step)).sum())
                 self._values[name] += finite.size
-
-    def add_unnamed(self, x: Tensors) -> None:
-        """Count one batch as a data set gives it: by name if it is a dict, else if there is one input."""
-        if isinstance(x, dict):
-            self.add({name: np.asarray(values) for name, values in x.items()})
-        elif len(self._calibrated) == 1 and len(keras.tree.flatten(x)) == 1:
-            self.add(dict.fromkeys(self._calibrated, np.asarray(keras.tree.flatten(x)[0])))
 
     def notes(self) -> list[str]:
         """Sentences about inputs whose data leaves that range, or fills a tiny part of it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,9 @@ from keras_kd.deployment.tasks import Task, not_answers, possible_tasks
 from keras_kd.deployment.tensor_details import unknown_name
 from keras_kd.messages import did_you_mean
 from keras_kd.tensors import Tensor, Tensors
+
+# What an output answers is decided from as many of its values, however small the batches are.
+_TELLING = 4096
 
 
 class Scores:
@@ -30,6 +34,7 @@ class Scores:
         self._asked = isinstance(metric, str) and metric.lower() in ACCURACY
         self._measure = None if metric is None or self._asked else make_measure(metric)
         self._evidence = evidence or {}
+        self._waiting: list[_Batch] = []
         self._candidates: list[_Candidate] = []
         self._thresholds: dict[str, float] = {}
 
@@ -44,18 +49,58 @@ class Scores:
         Raises:
             ValueError: for labels that contradict what is known of the output, or none for a metric.
         """
-        first = next(iter(outputs.values()))
         if self._measure:
             self._add_to_measure(self._measure, labels, outputs)
-        if not self._candidates:
-            known = self._known(outputs)
-            tasks = possible_tasks(known, labels, first, asked=self._asked)
-            self._candidates = [_Candidate(task, {name: Accuracy() for name in outputs}) for task in tasks]
-        for name in outputs.keys() - self._thresholds:
-            self._thresholds[name] = threshold_of(self._evidence.get(name, Evidence()), outputs[name])
-        self._candidates = [c for c in self._candidates if self._counts(c, labels, outputs, reference)] or [
-            _Candidate(Task(None, not_answers(np.asarray(labels), first)), {n: Accuracy() for n in outputs})
+        batch = _Batch(self._numbers(labels), outputs, reference)
+        if not self._candidates and (not self._waiting or batch.shapes == self._waiting[0].shapes):
+            self._waiting.append(batch)
+            if sum(each.first.size for each in self._waiting) >= _TELLING:
+                self._decide()
+            return
+        self._decide()
+        self._count(batch)
+
+    def _decide(self) -> None:
+        """Find out what the output answers from the batches so far, unless it is known, and count them."""
+        if not self._waiting:
+            return
+        batch, self._waiting = _joined(self._waiting), []
+        known = self._known(batch.outputs)
+        tasks = possible_tasks(known, batch.labels, batch.first, asked=self._asked)
+        self._candidates = [_Candidate(task, {name: Accuracy() for name in batch.outputs}) for task in tasks]
+        self._thresholds = {
+            name: threshold_of(self._evidence_of(name), scores, batch.labels)
+            for name, scores in batch.outputs.items()
+        }
+        self._count(batch)
+
+    def _count(self, batch: _Batch) -> None:
+        self._candidates = [each for each in self._candidates if self._counts(each, batch)] or [
+            _Candidate(
+                Task(None, not_answers(np.asarray(batch.labels), batch.first)),
+                {name: Accuracy() for name in batch.outputs},
+            )
         ]
+
+    def _numbers(self, labels: Tensor | None) -> np.ndarray | None:
+        """Labels that can be right or wrong answers; another metric may read other ones."""
+        if labels is None:
+            return None
+        array = np.asarray(labels)
+        if array.dtype.kind in "biufV":
+            return array
+        if self._measure:
+            return None
+        raise ValueError(
+            f"Labels must be numbers, such as class numbers or one-hot rows; received {array.dtype}."
+        )
+
+    def _evidence_of(self, name: str) -> Evidence:
+        """What is known of a model's output; a file knows no loss, and has that of a model like it."""
+        own = self._evidence.get(name, Evidence())
+        alike = (each for each in self._evidence.values() if each.loss and each.activation == own.activation)
+        other = own if own.loss else next(alike, own)
+        return replace(own, loss=other.loss, from_logits=other.from_logits)
 
     def _known(self, outputs: Mapping[str, np.ndarray]) -> Evidence:
         """What is known of the output from any of the models: all of them answer the same question."""
@@ -66,41 +111,42 @@ class Scores:
             ignored=next((each.ignored for each in known if each.ignored is not None), None),
         )
 
-    def _counts(
-        self,
-        candidate: _Candidate,
-        labels: Tensor | None,
-        outputs: Mapping[str, np.ndarray],
-        reference: str | None,
-    ) -> bool:
+    def _counts(self, candidate: _Candidate, batch: _Batch) -> bool:
         """Count one batch for a candidate; whether it is one still."""
         task = candidate.task
         if task.kind is None:
             return True
         try:
-            truth = task.truth(labels, next(iter(outputs.values())))
+            truth = task.truth(batch.labels, batch.first)
         except ValueError:
             if task.certain and not self._measure:
                 raise
             if not self._measure:
                 return False
             truth = None  # the metric reads these labels, and only the agreement is counted
-        answers = {name: task.answers(scores, self._thresholds[name]) for name, scores in outputs.items()}
+        answers = {
+            name: task.answers(scores, self._thresholds[name]) for name, scores in batch.outputs.items()
+        }
         for name, found in answers.items():
             assert found is not None
-            candidate.accuracies[name].add(found, truth, None if reference is None else answers[reference])
+            reference = None if batch.reference is None else answers[batch.reference]
+            candidate.accuracies[name].add(found, truth, reference)
         return True
 
     @staticmethod
     def _add_to_measure(measure: Measure, labels: Tensor | None, outputs: Mapping[str, np.ndarray]) -> None:
         if labels is None:
-            raise ValueError(f"metric={measure.name!r} needs labels, and the data has none for this output.")
+            raise ValueError(
+                f"metric={measure.name!r} needs labels, and the data has none for this output. Of several "
+                "outputs, name those that have some: metric={'NAME': ...}."
+            )
         for name, values in outputs.items():
             measure.add(name, np.asarray(labels), values)
 
     @property
     def task(self) -> Task:
         """What the output answers."""
+        self._decide()
         return self._candidates[0].task if self._candidates else Task(None)
 
     @property
@@ -108,6 +154,7 @@ class Scores:
         """What `value` is: the metric that was asked for, or `"accuracy"`; `None` if there is neither."""
         if self._measure:
             return self._measure.name
+        self._decide()
         has_labels = any(a.labelled for c in self._candidates[:1] for a in c.accuracies.values())
         return "accuracy" if has_labels else None
 
@@ -118,11 +165,40 @@ class Scores:
 
     def accuracy(self, model: str) -> Accuracy:
         """The answers of a model, counted."""
+        self._decide()
         return self._candidates[0].accuracies[model] if self._candidates else Accuracy()
 
     def value(self, model: str) -> float | None:
         """The value of the metric that `metric_name` names."""
         return self._measure.value(model) if self._measure else self.accuracy(model).accuracy
+
+
+class _Batch(NamedTuple):
+    """The labels of a batch, the outputs of all models, and the model that the others agree with or not."""
+
+    labels: np.ndarray | None
+    outputs: Mapping[str, np.ndarray]
+    reference: str | None
+
+    @property
+    def first(self) -> np.ndarray:
+        """The outputs of the first model, whose shape is that of all."""
+        return next(iter(self.outputs.values()))
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...] | None, tuple[int, ...]]:
+        """Those of a label and of an output."""
+        return None if self.labels is None else self.labels.shape[1:], self.first.shape[1:]
+
+
+def _joined(batches: Sequence[_Batch]) -> _Batch:
+    first = batches[0]
+    labels = [batch.labels for batch in batches if batch.labels is not None]
+    return _Batch(
+        np.concatenate(labels) if labels else None,
+        {name: np.concatenate([batch.outputs[name] for batch in batches]) for name in first.outputs},
+        first.reference,
+    )
 
 
 class _Candidate(NamedTuple):

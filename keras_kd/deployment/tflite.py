@@ -145,9 +145,9 @@ def _convert(
     compared = {name: array[:COMPARED] for name, array in samples.items()}
     request = replace(request, interface=served.interface(outputs_of_one(served, compared)))
     expected = keras_outputs(served, compared)
-    actual = _file_outputs(request, served, samples)
-    check_integer_io(request, served.model.name)
     try:
+        actual = _file_outputs(request, served, samples)
+        check_integer_io(request, served.model.name)
         return inspect_file(
             request,
             served,
@@ -158,7 +158,10 @@ def _convert(
         )
     except ValueError as error:
         # Where the file is for now tells nobody anything.
-        raise ValueError(str(error).replace(repr(str(request.file)), "The converted file")) from error
+        text = str(error).replace(repr(str(request.file)), "The converted file")
+        if text == str(error):
+            raise
+        raise ValueError(text) from error
 
 
 def _file_outputs(

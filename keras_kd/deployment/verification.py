@@ -13,7 +13,7 @@ import numpy as np
 from keras_kd.deployment.accuracy import Differences
 from keras_kd.deployment.belonging import check_same_inputs, check_same_outputs
 from keras_kd.deployment.comparison import LITTLE_LEFT, NOTHING_LEFT
-from keras_kd.deployment.data_sources import Data, batches, is_endless
+from keras_kd.deployment.data_sources import Data, batches, with_an_end
 from keras_kd.deployment.edges import read_edges
 from keras_kd.deployment.evidence import Evidence, compiled_evidence
 from keras_kd.deployment.input_structure import InputSpecs
@@ -131,7 +131,7 @@ def verify(
         ('mean_absolute_error', True)
     """
     trained, model = model, resolve_model(model)
-    _check_end(data)
+    data = with_an_end(data)
     lite, edges = LiteModel(path), read_edges(path)
     served = make_serving(model, inputs=inputs)
     names = check_same_inputs(served, lite)
@@ -152,11 +152,6 @@ def verify(
     if samples == 0:
         raise ValueError("The data is empty; pass a batched tf.data.Dataset or arrays with some samples.")
     return _result(Path(path), samples, list(tallies.values()), ranges.notes())
-
-
-def _check_end(data: Data) -> None:
-    if is_endless(data):
-        raise ValueError("The data set is infinite: leave out repeat(), or take(...) some batches of it.")
 
 
 def _run_file(lite: LiteModel, arrays: dict[str, np.ndarray], outputs: list[str]) -> dict[str, np.ndarray]:

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_kd.deployment.benchmark import Benchmark
-from keras_kd.deployment.data_sources import Data, batches, is_endless
+from keras_kd.deployment.data_sources import Data, batches, with_an_end
 from keras_kd.deployment.input_shapes import InputShape
 from keras_kd.deployment.metrics import MetricLike
 from keras_kd.messages import did_you_mean
@@ -89,8 +89,8 @@ def compare(
     """
     subjects, reference = open_subjects(_merge(models, named), baseline)
     sources, seeds, plain = dict(sources or {}), dict(seeds or {}), plain_curves(curves or {})
-    _check(subjects, sources, seeds, data, facts)
-    read = batches(data, batch_size, subjects[0].inputs)
+    _check(subjects, sources, seeds, facts)
+    read = batches(with_an_end(data), batch_size, subjects[0].inputs)
     measured = _measure(subjects, reference, sources, read, progress, metric)
     return Report(
         rows=compare_with_baseline(_with_seeds(measured.rows, seeds), reference),
@@ -155,11 +155,11 @@ def _check(
     subjects: Sequence[Subject],
     sources: Mapping[str, str],
     seeds: Mapping[str, Sequence[float]],
-    data: Data,
     facts: Sequence[str],
 ) -> None:
     _check_names({subject.name: subject for subject in subjects}, sources, seeds)
-    _check_data_and_facts(data, facts)
+    if isinstance(facts, str):
+        raise TypeError(f"facts is a list of sentences. Received one string: {facts!r}")
 
 
 def _check_names(
@@ -178,13 +178,6 @@ def _check_names(
     for name, accuracies in seeds.items():
         if not len(accuracies) or not all(0 <= accuracy <= 1 for accuracy in accuracies):
             raise ValueError(f"seeds[{name!r}] must be accuracies from 0 to 1. Received: {list(accuracies)}")
-
-
-def _check_data_and_facts(data: Data, facts: Sequence[str]) -> None:
-    if isinstance(facts, str):
-        raise TypeError(f"facts is a list of sentences. Received one string: {facts!r}")
-    if is_endless(data):
-        raise ValueError("The data set is infinite: leave out repeat(), or take() what should be measured.")
 
 
 def _row(subject: Subject, tally: Tally, source: Subject | None) -> Row:

@@ -97,8 +97,9 @@ class _Counts:
         for name, source in self._sources.items():
             for output, reference in paired(outputs[name], outputs[source]):
                 self._differences[name].add(output, reference)
-        for check in self._ranges.values():
-            check.add_unnamed(x)
+        for subject in self._subjects:
+            if subject.ranges and subject.inputs:
+                self._ranges[subject.name].add(subject.inputs.interface.matched(x))
         self.samples += rows
 
     def tallies(self) -> dict[str, Tally]:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_kd.deployment.data_sources import batches, is_endless
+from keras_kd.deployment.data_sources import batches, with_an_end
 from keras_kd.deployment.serving import make_serving
 from keras_kd.deployment.tflite import export
 from keras_kd.deployment.verification import verify
@@ -82,6 +82,7 @@ LABELED = {
     "dict_of_arrays": {"image": X, "label": Y},
     "list_of_dicts": [Source()[i] for i in range(40)],
     "samples_and_labels": (list(X), Y),
+    "samples_and_labels_one_by_one": (list(X), list(Y)),
 }
 UNLABELED = {
     "representative_dataset": representative_dataset,
@@ -131,6 +132,17 @@ def test_several_inputs_in_every_form():
         np.testing.assert_array_equal(np.concatenate([part["ant"] for part in parts]), -X)
 
 
+def test_labels_and_what_other_models_read_are_told_apart():
+    inputs = make_serving(small.lists()).data_inputs()
+    more = {"zebra": X, "ant": -X, "teacher": X, "name": FILENAMES}
+    for data in ({**more, "label": Y}, lambda: iter([{**more, "label": Y}])):
+        ((x, y),) = batches(data, inputs=inputs)
+        assert (sorted(x), y.tolist()) == (["ant", "teacher", "zebra"], Y.tolist())
+    image = keras.Input((4,), name="label")
+    ((x, y),) = batches({"label": X, "more": X}, inputs=make_serving(keras.Model(image, image)).data_inputs())
+    assert (sorted(x), y) == (["label", "more"], None)
+
+
 def test_samples_of_several_sizes_are_batches_of_their_own():
     image = keras.Input((None, None, 1))
     inputs = make_serving(keras.Model(image, image * 1.0)).data_inputs()
@@ -157,7 +169,11 @@ def test_without_a_model_arrays_are_the_whole():
         (keras.layers.Dense(2), TypeError, "received Dense"),
         (PerBatch, TypeError, "received type"),
         ((X, Y, Y, Y), TypeError, r"Expected x, \(x, y\) or \(x, y, weights\); received a tuple of 4"),
-        (iter(()), ValueError, "The tuple_iterator yields nothing: .* it was used up. Pass a function"),
+        (
+            iter(()),
+            ValueError,
+            "The tuple_iterator yields nothing: it is empty, or it was used up, .*Pass a function",
+        ),
         ((X, Y[:5]), ValueError, r"the same number of rows; received \[5, 40\]"),
         (
             tf.data.Dataset.from_tensor_slices((X, Y)),
@@ -174,7 +190,9 @@ def test_data_that_cannot_be_read(data, error, message, dense):
 def test_a_generator_that_was_used_up_says_so(dense, dense_file):
     data = batched()
     assert verify(dense, dense_file, data).samples == 40
-    with pytest.raises(ValueError, match=r"The generator yields nothing: .*used up\. Pass a function"):
+    with pytest.raises(
+        ValueError, match=r"The generator yields nothing: .* it was used up, .*Pass a function"
+    ):
         verify(dense, dense_file, data)
 
 
@@ -186,9 +204,12 @@ def test_endless_data_is_known():
         def num_batches(self):
             return None
 
-    assert is_endless(Endless())
-    assert is_endless(LABELED["dataset"].repeat())
-    assert not any(map(is_endless, (PerBatch(), X, LABELED["dataset"], batched)))
+    for endless in (Endless(), LABELED["dataset"].repeat(), LABELED["dataset"].repeat):
+        with pytest.raises(ValueError, match=r"goes on forever: leave out repeat\(\), or take"):
+            with_an_end(endless)
+    for data in (PerBatch(), X, LABELED["dataset"], None):
+        assert with_an_end(data) is data
+    assert len(list(batches(with_an_end(batched)))) == 5
     first = next(batches(Endless()))
     np.testing.assert_array_equal(first[0], X[:8])
 

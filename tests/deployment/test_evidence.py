@@ -28,6 +28,14 @@ def test_thresholds(evidence, scores, threshold):
     assert threshold_of(evidence, scores) == threshold
 
 
+@pytest.mark.parametrize("loss", ["mse", keras.losses.MeanSquaredError(), keras.losses.huber])
+def test_a_regression_comes_close_to_its_labels(loss):
+    evidence = compiled_evidence(compiled(loss), ["y"])["y"]
+    assert threshold_of(evidence, NUMBERS, np.array([0, 1, 0])) == 0.5
+    assert threshold_of(evidence, UNIT, np.array([-1, 1, 1])) == 0.0
+    assert threshold_of(Evidence("sigmoid"), UNIT, np.array([-1, 1])) == 0.5
+
+
 def compiled(loss):
     model = small.dense()
     model.compile("sgd", loss)
@@ -67,6 +75,16 @@ def test_losses_of_several_outputs():
     ignoring = keras.losses.SparseCategoricalCrossentropy(ignore_class=255)
     assert compiled_evidence(compiled(ignoring), ["y"])["y"].ignored == 255
     assert compiled_evidence("no model", names) == compiled_evidence(small.dense(), names) == {}
+
+
+def test_losses_go_by_the_names_that_keras_gave_to_layers():
+    inputs = keras.Input((4,))
+    classes, number = keras.layers.Dense(3), keras.layers.Dense(1)
+    model = keras.Model(inputs, [classes(inputs), number(inputs)])
+    model.compile("sgd", {number.name: "mse", classes.name: "sparse_categorical_crossentropy"})
+    found = compiled_evidence(model, ["output_0", "output_1"])
+    assert [found[name].kind for name in ("output_0", "output_1")] == ["classes", None]
+    assert found["output_1"].loss == "meansquarederror"
 
 
 class Own(keras.Model):

@@ -51,6 +51,7 @@ def test_shapes_go_by_name_position_or_structure():
         (named, {"a": [8, 9, 3], "b": [(5,)]}),
     ):
         assert shapes_by_name(shape, interface, (IMAGE, IDS)) == wanted
+    assert shapes_by_name(tuple(np.array([5])), Interface("ids"), (IDS,)) == {"ids": (5,)}
     assert shapes_by_name((5,), Interface("ids"), (IDS,)) == {"ids": (5,)}
 
 

@@ -18,6 +18,10 @@ def voxels(layer):
 FLOAT_ONLY = {
     "Conv3D": (voxels(layers.Conv3D(4, 3)), "CONV_3D"),
     "Conv3DTranspose": (voxels(layers.Conv3DTranspose(2, 2)), "CONV_3D_TRANSPOSE"),
+    "flattened": (
+        keras.Sequential([keras.Input((5, 5, 5, 2)), layers.Conv3D(4, 3), layers.Flatten()]),
+        "CONV_3D",
+    ),
     "cos": (small.applied(keras.ops.cos), "COS"),
 }
 
@@ -75,6 +79,14 @@ def test_a_file_that_grew_says_so_and_no_other(build, grows, kind, small_file):
         assert exported.bytes > plain.bytes
     if not said:
         assert exported.bytes < plain.bytes + 600  # conversions, which are counted with too few bytes
+
+
+def test_models_that_compute_nothing(tmp_path):
+    model = keras.Sequential([keras.Input((5, 5, 5, 2)), layers.Flatten()])
+    options = {"quantization": "int8", "calibration": samples(model), "io": "int8"}
+    exported = export(model, tmp_path / "m.tflite", **options)
+    assert exported.operators == {"RESHAPE": 1}
+    assert not any("nothing was quantized" in note for note in exported.notes)
 
 
 def test_what_is_said():

@@ -231,7 +231,9 @@ def test_several_inputs_that_do_not_fit():
         named.arrays({"left": x, "right": x[:1]}, DETAILS)
     with pytest.raises(TypeError, match=r"go by name: pass a dict with the keys \['left', 'right'\]"):
         named.arrays([x, x], DETAILS)
-    with pytest.raises(TypeError, match=r"arrays for 2 inputs .* received one ndarray"):
+    with pytest.raises(
+        TypeError, match=r"arrays for 2 inputs .* received one ndarray\. .* a tuple is read as"
+    ):
         named.arrays(x, DETAILS)
     with pytest.raises(ValueError, match=r"Unknown name 'lefd'; .*Did you mean 'left'\?"):
         named.arrays({"lefd": x, "right": x}, DETAILS)
@@ -241,6 +243,14 @@ def test_several_inputs_that_do_not_fit():
         listed.arrays([x, x, x], DETAILS)
     with pytest.raises(ValueError, match="given twice: as 'left' and 'input_0'"):
         listed.arrays({"left": x, "input_0": x, "right": x}, DETAILS)
+
+
+def test_data_that_holds_more_than_the_inputs():
+    x = np.ones((2, 4), "float32")
+    interface = Interface(["left", "right"])
+    assert list(interface.arrays({"left": x, "teacher": x, "input_1": x}, DETAILS)) == ["left", "right"]
+    with pytest.raises(ValueError, match="Unknown name 'teacher'"):
+        interface.arrays({"left": x, "teacher": x}, DETAILS)
 
 
 def test_all_names_of_keras_together_are_meant_where_they_clash_with_those_of_the_file():
@@ -253,5 +263,9 @@ def test_all_names_of_keras_together_are_meant_where_they_clash_with_those_of_th
 
 def test_names_of_a_model_and_a_file_are_paired():
     assert paired(["a", "b"], ["input_1", "input_0"], "input") == {"a": "input_0", "b": "input_1"}
+    assert paired(["input_1", "input_0"], ["input_1", "input_0"], "input") == {
+        "input_0": "input_0",
+        "input_1": "input_1",
+    }
     assert paired(["a"], ["serving_x"], "input") == {"a": "serving_x"}
     assert paired(["a", "b"], ["b", "a"], "input") == {"a": "a", "b": "b"}

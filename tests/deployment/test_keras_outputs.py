@@ -52,11 +52,15 @@ UNUSABLE = {
         odd(lambda x: {"a": x, "b": None}),
         "Output 'b' of 'odd' is NoneType, and a file returns arrays",
     ),
+    "no_outputs": (odd(lambda x: []), "'odd' returns nothing: there is nothing to predict"),
     "sparse": (
         odd(lambda x: (x, tf.sparse.from_dense(x))),
-        "Output 'output_1' of 'odd' is sparse, and a file",
+        r"Output 'output_1' of 'odd' is sparse, and a file .* return tf\.sparse\.to_dense\(x\)",
     ),
-    "ragged": (odd(lambda x: tf.RaggedTensor.from_tensor(x)), "Output 'output_0' of 'odd' is ragged, and a"),
+    "ragged": (
+        odd(lambda x: tf.RaggedTensor.from_tensor(x)),
+        r"Output 'output_0' of 'odd' is ragged, and a file .* return x\.to_tensor\(\)",
+    ),
     "text": (odd(tf.strings.as_string), "Output 'output_0' of 'odd' is text, and a file returns numbers"),
     "words_out": (
         lookup(layers.StringLookup(vocabulary=WORDS, invert=True)),

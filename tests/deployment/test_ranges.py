@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tf_keras
 
 from keras_kd.deployment.ranges import InputRange, RangeCheck, ranges_of, unlike_model
 from keras_kd.deployment.serving import make_serving
@@ -48,6 +49,7 @@ class Own(keras.Model):
 MODELS = {
     "rescaled": lambda: starting_with(layers.Rescaling(1 / 255)),
     "rescaled around 0": lambda: starting_with(layers.Rescaling(1 / 127.5, offset=-1)),
+    "centered": lambda: starting_with(layers.Rescaling([1 / 255], offset=[-0.5])),
     "augmented first": lambda: starting_with(layers.RandomFlip(), layers.Rescaling(1 / 255)),
     "nested": lambda: starting_with(nested()),
     "normalized": lambda: starting_with(adapted()),
@@ -70,9 +72,36 @@ def test_samples_on_another_scale_are_noticed(kind):
     assert said(model, PIXELS // 5) == []  # a dark picture
     (sentence,) = said(model, np.floor(PIXELS / 255) if kind == "bytes" else PIXELS / 255)
     assert sentence.startswith("the samples for input 'image' ")
+    assert kind == "normalized" or "implies about 0 to 255: " in sentence
     assert sentence.endswith(": pass them on the scale that the model takes.")
     if kind != "bytes":
         assert said(model, PIXELS * 100)
+
+
+@pytest.mark.parametrize(
+    ("shape", "between", "channels"),
+    [
+        ((2, 3), layers.Flatten(), 6),
+        ((6,), layers.Reshape((2, 3)), 3),
+        ((3, 4, 5), layers.Permute((2, 3, 1)), 3),
+        ((None, None, 3), layers.Resizing(4, 4), 3),
+    ],
+)
+def test_normalization_behind_a_layer_that_moves_the_axes(shape, between, channels):
+    inputs = keras.Input(shape, name="x")
+    scale = 10.0 ** np.arange(channels)
+    normal = layers.Normalization(mean=scale, variance=scale**2)
+    model = keras.Model(inputs, layers.Flatten()(normal(between(inputs))))
+    samples = RNG.normal(size=(64, *(size or 8 for size in shape)))
+    axis = 1 if channels == shape[0] else -1
+    if len(shape) == 1:
+        samples = (samples.reshape(64, 2, 3) * scale + scale).reshape(64, 6)
+    elif channels == 6:
+        samples = (samples.reshape(64, 6) * scale + scale).reshape(64, 2, 3)
+    else:
+        samples = np.moveaxis(np.moveaxis(samples, axis, -1) * scale + scale, -1, axis)
+    assert said(model, samples) == []
+    assert len(said(model, samples / scale.max() / 100)) == 1
 
 
 @pytest.mark.parametrize(
@@ -86,6 +115,20 @@ def test_samples_on_another_scale_are_noticed(kind):
 )
 def test_models_that_imply_nothing(model):
     assert said(model, PIXELS) == said(model, PIXELS / 255) == []
+
+
+def test_models_of_tf_keras():
+    tf_layers = tf_keras.layers
+    for layer in (
+        tf_layers.Rescaling(1 / 255),
+        tf_layers.Normalization(axis=None, mean=127.0, variance=5000.0),
+        tf_layers.Normalization(mean=np.full(64, 127.0), variance=np.full(64, 5000.0)),
+    ):
+        image = tf_layers.Input((8, 8, 1), name="image")
+        flat = tf_layers.Flatten()(tf_layers.RandomFlip()(image))
+        model = tf_keras.Model(image, tf_layers.Dense(3)(layer(flat)))
+        assert said(model, PIXELS) == []
+        assert "'image'" in said(model, PIXELS / 255)[0]
 
 
 def test_models_that_tell_nothing_of_themselves():

@@ -66,6 +66,52 @@ def test_a_model_of_logits_and_one_of_probabilities_agree():
     assert scores.accuracy("other").agreement == 1.0
 
 
+@pytest.mark.parametrize("loss", ["meansquarederror", "binarycrossentropy"])
+def test_a_file_has_the_threshold_of_the_model_that_it_was_made_from(loss):
+    numbers = LOGITS[:, :1]
+    evidence = Evidence(loss=loss, from_logits=False if loss == "binarycrossentropy" else None)
+    scores = scored(MULTI[:, 0], numbers, numbers + 1e-6, one=evidence, other=Evidence())
+    assert scores.accuracy("other").agreement == 1.0
+    wanted = keras_value(keras.metrics.BinaryAccuracy(threshold=0.5), MULTI[:, :1], numbers)
+    assert scores.value("one") == scores.value("other") == pytest.approx(wanted)
+    shifted = sigmoid(numbers)
+    scores = scored(MULTI[:, 0], numbers, shifted, one=evidence, other=Evidence("sigmoid"))
+    assert scores.accuracy("other").right == ((shifted > 0.5)[:, 0] == MULTI[:, 0]).sum()
+
+
+@pytest.mark.parametrize("size", [1, 7, ROWS])
+def test_the_size_of_batches_decides_nothing(size):
+    logits = np.sort(LOGITS[:, :1], 0)[::-1].copy()
+    logits[:5] = 0.4  # looks like a probability
+    labels = np.sort(MULTI[:, 0])[::-1].astype("float32")  # of one class, at first
+    scores = scored(labels, logits, logits * 2, size=size)
+    assert scores.task.kind == "binary"
+    wanted = keras_value(keras.metrics.BinaryAccuracy(threshold=0.0), labels[:, None], logits)
+    assert scores.value("one") == scores.value("other") == pytest.approx(wanted)
+    assert scores.accuracy("other").agreement == 1.0
+
+
+def test_batches_of_several_shapes_are_counted_one_by_one():
+    scores = Scores()
+    for width in (3, 5):
+        truth = RNG.integers(0, 4, (8, width))
+        scores.add(truth, {"one": np.eye(4, dtype="float32")[truth] * 2}, "one")
+    assert (scores.value("one"), scores.accuracy("one").labelled) == (1.0, 64)
+
+
+def test_labels_that_are_words():
+    words = np.array(["a", "b", "c", "d"])[CLASSES]
+    for known in ({}, {"one": Evidence("softmax")}):
+        with pytest.raises(
+            ValueError, match=r"Labels must be numbers, such as class numbers .* received <U1"
+        ):
+            scored(words, LOGITS, OTHER, **known)
+    same = scored(
+        words, LOGITS, OTHER, lambda y, p: float((y == np.array(list("abcd"))[p.argmax(-1)]).mean())
+    )
+    assert same.value("one") == pytest.approx((LOGITS.argmax(-1) == CLASSES).mean())
+
+
 def test_rows_that_look_like_one_class_until_one_has_two():
     labels = np.eye(4, dtype=int)[CLASSES]
     labels[-1] = 1
@@ -81,7 +127,7 @@ def test_labels_that_turn_out_to_be_none():
     assert (scores.task.kind, scores.metric_name, scores.value("one")) == (None, None, None)
     assert "to 4000 are not classes" in scores.why
     with pytest.raises(ValueError, match="from 0 to 3, as there are 4 outputs"):
-        scored(labels, LOGITS, OTHER, size=10, one=Evidence("softmax"))
+        _ = scored(labels, LOGITS, OTHER, size=10, one=Evidence("softmax")).task
 
 
 def test_another_metric_takes_the_place_of_the_accuracy():

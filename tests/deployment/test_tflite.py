@@ -250,11 +250,12 @@ def test_a_file_that_predicts_something_else_is_not_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_hidden_name_of_the_file_is_in_no_error(tmp_path, monkeypatch):
+@pytest.mark.parametrize("step", ["_file_outputs", "inspect_file"])
+def test_the_hidden_name_of_the_file_is_in_no_error(step, tmp_path, monkeypatch):
     def fails(request, *args, **options):
         raise ValueError(f"{str(request.file)!r} cannot be run")
 
-    monkeypatch.setattr(tflite, "inspect_file", fails)
+    monkeypatch.setattr(tflite, step, fails)
     with pytest.raises(ValueError, match=r"^The converted file cannot be run$"):
         export(small.dense(), tmp_path / "m.tflite")
 

@@ -339,7 +339,7 @@ X = np.zeros((4, FEATURES), "float32")
     [
         ((X[:0], np.zeros(0)), "data is empty"),
         (tf.data.Dataset.from_tensor_slices((X, np.zeros(4))).batch(2).take(0), "data is empty"),
-        (tf.data.Dataset.from_tensor_slices((X, np.zeros(4))).batch(2).repeat(), "infinite"),
+        (tf.data.Dataset.from_tensor_slices((X, np.zeros(4))).batch(2).repeat(), "goes on forever"),
         (tf.data.Dataset.from_tensor_slices((X, np.zeros(4))), r"holds single samples, .*: add \.batch"),
         (tf.data.Dataset.from_tensor_slices(np.zeros(4)), "'a' cannot run on this data"),
         ((X[:, :3], np.zeros(4)), "'a' cannot run on this data"),
@@ -361,3 +361,21 @@ def test_empty_batches_are_left_out(files, data):
     halves = tf.data.Dataset.from_tensor_slices(data).batch(50)
     empty = halves.map(lambda x, y: (x[:0], y[:0]))
     assert compare(empty.concatenate(halves), a=files["float32"]).meta.samples == 100
+
+
+@pytest.mark.slow
+def test_teacher_and_student_read_their_own_parts_of_the_data(data, tmp_path):
+    x, y = data
+    a, b = keras.Input((FEATURES,), name="a"), keras.Input((2,), name="b")
+    teacher = keras.Model([a, b], keras.layers.Dense(CLASSES)(keras.layers.Concatenate()([a, b])))
+    student = keras.Model(b, keras.layers.Dense(CLASSES)(b))
+    both = {"a": x, "b": x[:, :2]}
+    exported = export(student, tmp_path / "m.tflite", quantization="int8", calibration=both)
+    named = {"student": student, "teacher": teacher, "file": exported.path}
+    report = compare((both, y), baseline="teacher", models=named)
+    for name, model, inputs in (("teacher", teacher, list(both.values())), ("student", student, both["b"])):
+        right = model.predict(inputs, verbose=0).argmax(-1) == y
+        assert report[name].accuracy == pytest.approx(right.mean())
+    checked = verify(student, exported.path, (both, y))
+    assert checked.keras_accuracy == report["student"].accuracy
+    assert checked.file_accuracy == report["file"].accuracy

@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
+from keras_kd.deployment.data_sources import Inputs
 from keras_kd.deployment.evidence import Evidence
+from keras_kd.deployment.interface import Interface
+from keras_kd.deployment.tensor_details import TensorDetails
 from keras_kd.reports.subjects import Subject
 from keras_kd.reports.tally import count, paired
 
@@ -119,8 +122,16 @@ def test_what_any_of_the_models_tells_of_the_output_counts_for_all():
 
 
 def test_a_file_whose_calibrated_range_the_data_leaves():
-    file = Subject("file", "int8", lambda x: {"y": x}, ranges={"x": (0.0, 0.1)})
-    tallies, _ = counted([file], [(X, None), ({"x": X}, None)])
-    assert (
-        "'x' was calibrated for 0 to 0.1, and the data reaches from 0 to 1: 33.3%" in tallies["file"].notes[0]
-    )
+    tensors = tuple(TensorDetails(name, (None, *X.shape[1:]), "float32") for name in ("x", "other"))
+    inputs = Inputs(Interface(["x", "other"], "y", {"keras_tensor": "x", "keras_tensor_1": "other"}), tensors)
+    file = Subject("file", "int8", lambda x: {"y": X}, ranges={"x": (0.0, 0.1)}, inputs=inputs)
+    data = [
+        [X, X],
+        {"x": X, "other": X},
+        {"keras_tensor": X, "keras_tensor_1": X},
+        {"input_0": X, "other": X},
+    ]
+    for x in data:
+        tallies, _ = counted([file], [(x, None)])
+        (note,) = tallies["file"].notes
+        assert "'x' was calibrated for 0 to 0.1, and the data reaches from 0 to 1: 33.3%" in note
