@@ -55,7 +55,9 @@ def attack(rng, folder, short):
             for name, content in files.items():
                 path.write_bytes(content)
                 whole = caller.call(path)
-                tally.add(f"{name}: undamaged", whole if whole.kind == WORKED else Outcome(WRONG, whole.detail))
+                tally.add(
+                    f"{name}: undamaged", whole if whole.kind == WORKED else Outcome(WRONG, whole.detail)
+                )
                 inputs = list(damages(rng, content))
                 for what, damaged in rng.sample(inputs, 12) if short else inputs:
                     path.write_bytes(damaged)
