@@ -13,14 +13,17 @@ message and an exit code; it works if nothing is found wrong with it. Everything
     wrong       a result that is not that of the undamaged input, without a message
 
 What went wrong is listed below the table, with what makes it again. `--short` takes a few inputs of each
-group. The exit code is 1 if anything went wrong.
+group. On two idle cores it takes under three minutes, and all of it under 40. The exit code is 1 if anything
+went wrong.
 """
 
 import argparse
 import json
+import os
 import random
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from attacks import destinations, interruptions, run_folders, saved_files, streams, tflite_files
@@ -42,12 +45,13 @@ COLUMNS = ("group", "inputs", "refused", "worked", *FAULTS)
 
 def main():
     options = arguments()
-    tallies = []
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported, by the groups
+    tallies, started = [], time.monotonic()
     for name in options.only or GROUPS:
         with tempfile.TemporaryDirectory(prefix="attack_") as folder:
             rng = random.Random(f"{options.seed} {name}")
             for tally in GROUPS[name](rng, Path(folder), options.short):
-                print(f"{name}: {tally}", file=sys.stderr)
+                print(f"{time.monotonic() - started:5.0f} s  {tally}", file=sys.stderr)
                 tallies.append(tally)
     report(tallies, options)
     return int(any(tally.faults for tally in tallies))
@@ -69,11 +73,12 @@ def report(tallies, options):
     rows = [tally.row() for tally in tallies]
     rows.append(["all", *(sum(column) for column in zip(*(row[1:] for row in rows), strict=True))])
     table = Table(*COLUMNS, title="keras_kd under attack")
+    table.columns[0].no_wrap = True
     for column in table.columns[1:]:
         column.justify = "right"
     for row in rows:
         table.add_row(*(f"{cell:,}" if isinstance(cell, int) else cell for cell in row))
-    console = Console(width=max(110, Console().width), highlight=False)
+    console = Console(width=max(150, Console().width), highlight=False)
     console.print(table)
     for tally in tallies:
         for fault in tally.faults:

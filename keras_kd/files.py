@@ -123,6 +123,7 @@ def check_writable(path: Path, *, overwrite: bool = True, suffixes: Sequence[str
     Raises:
         ValueError: The suffix is not allowed.
         FileNotFoundError: The folder does not exist.
+        NotADirectoryError: It is a file.
         IsADirectoryError: `path` is a folder.
         FileExistsError: The file exists and may not be replaced, or is a device, a pipe or a circular link.
         WriteError: The folder is not writable, or the disk is full.
@@ -142,6 +143,8 @@ def _check_place(path: Path, target: Path, overwrite: bool) -> None:
     """Check a path, and the `target` that it leads to if it is a link, without writing."""
     with explain_write_errors(path, target):
         if not path.parent.is_dir():
+            if os.path.lexists(path.parent):
+                raise NotADirectoryError(f"{str(path.parent)!r} is not a folder, so nothing can be in it.")
             raise FileNotFoundError(f"The folder {str(path.parent)!r} does not exist; create it first.")
         if path.is_dir():
             raise IsADirectoryError(f"{str(path)!r} is a folder; name a file.")
@@ -190,7 +193,12 @@ def check_regular(path: Path, expected: str) -> None:
 
 def _target_and_part(path: Path) -> tuple[Path, Path]:
     """The file that a path leads to, and an unused one beside it."""
-    target = Path(os.path.realpath(path))
+    try:
+        target = Path(os.path.realpath(path))
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"{str(path)!r} lies in the current folder, which was deleted; go to another one."
+        ) from None
     # The end of the name that was given: its suffix decides the format. All of a long name would be too long.
     return target, target.with_name(f".part-{uuid.uuid4().hex[:12]}-{path.name[-40:]}")
 
@@ -203,8 +211,10 @@ def _error_number(error: BaseException | None, path: Path) -> int | None:
             return number
         if number in _REASONS and _concerns(error, path):
             return number
-        if os.strerror(errno.ENOSPC) in str(error):  # TensorFlow and HDF5 pass on the text alone
-            return errno.ENOSPC
+        # TensorFlow and HDF5 pass on the text alone.
+        told = next((number for number in _ABOUT_WRITING if os.strerror(number) in str(error)), None)
+        if told is not None:
+            return told
         error = error.__cause__ or error.__context__
     return None
 

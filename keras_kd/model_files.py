@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 
 from keras_kd.archives import DamagedArchive, check_archive
+from keras_kd.files import check_regular
 from keras_kd.messages import one_line
 
 
@@ -18,7 +19,7 @@ def load_model(path: str | os.PathLike[str], *, compile: bool = True) -> keras.M
         compile: Whether to restore the optimizer and the losses that the model was compiled with.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        OSError: There is no such file, or it is a folder, a pipe or a device.
         ValueError: It is not a `.keras` file, or Keras cannot load it.
 
     Examples:
@@ -31,8 +32,7 @@ def load_model(path: str | os.PathLike[str], *, compile: bool = True) -> keras.M
         raise ValueError(
             f"Expected a .keras file. Received: {path}. Save the model with model.save('NAME.keras')."
         )
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no file {path}.")
+    check_regular(path, "a .keras file")
     if not zipfile.is_zipfile(path):  # Keras says of these that they are not found
         raise ValueError(f"{path} does not load: it is not a .keras file, or an incomplete one.")
     try:

@@ -24,9 +24,11 @@ MODULES = [
 ]
 
 # A page may begin with <!-- setup ... -->: code that is run first and not shown.
-# A block that is not meant to run is fenced as ```text.
+# A block that is not meant to run is fenced as ```text; right below Python, it is what that prints last.
 SETUP = re.compile(r"<!-- setup\n(.*?)-->", re.DOTALL)
-BLOCK = re.compile(r"^( *)```python[^\n]*\n(.*?)^\1```", re.DOTALL | re.MULTILINE)
+BLOCK = re.compile(
+    r"^( *)```python[^\n]*\n(.*?)^\1```\n(?:\s*?\n\1```text\n(.*?)^\1```)?", re.DOTALL | re.MULTILINE
+)
 SLOW = "<!-- slow -->"
 SHORTENED = ["index", "tutorial"]  # these train on all digits for many epochs
 
@@ -36,11 +38,19 @@ def name(page):
 
 
 def code(page):
-    """The Python of a page, each line at its own line number so that tracebacks point into the page."""
+    """The Python of a page, and what each block prints last according to the page.
+
+    Each line is at its own line number, so that tracebacks point into the page.
+    """
     text = page.read_text()
-    blocks = [(m.start(1), m[1]) for m in SETUP.finditer(text)]
-    blocks += [(m.start(2), re.sub(f"^{m[1]}", "", m[2], flags=re.MULTILINE)) for m in BLOCK.finditer(text)]
-    return [compile("\n" * text.count("\n", 0, start) + block, name(page), "exec") for start, block in blocks]
+    blocks = [(m.start(1), m[1], "") for m in SETUP.finditer(text)]
+    for m in BLOCK.finditer(text):
+        block, printed = (re.sub(f"^{m[1]}", "", part or "", flags=re.MULTILINE) for part in (m[2], m[3]))
+        blocks.append((m.start(2), block, printed))
+    return [
+        (compile("\n" * text.count("\n", 0, start) + block, name(page), "exec"), printed)
+        for start, block, printed in blocks
+    ]
 
 
 WITH_CODE = [
@@ -59,13 +69,16 @@ def few_digits(digits, monkeypatch):
 
 
 @pytest.mark.parametrize("page", WITH_CODE)
-def test_code_blocks_run(page, tmp_path, monkeypatch, request):
+def test_code_blocks_run_and_print_what_the_page_says(page, tmp_path, monkeypatch, request, capsys):
     if page.stem in SHORTENED:
         request.getfixturevalue("few_digits")
     monkeypatch.chdir(tmp_path)
     namespace = {"__name__": "__main__"}
-    for block in code(page):
+    for block, printed in code(page):
         exec(block, namespace)
+        found = capsys.readouterr().out
+        if page.stem not in SHORTENED:
+            assert found.endswith(printed), f"printed {found[-len(printed) - 40 :]!r} instead of {printed!r}"
 
 
 @pytest.mark.slow

@@ -55,6 +55,7 @@ def test_a_place_that_can_be_written_is_left_as_it_was(tmp_path):
         ("a.txt", {"suffixes": (".html", ".md", ".json")}, ValueError, r"end in \.html, \.md or \.json"),
         ("a.txt", {"suffixes": (".tflite",)}, ValueError, r"end in \.tflite"),
         ("none/a.txt", {}, FileNotFoundError, "does not exist"),
+        ("there.txt/a.txt", {}, NotADirectoryError, r"there\.txt' is not a folder"),
         ("folder", {}, IsADirectoryError, "is a folder"),
         ("there.txt", {"overwrite": False}, FileExistsError, "overwrite=True"),
     ],
@@ -120,12 +121,16 @@ def fill(part):
         full.write("x")
 
 
-def fill_in_a_library(part):
-    """As Keras and TensorFlow do: the system's error is the cause, or only its text is left."""
-    try:
-        fill(part)
-    except OSError as error:
-        raise RuntimeError(f"Could not save: {os.strerror(error.errno)}") from None
+def in_a_library(write):
+    """As Keras and TensorFlow do: only the text of the system's error is left."""
+
+    def write_there(part):
+        try:
+            write(part)
+        except OSError as error:
+            raise RuntimeError(f"Could not save: {os.strerror(error.errno)}") from None
+
+    return write_there
 
 
 def exceed(part):
@@ -148,8 +153,9 @@ def refuse(number):
     ("write", "message"),
     [
         (fill, "the disk is full. Free some space, or name another folder"),
-        (fill_in_a_library, "the disk is full"),
+        (in_a_library(fill), "the disk is full"),
         (exceed, "it is larger than a file may be here. Raise the limit"),
+        (in_a_library(exceed), "it is larger than a file may be here. Raise the limit"),
         (refuse(errno.EROFS), "the file system is read-only. Name another folder"),
         (refuse(errno.EACCES), "the folder is not writable. Name another one, or change its permissions"),
         (refuse(errno.EDQUOT), "the disk quota is used up"),
@@ -172,6 +178,14 @@ def test_why_a_file_cannot_be_written_is_told_and_the_earlier_one_is_whole(tmp_p
         write.__name__ == "write" and "not writable" in message
     )
     assert [file.read_text() for file in tmp_path.iterdir()] == ["old"]
+
+
+def test_a_current_folder_that_was_deleted_is_told(tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(FileNotFoundError, match=r"'a\.txt' lies in the current folder, which was deleted"):
+        check_writable(Path("a.txt"))
 
 
 def test_errors_about_other_files_are_not_explained(tmp_path):

@@ -36,6 +36,9 @@ def test_code_in_a_file_is_not_run(tmp_path):
 def test_errors_are_one_line_and_name_the_file(saved, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"There is no file .*none\.keras"):
         load_model(tmp_path / "none.keras")
+    (tmp_path / "folder.keras").mkdir()
+    with pytest.raises(IsADirectoryError, match=r"Expected a \.keras file; .*folder\.keras' is a folder"):
+        load_model(tmp_path / "folder.keras")
     with pytest.raises(ValueError, match=r"Expected a \.keras file\. Received: .*model\.h5.*model\.save"):
         load_model(tmp_path / "model.h5")
     path = saved[1]

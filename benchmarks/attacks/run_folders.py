@@ -1,6 +1,7 @@
 """Folders of finished and unfinished runs with damaged, lost, replaced and misshapen files."""
 
 import json
+import os
 import shutil
 
 from attacks.damage import damaged
@@ -49,6 +50,7 @@ def attack(rng, folder, short):
                     tally.add(f"{name}: {what}", caller.call(copy))
                     shutil.rmtree(copy)
             yield tally
+        yield no_files(caller, run, names if not short else rng.sample(names, 3))
         yield lost_files(caller, run, LOST if not short else LOST[:1])
 
 
@@ -68,6 +70,24 @@ def misshapen(content):
         "[" * 100_000,
     ):
         yield text[:40], text.encode()
+
+
+def no_files(caller, run, names):
+    """Something that is not a file where one was."""
+    tally = Tally("run folders: pipes, folders, links")
+    for name in names:
+        for what, make in (
+            ("pipe", os.mkfifo),
+            ("folder", os.mkdir),
+            ("loop", lambda path: path.symlink_to(path)),
+        ):
+            copy = run.with_name("copy")
+            shutil.copytree(run, copy)
+            (copy / name).unlink()
+            make(copy / name)
+            tally.add(f"{name} is a {what}", caller.call(copy))
+            shutil.rmtree(copy)
+    return tally
 
 
 def lost_files(caller, run, names):

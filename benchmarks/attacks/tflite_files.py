@@ -3,14 +3,13 @@
 import itertools
 import os
 import socket
-import sys
 import warnings
 
 import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
 
 from attacks.processes import Caller, run_command
-from attacks.tally import Tally
+from attacks.tally import WORKED, WRONG, Outcome, Tally
 
 # Two inputs per file: a trial before has run others.
 CODE = """
@@ -26,7 +25,10 @@ def attack(path):
             shape = [lite.batch_size or 2, *(size or 8 for size in tensor.shape[1:])]
             if np.prod(shape, dtype=float) > 1e8:
                 return
-            arrays[tensor.name] = (scale * rng.normal(size=shape)).astype(tensor.value_dtype)
+            # What an embedding of nine words takes, or anything.
+            is_words = tensor.value_dtype.startswith("int")
+            values = rng.integers(0, 9, shape) if is_words else scale * rng.normal(size=shape)
+            arrays[tensor.name] = values.astype(tensor.value_dtype)
         lite.predict(arrays)
 """
 FLIPS = (0x01, 0x80, 0xFF)
@@ -51,11 +53,15 @@ def attack(rng, folder, short):
         for group, damages in groups.items():
             tally = Tally(f".tflite, {group}")
             for name, content in files.items():
+                path.write_bytes(content)
+                whole = caller.call(path)
+                tally.add(
+                    f"{name}: undamaged", whole if whole.kind == WORKED else Outcome(WRONG, whole.detail)
+                )
                 inputs = list(damages(rng, content))
                 for what, damaged in rng.sample(inputs, 12) if short else inputs:
                     path.write_bytes(damaged)
                     tally.add(f"{name}: {what}", caller.call(path))
-                print(tally, file=sys.stderr)
             yield tally
         yield no_files(caller, folder)
     yield commands(files, folder, short)

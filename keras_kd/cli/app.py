@@ -20,12 +20,24 @@ from keras_kd.messages import one_line
 
 
 class Terminated(BaseException):
-    """A request to end, as service managers and job schedulers send it; it cleans up as Ctrl-C does."""
+    """A request to end, from a service manager or a terminal that closes; it cleans up as Ctrl-C does.
+
+    Args:
+        number: The signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code = 128 + number  # as shells report it
+
+
+# What they send.
+_REQUESTS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
     signal.signal(number, signal.SIG_DFL)  # a second request does not wait
-    raise Terminated
+    raise Terminated(number)
 
 
 class OneLineErrors(typer.core.TyperGroup):
@@ -36,7 +48,7 @@ class OneLineErrors(typer.core.TyperGroup):
             return super().invoke(ctx)
         except (KeyboardInterrupt, Terminated) as end:
             say("Interrupted. Finished stages are kept; the same command resumes from there.")
-            raise typer.Exit(143 if isinstance(end, Terminated) else 130) from None
+            raise typer.Exit(end.exit_code if isinstance(end, Terminated) else 130) from None
         except Exception as error:  # the last resort: whatever it is, it is shown
             if hasattr(error, "exit_code") or ctx.params["debug"]:  # typer's own, or wanted
                 raise
@@ -88,7 +100,9 @@ def run(arguments: list[str]) -> int:
 def main() -> None:
     """Entry point of `keras-kd`."""
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # otherwise it warns about functions traced twice
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in _REQUESTS:
+        if signal.getsignal(number) is signal.SIG_DFL:  # not ignored, as after nohup
+            signal.signal(number, _terminate)
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # not ignored, as in the background
         signal.signal(signal.SIGINT, signal.default_int_handler)
     with standard_streams(), one_line_warnings():

@@ -54,7 +54,7 @@ InputShape = Annotated[
 ]
 MetricOption = Annotated[
     str | None,
-    typer.Option("--metric", help="What to measure instead of the accuracy: the name of a Keras metric."),
+    typer.Option("--metric", help="What to measure besides the accuracy: the name of a Keras metric."),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
 Folder = Annotated[Path, typer.Option("--out", help="Folder for the results.")]

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console
+from rich.live import Live
+from rich.spinner import Spinner
 from rich.text import Text
 
 from keras_kd.messages import one_line, printable
@@ -61,8 +63,21 @@ def say(text: str) -> None:
 @contextlib.contextmanager
 def show_status(text: str) -> Iterator[None]:
     """If standard error is a terminal, say there what is running."""
-    with err.status(Text(printable(text, keep=""))):
+    with _spinner(text):
         yield
+
+
+@contextlib.contextmanager
+def _spinner(text: str) -> Iterator[Spinner]:
+    spinner = Spinner("dots", _status(text), style="status.spinner")
+    # The streams stay as they are: rich would draw its frames on the one that escapes control characters.
+    with Live(spinner, console=err, transient=True, redirect_stdout=False, redirect_stderr=False):
+        yield spinner
+
+
+def _status(text: str) -> Text:
+    # As Text, so that rich does not interpret markup in a name.
+    return Text(printable(text, keep=""))
 
 
 @contextlib.contextmanager
@@ -70,9 +85,8 @@ def show_progress() -> Iterator["Progress"]:
     """Print lines on standard error and, if it is a terminal, a status line that says what is running."""
     from keras_kd.jobs.experiment import Progress
 
-    with err.status("starting") as status:
-        # As Text, so that rich does not interpret markup in a name.
-        yield Progress(say=say, note=lambda note: status.update(Text(printable(note, keep=""))))
+    with _spinner("starting") as spinner:
+        yield Progress(say=say, note=lambda note: spinner.update(text=_status(note)))
 
 
 @contextlib.contextmanager

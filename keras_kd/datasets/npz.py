@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_kd.archives import DamagedArchive, read_arrays
 from keras_kd.datasets.data import Data, Split, make_data, split_off
+from keras_kd.files import check_regular
 from keras_kd.finite import nonfinite
 from keras_kd.tensors import Tensor
 
@@ -25,7 +26,7 @@ def load(path: str | os.PathLike[str], *, batch_size: int = 64, name: str | None
         `Data` with the arrays as they are, except that float64 becomes float32.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        OSError: If there is no such file, or it is a folder, a pipe or a device.
         ValueError: If the file or its arrays cannot be used. The message says what is wrong.
 
     Examples:
@@ -117,8 +118,7 @@ def read_splits(path: Path) -> dict[str, Split]:
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:
     """All arrays of a file, in types that TensorFlow has; float64 becomes float32. Nothing is unpickled."""
-    if not path.is_file():
-        raise FileNotFoundError(f"no such file: {path}")
+    check_regular(path, "a .npz file")
     if not zipfile.is_zipfile(path):
         raise ValueError(f"{path} is not a .npz file; write one with numpy.savez")
     try:

@@ -5,7 +5,7 @@ import os
 import re
 from pathlib import Path
 
-from keras_kd.files import write_atomically
+from keras_kd.files import check_regular, write_atomically
 
 FILE = "SHA256SUMS"
 _LINE = re.compile(r"([0-9a-f]{64})  (\S+)")
@@ -14,11 +14,15 @@ _LINE = re.compile(r"([0-9a-f]{64})  (\S+)")
 def file_digest(path: str | os.PathLike[str]) -> str:
     """The SHA-256 of a file as hexadecimal digits.
 
+    Raises:
+        OSError: There is no such file, or it is a folder, a pipe or a device.
+
     Examples:
         >>> Path("empty").touch()
         >>> file_digest("empty")[:8]
         'e3b0c442'
     """
+    check_regular(Path(path), "a file")
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -46,6 +50,8 @@ class Checksums:
         self._folder = folder
         self._digests: dict[str, str] = {}
         path = folder / FILE
+        if path.exists():
+            check_regular(path, "a file of checksums")
         for line in path.read_text(errors="replace").splitlines() if path.exists() else ():
             found = _LINE.fullmatch(line)
             if found is None:

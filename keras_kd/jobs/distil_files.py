@@ -51,7 +51,7 @@ def distil_files(
         >>> from keras_kd.jobs.experiment import Hyperparameters
         >>> distil_files("big.keras", "small.keras", "mine.npz", "runs/mine", Hyperparameters(0, 20))
         Traceback (most recent call last):
-        FileNotFoundError: There is no file big.keras.
+        FileNotFoundError: There is no file 'big.keras'.
     """
     trained = load_model(teacher)
     experiment = Experiment(

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import keras
 
-from keras_kd.files import check_writable, explain_write_errors, write_atomically
+from keras_kd.files import check_regular, check_writable, explain_write_errors, write_atomically
 from keras_kd.jobs.checksums import FILE as CHECKSUMS
 from keras_kd.jobs.checksums import Checksums
 from keras_kd.model_files import load_model
@@ -156,6 +156,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _read_json(path: Path, keys: Iterable[str] | None = None) -> Any:
+    check_regular(path, "a file in JSON")
     try:
         value = json.loads(path.read_text())
     except (ValueError, RecursionError) as error:

@@ -66,7 +66,7 @@ def compare(
         title: Heading of the report.
         data_name: The name of the data in the report.
         command: The command that produced this report.
-        metric: What to measure instead of the accuracy, as in `verify`. Of several outputs, name one in a
+        metric: What to measure besides the accuracy, as in `verify`. Of several outputs, name one in a
             dict.
         batch_size: Samples per batch, for data given as arrays.
         progress: Called with a line of text before each step.

@@ -75,7 +75,7 @@ def test_interrupted(printed, monkeypatch):
 
 
 def test_an_interrupt_while_tensorflow_loads_ends_the_process_without_a_traceback(monkeypatch):
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *app._REQUESTS)}
     monkeypatch.setattr(sys, "orig_argv", ["python", "-m", "keras_kd", "taps"])
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")  # puts back what is set here
     monkeypatch.setattr(app, "run", lambda arguments: 3)
@@ -86,33 +86,36 @@ def test_an_interrupt_while_tensorflow_loads_ends_the_process_without_a_tracebac
         with pytest.raises(SystemExit, match="3"):
             app.main()
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        assert signal.getsignal(signal.SIGHUP) is signal.getsignal(signal.SIGTERM) is app._terminate
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # as for a job in the background
         runpy.run_path(keras_kd._startup.__file__)
         with pytest.raises(SystemExit, match="3"):
             app.main()
-        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+        assert signal.getsignal(signal.SIGINT) == signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def test_terminated(printed, monkeypatch):
-    """As service managers and job schedulers end a process; what is open is closed on the way."""
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_terminated(number, code, printed, monkeypatch):
+    """As service managers, job schedulers and terminals end a process; what is open is closed on the way."""
     closed = []
 
     def terminated(*args, **kwargs):
         try:
-            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(number)
         finally:
             closed.append(True)
 
     monkeypatch.setattr(benchmark, "benchmark", terminated)
-    before = signal.signal(signal.SIGTERM, app._terminate)
+    before = signal.signal(number, app._terminate)
     try:
-        assert run("benchmark", "x.tflite") == 143
-        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL  # a second one does not wait
+        assert run("benchmark", "x.tflite") == code
+        assert signal.getsignal(number) == signal.SIG_DFL  # a second one does not wait
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(number, before)
     assert "the same command resumes" in printed()[1]
     assert closed == [True]
 

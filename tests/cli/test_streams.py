@@ -94,6 +94,7 @@ def test_a_terminal_shows_what_is_running_and_no_markup_or_control_characters_of
     os.close(master)
     assert rb"[/b] a\u001b[2Jb" in shown
     assert b"\x1b[2K" in shown  # rich itself draws
+    assert rb"\u001b[2K" not in shown  # in every frame
     assert b"\x1b[2J" not in shown
 
 

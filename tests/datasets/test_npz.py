@@ -1,5 +1,7 @@
 """A user's own arrays, from a `.npz` file."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -87,8 +89,11 @@ def test_load_says_what_is_wrong(mine, change, message):
 
 
 def test_load_refuses_what_is_not_npz(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no such file: .*nothing\.npz"):
+    with pytest.raises(FileNotFoundError, match=r"There is no file .*nothing\.npz"):
         datasets.load(tmp_path / "nothing.npz")
+    os.mkfifo(tmp_path / "pipe.npz")
+    with pytest.raises(OSError, match=r"Expected a \.npz file; .*pipe\.npz' is a pipe"):
+        datasets.load(tmp_path / "pipe.npz")
     path = tmp_path / "text.npz"
     path.write_text("hello")
     with pytest.raises(ValueError, match=r"is not a \.npz file; write one with numpy.savez"):

@@ -100,6 +100,7 @@ def test_an_interrupt_ends_the_child(dense, tmp_path):
         signal.signal(signal.SIGINT, before)
     assert mine.pid is None
     assert not alive(child)
+    mine.close()
 
 
 def test_a_child_that_hangs_meets_a_time_limit(dense, tmp_path, monkeypatch):
@@ -144,6 +145,7 @@ def test_a_child_that_cannot_start_says_why(monkeypatch, tmp_path):
     mine = Converter()
     with pytest.raises(ChildProcessError, match=r"ended with exit code 3: no such library"):
         mine.convert(Request(tmp_path, FLOAT32))
+    mine.close()
 
 
 SCRIPT = """

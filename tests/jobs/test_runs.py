@@ -1,5 +1,6 @@
 import errno
 import json
+import os
 import re
 from pathlib import Path
 
@@ -132,6 +133,16 @@ def test_settings_that_were_changed_are_not_believed(made):
         ValueError, match=r"settings.json was changed .* not known what the results were made"
     ):
         Run(made.folder, {"seed": 2})
+
+
+@pytest.mark.parametrize("name", ["x.json", "SHA256SUMS"])
+@pytest.mark.parametrize(("make", "what"), [(os.mkfifo, "a pipe, a socket"), (os.mkdir, "a folder")])
+def test_what_is_no_file_any_more_is_named(tmp_path, name, make, what):
+    Run(tmp_path, {}).keep("x.json", 3)
+    (tmp_path / name).unlink()
+    make(tmp_path / name)
+    with pytest.raises(OSError, match=rf"Expected a file.*; '.*{name}' is {what}"):
+        Run(tmp_path, {})
 
 
 def test_damaged_checksums_are_named(made):
