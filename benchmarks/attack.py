@@ -96,4 +96,5 @@ def markdown(rows):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    if main():
+        sys.exit(1)

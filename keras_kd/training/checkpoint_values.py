@@ -24,7 +24,9 @@ def check_values(path: Path, values: Mapping[str, Any]) -> None:
             )
 
 
-def check_position(path: Path, values: Mapping[str, Any], epochs: int, steps: int | None) -> None:
+def check_position(
+    path: Path, values: Mapping[str, Any], epochs: int, steps: int | None, together: int = 1
+) -> None:
     """Raise a `ValueError` unless a checkpoint lies within the training that is to resume from it.
 
     Args:
@@ -32,6 +34,7 @@ def check_position(path: Path, values: Mapping[str, Any], epochs: int, steps: in
         values: They.
         epochs: How many epochs `fit` was asked for.
         steps: Batches per epoch, if Keras knows.
+        together: Batches per call of the train function; Keras counts the last call of an epoch in full.
     """
     epoch, batch, first = values["epoch"], values["batch"], values["first"]
     problem = None
@@ -39,7 +42,7 @@ def check_position(path: Path, values: Mapping[str, Any], epochs: int, steps: in
         problem = f"after {epoch} epochs, but this `fit` ends after {epochs}: pass epochs={epoch} or more"
     elif first > epoch:
         problem = f"in epoch {epoch + 1} of a training that began with epoch {first + 1}"
-    elif steps is not None and batch > steps:
+    elif steps is not None and batch > -(-steps // together) * together:
         problem = f"after {batch} batches of an epoch, but an epoch has {steps}: pass the same data"
     if problem is not None:
         raise ValueError(f"{path} was saved {problem}. Or delete it to start from the beginning.")

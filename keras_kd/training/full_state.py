@@ -121,7 +121,8 @@ class FullState(keras.callbacks.Callback):
     def _read(self) -> dict[str, Any]:
         checkpoint: dict[str, Any] = read_state(self.path, KEYS)
         check_values(self.path, checkpoint)
-        check_position(self.path, checkpoint, self.params["epochs"], self.params["steps"])
+        together = self.model.steps_per_execution
+        check_position(self.path, checkpoint, self.params["epochs"], self.params["steps"], together)
         return checkpoint
 
     def _resume(self, checkpoint: dict[str, Any]) -> None:

@@ -67,3 +67,4 @@ def test_a_place_outside_of_the_training_is_refused(changes, message):
 def test_a_place_within_the_training_is_accepted():
     check_position("state.npz", values(epoch=4, batch=8), epochs=4, steps=8)
     check_position("state.npz", values(batch=9), epochs=4, steps=None)
+    check_position("state.npz", values(batch=9), epochs=4, steps=8, together=3)  # as Keras counts
