@@ -39,7 +39,8 @@ def export(
 
     Example: keras-kd export student.keras --out student.tflite --quantization int8 --data mine.npz
     """
-    from keras_kd import datasets, export
+    from keras_kd import datasets
+    from keras_kd.deployment.tflite import export
     from keras_kd.model_files import load_model
 
     with show_status("converting"):
