@@ -61,7 +61,8 @@ def _check_samples(samples: dict[str, np.ndarray], rows: int) -> None:
             )
     if rows < FEW:
         warnings.warn(
-            f"{rows} calibration samples are few, and the ranges may be wrong: pass {FEW} or more.",
+            f"{rows} calibration {'sample is' if rows == 1 else 'samples are'} few, and the ranges may be "
+            f"wrong: pass {FEW} or more.",
             UserWarning,
             stacklevel=4,
         )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 import keras
@@ -38,6 +39,16 @@ class Measure(ABC):
             ValueError: if the metric fails, or gives something else than one number.
         """
 
+    @contextlib.contextmanager
+    def _readable_errors(self, labels: np.ndarray, outputs: np.ndarray) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # a metric may raise anything
+            raise ValueError(
+                f"metric={self.name!r} fails on labels of shape {labels.shape} and outputs of shape "
+                f"{outputs.shape}: {one_line(error)}"
+            ) from error
+
     def _number(self, value: object, advice: str = "") -> float:
         array = np.asarray(value, "float64")
         if array.size != 1:
@@ -57,13 +68,8 @@ class _KerasMeasure(Measure):
 
     def add(self, model: str, labels: np.ndarray, outputs: np.ndarray) -> None:
         self._load(model)
-        try:
+        with self._readable_errors(labels, outputs):
             self._metric.update_state(labels, outputs)
-        except Exception as error:  # a metric may raise anything
-            raise ValueError(
-                f"metric={self.name!r} fails on labels of shape {labels.shape} and outputs of shape "
-                f"{outputs.shape}: {one_line(error)}"
-            ) from error
         self._states[model] = [np.array(keras.ops.convert_to_numpy(v)) for v in self._metric.variables]
 
     def value(self, model: str) -> float:
@@ -91,13 +97,8 @@ class _FunctionMeasure(Measure):
 
     def value(self, model: str) -> float:
         labels, outputs = (np.concatenate(parts) for parts in zip(*self._parts[model], strict=True))
-        try:
+        with self._readable_errors(labels, outputs):
             values = np.asarray(self._function(labels, outputs), "float64")
-        except Exception as error:  # a function of the user may raise anything
-            raise ValueError(
-                f"metric={self.name!r} fails on labels of shape {labels.shape} and outputs of shape "
-                f"{outputs.shape}: {one_line(error)}"
-            ) from error
         # Functions of Keras give one value per sample.
         return self._number(values.mean() if values.shape[:1] == (len(labels),) else values)
 
