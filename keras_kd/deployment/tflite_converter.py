@@ -6,6 +6,7 @@ per line and answers each with one line. The parent never imports it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import re
@@ -147,8 +148,17 @@ def _listen(requests: queue.Queue[str], folder: str) -> None:  # pragma: no cove
     for line in sys.stdin:
         requests.put(line)
     # The parent is gone: exit at once, even in the middle of a conversion, and leave nothing behind.
-    shutil.rmtree(folder, ignore_errors=True)
+    remove(folder)
     os._exit(0)
+
+
+def remove(folder: str) -> None:
+    """Remove a folder that another thread may be writing to, if it is there."""
+    aside = f"{folder}_removed"
+    # Under its own name it could receive one more file than were listed, and stay.
+    with contextlib.suppress(FileNotFoundError):
+        os.rename(folder, aside)
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 if __name__ == "__main__":  # pragma: no cover, likewise

@@ -1,6 +1,9 @@
 """The program of the converter process, run in this process. In the child, warnings are off."""
 
+import contextlib
+import threading
 from dataclasses import replace
+from itertools import count
 
 import numpy as np
 import pytest
@@ -83,3 +86,26 @@ def test_operator_sets_of_a_request(tmp_path):
 )
 def test_reasons_are_one_line(text, expected):
     assert tflite_converter.reason(text) == expected
+
+
+def test_a_folder_goes_while_another_thread_writes_to_it(tmp_path):
+    folder = tmp_path / "keras_kd_x"
+    folder.mkdir()
+    writes, many = count(), threading.Event()
+
+    def write():
+        # As TensorFlow does in the middle of a conversion: the next file comes while others are removed.
+        with contextlib.suppress(FileNotFoundError):
+            for i in writes:
+                (folder / str(i)).touch()
+                if i == 500:
+                    many.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert many.wait(20)
+    tflite_converter.remove(str(folder))
+    writer.join(20)
+    assert not writer.is_alive()
+    assert list(tmp_path.iterdir()) == []
+    tflite_converter.remove(str(folder))  # the parent may have done so
