@@ -25,7 +25,7 @@ from rich.table import Table
 
 import keras_kd as kd
 from keras_kd.compression.pruning.patterns import Groups, keep_largest, parse_pattern
-from keras_kd.deployment.flatbuffer import Contents
+from keras_kd.deployment.opening.flatbuffer import Contents
 from keras_kd.deployment.timing import processor
 
 layers = keras.layers

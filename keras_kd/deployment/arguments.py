@@ -9,7 +9,7 @@ import keras
 
 from keras_kd.deployment import quantizations
 from keras_kd.deployment.quantizations import Quantization
-from keras_kd.deployment.source_model import is_quantization_aware, recurrent_layer
+from keras_kd.deployment.source.source_model import is_quantization_aware, recurrent_layer
 from keras_kd.files import check_writable
 
 

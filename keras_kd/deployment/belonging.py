@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_kd.deployment.interface import paired
 from keras_kd.deployment.litemodel import LiteModel
-from keras_kd.deployment.serving import Serving
+from keras_kd.deployment.source.serving import Serving
 from keras_kd.deployment.tensor_details import TensorDetails
 
 

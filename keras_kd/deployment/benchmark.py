@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from keras_kd.deployment.input_shapes import InputShape
+from keras_kd.deployment.source.input_shapes import InputShape
 from keras_kd.deployment.timing import TimedCall, TimingOptions, time_in_turns, timed_call
 from keras_kd.results import Result
 

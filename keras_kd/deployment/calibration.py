@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_kd.deployment.data_sources import Data as Data
 from keras_kd.deployment.data_sources import batches as batches
-from keras_kd.deployment.serving import Serving
+from keras_kd.deployment.source.serving import Serving
 from keras_kd.finite import nonfinite
 
 LIMIT = 256

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_kd.deployment.input_structure import flatten_like
 from keras_kd.deployment.interface import Interface
+from keras_kd.deployment.source.input_structure import flatten_like
 from keras_kd.deployment.tensor_details import TensorDetails, fits
 from keras_kd.tensors import Tensors
 

@@ -10,16 +10,16 @@ from dataclasses import replace
 import numpy as np
 
 from keras_kd.deployment.comparison import Comparison, compare_outputs
+from keras_kd.deployment.conversion.request import Request
 from keras_kd.deployment.edges import read_edges
 from keras_kd.deployment.exported import Exported
-from keras_kd.deployment.flatbuffer import Contents
 from keras_kd.deployment.integer_parts import IntegerParts, about_integers, about_size
 from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.notes import about_float_weights, about_sparse_weights
+from keras_kd.deployment.opening.flatbuffer import Contents
 from keras_kd.deployment.quantizations import FLOAT16, FLOAT32
-from keras_kd.deployment.request import Request
-from keras_kd.deployment.serving import Serving
-from keras_kd.deployment.source_model import computes_in_half
+from keras_kd.deployment.source.serving import Serving
+from keras_kd.deployment.source.source_model import computes_in_half
 from keras_kd.deployment.spread import FLOAT16_STEP
 from keras_kd.deployment.tensor_details import TensorDetails
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ai_edge_litert import schema_py_generated as schema
 
-from keras_kd.deployment.request import Request
+from keras_kd.deployment.conversion.request import Request
 
 _INTEGERS = (schema.TensorType.INT8, schema.TensorType.UINT8, schema.TensorType.INT16)
 _CONVERSIONS = ("QUANTIZE", "DEQUANTIZE")

@@ -19,7 +19,7 @@ from ai_edge_litert import schema_py_generated as schema
 from tensorflow.lite.python import schema_py_generated as converter_schema
 from tensorflow.lite.tools import flatbuffer_utils
 
-from keras_kd.deployment.input_structure import flatten_like
+from keras_kd.deployment.source.input_structure import flatten_like
 from keras_kd.deployment.tensor_details import TensorDetails, checked_arrays, unknown_name
 from keras_kd.tensors import Tensor, Tensors
 

@@ -13,7 +13,7 @@ import numpy as np
 from keras_kd.deployment.arguments import check_integer
 from keras_kd.deployment.data_sources import Inputs
 from keras_kd.deployment.interface import Interface, read_interface
-from keras_kd.deployment.interpreters import open_interpreter, quiet_stderr, read_signature
+from keras_kd.deployment.opening.interpreters import open_interpreter, quiet_stderr, read_signature
 from keras_kd.deployment.tensor_details import TensorDetails
 from keras_kd.finite import nonfinite
 from keras_kd.tensors import Tensors

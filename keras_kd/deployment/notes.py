@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keras_kd.deployment.flatbuffer import Contents
+from keras_kd.deployment.opening.flatbuffer import Contents
 
 
 def about_float_weights(contents: Contents) -> list[str]:

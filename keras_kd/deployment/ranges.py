@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from keras_kd.deployment.serving import Serving
+from keras_kd.deployment.source.serving import Serving
 from keras_kd.graphs import graph_of, is_graph, opened, slots_in
 from keras_kd.legacy import is_tf_keras, is_wired, keras_classes, nested_inputs, readers_of_tensor
 from keras_kd.results import Result

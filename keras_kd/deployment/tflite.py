@@ -12,21 +12,21 @@ import numpy as np
 
 from keras_kd.deployment.arguments import check_path, check_quantization, select_batch_size
 from keras_kd.deployment.calibration import Data, representative_samples
-from keras_kd.deployment.converter_process import ConverterCrashed, converter
+from keras_kd.deployment.conversion.converter_process import ConverterCrashed, converter
+from keras_kd.deployment.conversion.failures import about_free_sizes, failure_message
+from keras_kd.deployment.conversion.request import COMPARED, Answer, Failure, Request
+from keras_kd.deployment.conversion.saved_model import save
 from keras_kd.deployment.exported import Exported
-from keras_kd.deployment.failures import about_free_sizes, failure_message
-from keras_kd.deployment.input_shapes import InputShape, sized
-from keras_kd.deployment.input_structure import InputSpecs
 from keras_kd.deployment.inspection import inspect_file
 from keras_kd.deployment.integer_parts import check_integer_io
-from keras_kd.deployment.keras_outputs import keras_outputs, outputs_of_one
-from keras_kd.deployment.random_samples import random_samples
+from keras_kd.deployment.opening.trials import trials
 from keras_kd.deployment.ranges import InputRange, ranges_of, unlike_model
-from keras_kd.deployment.request import COMPARED, Answer, Failure, Request
-from keras_kd.deployment.saved_model import save
-from keras_kd.deployment.serving import Serving, make_serving
-from keras_kd.deployment.source_model import is_quantization_aware, resolve_model
-from keras_kd.deployment.trials import trials
+from keras_kd.deployment.source.input_shapes import InputShape, sized
+from keras_kd.deployment.source.input_structure import InputSpecs
+from keras_kd.deployment.source.keras_outputs import keras_outputs, outputs_of_one
+from keras_kd.deployment.source.random_samples import random_samples
+from keras_kd.deployment.source.serving import Serving, make_serving
+from keras_kd.deployment.source.source_model import is_quantization_aware, resolve_model
 from keras_kd.files import write_atomically
 from keras_kd.messages import one_line
 

@@ -15,11 +15,11 @@ import numpy as np
 import tensorflow as tf
 
 from keras_kd.deployment.arguments import check_integer
-from keras_kd.deployment.input_shapes import LENGTHS, InputShape, is_free, shapes_by_name, sized
 from keras_kd.deployment.litemodel import LiteModel
-from keras_kd.deployment.random_samples import random_samples
-from keras_kd.deployment.serving import make_serving
-from keras_kd.deployment.source_model import resolve_model
+from keras_kd.deployment.source.input_shapes import LENGTHS, InputShape, is_free, shapes_by_name, sized
+from keras_kd.deployment.source.random_samples import random_samples
+from keras_kd.deployment.source.serving import make_serving
+from keras_kd.deployment.source.source_model import resolve_model
 
 # A turn lasts about this long: caches are warm, and drift of the machine affects all calls equally.
 _TURN_SECONDS = 0.02

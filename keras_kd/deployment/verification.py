@@ -10,20 +10,20 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_kd.deployment.accuracy import Differences
 from keras_kd.deployment.belonging import check_same_inputs, check_same_outputs
 from keras_kd.deployment.comparison import LITTLE_LEFT, NOTHING_LEFT
 from keras_kd.deployment.data_sources import Data, batches, with_an_end
 from keras_kd.deployment.edges import read_edges
-from keras_kd.deployment.evidence import Evidence, compiled_evidence
-from keras_kd.deployment.input_structure import InputSpecs
 from keras_kd.deployment.interface import paired
 from keras_kd.deployment.litemodel import LiteModel
-from keras_kd.deployment.metrics import MetricLike
 from keras_kd.deployment.ranges import RangeCheck
-from keras_kd.deployment.scores import Scores, labels_by_name, metric_of_each
-from keras_kd.deployment.serving import make_serving
-from keras_kd.deployment.source_model import resolve_model
+from keras_kd.deployment.scoring.accuracy import Differences
+from keras_kd.deployment.scoring.evidence import Evidence, compiled_evidence
+from keras_kd.deployment.scoring.metrics import MetricLike
+from keras_kd.deployment.scoring.scores import Scores, labels_by_name, metric_of_each
+from keras_kd.deployment.source.input_structure import InputSpecs
+from keras_kd.deployment.source.serving import make_serving
+from keras_kd.deployment.source.source_model import resolve_model
 from keras_kd.deployment.spread import Spread
 from keras_kd.deployment.verified import OutputVerification, Verification
 from keras_kd.tensors import Tensor, Tensors

@@ -14,8 +14,8 @@ import tensorflow as tf
 
 from keras_kd.deployment.benchmark import Benchmark
 from keras_kd.deployment.data_sources import Data, batches, with_an_end
-from keras_kd.deployment.input_shapes import InputShape
-from keras_kd.deployment.metrics import MetricLike
+from keras_kd.deployment.scoring.metrics import MetricLike
+from keras_kd.deployment.source.input_shapes import InputShape
 from keras_kd.messages import did_you_mean
 from keras_kd.reports import gaps
 from keras_kd.reports.measurement import measure_files, trained_quantization

@@ -8,8 +8,8 @@ from pathlib import Path
 import keras
 
 from keras_kd.deployment.benchmark import Benchmark, benchmark_many
-from keras_kd.deployment.input_shapes import InputShape
-from keras_kd.deployment.source_model import is_quantization_aware
+from keras_kd.deployment.source.input_shapes import InputShape
+from keras_kd.deployment.source.source_model import is_quantization_aware
 from keras_kd.deployment.tflite import export
 from keras_kd.deployment.timing import TimingOptions
 from keras_kd.files import temporary_folder

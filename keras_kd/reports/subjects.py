@@ -12,9 +12,9 @@ from ai_edge_litert import schema_py_generated as schema
 
 from keras_kd.deployment.data_sources import Inputs
 from keras_kd.deployment.edges import read_edges
-from keras_kd.deployment.evidence import Evidence, compiled_evidence, traced_activations
 from keras_kd.deployment.litemodel import LiteModel
-from keras_kd.deployment.serving import make_serving
+from keras_kd.deployment.scoring.evidence import Evidence, compiled_evidence, traced_activations
+from keras_kd.deployment.source.serving import make_serving
 from keras_kd.legacy import is_model
 from keras_kd.messages import did_you_mean
 from keras_kd.model_files import load_model

@@ -7,11 +7,11 @@ from typing import TypeAlias
 import keras
 import numpy as np
 
-from keras_kd.deployment.accuracy import Accuracy, Differences
-from keras_kd.deployment.evidence import Evidence
-from keras_kd.deployment.metrics import MetricLike
 from keras_kd.deployment.ranges import RangeCheck
-from keras_kd.deployment.scores import Scores, labels_by_name, metric_of_each
+from keras_kd.deployment.scoring.accuracy import Accuracy, Differences
+from keras_kd.deployment.scoring.evidence import Evidence
+from keras_kd.deployment.scoring.metrics import MetricLike
+from keras_kd.deployment.scoring.scores import Scores, labels_by_name, metric_of_each
 from keras_kd.finite import nonfinite
 from keras_kd.messages import one_line
 from keras_kd.reports.subjects import Subject

@@ -6,10 +6,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_kd.deployment.conversion.request import Request
+from keras_kd.deployment.conversion.saved_model import save
 from keras_kd.deployment.quantizations import FLOAT32
-from keras_kd.deployment.request import Request
-from keras_kd.deployment.saved_model import save
-from keras_kd.deployment.serving import make_serving
+from keras_kd.deployment.source.serving import make_serving
 
 layers = keras.layers
 

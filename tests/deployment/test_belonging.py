@@ -6,7 +6,7 @@ import pytest
 
 from keras_kd.deployment.belonging import check_same_inputs, check_same_outputs
 from keras_kd.deployment.litemodel import LiteModel
-from keras_kd.deployment.serving import make_serving
+from keras_kd.deployment.source.serving import make_serving
 from keras_kd.deployment.verification import verify
 from tests.deployment import small
 

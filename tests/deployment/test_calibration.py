@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from keras_kd.deployment.calibration import batches, representative_samples
-from keras_kd.deployment.serving import make_serving
+from keras_kd.deployment.source.serving import make_serving
 from keras_kd.deployment.tflite import export
 from tests.deployment import small
 

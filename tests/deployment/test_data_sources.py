@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from keras_kd.deployment.data_sources import batches, with_an_end
-from keras_kd.deployment.serving import make_serving
+from keras_kd.deployment.source.serving import make_serving
 from keras_kd.deployment.tflite import export
 from keras_kd.deployment.verification import verify
 from keras_kd.reports import compare

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from keras_kd.deployment.flatbuffer import Contents
+from keras_kd.deployment.conversion.request import Request
 from keras_kd.deployment.inspection import inspect_file, io_fault
 from keras_kd.deployment.litemodel import LiteModel
+from keras_kd.deployment.opening.flatbuffer import Contents
 from keras_kd.deployment.quantizations import FLOAT32, INT8
-from keras_kd.deployment.request import Request
-from keras_kd.deployment.serving import make_serving
+from keras_kd.deployment.source.serving import make_serving
 from tests.deployment import small
 
 

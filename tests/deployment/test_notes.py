@@ -1,7 +1,7 @@
 """Notes about the weights of a file, from contents made by hand."""
 
-from keras_kd.deployment.flatbuffer import Contents
 from keras_kd.deployment.notes import about_float_weights, about_sparse_weights
+from keras_kd.deployment.opening.flatbuffer import Contents
 
 
 def contents(**fields):

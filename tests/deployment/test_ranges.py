@@ -6,7 +6,7 @@ import pytest
 import tf_keras
 
 from keras_kd.deployment.ranges import InputRange, RangeCheck, ranges_of, unlike_model
-from keras_kd.deployment.serving import make_serving
+from keras_kd.deployment.source.serving import make_serving
 from keras_kd.deployment.tflite import export
 from keras_kd.deployment.verification import verify
 from keras_kd.reports import compare

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import keras_kd as kd
-from keras_kd.deployment.flatbuffer import Contents
+from keras_kd.deployment.opening.flatbuffer import Contents
 from tests.deployment import small
 
 layers = keras.layers

@@ -7,8 +7,8 @@ import pytest
 import tf_keras
 
 import keras_kd as kd
-from keras_kd.deployment.flatbuffer import Contents
-from keras_kd.deployment.serving import make_serving
+from keras_kd.deployment.opening.flatbuffer import Contents
+from keras_kd.deployment.source.serving import make_serving
 
 layers = tf_keras.layers
 

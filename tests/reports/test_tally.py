@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from keras_kd.deployment.data_sources import Inputs
-from keras_kd.deployment.evidence import Evidence
 from keras_kd.deployment.interface import Interface
+from keras_kd.deployment.scoring.evidence import Evidence
 from keras_kd.deployment.tensor_details import TensorDetails
 from keras_kd.reports.subjects import Subject
 from keras_kd.reports.tally import count, paired

@@ -1,0 +1,75 @@
+"""What `export` says when a conversion fails, and what it suggests trying."""
+
+from __future__ import annotations
+
+import keras
+
+from keras_kd.deployment.conversion.replacements import replacements_in
+from keras_kd.deployment.conversion.request import Failure, Request
+from keras_kd.deployment.source.input_shapes import is_free
+from keras_kd.deployment.source.source_model import recurrent_layer
+from keras_kd.deployment.tensor_details import TensorDetails
+from keras_kd.legacy import all_layers_of, keras_classes
+
+# Layers that compute another height and width from those of their input.
+_RESIZING = ("UpSampling1D", "UpSampling2D", "UpSampling3D", "Resizing")
+
+_WHAT_FAILED = {
+    "convert": "The converter cannot make {article} file of {model!r}",
+    "crash": "The converter crashed while making {article} file of {model!r}",
+    "run": "The {label} file of {model!r} converts and then fails to run",
+}
+
+
+def failure_message(
+    model: keras.Model, request: Request, failure: Failure, inputs: tuple[TensorDetails, ...] = ()
+) -> str:
+    """One line: what failed, why, and what to try.
+
+    Args:
+        model: the model.
+        request: what was to be converted.
+        failure: what happened.
+        inputs: its inputs, whose free sizes may be the cause.
+    """
+    quantization = request.quantization
+    what = _WHAT_FAILED[failure.stage].format(
+        article=quantization.with_article, label=quantization.label, model=model.name
+    )
+    advice, is_known = about_free_sizes(model, inputs)
+    if not is_known:
+        advice = f"{_advice(model, request, failure)} {advice}".rstrip()
+    return f"{what}: {failure.reason.rstrip('.')}. {advice}"
+
+
+def about_free_sizes(model: keras.Model, inputs: tuple[TensorDetails, ...]) -> tuple[str, bool]:
+    """Advice to fix the sizes that a model leaves free, if any; and whether a layer is known to need that."""
+    free = next((tensor for tensor in inputs if is_free(tensor)), None)
+    if free is None:
+        return "", False
+    shape = tuple(size or 64 for size in free.shape[1:])
+    classes = tuple(kind for name in _RESIZING for kind in keras_classes(f"layers.{name}"))
+    names = [layer.name for layer in all_layers_of(model) if isinstance(layer, classes)]
+    if names:
+        return f"Layer {names[0]!r} needs an input {free.name!r} of fixed size: input_shape={shape}.", True
+    return f"A fixed size of input {free.name!r} may help: input_shape={shape}.", False
+
+
+def _advice(model: keras.Model, request: Request, failure: Failure) -> str:
+    quantization = request.quantization
+    instead = replacements_in(failure.reason)
+    if instead:
+        return f"What exports: {'; '.join(instead)}."
+    if "TensorFlow Lite does not have" in failure.reason:
+        return "Replace the layers that use them; allow_flex=True writes a file that Python cannot run."
+    if "even with Flex" in failure.reason:
+        return "Replace the layers that use them."
+    if "SIGKILL" in failure.reason:
+        return "Something killed the process, perhaps for lack of memory; try again with more of it."
+    if quantization.alternative:
+        recurrent = recurrent_layer(model) if quantization.integer_activations else None
+        unroll = f", or unroll=True in layer {recurrent!r}" if recurrent else ""
+        return f"Try {quantization.alternative}{unroll}."
+    if failure.stage == "run" and request.batch_size is None:
+        return "A fixed batch may help: batch_size=1."
+    return "Replace the layer that the converter cannot handle."

@@ -1,0 +1,1 @@
+"""Opening `.tflite` files, unknown ones in a child process first."""

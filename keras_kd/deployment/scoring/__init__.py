@@ -1,0 +1,1 @@
+"""How right the answers of models and files are."""

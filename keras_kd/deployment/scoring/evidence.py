@@ -1,0 +1,106 @@
+"""What is known of an output before its labels are: its activation, and the loss that it was trained with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import keras
+import numpy as np
+
+from keras_kd.activations import activation_of
+from keras_kd.deployment.source.serving import Serving
+from keras_kd.legacy import is_model
+
+Kind: TypeAlias = Literal["classes", "labels", "binary"]
+
+# Names of Keras's losses as `_plain` writes them, for classes and functions alike.
+_CLASS_LOSSES = (
+    "categoricalcrossentropy",
+    "categoricalfocalcrossentropy",
+    "categoricalhinge",
+    "sparsecategoricalcrossentropy",
+    "kldivergence",
+)
+_MARGIN_LOSSES = ("hinge", "squaredhinge")
+_REGRESSION_LOSSES = ("meansquarederror", "meanabsoluteerror", "huber", "logcosh")
+_CROSS_ENTROPIES = ("binarycrossentropy", "binaryfocalcrossentropy")
+_BINARY_LOSSES = (*_CROSS_ENTROPIES, *_MARGIN_LOSSES)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of an output before its labels are.
+
+    Args:
+        activation: `"softmax"`, `"sigmoid"` or `None`.
+        loss: the name of the Keras loss that it was trained with, as in `"binarycrossentropy"`.
+        from_logits: whether that loss reads logits, if it is one for probabilities and says so.
+        ignored: the label that this loss leaves out.
+    """
+
+    activation: str | None = None
+    loss: str | None = None
+    from_logits: bool | None = None
+    ignored: int | None = None
+
+    @property
+    def kind(self) -> Kind | None:
+        """The kind of answer, as far as it is certain; several labels may still be one."""
+        if self.loss in _CLASS_LOSSES or self.activation == "softmax":
+            return "classes"
+        return "labels" if self.loss in _BINARY_LOSSES else None
+
+
+def threshold_of(evidence: Evidence, scores: np.ndarray, labels: np.ndarray | None = None) -> float:
+    """The score from which on a yes or no is a yes: 0.5 for probabilities, 0 for logits.
+
+    Args:
+        evidence: what is known of the output.
+        scores: its values.
+        labels: its labels, which are the values that a regression comes close to.
+    """
+    if evidence.activation == "sigmoid" or evidence.from_logits is False:
+        return 0.5
+    if evidence.from_logits or evidence.loss in _MARGIN_LOSSES:
+        return 0.0
+    if evidence.loss in _REGRESSION_LOSSES and labels is not None:
+        return 0.5 if (labels >= 0).all() else 0.0
+    return 0.5 if scores.size and (scores >= 0).all() and (scores <= 1).all() else 0.0
+
+
+def traced_activations(served: Serving) -> dict[str, str | None]:
+    """For each output of a model, `"softmax"`, `"sigmoid"` or `None`, from a trace of the model."""
+    function: Any = served.compiled()
+    names = sorted(function.structured_outputs)  # the order in which TensorFlow flattens a dict
+    return {name: activation_of(tensor) for name, tensor in zip(names, function.outputs, strict=True)}
+
+
+def compiled_evidence(model: object, outputs: Sequence[str]) -> dict[str, Evidence]:
+    """What the loss of a compiled model, or of a `Distiller` around it, says about each output."""
+    losses = getattr(model, "loss", None) if is_model(model) else None
+    if isinstance(losses, dict):
+        # Keras goes by the names of layers, which files do not have if Keras gave them.
+        layers = getattr(getattr(model, "student", model), "output_names", None) or outputs
+        names = dict(zip(layers, outputs, strict=False)) | {name: name for name in outputs}
+        return {names[name]: _evidence_of(loss) for name, loss in losses.items() if name in names}
+    if isinstance(losses, (list, tuple)):
+        return {name: _evidence_of(loss) for name, loss in zip(outputs, losses, strict=False)}
+    return {name: _evidence_of(losses) for name in outputs} if losses is not None else {}
+
+
+def _evidence_of(loss: object) -> Evidence:
+    is_name = isinstance(loss, str)
+    found: object = keras.losses.get(loss) if is_name else loss
+    if not hasattr(found, "get_config"):
+        name = _plain(getattr(found, "__name__", ""))
+        # Names such as "bce" stand for functions, which read probabilities by default.
+        return Evidence(loss=name, from_logits=False if is_name and name in _CROSS_ENTROPIES else None)
+    config = found.get_config()
+    ignored = config.get("ignore_class")
+    return Evidence(loss=_plain(type(found).__name__), from_logits=config.get("from_logits"), ignored=ignored)
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").lower()

@@ -1,0 +1,1 @@
+"""The Keras model that a file is made from: its inputs, its names, its outputs."""

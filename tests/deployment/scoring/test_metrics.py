@@ -1,0 +1,94 @@
+"""Metrics of one's own, against Keras, scikit-learn and NumPy."""
+
+import keras
+import numpy as np
+import pytest
+from sklearn.metrics import r2_score, roc_auc_score
+
+from keras_kd.deployment.scoring.metrics import make_measure
+
+RNG = np.random.default_rng(0)
+Y, GOOD, BAD = RNG.normal(size=(3, 50, 2)).astype("float32")
+YES = RNG.integers(0, 2, 50)
+SURE = np.clip(YES + RNG.normal(size=50), 0, 1).astype("float32")
+
+
+def measured(metric, labels, *models):
+    measure = make_measure(metric)
+    for rows in (slice(0, 20), slice(20, None)):
+        for number, outputs in enumerate(models):
+            measure.add(str(number), labels[rows], outputs[rows])
+    return measure.name, [measure.value(str(number)) for number in range(len(models))]
+
+
+def squared(y_true, y_pred):
+    return ((y_true - y_pred) ** 2).mean(-1)
+
+
+def median(y_true, y_pred):
+    return np.median(np.abs(y_true - y_pred))
+
+
+@pytest.mark.parametrize(
+    ("metric", "name", "wanted"),
+    [
+        ("mae", "mean_absolute_error", lambda y, p: np.abs(y - p).mean()),
+        (keras.metrics.MeanSquaredError(name="mine"), "mine", lambda y, p: ((y - p) ** 2).mean()),
+        (keras.metrics.MeanSquaredError, "mean_squared_error", lambda y, p: ((y - p) ** 2).mean()),
+        (keras.metrics.R2Score(), "r2_score", r2_score),
+        (r2_score, "r2_score", r2_score),
+        (squared, "squared", lambda y, p: ((y - p) ** 2).mean()),
+        (median, "median", lambda y, p: np.median(np.abs(y - p))),
+        (keras.metrics.mean_absolute_error, "mean_absolute_error", lambda y, p: np.abs(y - p).mean()),
+    ],
+)
+def test_one_metric_counts_for_several_models_over_batches(metric, name, wanted):
+    found, values = measured(metric, Y, GOOD, BAD)
+    assert found == name
+    assert values == pytest.approx([wanted(Y, GOOD), wanted(Y, BAD)], rel=1e-5)
+
+
+def test_area_under_the_curve():
+    name, (value,) = measured(keras.metrics.AUC(num_thresholds=2000, name="auc"), YES, SURE[:, None])
+    assert name == "auc"
+    assert value == pytest.approx(roc_auc_score(YES, SURE), abs=0.01)
+
+
+def test_a_metric_that_is_used_afterwards_starts_anew():
+    metric = keras.metrics.MeanAbsoluteError()
+    measured(metric, Y, GOOD, BAD)
+    metric.update_state(Y, Y)
+    assert float(metric.result()) == 0
+
+
+@pytest.mark.parametrize(
+    ("metric", "error", "message"),
+    [
+        ("mean_absolut_error", ValueError, "Unknown metric .*Did you mean 'mean_absolute_error'"),
+        ("MeanIoU", ValueError, "'MeanIoU' needs arguments: pass the metric itself"),
+        (keras.metrics.MeanIoU, ValueError, "MeanIoU needs arguments"),
+        (dict, TypeError, "dict is not a Keras metric"),
+        (3, TypeError, r"function \(y_true, y_pred\); received int"),
+    ],
+)
+def test_metrics_that_are_none(metric, error, message):
+    with pytest.raises(error, match=message) as raised:
+        make_measure(metric)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("metric", "message"),
+    [
+        (
+            keras.metrics.F1Score(),
+            r"'f1_score' gives values of shape \(2,\); expected one number\. .*average=",
+        ),
+        (lambda y, p: p[:3], r"gives values of shape \(3, 2\)"),
+        (lambda y, p: 1 / 0, r"fails on labels of shape \(50, 2\) .*: division by zero"),
+        (keras.metrics.SparseTopKCategoricalAccuracy(k=1, name="top"), r"'top' fails on labels of shape"),
+    ],
+)
+def test_metrics_that_fail_are_named(metric, message):
+    with pytest.raises(ValueError, match=message):
+        measured(metric, Y, np.concatenate([GOOD, GOOD, GOOD], 1)[:, :2] * 1000)
