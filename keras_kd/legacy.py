@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import keras
 import tensorflow as tf
-from tensorflow.python.autograph.core.ag_ctx import ControlStatusCtx, Status
-from tensorflow.python.trackable.data_structures import ListWrapper, _DictWrapper
 
 from keras_kd import keras_internals
+from keras_kd.tensorflow_internals import converted_control_flow
 
 if TYPE_CHECKING:
     import tf_keras
@@ -149,7 +148,7 @@ def as_tf_keras_runs(model: object) -> contextlib.AbstractContextManager[Any]:
     """
     if not is_tf_keras(model):
         return contextlib.nullcontext()
-    return ControlStatusCtx(status=Status.UNSPECIFIED)
+    return converted_control_flow()
 
 
 def require_keras_model(model: object, role: str) -> None:
@@ -237,17 +236,6 @@ def nested_outputs(model: KerasModel) -> Any:
 def is_call_node(value: object) -> bool:
     """Whether a value is a call in the graph of a functional tf_keras model."""
     return type(value).__module__ == "tf_keras.src.engine.node" and type(value).__name__ == "Node"
-
-
-def empty_container_like(value: object) -> list[Any] | dict[Any, Any] | None:
-    """An empty container of the kind that tf_keras makes of lists and dicts in attributes, which it tracks.
-
-    Args:
-        value: Such a list or dict; anything else has none.
-    """
-    if isinstance(value, ListWrapper):
-        return ListWrapper([])
-    return _DictWrapper({}) if isinstance(value, _DictWrapper) else None
 
 
 def set_policy(layer: KerasLayer, policy: str) -> None:

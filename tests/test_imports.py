@@ -23,6 +23,7 @@ GROUND = [
     "model_files",
     "paths",
     "results",
+    "tensorflow_internals",
     "tensors",
 ]
 # A room -> the rooms that it may import besides. The longest row that matches a module counts.

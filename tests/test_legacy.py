@@ -110,16 +110,6 @@ def test_a_model_of_tf_keras_is_refused_with_the_way_to_use_it(nested):
         legacy.require_keras_model(3, "student")
 
 
-def test_containers_in_attributes_have_others_like_them():
-    layer = tf_keras.layers.Layer()
-    layer.parts, layer.named = [DENSE], {"a": DENSE}
-    for container in (layer.parts, layer.named):
-        empty = legacy.empty_container_like(container)
-        assert type(empty) is type(container)
-        assert not empty
-    assert legacy.empty_container_like([DENSE]) is None
-
-
 def test_calls_in_a_graph_are_recognized(nested):
     assert all(legacy.is_call_node(node) for node in legacy.graph_nodes(nested))
     assert not legacy.is_call_node(DENSE)

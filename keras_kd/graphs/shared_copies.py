@@ -10,7 +10,8 @@ from typing import Any
 import keras
 
 from keras_kd.keras_internals import PARTS_OF_MODELS, TRACKED
-from keras_kd.legacy import KerasModel, empty_container_like, is_call_node, is_tf_keras
+from keras_kd.legacy import KerasModel, is_call_node, is_tf_keras
+from keras_kd.tensorflow_internals import empty_container_like
 
 _DICTS, _LISTS, _SETS = {dict, defaultdict, TRACKED[0]}, {list, TRACKED[1]}, {set, TRACKED[2]}
 

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
-from tensorflow.python.framework.auto_control_deps_utils import get_read_write_resource_inputs
 
 from keras_kd.keras_internals import own_seed_generators
 from keras_kd.legacy import all_layers_of, own_variables_of
+from keras_kd.tensorflow_internals import resources_written
 from keras_kd.tensors import Tensor
 
 
@@ -90,19 +90,13 @@ class PreservedState:
                 copy.assign(tf.identity(variable))
 
     def _find_moved(self, graph: Any, operations: Iterable[tf.Operation]) -> list[_Moved]:
-        written = {id(handle) for operation in operations for handle in _written(operation)}
+        written = {id(handle) for operation in operations for handle in resources_written(operation)}
         outside = {id(captured) for captured, inside in graph.captures if id(inside) in written}
         found = {}
         for variable in [*graph.variables, *_variables(self._model)]:
             if any(id(part.handle) in outside for part in _parts(variable)):
                 found[id(_parts(variable)[0].handle)] = variable
         return [_Moved(variable, _copy(variable), _copy(variable)) for variable in found.values()]
-
-
-def _written(operation: tf.Operation) -> Iterable[Tensor]:
-    """The resources that an operation, or a function that it calls, may write."""
-    _, written = get_read_write_resource_inputs(operation)
-    return written
 
 
 def _variables(model: keras.Model) -> list[Any]:

@@ -6,10 +6,10 @@ from types import ModuleType
 from typing import Any, TypeAlias
 
 import keras
-from tensorflow.python.util.tf_export import get_canonical_name_for_symbol
 
 from keras_kd.keras_internals import dropout_of
 from keras_kd.legacy import KerasLayer, takes_constants
+from keras_kd.tensorflow_internals import public_name
 from keras_kd.tfmot.bridge import foreign_operations
 from keras_kd.tfmot.bridge.counterparts import Counterpart
 from keras_kd.tfmot.bridge.directions import Direction, Unbridgeable, load_tf_keras
@@ -48,7 +48,7 @@ def plan_keras_operation(call: SourceCall, path: str) -> PlannedCall:
 def plan_tensorflow_operation(call: SourceCall, path: str) -> PlannedCall:
     """A TensorFlow function in a tf_keras model."""
     function = call.operation.function
-    symbol = get_canonical_name_for_symbol(function, add_prefix_to_v1_names=True)
+    symbol = public_name(function)
     kwargs = {name: value for name, value in call.kwargs.items() if name != "name"}
     call = SourceCall(call.operation, call.args, kwargs, call.results, call.tensors)
     if equal := find_equal_layer(call, symbol or ""):

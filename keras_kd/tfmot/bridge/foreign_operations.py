@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
-from tensorflow.python.util.tf_export import get_canonical_name_for_symbol, get_symbol_from_name
 
 from keras_kd.legacy import KerasLayer
+from keras_kd.tensorflow_internals import public_function, public_name
 from keras_kd.tensors import Tensors
 from keras_kd.tfmot.bridge.graphs import Slot
 
@@ -102,13 +102,13 @@ class TensorFlowOperation(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         saved = {
-            "function": get_canonical_name_for_symbol(self.function, add_prefix_to_v1_names=True),
+            "function": public_name(self.function),
             "arguments": keras.saving.serialize_keras_object(self.arguments),
         }
         return {**super().get_config(), **saved}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "TensorFlowOperation":
-        function = get_symbol_from_name(config["function"])
+        function = public_function(config["function"])
         arguments = keras.saving.deserialize_keras_object(config["arguments"])
         return cls(**{**config, "function": function, "arguments": arguments})
