@@ -128,6 +128,34 @@ def _graph_faults(model: schema.Model, graph: schema.SubGraph) -> Iterator[str]:
             yield f"operator {number} lacks its input {missing[0]}"
         for index in _outside(_called(operator), 0, model.SubgraphsLength()):
             yield f"operator {number} runs graph {index} of {model.SubgraphsLength()}"
+    yield from _order_faults(model, graph)
+
+
+def _order_faults(model: schema.Model, graph: schema.SubGraph) -> Iterator[str]:
+    """Operators run in the order of the file, and one of them owns the memory of a tensor: its writer."""
+    operators = [graph.Operators(number) for number in range(graph.OperatorsLength())]
+    ahead = {int(index) for operator in operators for index in _values(operator, "Outputs")}
+    ahead.difference_update(int(index) for index in _values(graph, "Inputs"))
+    written: set[int] = set()
+    for number, operator in enumerate(operators):
+        writes = [int(index) for index in _values(operator, "Outputs")]
+        for index in writes:
+            if _is_constant(model, graph.Tensors(index)):
+                yield f"operator {number} writes tensor {index}, a constant"
+            if index in written:
+                yield f"operator {number} writes tensor {index}, which another has written"
+        for index in map(int, _values(operator, "Inputs")):
+            if index in ahead and not graph.Tensors(index).IsVariable():
+                yield f"operator {number} reads tensor {index} before an operator writes it"
+        written.update(writes)
+        ahead.difference_update(writes)
+
+
+def _is_constant(model: schema.Model, tensor: schema.Tensor) -> bool:
+    if not model.BuffersLength():
+        return False
+    buffer = model.Buffers(tensor.Buffer())
+    return buffer.Offset() > 1 or buffer.DataLength() > 0
 
 
 def _required_inputs(model: schema.Model, operator: schema.Operator) -> int:

@@ -1,6 +1,7 @@
 """Numbers that LiteRT takes on trust: each is named, and honest files have none that is wrong."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -109,6 +110,38 @@ def test_an_optional_tensor_may_be_left_out(small_file):
         operator(model).inputs = put(operator(model).inputs, 2, -1)
 
     assert find_fault(changed(content, without_bias)) is None
+
+
+def outputs_to(index):
+    return lambda operators: setattr(operators[1], "outputs", index(operators))
+
+
+@pytest.mark.parametrize(
+    ("fault", "change"),
+    [
+        ("reads tensor [0-9]+ before an operator writes it", list.reverse),
+        ("writes tensor [0-9]+, which another has", outputs_to(lambda operators: operators[0].outputs)),
+        (
+            "operator 1 writes tensor [0-9]+, a constant",
+            outputs_to(lambda operators: operators[1].inputs[1:]),
+        ),
+    ],
+)
+def test_the_order_of_operators(fault, change, small_file):
+    content = small_file(small.cnn, "int8")[1].path.read_bytes()
+    found = find_fault(changed(content, lambda model: change(first(model).operators)))
+    assert re.search(fault, found)
+
+
+def test_a_variable_may_be_read_before_it_is_written(small_file):
+    content = small_file(small.cnn)[1].path.read_bytes()
+
+    def turn(model):
+        first(model).operators.reverse()
+        for operator in first(model).operators[1:]:
+            tensor(model, operator.outputs[0]).isVariable = True
+
+    assert find_fault(changed(content, turn)) is None
 
 
 def test_a_graph_that_an_operator_runs(int8_file):
