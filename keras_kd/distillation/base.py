@@ -14,6 +14,7 @@ from keras_kd.distillation.data_checks import (
 )
 from keras_kd.distillation.distilled import Distilled, Kept
 from keras_kd.distillation.divergence import Diagnosis
+from keras_kd.distillation.evaluation import EvaluatedStudent
 from keras_kd.distillation.label_checks import (
     check_held_out_labels,
     check_labels,
@@ -34,14 +35,13 @@ from keras_kd.training.first_batch import FirstBatch, check_numbers
 _FIXED = "student", "temperature", "alpha", "objectives", "student_inputs"
 
 
-class BaseDistiller:
+class BaseDistiller(EvaluatedStudent):
     """The part of a Distiller that is the same for Keras 3 and tf_keras models.
 
     A subclass is also a model. Its constructor sets the attributes below and then calls `_set_teacher`, which
     connects the models and fixes the attributes.
     """
 
-    student: keras.Model
     objectives: Sequence[Objective]
     temperature: Scheduled
     alpha: float
@@ -50,17 +50,12 @@ class BaseDistiller:
         teacher: keras.Model | None
         teacher_preprocess: Preprocess | None
         built: bool
-        loss: object
         __call__: Callable[..., Tensors]
         make_train_function: Callable[[], object]
         require_compiled: Callable[[str], None]  # raises unless `compile` was called before a method
         validate_first_batch: Callable[[Tensors], None]
         _wiring: Wiring
         _first_batch: FirstBatch
-
-        @property
-        def compiled_with_loss(self) -> bool:
-            """Whether `compile` was given a loss, which needs labels."""
 
     def _set_teacher(self, teacher: keras.Model | None, preprocess: Preprocess | None) -> None:
         """Set the model that teaches the student, in place of any earlier one.
