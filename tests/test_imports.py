@@ -21,6 +21,7 @@ GROUND = [
     "legacy",
     "messages",
     "model_files",
+    "parts",
     "paths",
     "results",
     "tensors",

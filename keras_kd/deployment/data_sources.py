@@ -166,13 +166,18 @@ def _named(element: dict[str, Any], inputs: Inputs | None) -> Batch:
     if inputs is None or flatten_like(inputs.interface.inputs, element) is not None:
         return element, None
     known = inputs.interface.known()
+    takes_part = inputs.interface.takes_part(element)
+    if takes_part:
+        known |= {str(key).partition("/")[0]: "" for key in keras.tree.flatten(inputs.interface.keys)}
     labels = next((element[key] for key in _LABELS if key in element and key not in known), None)
     arrays = {
         key: value
         for key, value in element.items()
         if key in known or (key not in _LABELS and _is_numeric(value))
     }
-    if {known[key] for key in arrays if key in known} == {tensor.name for tensor in inputs.tensors}:
+    if takes_part or {known[key] for key in arrays if key in known} == {
+        tensor.name for tensor in inputs.tensors
+    }:
         return arrays, labels  # of which other models may read others
     if labels is not None and len(inputs.tensors) == len(arrays) == 1:
         return next(iter(arrays.values())), labels
@@ -216,7 +221,8 @@ def _holds_numbers(part: Tensors) -> bool:
 
 def _slices(whole: Batch, batch_size: int, inputs: Inputs | None) -> Iterator[Batch]:
     x, y = (np.asarray(part) if _holds_numbers(part) else part for part in whole)
-    if inputs is not None and len(inputs.tensors) == 1 and isinstance(x, (list, tuple)) and len(x) > 1:
+    is_one = inputs is not None and len(inputs.tensors) == 1 and not inputs.interface.takes_part(x)
+    if is_one and isinstance(x, (list, tuple)) and len(x) > 1:
         x = np.stack(x)
     if isinstance(y, list) and _is_one_by_one(y, len(np.asarray(keras.tree.flatten(x)[0]))):
         y = np.stack(y)

@@ -16,6 +16,7 @@ from keras_kd.deployment.source_model import HALF_PRECISION
 from keras_kd.deployment.tensor_details import TensorDetails, TensorDetailsStructure
 from keras_kd.deployment.tensor_names import input_names, output_names
 from keras_kd.legacy import all_layers_of, keras_classes
+from keras_kd.parts import Keys
 from keras_kd.tensors import Tensor, Tensors
 
 _ANY_LENGTH = 32
@@ -31,6 +32,7 @@ class Serving:
         keras_names: Keras's names of these inputs, in flattened order; datasets may use these names, too.
         batch_size: the fixed batch size of its files, or `None`.
         own_batch_size: the batch size that the model itself fixes, or `None`.
+        keys: the parts of data that it takes, as a `Distiller` says of its student.
     """
 
     model: keras.Model
@@ -38,6 +40,7 @@ class Serving:
     keras_names: tuple[str, ...]
     batch_size: int | None
     own_batch_size: int | None = None
+    keys: Keys = None
 
     @property
     def inputs(self) -> tuple[TensorDetails, ...]:
@@ -53,7 +56,14 @@ class Serving:
         names = keras.tree.map_structure(lambda tensor: tensor.name, self.structure)
         aliases = {other: tensor.name for tensor, other in zip(self.inputs, self.keras_names, strict=True)}
         if isinstance(outputs, tuple) and not outputs:
-            return Interface(names, (), aliases)
+            return Interface(names, (), aliases, self.keys)
+        keys = keras.tree.flatten(self.keys)
+        if len(keys) == len(self.inputs):  # a file may be given the same data as the model
+            aliases |= {
+                key: tensor.name
+                for key, tensor in zip(keys, self.inputs, strict=True)
+                if isinstance(key, str)
+            }
         returned = keras.tree.pack_sequence_as(outputs, output_names(self.model, outputs))
         return Interface(names, returned, aliases)
 
@@ -147,7 +157,9 @@ class Serving:
         return arrays
 
 
-def make_serving(model: keras.Model, *, batch_size: int | None = None, inputs: InputSpecs = None) -> Serving:
+def make_serving(
+    model: keras.Model, *, batch_size: int | None = None, inputs: InputSpecs = None, keys: Keys = None
+) -> Serving:
     """Determine how a model is called by name.
 
     Args:
@@ -155,6 +167,7 @@ def make_serving(model: keras.Model, *, batch_size: int | None = None, inputs: I
         batch_size: the batch size to fix in files; `None` leaves it dynamic, unless the model fixes it.
         inputs: `keras.InputSpec`s in the structure that the model takes, for subclassed models whose
             inputs are not all float32.
+        keys: the parts of data that it takes.
     """
     structure = inputs if inputs is not None else input_structure(model)
     leaves = keras.tree.flatten(structure)
@@ -173,6 +186,7 @@ def make_serving(model: keras.Model, *, batch_size: int | None = None, inputs: I
         ),
         batch_size=fixed[0] if fixed else batch_size,
         own_batch_size=fixed[0] if fixed else None,
+        keys=keys,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 
 from keras_kd.legacy import all_layers_of, is_model, is_tf_keras, keras_classes, tfmot_wrapper
+from keras_kd.parts import Keys
 
 HALF_PRECISION = ("float16", "bfloat16")
 # What remains to be done if a wrapper of tensorflow-model-optimization is still there.
@@ -32,6 +33,12 @@ def resolve_model(model: object) -> keras.Model:
     for layer in all_layers_of(model):
         _check_layer(layer, model)
     return model
+
+
+def student_keys(model: object) -> Keys:
+    """The parts of the data that the student of a `Distiller` takes; `None` if nothing says so."""
+    keys: Keys = getattr(model, "student_inputs", None) if is_model(getattr(model, "student", None)) else None
+    return keys
 
 
 def _check_layer(layer: keras.layers.Layer, model: keras.Model) -> None:

@@ -25,7 +25,7 @@ from keras_kd.deployment.ranges import InputRange, ranges_of, unlike_model
 from keras_kd.deployment.request import COMPARED, Answer, Failure, Request
 from keras_kd.deployment.saved_model import save
 from keras_kd.deployment.serving import Serving, make_serving
-from keras_kd.deployment.source_model import is_quantization_aware, resolve_model
+from keras_kd.deployment.source_model import is_quantization_aware, resolve_model, student_keys
 from keras_kd.deployment.trials import trials
 from keras_kd.files import write_atomically
 from keras_kd.messages import one_line
@@ -109,11 +109,12 @@ def export(
         >>> exported.max_error < 0.1
         True
     """
-    model = resolve_model(model)
+    keys, model = student_keys(model), resolve_model(model)
     target = check_path(path, overwrite)
     row = check_quantization(model, quantization, io, sparse=sparse, calibrated=calibration is not None)
     converter.start()  # TensorFlow loads in the child while the model is traced here
-    served, notes = _with_batch(sized(make_serving(model, inputs=inputs), input_shape), batch_size)
+    served = sized(make_serving(model, inputs=inputs, keys=keys), input_shape)
+    served, notes = _with_batch(served, batch_size)
     random = calibration is None
     samples = random_samples(served, COMPARED) if random else representative_samples(calibration, served)
     ranges, unlike = ((), []) if random else _scale(served, samples)

@@ -22,11 +22,12 @@ from keras_kd.distillation.label_checks import (
     check_objective_labels,
 )
 from keras_kd.distillation.model_checks import check_teacher
-from keras_kd.distillation.model_inputs import Keys, take_inputs
+from keras_kd.distillation.model_inputs import take_inputs
 from keras_kd.distillation.model_pair import ModelPair
 from keras_kd.distillation.objectives import Objective
 from keras_kd.distillation.preprocessing import Preprocess, check_integers
 from keras_kd.distillation.wiring import Wiring
+from keras_kd.parts import Keys
 from keras_kd.signals import batches
 from keras_kd.signals.batches import Batch
 from keras_kd.tensors import Scheduled, Shape, Tensor, Tensors

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from keras_kd.distillation.model_inputs import named_specs
 from keras_kd.finite import first_bad_row
+from keras_kd.parts import parts
 from keras_kd.signals import batches
 from keras_kd.signals.tracing import input_spec
 from keras_kd.tensors import Tensors
@@ -87,7 +88,7 @@ def check_inputs(student: keras.Model, inputs: Tensors) -> None:
         student: The student; the inputs of a subclassed one are not known, and are not checked.
         inputs: What the student takes of the data, with known ranks.
     """
-    expected, received = batches.parts(input_spec(student)), batches.parts(inputs)
+    expected, received = parts(input_spec(student)), parts(inputs)
     if expected.keys() != received.keys():  # then Keras goes by the names of inputs, or by their order
         expected = named_specs(student)
     for name, tensor in received.items():

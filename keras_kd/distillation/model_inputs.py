@@ -1,18 +1,17 @@
 """Which parts of the data each model takes: `x` may hold more than the student reads."""
 
 import re
-from typing import Any, TypeAlias
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from keras_kd.messages import did_you_mean, one_line
-from keras_kd.signals.batches import describe, parts
+from keras_kd.parts import Keys, parts, parts_by_key, take
+from keras_kd.signals.batches import describe
 from keras_kd.signals.tracing import symbolic_inputs, trace
 from keras_kd.tensors import Tensors, TensorSpecs
 
-# A key of `x`, or a structure of keys; `None`: by the names of a model's inputs.
-Keys: TypeAlias = str | int | list[Any] | tuple[Any, ...] | dict[Any, Any] | None
 _MADE_BY_KERAS = re.compile(r"input_\d+|(input_layer|keras_tensor)(_\d+)?")
 
 
@@ -148,14 +147,13 @@ def _holds(x: Tensors, keys: Keys) -> bool:
 def _take_keys(model: keras.Model, x: Any, keys: Keys) -> Tensors:
     if not keras.tree.is_nested(x):
         return x  # what the student takes, without the rest
-    parts_of_x = dict(x) if isinstance(x, dict) else dict(enumerate(x))
-    named = {**parts(x), **{str(key): part for key, part in parts_of_x.items()}}
-    missing = [str(key) for key in keras.tree.flatten(keys) if str(key) not in named]
-    if not missing:
-        return keras.tree.map_structure(lambda key: named[str(key)], keys)
-    if keras.tree.is_nested(keys) and have_same_parts(x, keys):
-        return x
-    raise ValueError(
-        f"The student {model.name!r} takes {missing[0]!r} of the data (`student_inputs`), and `x` holds "
-        f"{list(named)}.{did_you_mean(missing[0], named)}"
-    )
+    try:
+        return take(x, keys)
+    except KeyError as error:
+        if keras.tree.is_nested(keys) and have_same_parts(x, keys):
+            return x
+        (missing,), named = error.args, parts_by_key(x)
+        raise ValueError(
+            f"The student {model.name!r} takes {missing!r} of the data (`student_inputs`), and `x` holds "
+            f"{list(named)}.{did_you_mean(missing, named)}"
+        ) from None

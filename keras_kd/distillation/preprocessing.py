@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_kd.messages import one_line
-from keras_kd.signals.batches import describe, parts
+from keras_kd.parts import parts
+from keras_kd.signals.batches import describe
 from keras_kd.tensors import Tensor, Tensors
 
 Preprocess: TypeAlias = Callable[[Any], Any]

@@ -103,6 +103,24 @@ def joined(data, model):
     return x, None if parts[0][1] is None else np.concatenate([y for _, y in parts])
 
 
+@pytest.mark.parametrize(
+    ("keys", "data"),
+    [
+        ("image", ({"image": X, "wide": -X}, Y)),
+        ("image", {"image": X, "wide": -X, "label": Y}),
+        ("image", [{"image": x, "wide": -x, "label": y} for x, y in zip(X, Y, strict=True)]),
+        ("label", ({"label": X, "wide": -X}, Y)),
+        ("views/image", {"views": {"image": X, "other": X}, "label": Y}),
+        (1, ((-X, X), Y)),
+    ],
+)
+def test_data_of_which_the_model_takes_a_part(keys, data, dense):
+    served = make_serving(dense, keys=keys)
+    read = list(batches(data, 16, served.data_inputs()))
+    np.testing.assert_allclose(np.concatenate([served.arrays(x)["input_0"] for x, _ in read]), X, atol=1e-6)
+    np.testing.assert_array_equal(np.concatenate([y for _, y in read]), Y)
+
+
 @pytest.mark.parametrize("data", LABELED.values(), ids=LABELED)
 def test_data_with_labels(data, dense):
     x, y = joined(data, dense)

@@ -213,6 +213,7 @@ def test_files_with_weights_behind_the_flatbuffer_stay_as_they_are(several, monk
 # Arrays of a user against the names.
 
 DETAILS = (TensorDetails("left", (None, 4), "float32"), TensorDetails("right", (None, 4), "float32"))
+X = np.ones((2, 4), "float32")
 ONE = (TensorDetails("input_0", (None, 4), "float32"),)
 
 
@@ -251,6 +252,26 @@ def test_data_that_holds_more_than_the_inputs():
     assert list(interface.arrays({"left": x, "teacher": x, "input_1": x}, DETAILS)) == ["left", "right"]
     with pytest.raises(ValueError, match="Unknown name 'teacher'"):
         interface.arrays({"left": x, "teacher": x}, DETAILS)
+
+
+@pytest.mark.parametrize("inputs", [["a", "b"], {"x": "a", "y": "b"}])
+def test_parts_of_data_that_the_model_is_said_to_take(inputs):
+    keys = ["b", "a"] if isinstance(inputs, list) else {"x": "b", "y": "a"}
+    interface = Interface(inputs, keys=keys)
+    data = {"a": X, "b": -X, "c": X * 2}
+    assert interface.takes_part(data)
+    matched = interface.matched(data)
+    assert matched["a"] is data["b"]
+    assert matched["b"] is data["a"]
+    assert not interface.takes_part({"a": X})
+    assert not interface.takes_part(X)
+    with pytest.raises(ValueError, match=r"'z'; expected one of \['a', 'b', 'b', 'a'\]"):
+        interface.matched({"z": X})
+
+
+def test_positions_that_the_model_is_said_to_take():
+    assert Interface("a", keys=1).matched((X, -X))["a"][0, 0] == -X[0, 0]
+    assert Interface("a", keys=1).matched(X)["a"] is X  # alone
 
 
 def test_all_names_of_keras_together_are_meant_where_they_clash_with_those_of_the_file():

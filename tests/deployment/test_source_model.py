@@ -8,6 +8,7 @@ from keras_kd.deployment.source_model import (
     is_quantization_aware,
     recurrent_layer,
     resolve_model,
+    student_keys,
 )
 from keras_kd.deployment.tflite import export
 from keras_kd.legacy import all_layers_of
@@ -16,6 +17,15 @@ from tests.deployment import small
 
 def test_of_a_distiller_it_is_the_student(dense):
     assert resolve_model(small.Distilling(dense)) is dense
+
+
+def test_what_a_student_takes_is_what_its_distiller_says(dense):
+    distiller = small.Distilling(dense)
+    assert student_keys(distiller) is None
+    distiller.student_inputs = "image"
+    assert student_keys(distiller) == "image"
+    dense.student_inputs = "image"
+    assert student_keys(dense) is None
 
 
 def test_a_model_is_itself():
