@@ -13,6 +13,7 @@ ROOT = Path(__file__).parent.parent
 GROUND = [
     "activations",
     "archives",
+    "cardinality",
     "descriptors",
     "files",
     "finite",

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_kd.cardinality import is_endless
 from keras_kd.deployment.input_structure import flatten_like
 from keras_kd.deployment.interface import Interface
 from keras_kd.deployment.tensor_details import TensorDetails, fits
@@ -41,11 +42,7 @@ def with_an_end(data: Data) -> Data:
     """
     if _is_function(data):
         return with_an_end(data())
-    if isinstance(data, keras.utils.PyDataset):
-        is_endless = data.num_batches is None
-    else:
-        is_endless = isinstance(data, tf.data.Dataset) and data.cardinality() == tf.data.INFINITE_CARDINALITY
-    if is_endless:
+    if is_endless(data):
         raise ValueError("The data goes on forever: leave out repeat(), or take(...) some batches of it.")
     return data
 
@@ -107,8 +104,7 @@ def _elements(data: Any, inputs: Inputs | None) -> Iterable[Any] | None:
     if isinstance(data, tf.data.Dataset):
         return data.as_numpy_iterator()
     if isinstance(data, keras.utils.PyDataset):
-        endless = data.num_batches is None
-        return (data[i] for i in (itertools.count() if endless else range(data.num_batches)))
+        return (data[i] for i in (itertools.count() if is_endless(data) else range(data.num_batches)))
     if _is_array(data) or isinstance(data, (Mapping, tuple)):
         return None
     if isinstance(data, list):

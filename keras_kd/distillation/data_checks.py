@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_kd.cardinality import is_endless
 from keras_kd.distillation.model_inputs import named_specs
 from keras_kd.finite import first_bad_row
 from keras_kd.parts import parts
@@ -56,18 +57,12 @@ def warn_of_endless_data(arguments: Mapping[str, Any]) -> None:
         arguments: The arguments of `fit`. Generators do not tell whether they end.
     """
     for name, steps in (("x", "steps_per_epoch"), ("validation_data", "validation_steps")):
-        if arguments.get(steps) is None and _is_endless(arguments.get(name)):
+        if arguments.get(steps) is None and is_endless(arguments.get(name)):
             warnings.warn(
                 f"`{name}` is endless, and `{steps}` is not given: as in Keras, an epoch then goes on until "
                 f"a callback stops it. Give `{steps}`, or leave out `repeat()`: `epochs` repeats the data.",
                 stacklevel=4,
             )
-
-
-def _is_endless(data: object) -> bool:
-    if isinstance(data, tf.data.Dataset):
-        return int(data.cardinality()) == tf.data.INFINITE_CARDINALITY
-    return isinstance(data, keras.utils.PyDataset) and data.num_batches is None
 
 
 def _check_array(name: str, array: np.ndarray) -> None:
