@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, TypeAlias, TypeGuard
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeGuard, runtime_checkable
 
 import keras
 import numpy as np
@@ -15,6 +15,16 @@ from keras_kd.deployment.input_structure import flatten_like
 from keras_kd.deployment.interface import Interface
 from keras_kd.deployment.tensor_details import TensorDetails, fits
 from keras_kd.tensors import Tensors
+
+
+@runtime_checkable
+class RandomAccess(Protocol):
+    """Samples with an index, as `tfds.data_source` has them."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Any: ...
+
 
 # Batches of `x`, `(x, y)` or `(x, y, weights)`, in something that iterates over them or returns such a thing
 # when called; single samples in a list or in an object with random access; or the whole as arrays.
@@ -99,7 +109,7 @@ def _is_array(data: object) -> bool:
     return hasattr(data, "__array__") and hasattr(data, "shape")
 
 
-def _elements(data: Any, inputs: Inputs | None) -> Iterable[Any] | None:
+def _elements(data: Data, inputs: Inputs | None) -> Iterable[Any] | None:
     """The batches or samples of data, one by one; `None` for arrays, which are the whole."""
     if isinstance(data, tf.data.Dataset):
         return data.as_numpy_iterator()
@@ -112,7 +122,7 @@ def _elements(data: Any, inputs: Inputs | None) -> Iterable[Any] | None:
     if isinstance(data, Iterator):
         return _once(data)
     if not isinstance(data, (str, bytes, type)):
-        if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
+        if isinstance(data, RandomAccess):
             return (data[i] for i in range(len(data)))
         if isinstance(data, Iterable):
             return data
@@ -147,7 +157,7 @@ def _once(data: Iterator[Any]) -> Iterator[Any]:
         )
 
 
-def _inputs_and_labels(element: Any, inputs: Inputs | None) -> Batch:
+def _inputs_and_labels(element: object, inputs: Inputs | None) -> Batch:
     if isinstance(element, tuple):
         if not 1 <= len(element) <= 3:
             raise TypeError(f"Expected x, (x, y) or (x, y, weights); received a tuple of {len(element)}.")

@@ -227,14 +227,14 @@ def _named(entries: list[Any], names: list[str]) -> list[Any]:
     return entries
 
 
-def _rename(graph: Any, entries: list[Any]) -> None:
+def _rename(graph: converter_schema.SubGraphT, entries: list[Any]) -> None:
     taken = {tensor.name for tensor in graph.tensors}
     for entry in entries:
         if entry.name not in taken:
             graph.tensors[entry.tensorIndex].name = entry.name
 
 
-def _add_metadata(model: Any, content: bytes) -> None:
+def _add_metadata(model: converter_schema.ModelT, content: bytes) -> None:
     buffer, entry = converter_schema.BufferT(), converter_schema.MetadataT()
     buffer.data = np.frombuffer(content, "uint8")
     entry.name, entry.buffer = _METADATA, len(model.buffers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import keras
 import numpy as np
@@ -14,7 +14,7 @@ import tensorflow as tf
 from keras_kd.deployment.serving import Serving
 from keras_kd.finite import nonfinite
 from keras_kd.messages import one_line
-from keras_kd.tensors import Tensors
+from keras_kd.tensors import Tensor, Tensors
 
 Outputs = TypeVar("Outputs")
 
@@ -87,7 +87,7 @@ def _run(
         raise ModelCannotRun(served.model, samples, one_line(error)) from error
 
 
-def _check_output(where: str, output: Any, rows: int) -> None:
+def _check_output(where: str, output: Tensor, rows: int) -> None:
     if not hasattr(output, "shape"):
         raise ValueError(f"{where} is {type(output).__name__}, and a file returns arrays: leave it out.")
     if isinstance(output, tf.SparseTensor):

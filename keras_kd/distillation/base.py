@@ -230,7 +230,7 @@ class BaseDistiller(EvaluatedStudent):
         """Do nothing if Keras finds the projections in the objectives."""
 
 
-def _as_tensor(value: Any) -> Any:
+def _as_tensor(value: Tensor | None) -> Tensor | None:
     """Arrays and numbers as a step sees them; tensors, sparse and ragged ones too, as they are."""
     kept = value is None or isinstance(value, (tf.Tensor, tf.SparseTensor, tf.RaggedTensor))
     return value if kept else tf.convert_to_tensor(value)

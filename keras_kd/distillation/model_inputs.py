@@ -1,7 +1,7 @@
 """Which parts of the data each model takes: `x` may hold more than the student reads."""
 
 import re
-from typing import Any
+from typing import TypeGuard
 
 import keras
 import tensorflow as tf
@@ -10,7 +10,7 @@ from keras_kd.messages import did_you_mean, one_line
 from keras_kd.parts import Keys, parts, parts_by_key, take
 from keras_kd.signals.batches import describe
 from keras_kd.signals.tracing import symbolic_inputs, trace
-from keras_kd.tensors import Tensors, TensorSpecs
+from keras_kd.tensors import Tensor, Tensors, TensorSpecs
 
 _MADE_BY_KERAS = re.compile(r"input_\d+|(input_layer|keras_tensor)(_\d+)?")
 
@@ -34,7 +34,7 @@ def check_keys(keys: Keys) -> Keys:
     return keys
 
 
-def take_inputs(model: keras.Model, x: Any, keys: Keys = None) -> Tensors:
+def take_inputs(model: keras.Model, x: Tensors, keys: Keys = None) -> Tensors:
     """The part of the data's `x` that a model takes.
 
     Args:
@@ -87,7 +87,7 @@ def can_run(model: keras.Model, spec: TensorSpecs) -> bool:
 
 
 def explain_misfit(
-    teacher: keras.Model, inputs: Tensors, x: Any, preprocessed: bool, error: BaseException
+    teacher: keras.Model, inputs: Tensors, x: Tensors, preprocessed: bool, error: BaseException
 ) -> InputsError:
     """The error about a teacher that failed on its inputs.
 
@@ -103,16 +103,17 @@ def explain_misfit(
         f"The teacher {teacher.name!r} cannot take {what} ({describe(inputs)}): "
         f"{one_line(error).rstrip('.')}."
     )
-    missing = [name for name in _given_names(teacher) if isinstance(x, dict) and name not in x]
-    if missing and not preprocessed:
+    held = list(x) if isinstance(x, dict) else None
+    missing = [name for name in _given_names(teacher) if held is not None and name not in held]
+    if held is not None and missing and not preprocessed:
         text += (
-            f" Its input {missing[0]!r} is not in `x`, which holds {list(x)}.{did_you_mean(missing[0], x)}"
+            f" Its input {missing[0]!r} is not in `x`, which holds {held}.{did_you_mean(missing[0], held)}"
         )
     advice = "" if preprocessed else " Give a `teacher_preprocess` that selects, resizes or converts `x`."
     return InputsError(text + advice)
 
 
-def have_same_parts(one: Any, other: Any) -> bool:
+def have_same_parts(one: Tensors, other: Tensors) -> bool:
     """Whether the parts of two structures have the same paths."""
     return parts(one).keys() == parts(other).keys()
 
@@ -140,11 +141,11 @@ def _input_keys(model: keras.Model) -> Keys:
     return keras.tree.map_structure(lambda symbol: symbol.name, symbols)
 
 
-def _holds(x: Tensors, keys: Keys) -> bool:
+def _holds(x: Tensors, keys: Keys) -> TypeGuard[dict[str, Tensor]]:
     return isinstance(x, dict) and keys is not None and x.keys() >= set(keras.tree.flatten(keys))
 
 
-def _take_keys(model: keras.Model, x: Any, keys: Keys) -> Tensors:
+def _take_keys(model: keras.Model, x: Tensors, keys: Keys) -> Tensors:
     if not keras.tree.is_nested(x):
         return x  # what the student takes, without the rest
     try:

@@ -130,7 +130,7 @@ def _is_dense(part: object) -> bool:
     return isinstance(part, tf.Tensor)
 
 
-def _is_integer(part: Any) -> bool:
+def _is_integer(part: object) -> bool:
     dtype = getattr(part, "dtype", None)
     return dtype is not None and tf.as_dtype(dtype).is_integer
 
