@@ -20,6 +20,8 @@ from keras_kd.parts import Keys
 from keras_kd.tensors import Tensor, Tensors
 
 _ANY_LENGTH = 32
+# What TensorFlow and Keras raise for code that reads values, or sizes that are free: a trace has neither.
+_UNTRACEABLE = (ValueError, TypeError, AttributeError, NotImplementedError)
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ class Serving:
             return self.predict
         try:
             compiled = replace(self, batch_size=None).compiled()
-        except Exception:  # some layers can only be traced for sizes that are known; eagerly, they are
+        except _UNTRACEABLE:  # eagerly, a fault of the user's own code is raised all the same
             return self.predict
 
         def run(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
