@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras_kd.deployment.data_sources import Inputs
 from keras_kd.deployment.input_structure import InputSpecs, input_structure
 from keras_kd.deployment.interface import Interface
-from keras_kd.deployment.source_model import HALF_PRECISION
+from keras_kd.deployment.source_model import HALF_PRECISION, plainly_named
 from keras_kd.deployment.tensor_details import TensorDetails, TensorDetailsStructure
 from keras_kd.deployment.tensor_names import input_names, output_names
 from keras_kd.legacy import all_layers_of, keras_classes
@@ -75,7 +75,9 @@ class Serving:
 
     def call(self, arrays: dict[str, Tensor]) -> dict[str, tf.Tensor]:
         """Call the model for inference on inputs by name; returns its outputs by name."""
-        outputs = self.outputs(arrays)
+        return self._named(self.outputs(arrays))
+
+    def _named(self, outputs: Tensors) -> dict[str, tf.Tensor]:
         return dict(zip(output_names(self.model, outputs), keras.tree.flatten(outputs), strict=True))
 
     def numbered(self, *values: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -107,7 +109,12 @@ class Serving:
         """Compile `call`, for any number of samples unless the batch size is fixed."""
         # A concrete function: TensorFlow warns when one line of code creates several that trace on first use.
         specs = {tensor.name: spec for tensor, spec in zip(self.inputs, self.specs(), strict=True)}
-        return tf.function(self.call, autograph=False).get_concrete_function(specs)
+        traced = replace(self, model=plainly_named(self.model))
+
+        def call(arrays: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            return self._named(traced.outputs(arrays))
+
+        return tf.function(call, autograph=False).get_concrete_function(specs)
 
     def runner(self) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]:
         """A function from inputs to outputs, by name; how the user's model is compiled does not change."""

@@ -126,6 +126,23 @@ def test_names_that_python_or_tensorflow_would_not_take(name, tmp_path):
     np.testing.assert_array_equal(LiteModel(exported.path).predict({name: np.ones((1, 2))})[name], [[2, 2]])
 
 
+@pytest.mark.parametrize("name", ["größe", "two words", "日本", "a:b", 'a"b', "-x"])
+def test_names_of_layers_that_tensorflow_takes_in_no_graph(name, tmp_path):
+    inputs = keras.Input((4,))
+    inner = keras.Sequential([keras.Input((4,)), layers.Dense(3, name=name)], name=f"inner {name}")
+    hidden = inner(inputs)
+    model = keras.Model(
+        inputs, [layers.Dense(2, name=name)(hidden), layers.Dense(3)(hidden)], name="my modél"
+    )
+    exported = export(model, tmp_path / "m.tflite")
+    assert [tensor.name for tensor in exported.outputs] == [name, "output_1"]
+    x = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
+    checked = verify(model, exported.path, x)
+    assert [output.name for output in checked.outputs] == [name, "output_1"]
+    assert checked.max_error < 1e-5
+    assert model.layers[2].name == name
+
+
 def test_nested_inputs_and_keys_that_a_file_cannot_keep(tmp_path):
     left, right = keras.Input((2,), name="my side"), keras.Input((3,), name="r")
     model = keras.Model({"my side": left, "é": [right]}, layers.Concatenate()([left, right]))
