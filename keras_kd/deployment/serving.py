@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.types.experimental import ConcreteFunction
 
 from keras_kd.deployment.data_sources import Inputs
 from keras_kd.deployment.input_structure import InputSpecs, input_structure
@@ -105,7 +106,7 @@ class Serving:
                 parts.append({name: np.asarray(value)[: rows - start] for name, value in outputs.items()})
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def compiled(self) -> Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]:
+    def compiled(self) -> ConcreteFunction:
         """Compile `call`, for any number of samples unless the batch size is fixed."""
         # A concrete function: TensorFlow warns when one line of code creates several that trace on first use.
         specs = {tensor.name: spec for tensor, spec in zip(self.inputs, self.specs(), strict=True)}
@@ -115,6 +116,11 @@ class Serving:
             return self._named(traced.outputs(arrays))
 
         return tf.function(call, autograph=False).get_concrete_function(specs)
+
+    def unread_inputs(self) -> list[str]:
+        """The names of the inputs that no layer reads."""
+        inputs = {tensor.op.name: tensor for tensor in self.compiled().inputs}
+        return [tensor.name for i, tensor in enumerate(self.inputs) if not inputs[f"input_{i}"].consumers()]
 
     def runner(self) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]:
         """A function from inputs to outputs, by name; how the user's model is compiled does not change."""

@@ -158,11 +158,25 @@ def _convert(
             rerun=lambda: served.predict({name: _nudged(array) for name, array in compared.items()}),
         )
     except ValueError as error:
+        _check_unread(request, served)
         # Where the file is for now tells nobody anything.
         text = str(error).replace(repr(str(request.file)), "The converted file")
         if text == str(error):
             raise
         raise ValueError(text) from error
+
+
+def _check_unread(request: Request, served: Serving) -> None:
+    """Raise a `ValueError` if integers cannot go in because an input goes nowhere, which has no range."""
+    if request.io == "float32" or not request.saved_model.exists():  # which cannot be traced
+        return
+    floats = {tensor.name for tensor in served.inputs if tensor.dtype == "float32"}
+    unread = [name for name in served.unread_inputs() if name in floats]
+    if unread:
+        raise ValueError(
+            f"io={request.io!r} is not possible for {served.model.name!r}: no layer reads its input "
+            f"{unread[0]!r}, which stays float32. Leave that input out of the model, or leave io= out."
+        )
 
 
 def _file_outputs(

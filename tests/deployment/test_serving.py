@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 
 from keras_kd.deployment.serving import make_serving
 from tests.deployment import small
@@ -87,6 +88,14 @@ def test_the_runner_hides_no_fault_of_a_model(read):
     served = make_serving(keras.Sequential([keras.Input((4,)), Reading(read)]))
     with pytest.raises((RuntimeError, ValueError), match="a fault of my own"):
         served.runner()({"input_0": np.ones((3, 4), "float32")})
+
+
+@pytest.mark.parametrize("library", [keras, tf_keras], ids=["keras", "tf_keras"])
+def test_inputs_that_nothing_reads(library):
+    inputs = [library.layers.Input((4,), name=name) for name in ("b", "c", "a")]
+    model = library.Model(inputs, library.layers.Dense(2)(inputs[0] + inputs[2]))
+    assert make_serving(model).unread_inputs() == ["c"]
+    assert make_serving(library.Model(inputs[0], inputs[0] * 2)).unread_inputs() == []
 
 
 def test_random_inputs_are_valid():
