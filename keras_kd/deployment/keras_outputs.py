@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_kd.deployment.serving import Serving
+from keras_kd.deployment.source_model import computes_in_half
 from keras_kd.finite import nonfinite
 from keras_kd.messages import one_line
 from keras_kd.tensors import Tensor, Tensors
@@ -56,8 +57,12 @@ def keras_outputs(served: Serving, samples: dict[str, np.ndarray]) -> dict[str, 
         where = f"Output {name!r} of {served.model.name!r}"
         _check_output(where, array, rows)
         if nonfinite(array).any():
+            in_half = (
+                "compute the layers that exceed 65504, where float16 ends, in float32: dtype='float32'; "
+            )
             raise ValueError(
                 f"{where} holds NaN or infinity in Keras already: "
+                f"{in_half if computes_in_half(served.model) else ''}"
                 "check the weights, or pass calibration= with real samples."
             )
     return outputs
