@@ -65,6 +65,7 @@ def test_the_model_is_never_changed(library, tmp_path):
     assert set(seen) == {"float16"}
 
 
+@pytest.mark.slow  # that the model is never changed is tested above
 def test_threads_that_export_one_model_report_one_error(tmp_path):
     model = small.half()
     errors = []
