@@ -207,6 +207,9 @@ def begin_at(model: keras.Model, epoch: int | None) -> None:
     model._initial_epoch = epoch
 
 
+# The argument by which the `fit` of either Keras tells `evaluate` that it validates.
+WITHIN_FIT = "_use_cached_eval_dataset"
+
 # Optimizers
 
 

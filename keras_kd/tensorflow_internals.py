@@ -10,8 +10,10 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.python.autograph.core.ag_ctx import ControlStatusCtx, Status
 from tensorflow.python.framework.auto_control_deps_utils import get_read_write_resource_inputs
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 from tensorflow.python.trackable.data_structures import ListWrapper, _DictWrapper
 from tensorflow.python.util.tf_export import get_canonical_name_for_symbol, get_symbol_from_name
+from tensorflow.types.experimental import ConcreteFunction
 
 from keras_kd.tensors import Tensor
 
@@ -40,6 +42,15 @@ def empty_container_like(value: object) -> list[Any] | dict[Any, Any] | None:
     if isinstance(value, ListWrapper):
         return ListWrapper([])
     return _DictWrapper({}) if isinstance(value, _DictWrapper) else None
+
+
+def with_constants(function: ConcreteFunction) -> ConcreteFunction:
+    """The same function with the values that its variables have now in place of the variables.
+
+    Args:
+        function: Traced.
+    """
+    return convert_variables_to_constants_v2(function, lower_control_flow=False)
 
 
 def public_name(function: Callable[..., object]) -> str | None:

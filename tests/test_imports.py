@@ -13,6 +13,7 @@ ROOT = Path(__file__).parent.parent
 GROUND = [
     "activations",
     "archives",
+    "cardinality",
     "descriptors",
     "files",
     "finite",
@@ -21,6 +22,7 @@ GROUND = [
     "legacy",
     "messages",
     "model_files",
+    "parts",
     "paths",
     "results",
     "tensorflow_internals",

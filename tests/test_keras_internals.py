@@ -162,6 +162,22 @@ def steps(k: Any) -> bool:
     return (k.optimizer_steps(optimizer), int(optimizer.iterations), k.optimizer_steps(None)) == (4, 2, 0)
 
 
+def told_by_fit(k: Any) -> bool:
+    """`fit` passes an argument to `evaluate`, by which it is told from a call of the user's own."""
+    told = []
+
+    class Told(keras.Sequential):
+        def evaluate(self, *args: Any, **options: Any) -> Any:
+            told.append(k.WITHIN_FIT in options)
+            return super().evaluate(*args, **options)
+
+    model = Told([keras.Input((2,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(X, Y, validation_data=(X, Y), verbose=0)
+    model.evaluate(X, Y, verbose=0)
+    return told == [True, False]
+
+
 def callback_attributes(k: Any) -> bool:
     callback = keras.callbacks.Callback()
     callback.set_params({"epochs": 1})
@@ -374,6 +390,7 @@ USES = {
     "begin_at": Use("_initial_epoch", epoch_of_fit),
     "optimizer_steps": Use("_iterations", steps),
     "moving_average": Use("_model_variables_moving_average", averaged),
+    "WITHIN_FIT": Use("_use_cached_eval_dataset", told_by_fit),
     "CALLBACK_ATTRIBUTES": Use("_model", callback_attributes),
     "CALL_METHODS": Use("quantized_call", replaced_methods),
     "MASK_METHOD": Use("_set_mask_metadata", mask_method),

@@ -45,6 +45,15 @@ def test_containers_in_attributes_have_others_like_them():
     assert tensorflow_internals.empty_container_like([1]) is None
 
 
+def test_a_function_keeps_the_values_of_its_variables():
+    scale = tf.Variable(2.0)
+    traced = tf.function(lambda x: x * scale).get_concrete_function(tf.TensorSpec((), tf.float32))
+    frozen = tensorflow_internals.with_constants(traced)
+    scale.assign(5.0)
+    assert traced(tf.constant(3.0)) == 15
+    assert frozen(tf.constant(3.0))[0] == 6
+
+
 @pytest.mark.parametrize("function", [tf.nn.relu, tf.math.add, tf.compat.v1.nn.softmax])
 def test_public_functions_have_names_that_lead_back(function):
     name = tensorflow_internals.public_name(function)

@@ -1,6 +1,7 @@
 """Places to write to that are links, devices, full, read-only or forbidden."""
 
 import contextlib
+import functools
 import os
 import subprocess
 
@@ -47,10 +48,10 @@ def attack(rng, folder, short):
     suffixes = SUFFIXES if not short else (".json", "")
     with Caller(CODE, limit=120) as caller:
         tally = Tally("links, devices, pipes")
-        for make in (nowhere, to_file, to_folder, loop, missing_folder, device, pipe, file, long_name):
+        for name, make in DESTINATIONS.items():
             for suffix in suffixes:
                 for overwrite in (False, True):
-                    place = folder / f"{make.__name__}{suffix or '_run'}_{overwrite}"
+                    place = folder / f"{name}{suffix or '_run'}_{overwrite}"
                     place.mkdir()
                     path, precious = make(place, suffix)
                     before = precious.read_bytes() if precious else None
@@ -74,49 +75,19 @@ def judged(outcome, place, precious, before):
     return outcome
 
 
-def nowhere(place, suffix):
-    path = place / f"link{suffix}"
-    path.symlink_to("gone")
-    return path, None
-
-
 def file(place, suffix):
     path = place / f"file{suffix}"
     path.write_text("precious")
     return path, path
 
 
-def to_file(place, suffix):
-    target = place / "target"
-    target.write_text("precious")
+def link(target, place, suffix):
+    """A link; its target is precious if it is a file."""
+    (place / "folder").mkdir()
+    (place / "file").write_text("precious")
     path = place / f"link{suffix}"
-    path.symlink_to("target")
-    return path, target
-
-
-def to_folder(place, suffix):
-    (place / "target").mkdir()
-    path = place / f"link{suffix}"
-    path.symlink_to("target")
-    return path, None
-
-
-def loop(place, suffix):
-    path = place / f"link{suffix}"
-    path.symlink_to(path.name)
-    return path, None
-
-
-def missing_folder(place, suffix):
-    path = place / f"link{suffix}"
-    path.symlink_to("gone/file")
-    return path, None
-
-
-def device(place, suffix):
-    path = place / f"link{suffix}"
-    path.symlink_to("/dev/null")
-    return path, None
+    path.symlink_to(target.format(path.name))
+    return path, place / "file" if target == "file" else None
 
 
 def pipe(place, suffix):
@@ -127,6 +98,19 @@ def pipe(place, suffix):
 
 def long_name(place, suffix):
     return place / f"{'x' * 300}{suffix}", None
+
+
+# What makes a destination, by name: it returns the path, and the file that must survive or `None`.
+LINKS = {
+    "nowhere": "gone",
+    "to_file": "file",
+    "to_folder": "folder",
+    "loop": "{}",  # its own name
+    "missing_folder": "gone/file",
+    "device": "/dev/null",
+}
+DESTINATIONS = {name: functools.partial(link, target) for name, target in LINKS.items()}
+DESTINATIONS |= {"pipe": pipe, "file": file, "long_name": long_name}
 
 
 def full_disk(caller, folder, suffixes):

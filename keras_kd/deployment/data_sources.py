@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, TypeAlias, TypeGuard
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeGuard, runtime_checkable
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_kd.cardinality import is_endless
 from keras_kd.deployment.interface import Interface
 from keras_kd.deployment.source.input_structure import flatten_like
 from keras_kd.deployment.tensor_details import TensorDetails, fits
 from keras_kd.tensors import Tensors
+
+
+@runtime_checkable
+class RandomAccess(Protocol):
+    """Samples with an index, as `tfds.data_source` has them."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Any: ...
+
 
 # Batches of `x`, `(x, y)` or `(x, y, weights)`, in something that iterates over them or returns such a thing
 # when called; single samples in a list or in an object with random access; or the whole as arrays.
@@ -41,11 +52,7 @@ def with_an_end(data: Data) -> Data:
     """
     if _is_function(data):
         return with_an_end(data())
-    if isinstance(data, keras.utils.PyDataset):
-        is_endless = data.num_batches is None
-    else:
-        is_endless = isinstance(data, tf.data.Dataset) and data.cardinality() == tf.data.INFINITE_CARDINALITY
-    if is_endless:
+    if is_endless(data):
         raise ValueError("The data goes on forever: leave out repeat(), or take(...) some batches of it.")
     return data
 
@@ -102,13 +109,12 @@ def _is_array(data: object) -> bool:
     return hasattr(data, "__array__") and hasattr(data, "shape")
 
 
-def _elements(data: Any, inputs: Inputs | None) -> Iterable[Any] | None:
+def _elements(data: Data, inputs: Inputs | None) -> Iterable[Any] | None:
     """The batches or samples of data, one by one; `None` for arrays, which are the whole."""
     if isinstance(data, tf.data.Dataset):
         return data.as_numpy_iterator()
     if isinstance(data, keras.utils.PyDataset):
-        endless = data.num_batches is None
-        return (data[i] for i in (itertools.count() if endless else range(data.num_batches)))
+        return (data[i] for i in (itertools.count() if is_endless(data) else range(data.num_batches)))
     if _is_array(data) or isinstance(data, (Mapping, tuple)):
         return None
     if isinstance(data, list):
@@ -116,7 +122,7 @@ def _elements(data: Any, inputs: Inputs | None) -> Iterable[Any] | None:
     if isinstance(data, Iterator):
         return _once(data)
     if not isinstance(data, (str, bytes, type)):
-        if hasattr(data, "__getitem__") and hasattr(data, "__len__"):
+        if isinstance(data, RandomAccess):
             return (data[i] for i in range(len(data)))
         if isinstance(data, Iterable):
             return data
@@ -151,7 +157,7 @@ def _once(data: Iterator[Any]) -> Iterator[Any]:
         )
 
 
-def _inputs_and_labels(element: Any, inputs: Inputs | None) -> Batch:
+def _inputs_and_labels(element: object, inputs: Inputs | None) -> Batch:
     if isinstance(element, tuple):
         if not 1 <= len(element) <= 3:
             raise TypeError(f"Expected x, (x, y) or (x, y, weights); received a tuple of {len(element)}.")
@@ -166,13 +172,18 @@ def _named(element: dict[str, Any], inputs: Inputs | None) -> Batch:
     if inputs is None or flatten_like(inputs.interface.inputs, element) is not None:
         return element, None
     known = inputs.interface.known()
+    takes_part = inputs.interface.takes_part(element)
+    if takes_part:
+        known |= {str(key).partition("/")[0]: "" for key in keras.tree.flatten(inputs.interface.keys)}
     labels = next((element[key] for key in _LABELS if key in element and key not in known), None)
     arrays = {
         key: value
         for key, value in element.items()
         if key in known or (key not in _LABELS and _is_numeric(value))
     }
-    if {known[key] for key in arrays if key in known} == {tensor.name for tensor in inputs.tensors}:
+    if takes_part or {known[key] for key in arrays if key in known} == {
+        tensor.name for tensor in inputs.tensors
+    }:
         return arrays, labels  # of which other models may read others
     if labels is not None and len(inputs.tensors) == len(arrays) == 1:
         return next(iter(arrays.values())), labels
@@ -216,7 +227,8 @@ def _holds_numbers(part: Tensors) -> bool:
 
 def _slices(whole: Batch, batch_size: int, inputs: Inputs | None) -> Iterator[Batch]:
     x, y = (np.asarray(part) if _holds_numbers(part) else part for part in whole)
-    if inputs is not None and len(inputs.tensors) == 1 and isinstance(x, (list, tuple)) and len(x) > 1:
+    is_one = inputs is not None and len(inputs.tensors) == 1 and not inputs.interface.takes_part(x)
+    if is_one and isinstance(x, (list, tuple)) and len(x) > 1:
         x = np.stack(x)
     if isinstance(y, list) and _is_one_by_one(y, len(np.asarray(keras.tree.flatten(x)[0]))):
         y = np.stack(y)

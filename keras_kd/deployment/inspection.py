@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from keras_kd.deployment.comparison import Comparison, compare_outputs
+from keras_kd.deployment.conversion.failures import about_float16
 from keras_kd.deployment.conversion.request import Request
 from keras_kd.deployment.edges import read_edges
 from keras_kd.deployment.exported import Exported
@@ -94,8 +95,10 @@ def _compare(
     fault = comparison.fault or io_fault(served, lite, expected, request.io)
     what = f"The {quantization.label} file of {served.model.name!r}"
     if fault:
-        hint = " Try sparse=False." if request.sparse else ""
-        raise ValueError(f"{what} is wrong: {fault}{'' if fault.endswith(('.', '?')) else '.'}{hint}")
+        hints = [about_float16(served.model, request.file)] if quantization is FLOAT16 else []
+        hints += ["Try sparse=False."] if request.sparse and not any(hints) else []
+        end = "" if fault.endswith((".", "?")) else "."
+        raise ValueError(f"{what} is wrong: {fault}{end} {' '.join(hints)}".rstrip())
     for loss in comparison.losses:
         warnings.warn(f"{what} lost information: {loss}", UserWarning, stacklevel=5)
     return comparison

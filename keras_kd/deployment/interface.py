@@ -21,6 +21,7 @@ from tensorflow.lite.tools import flatbuffer_utils
 
 from keras_kd.deployment.source.input_structure import flatten_like
 from keras_kd.deployment.tensor_details import TensorDetails, checked_arrays, unknown_name
+from keras_kd.parts import Keys, parts_by_key, take
 from keras_kd.tensors import Tensor, Tensors
 
 Names: TypeAlias = str | list[Any] | tuple[Any, ...] | dict[str, Any]  # names in the structure of the tensors
@@ -36,11 +37,13 @@ class Interface:
         inputs: the names of its inputs, in the structure that it takes.
         outputs: the names of its outputs, in the structure that it returns; empty if not known yet.
         aliases: other names of inputs, such as Keras's own -> the name.
+        keys: the parts of data that the model takes, if it holds these parts. They are not kept in files.
     """
 
     inputs: Names
     outputs: Names = ()
     aliases: dict[str, str] = field(default_factory=dict)
+    keys: Keys = None
 
     @classmethod
     def of_names(cls, inputs: Sequence[str], outputs: Sequence[str]) -> Interface:
@@ -63,6 +66,7 @@ class Interface:
 
     def matched(self, x: Tensors) -> dict[str, Tensor]:
         """Data by name, as it is; see `arrays`."""
+        x = self.taken(x)
         names: list[str] = keras.tree.flatten(self.inputs)
         if isinstance(x, dict):
             # Keras's own names may be those of other inputs in the file: all of them together are meant.
@@ -76,8 +80,18 @@ class Interface:
             return dict(zip(names, flat, strict=True))
         if isinstance(x, dict):
             unknown = next(key for key in x if key not in known)
-            raise ValueError(unknown_name(str(unknown), names))
+            taken = [] if self.keys is None else map(str, keras.tree.flatten(self.keys))
+            raise ValueError(unknown_name(str(unknown), [*names, *taken]))
         return self._by_position(x, names)
+
+    def takes_part(self, x: Tensors) -> bool:
+        """Whether data holds what the model takes of it, and maybe more."""
+        known = parts_by_key(x)
+        return self.keys is not None and all(str(key) in known for key in keras.tree.flatten(self.keys))
+
+    def taken(self, x: Tensors) -> Tensors:
+        """What the model takes of the data, by its keys."""
+        return take(x, self.keys) if self.takes_part(x) else x
 
     def _by_position(self, x: Tensors, names: list[str]) -> dict[str, Tensor]:
         listed = list(x) if isinstance(x, (list, tuple)) else None
@@ -163,7 +177,7 @@ def read_interface(path: Path, inputs: Sequence[str], outputs: Sequence[str]) ->
     try:
         if found[0] >= model.BuffersLength():
             raise ValueError("it is missing")
-        interface = Interface(**json.loads(bytes(model.Buffers(found[0]).DataAsNumpy())))
+        interface = Interface(**json.loads(bytes(model.Buffers(found[0]).DataAsNumpy())), keys=None)
         _check_names(interface.inputs, inputs)
         _check_names(interface.outputs, outputs)
         _check_aliases(interface)
@@ -200,7 +214,8 @@ def write_interface(content: bytes, interface: Interface) -> bytes:
     graph.inputs = np.array([entry.tensorIndex for entry in signature.inputs], "int32")
     graph.outputs = np.array([entry.tensorIndex for entry in signature.outputs], "int32")
     _rename(graph, [*signature.outputs, *signature.inputs])
-    _add_metadata(model, json.dumps(vars(interface)).encode())
+    kept = {name: value for name, value in vars(interface).items() if name != "keys"}
+    _add_metadata(model, json.dumps(kept).encode())
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
@@ -212,14 +227,14 @@ def _named(entries: list[Any], names: list[str]) -> list[Any]:
     return entries
 
 
-def _rename(graph: Any, entries: list[Any]) -> None:
+def _rename(graph: converter_schema.SubGraphT, entries: list[Any]) -> None:
     taken = {tensor.name for tensor in graph.tensors}
     for entry in entries:
         if entry.name not in taken:
             graph.tensors[entry.tensorIndex].name = entry.name
 
 
-def _add_metadata(model: Any, content: bytes) -> None:
+def _add_metadata(model: converter_schema.ModelT, content: bytes) -> None:
     buffer, entry = converter_schema.BufferT(), converter_schema.MetadataT()
     buffer.data = np.frombuffer(content, "uint8")
     entry.name, entry.buffer = _METADATA, len(model.buffers)

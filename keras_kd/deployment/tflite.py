@@ -26,7 +26,7 @@ from keras_kd.deployment.source.input_structure import InputSpecs
 from keras_kd.deployment.source.keras_outputs import keras_outputs, outputs_of_one
 from keras_kd.deployment.source.random_samples import random_samples
 from keras_kd.deployment.source.serving import Serving, make_serving
-from keras_kd.deployment.source.source_model import is_quantization_aware, resolve_model
+from keras_kd.deployment.source.source_model import is_quantization_aware, resolve_model, student_keys
 from keras_kd.files import write_atomically
 from keras_kd.messages import one_line
 
@@ -109,11 +109,12 @@ def export(
         >>> exported.max_error < 0.1
         True
     """
-    model = resolve_model(model)
+    keys, model = student_keys(model), resolve_model(model)
     target = check_path(path, overwrite)
     row = check_quantization(model, quantization, io, sparse=sparse, calibrated=calibration is not None)
     converter.start()  # TensorFlow loads in the child while the model is traced here
-    served, notes = _with_batch(sized(make_serving(model, inputs=inputs), input_shape), batch_size)
+    served = sized(make_serving(model, inputs=inputs, keys=keys), input_shape)
+    served, notes = _with_batch(served, batch_size)
     random = calibration is None
     samples = random_samples(served, COMPARED) if random else representative_samples(calibration, served)
     ranges, unlike = ((), []) if random else _scale(served, samples)
@@ -157,11 +158,25 @@ def _convert(
             rerun=lambda: served.predict({name: _nudged(array) for name, array in compared.items()}),
         )
     except ValueError as error:
+        _check_unread(request, served)
         # Where the file is for now tells nobody anything.
         text = str(error).replace(repr(str(request.file)), "The converted file")
         if text == str(error):
             raise
         raise ValueError(text) from error
+
+
+def _check_unread(request: Request, served: Serving) -> None:
+    """Raise a `ValueError` if integers cannot go in because an input goes nowhere, which has no range."""
+    if request.io == "float32" or not request.saved_model.exists():  # which cannot be traced
+        return
+    floats = {tensor.name for tensor in served.inputs if tensor.dtype == "float32"}
+    unread = [name for name in served.unread_inputs() if name in floats]
+    if unread:
+        raise ValueError(
+            f"io={request.io!r} is not possible for {served.model.name!r}: no layer reads its input "
+            f"{unread[0]!r}, which stays float32. Leave that input out of the model, or leave io= out."
+        )
 
 
 def _file_outputs(

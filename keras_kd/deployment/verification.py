@@ -23,7 +23,7 @@ from keras_kd.deployment.scoring.metrics import MetricLike
 from keras_kd.deployment.scoring.scores import Scores, labels_by_name, metric_of_each
 from keras_kd.deployment.source.input_structure import InputSpecs
 from keras_kd.deployment.source.serving import make_serving
-from keras_kd.deployment.source.source_model import resolve_model
+from keras_kd.deployment.source.source_model import resolve_model, student_keys
 from keras_kd.deployment.spread import Spread
 from keras_kd.deployment.verified import OutputVerification, Verification
 from keras_kd.tensors import Tensor, Tensors
@@ -133,7 +133,7 @@ def verify(
     trained, model = model, resolve_model(model)
     data = with_an_end(data)
     lite, edges = LiteModel(path), read_edges(path)
-    served = make_serving(model, inputs=inputs)
+    served = make_serving(model, inputs=inputs, keys=student_keys(trained))
     names = check_same_inputs(served, lite)
     run = served.runner()
     tallies: dict[str, _OutputTally] = {}

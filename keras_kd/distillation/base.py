@@ -14,6 +14,7 @@ from keras_kd.distillation.data_checks import (
 )
 from keras_kd.distillation.distilled import Distilled, Kept
 from keras_kd.distillation.divergence import Diagnosis
+from keras_kd.distillation.evaluation import EvaluatedStudent
 from keras_kd.distillation.label_checks import (
     check_held_out_labels,
     check_labels,
@@ -21,11 +22,12 @@ from keras_kd.distillation.label_checks import (
     check_objective_labels,
 )
 from keras_kd.distillation.model_checks import check_teacher
-from keras_kd.distillation.model_inputs import Keys, take_inputs
+from keras_kd.distillation.model_inputs import take_inputs
 from keras_kd.distillation.model_pair import ModelPair
 from keras_kd.distillation.objectives import Objective
 from keras_kd.distillation.preprocessing import Preprocess, check_integers
 from keras_kd.distillation.wiring import Wiring
+from keras_kd.parts import Keys
 from keras_kd.signals import batches
 from keras_kd.signals.batches import Batch
 from keras_kd.tensors import Scheduled, Shape, Tensor, Tensors
@@ -34,14 +36,13 @@ from keras_kd.training.first_batch import FirstBatch, check_numbers
 _FIXED = "student", "temperature", "alpha", "objectives", "student_inputs"
 
 
-class BaseDistiller:
+class BaseDistiller(EvaluatedStudent):
     """The part of a Distiller that is the same for Keras 3 and tf_keras models.
 
     A subclass is also a model. Its constructor sets the attributes below and then calls `_set_teacher`, which
     connects the models and fixes the attributes.
     """
 
-    student: keras.Model
     objectives: Sequence[Objective]
     temperature: Scheduled
     alpha: float
@@ -50,17 +51,12 @@ class BaseDistiller:
         teacher: keras.Model | None
         teacher_preprocess: Preprocess | None
         built: bool
-        loss: object
         __call__: Callable[..., Tensors]
         make_train_function: Callable[[], object]
         require_compiled: Callable[[str], None]  # raises unless `compile` was called before a method
         validate_first_batch: Callable[[Tensors], None]
         _wiring: Wiring
         _first_batch: FirstBatch
-
-        @property
-        def compiled_with_loss(self) -> bool:
-            """Whether `compile` was given a loss, which needs labels."""
 
     def _set_teacher(self, teacher: keras.Model | None, preprocess: Preprocess | None) -> None:
         """Set the model that teaches the student, in place of any earlier one.
@@ -234,7 +230,7 @@ class BaseDistiller:
         """Do nothing if Keras finds the projections in the objectives."""
 
 
-def _as_tensor(value: Any) -> Any:
+def _as_tensor(value: Tensor | None) -> Tensor | None:
     """Arrays and numbers as a step sees them; tensors, sparse and ragged ones too, as they are."""
     kept = value is None or isinstance(value, (tf.Tensor, tf.SparseTensor, tf.RaggedTensor))
     return value if kept else tf.convert_to_tensor(value)

@@ -8,8 +8,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_kd.cardinality import is_endless
 from keras_kd.distillation.model_inputs import named_specs
 from keras_kd.finite import first_bad_row
+from keras_kd.parts import parts
 from keras_kd.signals import batches
 from keras_kd.signals.tracing import input_spec
 from keras_kd.tensors import Tensors
@@ -55,18 +57,12 @@ def warn_of_endless_data(arguments: Mapping[str, Any]) -> None:
         arguments: The arguments of `fit`. Generators do not tell whether they end.
     """
     for name, steps in (("x", "steps_per_epoch"), ("validation_data", "validation_steps")):
-        if arguments.get(steps) is None and _is_endless(arguments.get(name)):
+        if arguments.get(steps) is None and is_endless(arguments.get(name)):
             warnings.warn(
                 f"`{name}` is endless, and `{steps}` is not given: as in Keras, an epoch then goes on until "
                 f"a callback stops it. Give `{steps}`, or leave out `repeat()`: `epochs` repeats the data.",
                 stacklevel=4,
             )
-
-
-def _is_endless(data: object) -> bool:
-    if isinstance(data, tf.data.Dataset):
-        return int(data.cardinality()) == tf.data.INFINITE_CARDINALITY
-    return isinstance(data, keras.utils.PyDataset) and data.num_batches is None
 
 
 def _check_array(name: str, array: np.ndarray) -> None:
@@ -87,7 +83,7 @@ def check_inputs(student: keras.Model, inputs: Tensors) -> None:
         student: The student; the inputs of a subclassed one are not known, and are not checked.
         inputs: What the student takes of the data, with known ranks.
     """
-    expected, received = batches.parts(input_spec(student)), batches.parts(inputs)
+    expected, received = parts(input_spec(student)), parts(inputs)
     if expected.keys() != received.keys():  # then Keras goes by the names of inputs, or by their order
         expected = named_specs(student)
     for name, tensor in received.items():

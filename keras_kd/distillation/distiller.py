@@ -16,7 +16,7 @@ from keras_kd.distillation.data_checks import require_labels, require_metric_lab
 from keras_kd.distillation.divergence import DivergenceCallback, add_callback
 from keras_kd.distillation.evaluation import require_figures, without
 from keras_kd.distillation.hinton import ALPHA, TEMPERATURE, default_objectives
-from keras_kd.distillation.model_inputs import Keys, check_keys
+from keras_kd.distillation.model_inputs import check_keys
 from keras_kd.distillation.objective_arguments import LossLike
 from keras_kd.distillation.objectives import Objective
 from keras_kd.distillation.preprocessing import Preprocess
@@ -29,6 +29,7 @@ from keras_kd.keras_internals import (
     unscaled,
 )
 from keras_kd.legacy import require_keras_model
+from keras_kd.parts import Keys
 from keras_kd.signals import batches
 from keras_kd.signals.batches import Batch
 from keras_kd.tensors import Scheduled, Tensor, Tensors

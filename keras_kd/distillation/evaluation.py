@@ -1,7 +1,45 @@
 """What `evaluate` reports about a student: nothing about its training."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import keras
+
+from keras_kd.distillation.label_checks import CompiledLoss, check_evaluated_labels, check_labels
+from keras_kd.keras_internals import WITHIN_FIT
+from keras_kd.tensors import Tensors
+
+
+class EvaluatedStudent:
+    """The part of a Distiller that evaluates the student, for models of either Keras."""
+
+    if TYPE_CHECKING:  # provided by the subclasses
+        student: keras.Model
+        loss: CompiledLoss
+
+        @property
+        def compiled_with_loss(self) -> bool:
+            """Whether `compile` was given a loss, which needs labels."""
+
+    def evaluate(self, x: object = None, y: Tensors = None, *args: Any, **options: Any) -> Any:
+        """Evaluate the student as Keras's `evaluate` does; see there for the arguments.
+
+        Raises:
+            ValueError: Labels that are not valid classes, before the run starts.
+        """
+        if self.compiled_with_loss and WITHIN_FIT not in options:  # `fit` has looked at them
+            x = check_evaluated_labels(x, y, self.student, self.loss)
+        return super().evaluate(x, y, *args, **options)  # type: ignore[misc]
+
+    def test_on_batch(self, x: Tensors, y: Tensors = None, *args: Any, **options: Any) -> Any:
+        """Evaluate the student on one batch as Keras's `test_on_batch` does.
+
+        Raises:
+            ValueError: Labels that are not valid classes.
+        """
+        if self.compiled_with_loss:
+            check_labels(y, self.student, self.loss)
+        return super().test_on_batch(x, y, *args, **options)  # type: ignore[misc]
 
 
 def require_figures(loss: bool, metrics: bool) -> None:

@@ -1,6 +1,7 @@
 """Labels that the compiled loss would misread, as far as this can be known before training."""
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Generator, Iterable
 from typing import TypeAlias
 
 import keras
@@ -51,11 +52,46 @@ def check_held_out_labels(held_out: object, student: keras.Model, loss: Compiled
     """
     if isinstance(held_out, (list, tuple)) and len(held_out) > 1:
         check_labels(held_out[1], student, loss, "validation_data[1]")
-    elif isinstance(held_out, tf.data.Dataset) and "sparse" in map(_kind, keras.tree.flatten(loss)):
-        specs = keras.tree.flatten(unpack(held_out.element_spec).labels)
-        if any(isinstance(spec, tf.TensorSpec) and spec.dtype.is_floating for spec in specs):
-            for batch in held_out.take(1):
-                check_labels(unpack(batch).labels, student, loss, "validation_data")
+    elif isinstance(held_out, tf.data.Dataset):
+        _check_first_batch(held_out, student, loss, "validation_data")
+
+
+def check_evaluated_labels(x: object, y: Tensors, student: keras.Model, loss: CompiledLoss) -> object:
+    """Raise a `ValueError` for labels of `evaluate` that are not valid classes of the student.
+
+    Of data that comes in batches the first one is looked at, as in `fit`.
+
+    Returns:
+        `x`; a generator, from which a batch was taken, as one that begins with this batch.
+    """
+    if isinstance(x, tf.data.Dataset):
+        _check_first_batch(x, student, loss, "y")
+    elif isinstance(x, keras.utils.PyDataset):
+        check_labels(unpack(x[0]).labels, student, loss)
+    elif isinstance(x, Generator):
+        taken = list(itertools.islice(x, 1))
+        for batch in taken:
+            check_labels(unpack(batch).labels, student, loss)
+        return _chain(taken, x)
+    else:
+        check_labels(y, student, loss)
+    return x
+
+
+def _chain(*parts: Iterable[object]) -> Generator[object, None, None]:
+    """As `itertools.chain`, but a generator, which Keras knows."""
+    for part in parts:
+        yield from part
+
+
+def _check_first_batch(data: tf.data.Dataset, student: keras.Model, loss: CompiledLoss, name: str) -> None:
+    """Look at labels that are floats where classes are read; others need no pass over the data."""
+    if "sparse" not in map(_kind, keras.tree.flatten(loss)):
+        return
+    specs = keras.tree.flatten(unpack(data.element_spec).labels)
+    if any(isinstance(spec, tf.TensorSpec) and spec.dtype.is_floating for spec in specs):
+        for batch in data.take(1):
+            check_labels(unpack(batch).labels, student, loss, name)
 
 
 def check_objective_labels(objectives: Iterable[Objective], batch: Batch) -> None:

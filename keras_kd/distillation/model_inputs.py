@@ -1,18 +1,17 @@
 """Which parts of the data each model takes: `x` may hold more than the student reads."""
 
 import re
-from typing import Any, TypeAlias
+from typing import TypeGuard
 
 import keras
 import tensorflow as tf
 
 from keras_kd.messages import did_you_mean, one_line
-from keras_kd.signals.batches import describe, parts
+from keras_kd.parts import Keys, parts, parts_by_key, take
+from keras_kd.signals.batches import describe
 from keras_kd.signals.tracing import symbolic_inputs, trace
-from keras_kd.tensors import Tensors, TensorSpecs
+from keras_kd.tensors import Tensor, Tensors, TensorSpecs
 
-# A key of `x`, or a structure of keys; `None`: by the names of a model's inputs.
-Keys: TypeAlias = str | int | list[Any] | tuple[Any, ...] | dict[Any, Any] | None
 _MADE_BY_KERAS = re.compile(r"input_\d+|(input_layer|keras_tensor)(_\d+)?")
 
 
@@ -35,7 +34,7 @@ def check_keys(keys: Keys) -> Keys:
     return keys
 
 
-def take_inputs(model: keras.Model, x: Any, keys: Keys = None) -> Tensors:
+def take_inputs(model: keras.Model, x: Tensors, keys: Keys = None) -> Tensors:
     """The part of the data's `x` that a model takes.
 
     Args:
@@ -88,7 +87,7 @@ def can_run(model: keras.Model, spec: TensorSpecs) -> bool:
 
 
 def explain_misfit(
-    teacher: keras.Model, inputs: Tensors, x: Any, preprocessed: bool, error: BaseException
+    teacher: keras.Model, inputs: Tensors, x: Tensors, preprocessed: bool, error: BaseException
 ) -> InputsError:
     """The error about a teacher that failed on its inputs.
 
@@ -104,16 +103,17 @@ def explain_misfit(
         f"The teacher {teacher.name!r} cannot take {what} ({describe(inputs)}): "
         f"{one_line(error).rstrip('.')}."
     )
-    missing = [name for name in _given_names(teacher) if isinstance(x, dict) and name not in x]
-    if missing and not preprocessed:
+    held = list(x) if isinstance(x, dict) else None
+    missing = [name for name in _given_names(teacher) if held is not None and name not in held]
+    if held is not None and missing and not preprocessed:
         text += (
-            f" Its input {missing[0]!r} is not in `x`, which holds {list(x)}.{did_you_mean(missing[0], x)}"
+            f" Its input {missing[0]!r} is not in `x`, which holds {held}.{did_you_mean(missing[0], held)}"
         )
     advice = "" if preprocessed else " Give a `teacher_preprocess` that selects, resizes or converts `x`."
     return InputsError(text + advice)
 
 
-def have_same_parts(one: Any, other: Any) -> bool:
+def have_same_parts(one: Tensors, other: Tensors) -> bool:
     """Whether the parts of two structures have the same paths."""
     return parts(one).keys() == parts(other).keys()
 
@@ -141,21 +141,20 @@ def _input_keys(model: keras.Model) -> Keys:
     return keras.tree.map_structure(lambda symbol: symbol.name, symbols)
 
 
-def _holds(x: Tensors, keys: Keys) -> bool:
+def _holds(x: Tensors, keys: Keys) -> TypeGuard[dict[str, Tensor]]:
     return isinstance(x, dict) and keys is not None and x.keys() >= set(keras.tree.flatten(keys))
 
 
-def _take_keys(model: keras.Model, x: Any, keys: Keys) -> Tensors:
+def _take_keys(model: keras.Model, x: Tensors, keys: Keys) -> Tensors:
     if not keras.tree.is_nested(x):
         return x  # what the student takes, without the rest
-    parts_of_x = dict(x) if isinstance(x, dict) else dict(enumerate(x))
-    named = {**parts(x), **{str(key): part for key, part in parts_of_x.items()}}
-    missing = [str(key) for key in keras.tree.flatten(keys) if str(key) not in named]
-    if not missing:
-        return keras.tree.map_structure(lambda key: named[str(key)], keys)
-    if keras.tree.is_nested(keys) and have_same_parts(x, keys):
-        return x
-    raise ValueError(
-        f"The student {model.name!r} takes {missing[0]!r} of the data (`student_inputs`), and `x` holds "
-        f"{list(named)}.{did_you_mean(missing[0], named)}"
-    )
+    try:
+        return take(x, keys)
+    except KeyError as error:
+        if keras.tree.is_nested(keys) and have_same_parts(x, keys):
+            return x
+        (missing,), named = error.args, parts_by_key(x)
+        raise ValueError(
+            f"The student {model.name!r} takes {missing!r} of the data (`student_inputs`), and `x` holds "
+            f"{list(named)}.{did_you_mean(missing, named)}"
+        ) from None

@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_kd.messages import one_line
-from keras_kd.signals.batches import describe, parts
+from keras_kd.parts import parts
+from keras_kd.signals.batches import describe
 from keras_kd.tensors import Tensor, Tensors
 
 Preprocess: TypeAlias = Callable[[Any], Any]
@@ -129,7 +130,7 @@ def _is_dense(part: object) -> bool:
     return isinstance(part, tf.Tensor)
 
 
-def _is_integer(part: Any) -> bool:
+def _is_integer(part: object) -> bool:
     dtype = getattr(part, "dtype", None)
     return dtype is not None and tf.as_dtype(dtype).is_integer
 

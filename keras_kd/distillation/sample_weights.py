@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras_kd.distillation.known_signals import Signals
 from keras_kd.distillation.objectives import Objective
 from keras_kd.distillation.shape_inference import trace_loss
-from keras_kd.signals.batches import parts
+from keras_kd.parts import parts
 from keras_kd.tensors import Tensor, Tensors
 
 

@@ -32,6 +32,7 @@ from keras_kd.distillation.signal_checks import check_signals
 from keras_kd.distillation.suppressed_classes import check_suppressed, suppressing_tap
 from keras_kd.distillation.tapped import NOTHING, Tapped
 from keras_kd.keras_internals import unscaled
+from keras_kd.parts import parts
 from keras_kd.signals import batches
 from keras_kd.signals.batches import Batch
 from keras_kd.tensors import Tensor, Tensors, TensorSpecs
@@ -151,7 +152,7 @@ class Wiring:
         read = {
             tap for objective in self._objectives for tap in objective.data_taps if tap.startswith("input/")
         }
-        return not read <= {f"input/{path}" for path in batches.parts(spec)}
+        return not read <= {f"input/{path}" for path in parts(spec)}
 
     def connect(self, specs: Batch) -> None:
         """Resolve the taps, build the projections and check that every objective can be computed.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 import keras
 
@@ -14,6 +14,10 @@ from keras_kd.legacy import KerasModel, is_call_node, is_tf_keras
 from keras_kd.tensorflow_internals import empty_container_like
 
 _DICTS, _LISTS, _SETS = {dict, defaultdict, TRACKED[0]}, {list, TRACKED[1]}, {set, TRACKED[2]}
+
+
+_Value = TypeVar("_Value")
+_Tracked: TypeAlias = list[Any] | dict[Any, Any]  # of tf_keras
 
 
 def shared_copy(model: KerasModel) -> KerasModel:
@@ -39,10 +43,10 @@ class _Copying:
 
     def __init__(self) -> None:
         self.copies: dict[int, Any] = {}
-        self.originals: list[Any] = []  # keeps them alive, so that no id is used twice
+        self.originals: list[object] = []  # keeps them alive, so that no id is used twice
         self.waiting: list[Callable[[], None]] = []  # copies to fill
 
-    def copied(self, value: Any) -> Any:
+    def copied(self, value: _Value) -> _Value:
         copy = self._of(value)
         while self.waiting:
             self.waiting.pop()()
@@ -72,37 +76,37 @@ class _Copying:
         tracked = empty_container_like(value)
         return value if tracked is None else self._later(value, tracked, self._fill_tracked)
 
-    def _later(self, value: Any, copy: Any, fill: Callable[[Any, Any], None]) -> Any:
+    def _later(self, value: _Value, copy: _Value, fill: Callable[[_Value, _Value], None]) -> _Value:
         self.copies[id(value)] = copy
         self.originals.append(value)
         self.waiting.append(lambda: fill(value, copy))
         return copy
 
-    def _fill_object(self, value: Any, copy: Any) -> None:
+    def _fill_object(self, value: object, copy: object) -> None:
         # `vars` avoids what a class does when an attribute is set; other threads may set some.
         vars(copy).update({name: self._of(part) for name, part in vars(value).copy().items()})
 
-    def _fill_dict(self, value: Any, copy: Any) -> None:
-        if isinstance(value, defaultdict):
+    def _fill_dict(self, value: dict[object, object], copy: dict[object, object]) -> None:
+        if isinstance(value, defaultdict) and isinstance(copy, defaultdict):
             copy.default_factory = value.default_factory
         dict.update(copy, {self._of(key): self._of(part) for key, part in value.copy().items()})
         self._fill_rest(value, copy)
 
-    def _fill_list(self, value: Any, copy: Any) -> None:
+    def _fill_list(self, value: list[object], copy: list[object]) -> None:
         list.extend(copy, [self._of(part) for part in list(value)])
         self._fill_rest(value, copy)
 
-    def _fill_set(self, value: Any, copy: Any) -> None:
+    def _fill_set(self, value: set[object], copy: set[object]) -> None:
         set.update(copy, {self._of(part) for part in list(value)})
         self._fill_rest(value, copy)
 
-    def _fill_tracked(self, value: Any, copy: Any) -> None:
+    def _fill_tracked(self, value: _Tracked, copy: _Tracked) -> None:
         if isinstance(copy, list):
             copy.extend([self._of(part) for part in list(value)])
         else:
             copy.update({key: self._of(part) for key, part in dict(value).items()})
 
-    def _fill_rest(self, value: Any, copy: Any) -> None:
+    def _fill_rest(self, value: object, copy: object) -> None:
         if hasattr(value, "__dict__"):
             self._fill_object(value, copy)
 

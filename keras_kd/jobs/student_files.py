@@ -39,6 +39,7 @@ class StudentFiles:
         description, source = f"{path.name}.json", self.run.digest(self.source)
 
         def export_and_describe() -> Figures:
+            self.progress.note(f"exporting {path.name}")
             exported = export(
                 self.student,
                 path,
@@ -59,9 +60,14 @@ class StudentFiles:
     def verified(self, quantization: str) -> Figures:
         """How that file compares with the Keras student on the test split."""
         path = self._path(quantization)
+
+        def verify_and_describe() -> Figures:
+            self.progress.note(f"verifying {path.name}")
+            return verify(self.student, path, self.data.test).to_dict()
+
         return self.run.figures(
             f"{path.name}.verified.json",
-            lambda: verify(self.student, path, self.data.test).to_dict(),
+            verify_and_describe,
             keys=("agreement", "max_error"),
         )
 

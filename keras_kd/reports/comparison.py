@@ -92,14 +92,10 @@ def compare(
     _check(subjects, sources, seeds, facts)
     read = batches(with_an_end(data), batch_size, subjects[0].inputs)
     measured = _measure(subjects, reference, sources, read, progress, metric)
-    return Report(
-        rows=compare_with_baseline(_with_seeds(measured.rows, seeds), reference),
-        baseline=reference,
-        meta=_meta(title, data_name, command, measured),
-        facts=facts,
-        curves=plain,
-        not_measured=[*map(_gap, not_measured), *measured.gaps],
-    )
+    rows = compare_with_baseline(_with_seeds(measured.rows, seeds), reference)
+    meta = _meta(title, data_name, command, measured)
+    missing = [*map(_gap, not_measured), *measured.gaps]
+    return Report(rows, baseline=reference, meta=meta, facts=facts, curves=plain, not_measured=missing)
 
 
 def _gap(gap: NotMeasured | tuple[str, str]) -> NotMeasured:

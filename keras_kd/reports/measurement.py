@@ -70,7 +70,7 @@ def export_models(
         path = folder / f"{index}.tflite"
         try:
             quantization = trained_quantization(subject.model)
-            export(subject.model, path, quantization=quantization, input_shape=input_shape)
+            export(subject.exported, path, quantization=quantization, input_shape=input_shape)
         except (ValueError, RuntimeError) as error:
             why = f"it does not export: {one_line(error)}"
             failures.append(NotMeasured(f"size and latency of {subject.name}", why))

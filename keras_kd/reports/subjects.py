@@ -15,6 +15,7 @@ from keras_kd.deployment.edges import read_edges
 from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.scoring.evidence import Evidence, compiled_evidence, traced_activations
 from keras_kd.deployment.source.serving import make_serving
+from keras_kd.deployment.source.source_model import student_keys
 from keras_kd.legacy import is_model
 from keras_kd.messages import did_you_mean
 from keras_kd.model_files import load_model
@@ -39,6 +40,7 @@ class Subject:
         evidence: A function that says what is known of each output, by name.
         ranges: The range of each quantized input of a file, by name.
         inputs: What data for it consists of.
+        exported: What is exported to size and time it: the `Distiller`, if `model` is the student of one.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Subject:
     evidence: Callable[[], Mapping[str, Evidence]] = dict
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     inputs: Inputs | None = None
+    exported: keras.Model | None = None
 
 
 def open_subjects(
@@ -91,7 +94,7 @@ def open_subject(name: str, value: ModelOrFile) -> Subject:
         raise TypeError(f"{name!r} must be a keras.Model or the path of a .tflite file. Received: {value!r}")
     student = getattr(value, "student", None)
     model = student if is_model(student) else value
-    served = make_serving(model)
+    served = make_serving(model, keys=student_keys(value))
     run = served.runner()
     return Subject(
         name=name,
@@ -101,6 +104,7 @@ def open_subject(name: str, value: ModelOrFile) -> Subject:
         batch_size=served.batch_size,
         evidence=lambda: _evidence(value, traced_activations(served)),
         inputs=served.data_inputs(),
+        exported=value,
     )
 
 

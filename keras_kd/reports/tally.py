@@ -83,13 +83,14 @@ class _Counts:
         self.samples = 0
         self._subjects, self._baseline, self._sources = subjects, baseline, sources
         self._metric = metric
+        self._of_students = any(s.inputs and s.inputs.interface.keys is not None for s in subjects)
         self._answers: _Answers | None = None
         self._differences = {subject.name: Differences() for subject in subjects}
         self._ranges = {subject.name: RangeCheck(subject.ranges) for subject in subjects}
 
     def add(self, x: Tensors, y: Tensors, rows: int) -> None:
         """Run all subjects on one batch and count it."""
-        outputs = {subject.name: predict(subject, x) for subject in self._subjects}
+        outputs = {subject.name: predict(subject, x, self._of_students) for subject in self._subjects}
         if self._answers is None:
             check_same_shapes(outputs, self._baseline)
             self._answers = _Answers(self._subjects, outputs, self._metric)
@@ -169,12 +170,23 @@ def check_finite(x: Tensors) -> None:
         raise ValueError("The data holds NaN or infinity: remove those samples first.")
 
 
-def predict(subject: Subject, x: Tensors) -> Outputs:
-    """The outputs for one batch; an error names the subject."""
+def predict(subject: Subject, x: Tensors, of_students: bool = False) -> Outputs:
+    """The outputs for one batch; an error names the subject.
+
+    Args:
+        subject: What predicts.
+        x: The inputs.
+        of_students: Whether they are the data of a `Distiller` that is told what its student takes.
+    """
     try:
         return subject.predict(x)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{subject.name!r} cannot run on this data: {one_line(error)}") from error
+        advice = (
+            " A file knows the keys of `student_inputs` if the Distiller is exported, and not its student."
+            if of_students and subject.path is not None
+            else ""
+        )
+        raise ValueError(f"{subject.name!r} cannot run on this data: {one_line(error)}{advice}") from error
 
 
 def check_same_shapes(outputs: Mapping[str, Outputs], baseline: str | None) -> None:

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_kd.parts import parts
 from keras_kd.tensors import Tensor, Tensors, TensorSpecs
 
 
@@ -164,20 +165,6 @@ def require_cached_signals(taps: Iterable[str], batch: Batch) -> dict[str, Any]:
 def comes_with_data(tap: str) -> bool:
     """Whether a tap names the labels or the inputs, or a part of either (`"input/index"`)."""
     return tap.partition("/")[0] in ("labels", "input")
-
-
-def parts(structure: Tensors) -> dict[str, Any]:
-    """The tensors of a structure by path, such as `"heads/a"` or `"0"`; `""` for a single tensor."""
-    if isinstance(structure, dict):
-        inside = structure.items()
-    elif isinstance(structure, (list, tuple)):
-        inside = dict(enumerate(structure)).items()
-    else:
-        return {"": structure}
-    found = [
-        (f"{key}/{path}".rstrip("/"), part) for key, value in inside for path, part in parts(value).items()
-    ]
-    return dict(found)
 
 
 def describe(x: Tensors) -> str:

@@ -8,9 +8,9 @@ import keras
 import tensorflow as tf
 
 from keras_kd.keras_internals import output_spec
+from keras_kd.parts import parts
 from keras_kd.paths import layers_by_path
 from keras_kd.signals.addresses import SCORES, find_address, offers_scores
-from keras_kd.signals.batches import parts
 from keras_kd.signals.recording import RecordedCall, Recording, record
 from keras_kd.signals.tracing import input_spec, trace
 from keras_kd.tensors import Shape, Tensors

@@ -15,7 +15,7 @@ from typing import Any
 import keras
 
 from keras_kd.keras_internals import CALL_METHODS, MASK_METHOD, mask_of
-from keras_kd.signals.batches import parts
+from keras_kd.parts import parts
 from keras_kd.tensors import Tensor, Tensors
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import keras
 
 from keras_kd.keras_internals import attach_mask, mask_of
+from keras_kd.parts import parts
 from keras_kd.paths import layers_by_path
 from keras_kd.signals.addresses import Address, find_address, takes_scores, unknown_tap
-from keras_kd.signals.batches import parts
 from keras_kd.signals.padding_masks import mask_models
 from keras_kd.signals.recording import RecordedCall, Recording, record
 from keras_kd.tensors import Tensor, Tensors

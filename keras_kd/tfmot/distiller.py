@@ -14,11 +14,12 @@ from keras_kd.distillation.divergence import Diagnosis, add_callback
 from keras_kd.distillation.evaluation import require_figures, without
 from keras_kd.distillation.hinton import ALPHA, TEMPERATURE, default_objectives
 from keras_kd.distillation.model_checks import check_callbacks, check_compile_arguments, check_own_training
-from keras_kd.distillation.model_inputs import Keys, check_keys
+from keras_kd.distillation.model_inputs import check_keys
 from keras_kd.distillation.objective_arguments import LossLike
 from keras_kd.distillation.objectives import Objective
 from keras_kd.distillation.preprocessing import Preprocess
 from keras_kd.legacy import has_compiled_metrics, is_compiled, require_compiled, track_compiled_loss
+from keras_kd.parts import Keys
 from keras_kd.signals import batches
 from keras_kd.signals.batches import Batch
 from keras_kd.tensors import Scheduled, Tensor, Tensors

@@ -1,8 +1,8 @@
 """What running a model moves (recurrent states, seeds, counters of a layer), and how to undo exactly that."""
 
 import contextlib
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
@@ -23,7 +23,7 @@ def recurrent_states(model: keras.Model) -> list[keras.Variable]:
 class _Moved(NamedTuple):
     """A variable that running the model moves."""
 
-    variable: Any  # of TensorFlow, perhaps with a copy in each replica
+    variable: tf.Variable  # perhaps with a copy in each replica
     carried: tf.Variable  # its value after the last pass that carries on
     found: tf.Variable  # its value, as others left it, before that pass
 
@@ -89,7 +89,7 @@ class PreservedState:
             for copy in copies:
                 copy.assign(tf.identity(variable))
 
-    def _find_moved(self, graph: Any, operations: Iterable[tf.Operation]) -> list[_Moved]:
+    def _find_moved(self, graph: tf.Graph, operations: Iterable[tf.Operation]) -> list[_Moved]:
         written = {id(handle) for operation in operations for handle in resources_written(operation)}
         outside = {id(captured) for captured, inside in graph.captures if id(inside) in written}
         found = {}
@@ -99,7 +99,7 @@ class PreservedState:
         return [_Moved(variable, _copy(variable), _copy(variable)) for variable in found.values()]
 
 
-def _variables(model: keras.Model) -> list[Any]:
+def _variables(model: keras.Model) -> list[tf.Variable]:
     """All variables of a model, with those that are no weights, as TensorFlow's."""
     layers = all_layers_of(model)
     variables = [variable for layer in layers for variable in own_variables_of(layer)]
@@ -110,12 +110,12 @@ def _variables(model: keras.Model) -> list[Any]:
     return [v.value if isinstance(v, keras.Variable) else v for v in variables]
 
 
-def _parts(variable: Any) -> Any:
+def _parts(variable: tf.Variable) -> Sequence[tf.Variable]:
     """The variables of the replicas, or the variable itself."""
     return getattr(variable, "values", None) or [variable]
 
 
-def _copy(variable: Any) -> tf.Variable:
+def _copy(variable: tf.Variable) -> tf.Variable:
     with tf.init_scope():
         return tf.Variable(
             tf.identity(variable), trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA

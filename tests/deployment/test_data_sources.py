@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_datasets as tfds
 
 from keras_kd.deployment.data_sources import batches, with_an_end
 from keras_kd.deployment.source.serving import make_serving
@@ -34,7 +35,7 @@ class PerBatch(keras.utils.PyDataset):
 
 
 class Source:
-    """Random access, as `tfds.data_source` gives it: one sample a dict."""
+    """Random access, as `tfds.data_source` gives it (there is a real one below): one sample a dict."""
 
     def __init__(self, **names):
         self.names = names or {"image": X, "label": Y}
@@ -101,6 +102,24 @@ def joined(data, model):
     served = make_serving(model)
     x = np.concatenate([served.arrays(x)["input_0"] for x, _ in parts])
     return x, None if parts[0][1] is None else np.concatenate([y for _, y in parts])
+
+
+@pytest.mark.parametrize(
+    ("keys", "data"),
+    [
+        ("image", ({"image": X, "wide": -X}, Y)),
+        ("image", {"image": X, "wide": -X, "label": Y}),
+        ("image", [{"image": x, "wide": -x, "label": y} for x, y in zip(X, Y, strict=True)]),
+        ("label", ({"label": X, "wide": -X}, Y)),
+        ("views/image", {"views": {"image": X, "other": X}, "label": Y}),
+        (1, ((-X, X), Y)),
+    ],
+)
+def test_data_of_which_the_model_takes_a_part(keys, data, dense):
+    served = make_serving(dense, keys=keys)
+    read = list(batches(data, 16, served.data_inputs()))
+    np.testing.assert_allclose(np.concatenate([served.arrays(x)["input_0"] for x, _ in read]), X, atol=1e-6)
+    np.testing.assert_array_equal(np.concatenate([y for _, y in read]), Y)
 
 
 @pytest.mark.parametrize("data", LABELED.values(), ids=LABELED)
@@ -214,10 +233,47 @@ def test_endless_data_is_known():
     np.testing.assert_array_equal(first[0], X[:8])
 
 
-def test_every_use_of_data_takes_every_form(dense, tmp_path):
+class Vectors(tfds.core.GeneratorBasedBuilder):
+    """X and Y as a dataset of TensorFlow Datasets, made here instead of downloaded."""
+
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self):
+        features = {"image": tfds.features.Tensor(shape=(4,), dtype=np.float32)}
+        features |= {"label": tfds.features.ClassLabel(num_classes=3), "id": tfds.features.Text()}
+        return tfds.core.DatasetInfo(
+            builder=self, features=tfds.features.FeaturesDict(features), disable_shuffling=True
+        )
+
+    def _split_generators(self, manager):
+        return {"train": self._generate_examples()}
+
+    def _generate_examples(self):
+        for i, (x, y) in enumerate(zip(X, Y, strict=True)):
+            yield i, {"image": x, "label": int(y), "id": str(i)}
+
+
+@pytest.fixture(scope="module")
+def real_source(tmp_path_factory):
+    """A `tfds.data_source`, which reads array_record files."""
+    pytest.importorskip("array_record")  # it has no release for some systems
+    builder = Vectors(data_dir=tmp_path_factory.mktemp("tfds"), file_format="array_record")
+    builder.download_and_prepare()
+    return builder.as_data_source(split="train")
+
+
+def test_a_real_data_source_of_tensorflow_datasets(real_source, dense):
+    x, y = joined(real_source, dense)
+    np.testing.assert_array_equal(x, X)
+    np.testing.assert_array_equal(y, Y)
+
+
+def test_every_use_of_data_takes_every_form(real_source, dense, tmp_path):
     path = tmp_path / "m.tflite"
     export(dense, path, quantization="int8", calibration=representative_dataset)
-    assert verify(dense, path, Source()).keras_accuracy == verify(dense, path, (X, Y)).keras_accuracy
-    reports = [compare(data, baseline=dense, int8=path) for data in (Source(), (X, Y))]
+    again = export(dense, tmp_path / "again.tflite", quantization="int8", calibration=real_source).path
+    assert again.read_bytes() == path.read_bytes()
+    assert verify(dense, path, real_source).keras_accuracy == verify(dense, path, (X, Y)).keras_accuracy
+    reports = [compare(data, baseline=dense, int8=path) for data in (real_source, (X, Y))]
     assert len({report["int8"].accuracy for report in reports}) == 1
     assert [report.meta.samples for report in reports] == [40, 40]

@@ -89,6 +89,18 @@ def test_models_that_compute_nothing(tmp_path):
     assert not any("nothing was quantized" in note for note in exported.notes)
 
 
+@pytest.mark.parametrize(("quantization", "io"), [("int8", "int8"), ("int16x8", "int16")])
+def test_integers_for_an_input_that_nothing_reads(quantization, io, tmp_path):
+    used, unused = keras.Input((4,), name="used"), keras.Input((4,), name="unused")
+    model = keras.Model([used, unused], keras.layers.Dense(2)(used), name="half")
+    x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+    options = {"quantization": quantization, "calibration": [x, x]}
+    with pytest.raises(ValueError, match=rf"io='{io}' is not possible for 'half': no layer reads .*'unused'"):
+        export(model, tmp_path / "m.tflite", io=io, **options)
+    exported = export(model, tmp_path / "m.tflite", **options)
+    assert [tensor.name for tensor in exported.inputs] == ["used", "unused"]
+
+
 def test_what_is_said():
     assert about_integers(IntegerParts((), ("CONV_3D", "COS"), 0, 0)) == [
         "nothing was quantized: CONV_3D, COS stay in float"

@@ -126,6 +126,23 @@ def test_names_that_python_or_tensorflow_would_not_take(name, tmp_path):
     np.testing.assert_array_equal(LiteModel(exported.path).predict({name: np.ones((1, 2))})[name], [[2, 2]])
 
 
+@pytest.mark.parametrize("name", ["größe", "two words", "日本", "a:b", 'a"b', "-x"])
+def test_names_of_layers_that_tensorflow_takes_in_no_graph(name, tmp_path):
+    inputs = keras.Input((4,))
+    inner = keras.Sequential([keras.Input((4,)), layers.Dense(3, name=name)], name=f"inner {name}")
+    hidden = inner(inputs)
+    model = keras.Model(
+        inputs, [layers.Dense(2, name=name)(hidden), layers.Dense(3)(hidden)], name="my modél"
+    )
+    exported = export(model, tmp_path / "m.tflite")
+    assert [tensor.name for tensor in exported.outputs] == [name, "output_1"]
+    x = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
+    checked = verify(model, exported.path, x)
+    assert [output.name for output in checked.outputs] == [name, "output_1"]
+    assert checked.max_error < 1e-5
+    assert model.layers[2].name == name
+
+
 def test_nested_inputs_and_keys_that_a_file_cannot_keep(tmp_path):
     left, right = keras.Input((2,), name="my side"), keras.Input((3,), name="r")
     model = keras.Model({"my side": left, "é": [right]}, layers.Concatenate()([left, right]))
@@ -213,6 +230,7 @@ def test_files_with_weights_behind_the_flatbuffer_stay_as_they_are(several, monk
 # Arrays of a user against the names.
 
 DETAILS = (TensorDetails("left", (None, 4), "float32"), TensorDetails("right", (None, 4), "float32"))
+X = np.ones((2, 4), "float32")
 ONE = (TensorDetails("input_0", (None, 4), "float32"),)
 
 
@@ -251,6 +269,26 @@ def test_data_that_holds_more_than_the_inputs():
     assert list(interface.arrays({"left": x, "teacher": x, "input_1": x}, DETAILS)) == ["left", "right"]
     with pytest.raises(ValueError, match="Unknown name 'teacher'"):
         interface.arrays({"left": x, "teacher": x}, DETAILS)
+
+
+@pytest.mark.parametrize("inputs", [["a", "b"], {"x": "a", "y": "b"}])
+def test_parts_of_data_that_the_model_is_said_to_take(inputs):
+    keys = ["b", "a"] if isinstance(inputs, list) else {"x": "b", "y": "a"}
+    interface = Interface(inputs, keys=keys)
+    data = {"a": X, "b": -X, "c": X * 2}
+    assert interface.takes_part(data)
+    matched = interface.matched(data)
+    assert matched["a"] is data["b"]
+    assert matched["b"] is data["a"]
+    assert not interface.takes_part({"a": X})
+    assert not interface.takes_part(X)
+    with pytest.raises(ValueError, match=r"'z'; expected one of \['a', 'b', 'b', 'a'\]"):
+        interface.matched({"z": X})
+
+
+def test_positions_that_the_model_is_said_to_take():
+    assert Interface("a", keys=1).matched((X, -X))["a"][0, 0] == -X[0, 0]
+    assert Interface("a", keys=1).matched(X)["a"] is X  # alone
 
 
 def test_all_names_of_keras_together_are_meant_where_they_clash_with_those_of_the_file():

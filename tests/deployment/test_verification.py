@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.tflite import export
 from keras_kd.deployment.verification import verify
 from tests.deployment import small
@@ -124,6 +125,18 @@ def test_the_loss_of_a_distiller_says_what_its_student_answers(dense, dense_file
     assert (checked.agreement, checked.notes) == (1.0, ("no accuracy: the data has no labels",))
     with pytest.raises(ValueError, match=r"whole numbers from 0 to 2.* Received from 0\.5 to 0\.5"):
         verify(distiller, dense_file, (small.data(dense), np.full(40, 0.5)))
+
+
+def test_the_student_of_a_distiller_reads_its_own_part_of_the_data(dense, tmp_path):
+    x, y = labelled(dense)
+    distiller = small.Distilling(dense)
+    distiller.student_inputs = "image"
+    data = {"image": x, "wide": -x, "label": y}
+    exported = export(distiller, tmp_path / "m.tflite", quantization="int8", calibration=data)
+    assert verify(distiller, exported.path, data) == verify(dense, exported.path, (x, y))
+    np.testing.assert_array_equal(LiteModel(exported.path).predict(data), LiteModel(exported.path).predict(x))
+    with pytest.raises(ValueError, match=r"Unknown name 'wide'; expected one of \['input_0', 'image'\]"):
+        verify(distiller, exported.path, {"wide": x})
 
 
 def test_embeddings_and_their_identities(tmp_path):

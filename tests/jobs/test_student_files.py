@@ -10,19 +10,22 @@ from tests.conftest import classifier
 
 
 def test_a_file_of_another_student_is_exported_and_verified_again(data, tmp_path):
-    run, lines = Run(tmp_path, {}), []
+    run, lines, notes = Run(tmp_path, {}), [], ["student: epoch 2 of 2"]
+    progress = Progress(say=lines.append, note=notes.append)
     run.model("s.keras", lambda: classifier("student", 4))
 
     def files():
-        return StudentFiles(run, data, load_model(run.path("s.keras")), "s.keras", Progress(say=lines.append))
+        return StudentFiles(run, data, load_model(run.path("s.keras")), "s.keras", progress)
 
     path = files().exported("float32")
+    assert notes[1:] == [f"exporting {path.name}"]
     described = json.loads(run.path(f"{path.name}.json").read_text())
     assert described["bytes"] == path.stat().st_size
     assert described["batch_size"] == 1  # as browsers and GPUs need it
     assert files().verified("float32")["samples"] == len(data.arrays["test"].x)
     assert files().exported("float32") == path
     assert len(lines) == 1
+    assert notes[2:] == [f"verifying {path.name}"]
     run.discard("s.keras")
     run.model("s.keras", lambda: classifier("student", 8))
     files().exported("float32")

@@ -176,6 +176,24 @@ def test_a_distiller_stands_for_its_student(models, data):
     assert report["distilled"].agreement == 1.0
 
 
+def test_the_student_of_a_distiller_reads_its_own_part_of_the_data(models, files, data, tmp_path):
+    teacher, student = models
+    x, y = data
+    wide = keras.Input((FEATURES,), name="wide")
+    teacher = keras.Model(wide, teacher(wide))
+    distiller = Distiller(student, teacher, student_inputs="image")
+    path = export(distiller, tmp_path / "student.tflite").path
+    both = {"wide": -x, "image": x}
+    report = compare((both, y), baseline=teacher, student=distiller, file=path, sources={"file": "student"})
+    alone = compare(data, student=student)["student"]
+    assert report["student"].accuracy == report["file"].accuracy == alone.accuracy
+    assert report["baseline"].accuracy == compare((-x, y), teacher=teacher)["teacher"].accuracy
+    assert report["student"].bytes == pytest.approx(alone.bytes, abs=200)
+    assert gaps(report) == {}
+    with pytest.raises(ValueError, match=r"'file' cannot run .* 'wide'.*if the Distiller is exported"):
+        compare((both, y), student=distiller, file=files["float32"])
+
+
 def test_without_labels(models, files, data):
     report = compare((data[0],), baseline=models[0], b=files["float32"], sources={}, metric="accuracy")
     assert report["b"].accuracy is None

@@ -89,11 +89,6 @@ def test_require_cached_signals_names_what_is_missing():
         batches.require_cached_signals(["output", "pool"], Batch(X, cached_signals=CACHED))
 
 
-def test_parts_are_named_by_their_paths():
-    assert batches.parts({"heads": {"a": 1}, "rest": [2, 3]}) == {"heads/a": 1, "rest/0": 2, "rest/1": 3}
-    assert batches.parts(4) == {"": 4}
-
-
 def test_count_samples_passes_over_parts_that_are_missing():
     assert int(batches.count_samples({"a": None, "b": X})) == 3
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import keras
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
 
 from keras_kd.deployment.conversion.replacements import replacements_in
 from keras_kd.deployment.conversion.request import Failure, Request
@@ -13,6 +17,8 @@ from keras_kd.legacy import all_layers_of, keras_classes
 
 # Layers that compute another height and width from those of their input.
 _RESIZING = ("UpSampling1D", "UpSampling2D", "UpSampling3D", "Resizing")
+
+_LARGEST = float(np.finfo("float16").max)
 
 _WHAT_FAILED = {
     "convert": "The converter cannot make {article} file of {model!r}",
@@ -40,6 +46,45 @@ def failure_message(
     if not is_known:
         advice = f"{_advice(model, request, failure)} {advice}".rstrip()
     return f"{what}: {failure.reason.rstrip('.')}. {advice}"
+
+
+def about_float16(model: keras.Model, file: Path) -> str:
+    """What of a model float16 cannot hold, and what to do about it; empty if it holds all.
+
+    Args:
+        model: the model.
+        file: its float16 file, in which the converter has put the largest float16 instead.
+    """
+    found = [(float(np.abs(weight).max(initial=0)), _path(weight)) for weight in model.weights]
+    largest, path = max(found, default=(0.0, ""))
+    if largest > _LARGEST:
+        what = f"Its weight {path!r} reaches {largest:.3g}"
+    elif _is_full(file):
+        what = (
+            "Weights that are multiplied into one, as those of a layer and its BatchNormalization, reach more"
+        )
+    else:
+        return ""
+    return (
+        f"{what}, and float16 ends at {_LARGEST:.0f}: scale it down, or use quantization='dynamic' or None."
+    )
+
+
+def _path(weight: object) -> str:
+    return str(getattr(weight, "path", None) or getattr(weight, "name", ""))
+
+
+def _is_full(file: Path) -> bool:
+    """Whether a constant of a file holds the largest float16, or infinity."""
+    model = schema.Model.GetRootAs(file.read_bytes(), 0)
+    for graph in map(model.Subgraphs, range(model.SubgraphsLength())):
+        for tensor in map(graph.Tensors, range(graph.TensorsLength())):
+            buffer = model.Buffers(tensor.Buffer())
+            if tensor.Type() == schema.TensorType.FLOAT16 and buffer.DataLength():
+                values = np.abs(np.frombuffer(buffer.DataAsNumpy().tobytes(), "float16"))
+                if (values >= _LARGEST).any():
+                    return True
+    return False
 
 
 def about_free_sizes(model: keras.Model, inputs: tuple[TensorDetails, ...]) -> tuple[str, bool]:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_kd.deployment.source.serving import Serving
+from keras_kd.deployment.source.source_model import computes_in_half
 from keras_kd.finite import nonfinite
 from keras_kd.messages import one_line
-from keras_kd.tensors import Tensors
+from keras_kd.tensors import Tensor, Tensors
 
 Outputs = TypeVar("Outputs")
 
@@ -56,8 +57,12 @@ def keras_outputs(served: Serving, samples: dict[str, np.ndarray]) -> dict[str, 
         where = f"Output {name!r} of {served.model.name!r}"
         _check_output(where, array, rows)
         if nonfinite(array).any():
+            in_half = (
+                "compute the layers that exceed 65504, where float16 ends, in float32: dtype='float32'; "
+            )
             raise ValueError(
                 f"{where} holds NaN or infinity in Keras already: "
+                f"{in_half if computes_in_half(served.model) else ''}"
                 "check the weights, or pass calibration= with real samples."
             )
     return outputs
@@ -87,7 +92,7 @@ def _run(
         raise ModelCannotRun(served.model, samples, one_line(error)) from error
 
 
-def _check_output(where: str, output: Any, rows: int) -> None:
+def _check_output(where: str, output: Tensor, rows: int) -> None:
     if not hasattr(output, "shape"):
         raise ValueError(f"{where} is {type(output).__name__}, and a file returns arrays: leave it out.")
     if isinstance(output, tf.SparseTensor):

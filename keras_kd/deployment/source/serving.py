@@ -8,17 +8,21 @@ from dataclasses import dataclass, replace
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.types.experimental import ConcreteFunction
 
 from keras_kd.deployment.data_sources import Inputs
 from keras_kd.deployment.interface import Interface
 from keras_kd.deployment.source.input_structure import InputSpecs, input_structure
-from keras_kd.deployment.source.source_model import HALF_PRECISION
+from keras_kd.deployment.source.source_model import HALF_PRECISION, plainly_named
 from keras_kd.deployment.tensor_details import TensorDetails, TensorDetailsStructure
 from keras_kd.deployment.tensor_names import input_names, output_names
 from keras_kd.legacy import all_layers_of, keras_classes
+from keras_kd.parts import Keys
 from keras_kd.tensors import Tensor, Tensors
 
 _ANY_LENGTH = 32
+# What TensorFlow and Keras raise for code that reads values, or sizes that are free: a trace has neither.
+_UNTRACEABLE = (ValueError, TypeError, AttributeError, NotImplementedError)
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,7 @@ class Serving:
         keras_names: Keras's names of these inputs, in flattened order; datasets may use these names, too.
         batch_size: the fixed batch size of its files, or `None`.
         own_batch_size: the batch size that the model itself fixes, or `None`.
+        keys: the parts of data that it takes, as a `Distiller` says of its student.
     """
 
     model: keras.Model
@@ -38,6 +43,7 @@ class Serving:
     keras_names: tuple[str, ...]
     batch_size: int | None
     own_batch_size: int | None = None
+    keys: Keys = None
 
     @property
     def inputs(self) -> tuple[TensorDetails, ...]:
@@ -53,7 +59,14 @@ class Serving:
         names = keras.tree.map_structure(lambda tensor: tensor.name, self.structure)
         aliases = {other: tensor.name for tensor, other in zip(self.inputs, self.keras_names, strict=True)}
         if isinstance(outputs, tuple) and not outputs:
-            return Interface(names, (), aliases)
+            return Interface(names, (), aliases, self.keys)
+        keys = keras.tree.flatten(self.keys)
+        if len(keys) == len(self.inputs):  # a file may be given the same data as the model
+            aliases |= {
+                key: tensor.name
+                for key, tensor in zip(keys, self.inputs, strict=True)
+                if isinstance(key, str)
+            }
         returned = keras.tree.pack_sequence_as(outputs, output_names(self.model, outputs))
         return Interface(names, returned, aliases)
 
@@ -63,7 +76,9 @@ class Serving:
 
     def call(self, arrays: dict[str, Tensor]) -> dict[str, tf.Tensor]:
         """Call the model for inference on inputs by name; returns its outputs by name."""
-        outputs = self.outputs(arrays)
+        return self._named(self.outputs(arrays))
+
+    def _named(self, outputs: Tensors) -> dict[str, tf.Tensor]:
         return dict(zip(output_names(self.model, outputs), keras.tree.flatten(outputs), strict=True))
 
     def numbered(self, *values: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -91,11 +106,21 @@ class Serving:
                 parts.append({name: np.asarray(value)[: rows - start] for name, value in outputs.items()})
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def compiled(self) -> Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]:
+    def compiled(self) -> ConcreteFunction:
         """Compile `call`, for any number of samples unless the batch size is fixed."""
         # A concrete function: TensorFlow warns when one line of code creates several that trace on first use.
         specs = {tensor.name: spec for tensor, spec in zip(self.inputs, self.specs(), strict=True)}
-        return tf.function(self.call, autograph=False).get_concrete_function(specs)
+        traced = replace(self, model=plainly_named(self.model))
+
+        def call(arrays: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            return self._named(traced.outputs(arrays))
+
+        return tf.function(call, autograph=False).get_concrete_function(specs)
+
+    def unread_inputs(self) -> list[str]:
+        """The names of the inputs that no layer reads."""
+        inputs = {tensor.op.name: tensor for tensor in self.compiled().inputs}
+        return [tensor.name for i, tensor in enumerate(self.inputs) if not inputs[f"input_{i}"].consumers()]
 
     def runner(self) -> Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]:
         """A function from inputs to outputs, by name; how the user's model is compiled does not change."""
@@ -103,7 +128,7 @@ class Serving:
             return self.predict
         try:
             compiled = replace(self, batch_size=None).compiled()
-        except Exception:  # some layers can only be traced for sizes that are known; eagerly, they are
+        except _UNTRACEABLE:  # eagerly, a fault of the user's own code is raised all the same
             return self.predict
 
         def run(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -147,7 +172,9 @@ class Serving:
         return arrays
 
 
-def make_serving(model: keras.Model, *, batch_size: int | None = None, inputs: InputSpecs = None) -> Serving:
+def make_serving(
+    model: keras.Model, *, batch_size: int | None = None, inputs: InputSpecs = None, keys: Keys = None
+) -> Serving:
     """Determine how a model is called by name.
 
     Args:
@@ -155,6 +182,7 @@ def make_serving(model: keras.Model, *, batch_size: int | None = None, inputs: I
         batch_size: the batch size to fix in files; `None` leaves it dynamic, unless the model fixes it.
         inputs: `keras.InputSpec`s in the structure that the model takes, for subclassed models whose
             inputs are not all float32.
+        keys: the parts of data that it takes.
     """
     structure = inputs if inputs is not None else input_structure(model)
     leaves = keras.tree.flatten(structure)
@@ -173,6 +201,7 @@ def make_serving(model: keras.Model, *, batch_size: int | None = None, inputs: I
         ),
         batch_size=fixed[0] if fixed else batch_size,
         own_batch_size=fixed[0] if fixed else None,
+        keys=keys,
     )
 
 

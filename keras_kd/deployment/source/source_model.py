@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import keras
 
+from keras_kd.graphs import shared_copy
 from keras_kd.legacy import all_layers_of, is_model, is_tf_keras, keras_classes, tfmot_wrapper
+from keras_kd.parts import Keys
 
+_PLAIN = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.-]*")
 HALF_PRECISION = ("float16", "bfloat16")
 # What remains to be done if a wrapper of tensorflow-model-optimization is still there.
 _UNFINISHED = {
@@ -34,6 +39,12 @@ def resolve_model(model: object) -> keras.Model:
     return model
 
 
+def student_keys(model: object) -> Keys:
+    """The parts of the data that the student of a `Distiller` takes; `None` if nothing says so."""
+    keys: Keys = getattr(model, "student_inputs", None) if is_model(getattr(model, "student", None)) else None
+    return keys
+
+
 def _check_layer(layer: keras.layers.Layer, model: keras.Model) -> None:
     wrapper = tfmot_wrapper(layer)
     if wrapper in _UNFINISHED:
@@ -60,6 +71,20 @@ def is_quantization_aware(model: keras.Model) -> bool:
 def computes_in_half(model: keras.Model) -> bool:
     """Tell whether any layer computes in float16 or bfloat16."""
     return any(layer.compute_dtype in HALF_PRECISION for layer in all_layers_of(model))
+
+
+def plainly_named(model: keras.Model) -> keras.Model:
+    """The model, or a copy whose layers have names that TensorFlow takes in a graph: no accents, no spaces.
+
+    Keras 3 takes any name, and runs eagerly with it; tf_keras does not. A copy shares the weights.
+    """
+    if is_tf_keras(model) or all(_PLAIN.fullmatch(layer.name) for layer in all_layers_of(model)):
+        return model
+    copy = shared_copy(model)
+    for layer in all_layers_of(copy):
+        if not _PLAIN.fullmatch(layer.name):
+            layer.name = "layer_" + re.sub(r"[^A-Za-z0-9_.-]", "_", layer.name)
+    return copy
 
 
 def recurrent_layer(model: keras.Model) -> str | None:

@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 
-from keras_kd.deployment.conversion.failures import about_free_sizes, failure_message
+from keras_kd.deployment.conversion.failures import about_float16, about_free_sizes, failure_message
 from keras_kd.deployment.conversion.request import Failure, Request
 from keras_kd.deployment.quantizations import get
 from keras_kd.deployment.tensor_details import TensorDetails
+from keras_kd.deployment.tflite import export
 from tests.deployment import small
 
 
@@ -70,3 +72,56 @@ def test_advice_about_free_sizes():
     assert failure_message(growing, Request(Path(), get(None)), failure, free).endswith(
         "x. Layer 'grow' needs an input 'image' of fixed size: input_shape=(64, 64, 3)."
     )
+
+
+def scaled(kernel=1.0, bias=0.0, gamma=1.0):
+    """A model whose weights are as large as that."""
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dense(3, name="big"),
+            keras.layers.BatchNormalization(name="norm"),
+        ],
+        name="scaled",
+    )
+    big, norm = model.layers
+    big.kernel.assign(np.full((4, 3), kernel) * np.arange(1, 5)[:, None])
+    big.bias.assign(np.full(3, bias))
+    norm.gamma.assign(np.full(3, gamma))
+    return model
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (
+            {"kernel": 3e5},
+            r"Its weight 'scaled/big/kernel' reaches 1.2e\+06, and float16 ends at 65504: scale it down",
+        ),
+        (
+            {"bias": -1e5},
+            r"Its weight 'scaled/big/bias' reaches 1e\+05, .* use quantization='dynamic' or None",
+        ),
+        ({"kernel": 3e3, "gamma": 1e3}, "multiplied into one, .* reach more, and float16 ends at 65504"),
+    ],
+)
+def test_weights_that_float16_cannot_hold_are_named(weights, message, tmp_path):
+    model = scaled(**weights)
+    with pytest.raises(ValueError, match=f"The float16 file of 'scaled' is wrong: .* {message}"):
+        export(model, tmp_path / "m.tflite", quantization="float16")
+    for quantization in ("dynamic", None):  # as advised
+        export(model, tmp_path / "m.tflite", quantization=quantization, overwrite=True)
+
+
+def test_large_weights_that_float16_holds(tmp_path):
+    path = export(scaled(kernel=1e4), tmp_path / "m.tflite", quantization="float16").path
+    assert about_float16(scaled(kernel=1e4), path) == ""
+
+
+def test_a_model_that_exceeds_float16_in_keras_already(tmp_path):
+    layers = [keras.layers.Dense(2, kernel_initializer=keras.initializers.Constant(1e5), name="big")]
+    model = keras.Sequential([keras.Input((4,)), *layers], name="half")
+    model.layers[0].dtype_policy = "mixed_float16"
+    message = r"NaN or infinity in Keras already: compute the layers that exceed 65504, .*dtype='float32'"
+    with pytest.raises(ValueError, match=message):
+        export(model, tmp_path / "m.tflite", quantization="float16")

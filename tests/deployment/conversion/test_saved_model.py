@@ -42,6 +42,13 @@ def test_the_policy_is_restored_where_saving_fails(tmp_path):
     assert model.layers[0].dtype_policy.name == "mixed_float16"
 
 
+def test_names_that_no_graph_takes_beside_a_lookup_table(tmp_path):
+    numbers = keras.Input((1,), dtype="int64")
+    model = keras.Model(numbers, keras.layers.IntegerLookup(vocabulary=[1, 5], name="größe")(numbers))
+    with pytest.raises(ValueError, match=r"beside a lookup table, names of layers need A-Z.*'größe'"):
+        save(make_serving(model), tmp_path / "saved")
+
+
 @pytest.mark.parametrize("library", [keras, tf_keras], ids=["keras", "tf_keras"])
 def test_the_model_is_never_changed(library, tmp_path):
     seen = []
@@ -58,6 +65,7 @@ def test_the_model_is_never_changed(library, tmp_path):
     assert set(seen) == {"float16"}
 
 
+@pytest.mark.slow  # that the model is never changed is tested above
 def test_threads_that_export_one_model_report_one_error(tmp_path):
     model = small.half()
     errors = []

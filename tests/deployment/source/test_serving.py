@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
+import tf_keras
 
 from keras_kd.deployment.source.serving import make_serving
 from tests.deployment import small
@@ -46,6 +48,54 @@ def test_the_runner_computes_what_the_model_computes(dense):
     x = small.data(dense, 7)
     for served in (make_serving(dense), make_serving(dense, batch_size=2)):
         np.testing.assert_allclose(served.runner()({"input_0": x})["output_0"], dense(x), atol=1e-6)
+
+
+class Reading(keras.layers.Layer):
+    """Reads what a trace does not have."""
+
+    def __init__(self, read):
+        super().__init__()
+        self.read = read
+
+    def call(self, x):
+        self.read(x)
+        return x * 2
+
+    def compute_output_spec(self, x):
+        return keras.KerasTensor(x.shape, x.dtype)
+
+
+def in_graphs_only(x):
+    if not tf.executing_eagerly():
+        raise RuntimeError("a fault of my own")
+
+
+def always(x):
+    raise ValueError("a fault of my own")
+
+
+@pytest.mark.parametrize(
+    "read", [lambda x: x.numpy(), lambda x: np.zeros(x.shape[0]), lambda x: float(keras.ops.max(x))]
+)
+def test_the_runner_runs_eagerly_what_cannot_be_traced(read):
+    served = make_serving(keras.Sequential([keras.Input((4,)), Reading(read)]))
+    x = np.ones((3, 4), "float32")
+    np.testing.assert_array_equal(served.runner()({"input_0": x})["output_0"], 2 * x)
+
+
+@pytest.mark.parametrize("read", [in_graphs_only, always])
+def test_the_runner_hides_no_fault_of_a_model(read):
+    served = make_serving(keras.Sequential([keras.Input((4,)), Reading(read)]))
+    with pytest.raises((RuntimeError, ValueError), match="a fault of my own"):
+        served.runner()({"input_0": np.ones((3, 4), "float32")})
+
+
+@pytest.mark.parametrize("library", [keras, tf_keras], ids=["keras", "tf_keras"])
+def test_inputs_that_nothing_reads(library):
+    inputs = [library.layers.Input((4,), name=name) for name in ("b", "c", "a")]
+    model = library.Model(inputs, library.layers.Dense(2)(inputs[0] + inputs[2]))
+    assert make_serving(model).unread_inputs() == ["c"]
+    assert make_serving(library.Model(inputs[0], inputs[0] * 2)).unread_inputs() == []
 
 
 def test_random_inputs_are_valid():

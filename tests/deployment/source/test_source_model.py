@@ -6,8 +6,10 @@ import pytest
 from keras_kd.deployment.source.source_model import (
     computes_in_half,
     is_quantization_aware,
+    plainly_named,
     recurrent_layer,
     resolve_model,
+    student_keys,
 )
 from keras_kd.deployment.tflite import export
 from keras_kd.legacy import all_layers_of
@@ -16,6 +18,23 @@ from tests.deployment import small
 
 def test_of_a_distiller_it_is_the_student(dense):
     assert resolve_model(small.Distilling(dense)) is dense
+
+
+def test_what_a_student_takes_is_what_its_distiller_says(dense):
+    distiller = small.Distilling(dense)
+    assert student_keys(distiller) is None
+    distiller.student_inputs = "image"
+    assert student_keys(distiller) == "image"
+    dense.student_inputs = "image"
+    assert student_keys(dense) is None
+
+
+def test_a_copy_has_names_that_a_graph_takes(dense):
+    assert plainly_named(dense) is dense
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="größe")])
+    copy = plainly_named(model)
+    assert (model.layers[0].name, copy.layers[0].name) == ("größe", "layer_gr__e")
+    assert copy.layers[0].kernel is model.layers[0].kernel
 
 
 def test_a_model_is_itself():
