@@ -3,9 +3,15 @@
 import pytest
 
 
-def rest_slow(table, *quick):
-    """The rows of a dict as parameters with their names as ids, slow but for the `quick` ones."""
-    assert set(quick) <= set(table), f"no rows: {set(quick) - set(table)}"
+def rest_slow(cases, *quick):
+    """The cases as parameters, slow but for the `quick` ones.
+
+    Args:
+        cases: Names, or a dict of values by name; a tuple is the values of several arguments.
+        quick: Names.
+    """
+    table = cases if isinstance(cases, dict) else {name: name for name in cases}
+    assert set(quick) <= set(table), f"no cases: {set(quick) - set(table)}"
     return [
         pytest.param(
             *(row if type(row) is tuple else [row]), id=name, marks=() if name in quick else pytest.mark.slow
