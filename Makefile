@@ -5,6 +5,8 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
+# Compiled modules are kept, for the workers of pytest and for the many processes that the tests start.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 # Each worker takes a run of tests that stand together, so that most fixtures of a module are made once.

@@ -81,6 +81,7 @@ def test_what_is_read_only_in_part_is_checked_whole(tmp_path):
         check_archive(path)
 
 
+@pytest.mark.slow
 def test_more_files_than_the_record_at_the_end_can_count(tmp_path):
     check_archive(archive(tmp_path / "a.zip", [(str(number), b"") for number in range(2**16 + 1)]))
 

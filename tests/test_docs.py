@@ -139,6 +139,7 @@ def site(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_site_builds_strictly_and_loads_nothing_from_the_network(site):
     pages = list(site.rglob("*.html"))
     assert len(pages) >= len(PAGES) - 2

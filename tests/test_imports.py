@@ -147,6 +147,7 @@ def test_imports_what_is_heavy_inside_functions_only(name):
     assert {name.split(".")[0] for name in names}.isdisjoint(HEAVY)
 
 
+@pytest.mark.slow
 def test_import_loads_nothing_heavy():
     # Keras itself loads some of these where they are installed.
     code = f"""

@@ -89,6 +89,7 @@ def test_decisions_are_those_of_plain_training(make):
     assert plain[2] == ours[2]
 
 
+@pytest.mark.slow
 def test_early_stopping_brings_the_best_weights_back():
     epochs = []
 

@@ -51,8 +51,16 @@ KINDS = [
 ]
 
 
-@pytest.mark.parametrize(("one", "two", "loss"), KINDS)
-@pytest.mark.parametrize("student_has_one", [True, False])
+def every_other(rows, sides):
+    """Each row with each side, of which the fast tests run one, in turns."""
+    return [
+        pytest.param(*row, side, marks=() if (i + j) % 2 == 0 else pytest.mark.slow)
+        for i, row in enumerate(rows)
+        for j, side in enumerate(sides)
+    ]
+
+
+@pytest.mark.parametrize(("one", "two", "loss", "student_has_one"), every_other(KINDS, [True, False]))
 def test_one_unit_against_two_classes(one, two, student_has_one, loss):
     pair = outputs(1, 0, one), outputs(2, 1, two)
     student, teacher = pair if student_has_one else pair[::-1]
@@ -74,11 +82,12 @@ def test_signals_of_the_data_may_be_one_unit():
     np.testing.assert_allclose(logs["soft_targets"], [expected], rtol=1e-4)
 
 
-@pytest.mark.parametrize(("of_student", "of_teacher"), [(3, 10), (10, 3)])
 @pytest.mark.parametrize(
-    ("activation", "loss"), [(None, None), ("softmax", "dist"), ("softmax", "kl_divergence")]
+    ("activation", "loss", "units"),
+    every_other([(None, None), ("softmax", "dist"), ("softmax", "kl_divergence")], [(3, 10), (10, 3)]),
 )
-def test_more_classes_on_one_side(of_student, of_teacher, activation, loss):
+def test_more_classes_on_one_side(units, activation, loss):
+    of_student, of_teacher = units
     student, teacher = outputs(of_student, 0, activation), outputs(of_teacher, 1, activation)
     with pytest.raises(ValueError, match="Select those that both have") as error:
         one_step(kd.Distiller(student, teacher, loss and [loss]), X)
@@ -125,8 +134,7 @@ def test_several_teachers_of_several_inputs_or_unknown_ones():
         kd.Distiller(outputs(3, 0), [Unknown(), Unknown()])
 
 
-@pytest.mark.parametrize("kind", [list, tuple])
-@pytest.mark.parametrize("activation", [None, "softmax"])
+@pytest.mark.parametrize(("kind", "activation"), every_other([(list,), (tuple,)], [None, "softmax"]))
 def test_several_teachers(kind, activation):
     student, *both = (outputs(3, seed, activation) for seed in range(3))
     teachers = kind(both)

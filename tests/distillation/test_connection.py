@@ -70,6 +70,7 @@ def test_a_sigmoid_that_is_not_the_last_operation_is_undone(how):
         kd.Distiller(student, teacher, [kd.losses.SoftTargets()])
 
 
+@pytest.mark.slow
 def test_subclassed_and_deferred_models(batch):
     x, y = batch
 

@@ -156,7 +156,7 @@ def endless_set():
     return tf.data.Dataset.from_tensor_slices((VECTORS, CLASSES)).batch(8).repeat()
 
 
-@pytest.mark.parametrize("make", [endless_set, Endless])
+@pytest.mark.parametrize("make", [endless_set, pytest.param(Endless, marks=pytest.mark.slow)])
 def test_endless_data_trains_as_in_keras_and_is_told_of(make):
     """Past the three batches of the data, until a callback stops it."""
     plain, student = perceptron(4), perceptron(4)

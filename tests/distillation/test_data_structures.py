@@ -113,6 +113,7 @@ def test_each_output_has_its_own_teacher_signal(structure, taps):
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_an_output_without_an_objective_learns_from_its_labels_alone():
     """And an output without a loss learns from the teacher alone."""
 

@@ -1,3 +1,5 @@
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -72,9 +74,10 @@ def test_ways_to_run_agree(batch, names):
     assert gaps == pytest.approx(dict.fromkeys(names, 0), abs=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("policy", "of_teacher"),
-    [("mixed_float16", "float32"), pytest.param("mixed_bfloat16", None, marks=pytest.mark.slow)],
+    [("mixed_float16", "float32"), ("mixed_bfloat16", None)],
 )
 def test_mixed_precision(batch, policy, of_teacher):
     x, y = batch
@@ -96,49 +99,50 @@ def test_mixed_precision(batch, policy, of_teacher):
     assert distance(before, weights_of(student)) > 1e-4
 
 
+@functools.cache
+def pair():
+    """A student and a teacher that no test changes: making them takes longer than the error."""
+    return convnet(4), convnet(8, "t")
+
+
 TEACHER_ERRORS = {
     "classes": (
         lambda: kd.Distiller(mlp(4, "s"), convnet(4, "t", classes=12)),
         "student has 10 classes and the teacher 12",
     ),
     "unknown student tap": (
-        lambda: kd.Distiller(convnet(4), convnet(8, "t"), [kd.Objective("mse", student="blok2")]),
+        lambda: kd.Distiller(*pair(), [kd.Objective("mse", student="blok2")]),
         "No tap 'blok2' in model 'net'. Did you mean 'block2'",
     ),
     "unknown teacher tap": (
-        lambda: kd.Distiller(convnet(4), convnet(8, "t"), [kd.Objective("mse", teacher="hed")]),
+        lambda: kd.Distiller(*pair(), [kd.Objective("mse", teacher="hed")]),
         "in model 't'. Did you mean 'head'",
     ),
     "width": (
-        lambda: kd.Distiller(
-            convnet(4), convnet(8, "t"), [kd.Objective("mse", student="block2", teacher="block2")]
-        ),
+        lambda: kd.Distiller(*pair(), [kd.Objective("mse", student="block2", teacher="block2")]),
         "With project=True the student's signal gets the teacher's width",
     ),
     "rank": (
-        lambda: kd.Distiller(convnet(4), convnet(8, "t"), [kd.Objective("mse", student="block2")]),
+        lambda: kd.Distiller(*pair(), [kd.Objective("mse", student="block2")]),
         r"Expected signals of the same shape",
     ),
     "attention of vectors": (
         lambda: kd.Distiller(
-            convnet(4),
-            convnet(8, "t"),
+            *pair(),
             [kd.Objective("attention_transfer", student="pool", teacher="block2")],
         ),
         "tap a layer before pooling",
     ),
     "kl of logits": (
-        lambda: kd.Distiller(convnet(4), convnet(8, "t"), ["kl_divergence"]),
+        lambda: kd.Distiller(*pair(), ["kl_divergence"]),
         r"takes probabilities.*Use kd.losses.SoftTargets\(\)",
     ),
     "cross-entropy instance of logits": (
-        lambda: kd.Distiller(
-            convnet(4), convnet(8, "t"), [keras.losses.CategoricalCrossentropy(from_logits=True)]
-        ),
+        lambda: kd.Distiller(*pair(), [keras.losses.CategoricalCrossentropy(from_logits=True)]),
         "takes probabilities",
     ),
     "kl under another name": (
-        lambda: kd.Distiller(convnet(4), convnet(8, "t"), [keras.losses.KLDivergence(name="mine")]),
+        lambda: kd.Distiller(*pair(), [keras.losses.KLDivergence(name="mine")]),
         "takes probabilities",
     ),
     "sigmoid": (
@@ -149,28 +153,26 @@ TEACHER_ERRORS = {
         lambda: kd.Distiller(convnet(4, classes=1), convnet(8, "t", classes=1)),
         "two or more classes",
     ),
-    "empty objectives": (lambda: kd.Distiller(convnet(4), convnet(8, "t"), []), "nothing to distil"),
+    "empty objectives": (lambda: kd.Distiller(*pair(), []), "nothing to distil"),
     "names": (
-        lambda: kd.Distiller(convnet(4), convnet(8, "t"), ["mse", "mse"]),
+        lambda: kd.Distiller(*pair(), ["mse", "mse"]),
         "'mse' is taken. Give each its own `name`",
     ),
-    "alpha": (lambda: kd.Distiller(convnet(4), convnet(8, "t"), alpha=2), "from 0 to 1"),
+    "alpha": (lambda: kd.Distiller(*pair(), alpha=2), "from 0 to 1"),
     "temperature": (
-        lambda: kd.Distiller(convnet(4), convnet(8, "t"), temperature=0),
+        lambda: kd.Distiller(*pair(), temperature=0),
         "must be a positive number",
     ),
     "weight that decides in Python": (
         lambda: kd.Distiller(
-            convnet(4),
-            convnet(8, "t"),
+            *pair(),
             [kd.Objective("soft_targets", weight=lambda step: 1.0 if step < 10 else 0.0)],
         ),
         r"Use keras\.ops\.where",
     ),
     "weight of several numbers": (
         lambda: kd.Distiller(
-            convnet(4),
-            convnet(8, "t"),
+            *pair(),
             [kd.Objective("soft_targets", weight=lambda step: keras.ops.ones((2,)))],
         ),
         "must be one number",
@@ -180,7 +182,7 @@ TEACHER_ERRORS = {
         "Distill from a copy",
     ),
     "temperature and objectives": (
-        lambda: kd.Distiller(convnet(4), convnet(8, "t"), ["mse"], temperature=4.0),
+        lambda: kd.Distiller(*pair(), ["mse"], temperature=4.0),
         "`temperature` and `alpha` belong to the blend",
     ),
 }
@@ -192,6 +194,7 @@ def test_errors_come_when_the_distiller_is_made(make, message):
         make()
 
 
+@pytest.mark.slow
 def test_savedmodel_export_is_of_the_student(batch, tmp_path):
     x, y = batch
     distiller = kd.Distiller(convnet(4), convnet(64, "t"))

@@ -13,6 +13,7 @@ import tf_keras
 import keras_kd as kd
 from keras_kd.distillation.divergence import add_callback
 from tests.distillation.conftest import CLASSES, VECTORS, cross_entropy, perceptron
+from tests.selection import rest_slow
 
 NAN = np.where(np.arange(24)[:, None] == 20, np.nan, VECTORS).astype("float32")  # in the third batch of eight
 
@@ -107,7 +108,10 @@ def diverge(distiller, data, callbacks=(), epochs=3):
     return text
 
 
-@pytest.mark.parametrize(("data", "act", "message"), CASES.values(), ids=CASES)
+@pytest.mark.parametrize(
+    ("data", "act", "message"),
+    rest_slow(CASES, "teacher", "student", "in the third epoch", "generator"),
+)
 def test_one_warning_names_the_cause(data, act, message):
     distiller = kd.Distiller(perceptron(4), perceptron(8, "big"))
     distiller.compile("sgd", loss=cross_entropy(), run_eagerly=True)

@@ -98,7 +98,6 @@ PAIRS = {
 
 FAST = (
     "both by the names of their inputs",
-    "the teacher by a function",
     "functional, with a subclassed teacher",
 )
 

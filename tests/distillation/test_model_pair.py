@@ -15,7 +15,7 @@ def test_each_model_takes_its_part_of_the_data():
     pair = ModelPair(student, student, teacher, lambda x: x["large"] / 2, "small")
     np.testing.assert_array_equal(pair.take_inputs(x), VECTORS)
     taps = Taps(teacher, ["hidden"])
-    signals = tf.function(lambda x: taps.signals(*pair.record_teacher(taps, x)))(x)
+    signals = tf.function(lambda x: taps.signals(*pair.record_teacher(taps, x)), autograph=False)(x)
     np.testing.assert_allclose(signals["hidden"], teacher.get_layer("hidden")(1.5 * VECTORS), rtol=1e-5)
 
 
@@ -27,7 +27,7 @@ def test_a_teacher_with_a_state_is_put_back_and_can_carry_on_and_start_anew():
     taps = Taps(teacher, ["rnn"])
 
     def run(carry):
-        traced = tf.function(lambda x: pair.record_teacher(taps, x, carry=carry)[0])
+        traced = tf.function(lambda x: pair.record_teacher(taps, x, carry=carry)[0], autograph=False)
         return np.asarray(traced(x))
 
     alone = run(carry=False)

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 import keras_kd as kd
 from tests.distillation.conftest import convnet, cross_entropy
+from tests.selection import rest_slow
 
 
 def operations(model):
@@ -43,7 +44,7 @@ def plain():
     return operations(convnet(4))
 
 
-@pytest.mark.parametrize("objectives", OBJECTIVES.values(), ids=OBJECTIVES)
+@pytest.mark.parametrize("objectives", rest_slow(OBJECTIVES, "five"))
 def test_each_model_runs_once_and_nothing_leaves_the_graph(objectives, plain):
     found = operations(kd.Distiller(convnet(4), convnet(8), objectives))
     assert found["Conv2D"] == plain["Conv2D"] + 1  # the teacher's
@@ -52,6 +53,7 @@ def test_each_model_runs_once_and_nothing_leaves_the_graph(objectives, plain):
     assert not {kind for kind in found if "PyFunc" in kind}
 
 
+@pytest.mark.slow
 def test_taps_that_nobody_asked_for_are_not_recorded():
     recorded = []
 

@@ -49,7 +49,7 @@ OBJECTIVES = {
     ("objectives", "activation", "eager"),
     [
         ("blend", "softmax", False),
-        ("labels and logits", None, True),
+        pytest.param("labels and logits", None, True, marks=pytest.mark.slow),
         pytest.param("labels and logits", "softmax", False, marks=pytest.mark.slow),
     ],
 )
@@ -63,6 +63,7 @@ def test_as_good_as_the_teacher(objectives, activation, eager):
         np.testing.assert_allclose(logs[key], others[key], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_in_a_data_set_with_weights_and_held_out_data():
     teacher = perceptron(8)
     taught = kd.Taught(X, signals_of(teacher))

@@ -168,7 +168,9 @@ def train(teacher, student):
     teacher.train_on_batch(X[:16], Y[:16])
 
 
-@pytest.mark.parametrize("act", [ema, load, train])
+@pytest.mark.parametrize(
+    "act", [ema, pytest.param(load, marks=pytest.mark.slow), pytest.param(train, marks=pytest.mark.slow)]
+)
 def test_what_a_callback_does_to_the_teacher_stays_as_without_a_distiller(act, tmp_path, monkeypatch):
     """The oracle is a second teacher, of plain Keras, to which the same is done at the same time."""
     monkeypatch.chdir(tmp_path)
@@ -196,6 +198,7 @@ def test_what_a_callback_does_to_the_teacher_stays_as_without_a_distiller(act, t
     assert all(moved)  # moving averages and variances, too
 
 
+@pytest.mark.slow
 def test_a_stateful_teacher_goes_on_from_batch_to_batch_and_each_fit_starts_anew():
     inputs = keras.Input(batch_shape=(8, 5, 2))
     teacher = keras.Model(inputs, layers.Dense(3)(layers.GRU(4, stateful=True)(inputs)))

@@ -15,6 +15,7 @@ from keras_kd.signals.taps import Taps
 from keras_kd.tfmot import checks as tfmot_checks
 from keras_kd.training import preserved_state
 from tests.distillation.conftest import CLASSES, VECTORS, cross_entropy, distance, weights_of
+from tests.selection import rest_slow
 
 Pair = collections.namedtuple("Pair", "p q")
 INPUTS = {
@@ -134,10 +135,7 @@ TRAINED = {
 
 @pytest.mark.parametrize(
     ("kind", "x"),
-    [
-        pytest.param(*row, id=name, marks=() if name in ("dict", "inputs of its own") else pytest.mark.slow)
-        for name, row in TRAINED.items()
-    ],
+    rest_slow(TRAINED, "dict"),
 )
 def test_a_student_with_structured_inputs_trains_as_in_keras(kind, x):
     """Without a weight on the objective, it is plain Keras to the last bit, however the data comes."""

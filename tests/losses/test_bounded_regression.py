@@ -76,7 +76,7 @@ def test_bounded_regression_trains_a_regressor_to_the_teachers_error():
     optimizer = keras.optimizers.SGD(0.1)
     optimizer.build(student.trainable_weights)
 
-    @tf.function
+    @tf.function(autograph=False)
     def step():
         with tf.GradientTape() as tape:
             found = loss((teacher, y), student(x))

@@ -8,6 +8,7 @@ import pytest
 
 import keras_kd as kd
 from keras_kd.keras_internals import attach_mask
+from tests import selection
 from tests.contract import LOSSES
 from tests.losses.batches import REFERENCE
 from tests.losses.gradients import call, compiled, differentiate, exact, value_and_gradients
@@ -22,6 +23,13 @@ weighable = [name for name, row in LOSSES.items() if row.positions is not None]
 masked = [name for name, row in LOSSES.items() if row.tokens is not None]
 # One row of each loss, for what does not depend on its arguments.
 first = [name for name in LOSSES if "," not in name]
+
+
+def rest_slow(names):
+    """The fast tests run the first row of each loss; which arguments it has, its oracle tells them."""
+    return selection.rest_slow(list(names), *(name for name in names if name in first))
+
+
 of_one_tensor = [name for name, row in LOSSES.items() if row.as_keras_loss]
 plain = list({name.split(",")[0]: name for name in of_one_tensor[::-1]}.values())
 # Either half precision with every other row, so that a loss with two rows has both.
@@ -154,7 +162,7 @@ def test_equals_the_published_reference(name, case, key, dtype):
     np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=max(1e-7, rounding))
 
 
-@losses
+@pytest.mark.parametrize("name", rest_slow(LOSSES))
 def test_is_least_when_the_student_is_the_teacher(name):
     row = LOSSES[name]
     teacher, _ = signals(row)
@@ -177,9 +185,7 @@ def test_the_gradient_reaches_the_student_only(name):
         assert np.abs(exact(gradient)).max() > 0
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[] if name in first else [pytest.mark.slow]) for name in LOSSES]
-)
+@pytest.mark.parametrize("name", rest_slow(LOSSES))
 def test_is_finite_at_extremes(name):
     row = LOSSES[name]
     for scale in (0.0, 1e4):
@@ -226,9 +232,15 @@ def suppress(row, low, sides):
 
 # The reverse divergence is infinite there: test_jensen_shannon.py.
 finite = [(name, "teacher") for name in suppressible if name != "JensenShannon, reverse"]
+both = [(name, "teacher, student") for name in suppressible]
+
+pairs = {f"{name}; {sides}": (name, sides) for name, sides in [*finite, *both]}
 
 
-@pytest.mark.parametrize(("name", "sides"), [*finite, *((name, "teacher, student") for name in suppressible)])
+@pytest.mark.parametrize(
+    ("name", "sides"),
+    selection.rest_slow(pairs, *(label for label, (name, _) in pairs.items() if name in first)),
+)
 def test_suppressed_classes_have_no_probability(name, sides):
     """The oracle reads -600, whose probability in float64 is next to none at these temperatures."""
     row = LOSSES[name]
@@ -296,7 +308,7 @@ def test_the_order_of_the_batch_does_not_matter(name):
     np.testing.assert_allclose(moved, value_of_each(name)[order], rtol=row.tolerance, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", single)
+@pytest.mark.parametrize("name", rest_slow(single))
 def test_a_sample_stands_alone(name):
     """Neither the other samples of the batch nor their order matter."""
     row, order = LOSSES[name], np.random.default_rng(1).permutation(BATCH)
@@ -412,7 +424,7 @@ def value_of_each_position(row):
     return given, np.stack([alone(position) for position in range(TOKENS)], axis=1)
 
 
-@pytest.mark.parametrize("name", [name for name in weighable if "pooled" not in name])
+@pytest.mark.parametrize("name", rest_slow([name for name in weighable if "pooled" not in name]))
 @pytest.mark.parametrize("padding", [False, True])
 def test_weights_of_tokens_weigh_tokens(name, padding):
     """As Keras's own losses do: the divisor is the number of positions, whatever they weigh."""
@@ -450,7 +462,7 @@ def padded(specs, given, lengths):
     return [change(*pair, spoil, labels=False) for pair in zip(specs, given, strict=True)], mask
 
 
-@pytest.mark.parametrize("name", masked)
+@pytest.mark.parametrize("name", rest_slow(masked))
 def test_padded_tokens_do_not_count(name):
     row = LOSSES[name]
     given = signals(row, specs=row.tokens)
@@ -463,7 +475,7 @@ def test_padded_tokens_do_not_count(name):
     )
 
 
-@pytest.mark.parametrize("name", masked)
+@pytest.mark.parametrize("name", rest_slow(masked))
 def test_padded_tokens_get_no_gradient(name):
     mask, _, each, gradients = of_padded_tokens(name)
     assert np.isfinite(each).all()
@@ -473,12 +485,12 @@ def test_padded_tokens_get_no_gradient(name):
         assert np.abs(gradient[mask]).max() > 0
 
 
-@pytest.mark.parametrize("name", [name for name in masked if name in single])
+@pytest.mark.parametrize("name", rest_slow([name for name in masked if name in single]))
 def test_a_sample_that_is_all_padding_is_nothing(name):
     assert of_padded_tokens(name)[2][0] == 0
 
 
-@pytest.mark.parametrize("name", masked)
+@pytest.mark.parametrize("name", rest_slow(masked))
 def test_the_mask_of_keras_is_the_mask(name):
     mask, (teacher, student), expected, _ = of_padded_tokens(name)
 

@@ -7,6 +7,7 @@ import tensorflow as tf
 import tf_keras
 
 import keras_kd as kd
+from tests.selection import rest_slow
 from tests.tfmot.students import (
     HOLDS,
     NAMES,
@@ -48,13 +49,8 @@ def objectives():
     ]
 
 
-def rest_slow(cases, *quick):
-    """The cases, of which all but these are left out by `make test-fast`."""
-    return [pytest.param(case, marks=[] if case in quick else [pytest.mark.slow]) for case in cases]
-
-
 # How the student is wrapped and which Keras its teacher is of are apart in the code: one teacher for each.
-@pytest.mark.parametrize("kind", rest_slow(WRAPPED, "pruned"))
+@pytest.mark.parametrize("kind", rest_slow(list(WRAPPED), "pruned"))
 def test_a_wrapped_student_learns_and_keeps_its_promise(kind):
     teacher = TEACHERS["keras" if kind in ("pruned", "QAT", "CQAT") else "tf_keras"]()
     model = WRAPPED[kind]()
@@ -88,7 +84,7 @@ def test_compiled_steps_do_what_eager_ones_do(options):
 PLAIN = {"plain": student, **{kind: WRAPPED[kind] for kind in ("pruned", "clustered", "QAT")}}
 
 
-@pytest.mark.parametrize("kind", rest_slow(PLAIN, "plain"))
+@pytest.mark.parametrize("kind", rest_slow(list(PLAIN), "plain"))
 def test_an_objective_without_weight_changes_nothing(kind):
     alone, taught = PLAIN[kind](), PLAIN[kind]()
     distiller = kd.tfmot.Distiller(taught, TEACHERS["keras"](), [kd.Objective("mse", weight=0.0)])
@@ -150,7 +146,7 @@ def one_step(make, model, teacher, terms, data, library):
     return distiller, history
 
 
-@pytest.mark.parametrize("case", rest_slow(SAME, "masks"))
+@pytest.mark.parametrize("case", rest_slow(list(SAME), "masks"))
 def test_one_step_is_that_of_the_distiller_of_keras_3(case):
     build, terms, data = SAME[case]
     teacher, twin = build("teacher"), build("student")
@@ -241,6 +237,7 @@ def test_a_pruned_teacher_is_left_alone_by_the_callbacks(tmp_path):
     assert list(tmp_path.rglob("events.*"))
 
 
+@pytest.mark.slow
 def test_what_a_callback_does_to_the_teacher_stays_and_a_new_teacher_teaches():
     inputs = tf_keras.layers.Input(batch_shape=(8, 6))
     x = tf_keras.layers.BatchNormalization(name="norm")(tf_keras.layers.Reshape((3, 2))(inputs))

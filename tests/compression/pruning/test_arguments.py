@@ -273,6 +273,7 @@ def test_layers_of_a_distiller_are_those_of_its_student(teacher, student):
         distiller.fit(x, y, callbacks=[kd.Prune(0.5, layers=["logit"])], verbose=0)
 
 
+@pytest.mark.slow
 def test_training_works_after_refusals():
     """As if nothing had been: the same weights as of a model that never saw `kd.Prune`."""
     models = []

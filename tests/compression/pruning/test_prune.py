@@ -204,6 +204,7 @@ def test_training_on_without_it_is_plain_training():
     assert kd.sparsity(pruned).fraction < 0.1
 
 
+@pytest.mark.slow
 def test_keep_holds_the_zeros_of_a_model_that_was_trained_without_and_with_prune():
     model = compiled(network())
     x, y = X[:32], Y[:32]

@@ -9,6 +9,7 @@ from keras_kd.paths import layers_by_path
 from keras_kd.signals.listing import trace_taps
 from keras_kd.signals.pairing.articulation_points import articulation_taps
 from keras_kd.signals.recording import record
+from tests.selection import rest_slow
 from tests.signals.pairing.networks import resnet, transformer
 
 
@@ -25,7 +26,9 @@ def decides_the_output(model, layer, x):
         layer.call = kept
 
 
-@pytest.mark.parametrize("make", [lambda: resnet(1, size=8), lambda: transformer(1)], ids=["maps", "tokens"])
+@pytest.mark.parametrize(
+    "make", rest_slow({"maps": lambda: resnet(1, size=8), "tokens": lambda: transformer(1)}, "tokens")
+)
 def test_an_articulation_point_alone_decides_the_output(make):
     model = make()
     by_path = layers_by_path(model)

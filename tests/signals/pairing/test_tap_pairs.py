@@ -24,6 +24,7 @@ def test_residual_nets_of_two_depths_pair_stage_by_stage(deep, shallow):
         assert "ends of stages at 1/4 of the input" in pairs[-1].why
 
 
+@pytest.mark.slow
 def test_more_pairs_than_stages_come_from_inside_of_the_stages():
     pairs = kd.pair_taps(resnet(4), resnet(2), 5, verbose=False)
     assert taps(pairs) == [
@@ -114,6 +115,7 @@ def test_sequences_that_shrink_have_stages():
     assert pairs[0].why.startswith("8 tokens")
 
 
+@pytest.mark.slow
 def test_users_blocks_are_tapped_whole_and_inside_of_groups():
     def net(blocks):
         model = Net(blocks, name="net")
