@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from keras_kd.deployment.arguments import check_integer
@@ -112,7 +113,7 @@ class LiteModel:
         return self.interface.structured(self.predict_by_name(x, batch_size=batch_size))
 
     def predict_by_name(self, x: Tensors, *, batch_size: int = 32) -> dict[str, np.ndarray]:
-        """Do as `predict` does, but always return a dict by output name."""
+        """Do as `predict` does, but always return a dict by output name, in the order of that structure."""
         arrays = self.interface.arrays(x, self.inputs)
         rows = len(next(iter(arrays.values())))
         step = self.batch_size or max(1, min(batch_size, rows))
@@ -121,9 +122,8 @@ class LiteModel:
         with self._lock:
             for start in range(0, rows, block):
                 parts.append(self._run({name: a[start : start + block] for name, a in arrays.items()}, step))
-        return {
-            tensor.name: _joined([part[tensor.name] for part in parts], tensor) for tensor in self.outputs
-        }
+        joined = {t.name: _joined([part[t.name] for part in parts], t) for t in self.outputs}
+        return {name: joined[name] for name in keras.tree.flatten(self.interface.outputs)}
 
     def data_inputs(self) -> Inputs:
         """What data for the file consists of."""

@@ -10,11 +10,10 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_kd.deployment.belonging import check_same_inputs, check_same_outputs
+from keras_kd.deployment.belonging import OwnedFile, Owner
 from keras_kd.deployment.comparison import LITTLE_LEFT, NOTHING_LEFT
 from keras_kd.deployment.data_sources import Data, batches, with_an_end
 from keras_kd.deployment.edges import read_edges
-from keras_kd.deployment.interface import paired
 from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.ranges import RangeCheck
 from keras_kd.deployment.scoring.accuracy import Differences
@@ -101,7 +100,8 @@ def verify(
 
     Args:
         model: the exported model, of Keras 3 or tf_keras; for a `Distiller`, the student is compared.
-        path: the `.tflite` file.
+        path: the `.tflite` file. One of another tool is paired with the model by the names of its inputs and
+            outputs, those that Keras gave included, else by their numbers, else by shapes.
         data: batches of `x`, `(x, y)` or `(x, y, weights)`, in any form that `calibration` of `export` takes.
             For several outputs, the labels are a dict or list.
         inputs: as in `export`.
@@ -111,8 +111,8 @@ def verify(
             class, where nothing else tells.
 
     Raises:
-        ValueError: if there is no data, it does not fit the model, the file was not made from this model,
-            or the metric fails.
+        ValueError: if there is no data, it does not fit the model, the file was not made from this model, it
+            cannot be told which of its inputs or outputs is which, or the metric fails.
         FileNotFoundError: if there is no file.
 
     Examples:
@@ -134,31 +134,22 @@ def verify(
     data = with_an_end(data)
     lite, edges = LiteModel(path), read_edges(path)
     served = make_serving(model, inputs=inputs, keys=student_keys(trained))
-    names = check_same_inputs(served, lite)
     run = served.runner()
+    file = OwnedFile(lite, Owner.of_model(served, run))
     tallies: dict[str, _OutputTally] = {}
-    ranges, samples = RangeCheck(edges.ranges), 0
+    ranges, samples = RangeCheck(file.of_inputs(edges.ranges)), 0
     for x, y in batches(data, inputs=served.data_inputs()):
         arrays = served.arrays(x)
-        given = {names[name]: array for name, array in arrays.items()}
         wanted = run(arrays)
-        received = _run_file(lite, given, list(wanted))
+        received = file.predict(arrays, wanted)
         if not tallies:
-            check_same_outputs(wanted, received, served, lite)
-            tallies = _start_tallies(trained, list(wanted), metric, edges.activations)
+            tallies = _start_tallies(trained, list(wanted), metric, file.of_outputs(edges.activations))
         _add(tallies, wanted, received, y)
-        ranges.add(given)
+        ranges.add(arrays)
         samples += len(next(iter(arrays.values())))
     if samples == 0:
         raise ValueError("The data is empty; pass a batched tf.data.Dataset or arrays with some samples.")
     return _result(Path(path), samples, list(tallies.values()), ranges.notes())
-
-
-def _run_file(lite: LiteModel, arrays: dict[str, np.ndarray], outputs: list[str]) -> dict[str, np.ndarray]:
-    """Run the file, and return its outputs by the model's names."""
-    received = lite.predict_by_name(arrays)
-    names = {theirs: name for name, theirs in paired(outputs, list(received), "output").items()}
-    return {names.get(theirs, theirs): array for theirs, array in received.items()}
 
 
 def _add(
