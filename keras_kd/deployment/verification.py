@@ -24,6 +24,7 @@ from keras_kd.deployment.source.input_structure import InputSpecs
 from keras_kd.deployment.source.serving import make_serving
 from keras_kd.deployment.source.source_model import resolve_model, student_keys
 from keras_kd.deployment.spread import Spread
+from keras_kd.deployment.unusable import Unusable
 from keras_kd.deployment.verified import OutputVerification, Verification
 from keras_kd.tensors import Tensor, Tensors
 
@@ -40,10 +41,13 @@ class _OutputTally:
         self.name = name
         self.differences = Differences()
         self.spread = Spread()
+        self.unusable = {_KERAS: Unusable(), _FILE: Unusable()}
         self.scores = Scores(metric, {_KERAS: evidence, _FILE: evidence})
 
     def add(self, wanted: np.ndarray, received: np.ndarray, labels: Tensor | None) -> None:
         self.differences.add(received, wanted)
+        self.unusable[_FILE].add([received], [wanted])
+        self.unusable[_KERAS].add([wanted], [received])
         if np.issubdtype(received.dtype, np.floating):
             self.spread.add(wanted, received)
         self.scores.add(labels, {_KERAS: wanted, _FILE: received}, reference=_KERAS)
@@ -67,7 +71,7 @@ class _OutputTally:
         """What was not measured and why, and what seems to be wrong."""
         why = self.scores.why
         missing = "accuracy" if self.scores.task.kind else "agreement and no accuracy"
-        notes = [f"no {missing}: {why}"] if why else []
+        notes = [*self._about_unusable(), *([f"no {missing}: {why}"] if why else [])]
         loss, agreement = self.spread.loss(), self.scores.accuracy(_FILE).agreement
         if loss is None or loss.error <= LITTLE_LEFT or out_of_range:
             return notes
@@ -80,6 +84,14 @@ class _OutputTally:
                 "another model, or of another training of this one: export it anew",
             ]
         return [*notes, f"the file lost much of what the model tells apart: {errors}"]
+
+    def _about_unusable(self) -> list[str]:
+        """Say which of the two gives NaN or infinity, where they differ or neither is an answer."""
+        file, theirs = (str(self.unusable[name]) for name in (_FILE, _KERAS))
+        if not file:
+            return [f"Keras gives {theirs}, and the file does not"] if theirs else []
+        also = f"Keras gives {theirs}" if theirs else "Keras for none"
+        return [f"the file gives {file}, and {also}"]
 
 
 def verify(

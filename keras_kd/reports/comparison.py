@@ -184,6 +184,8 @@ def _row(subject: Subject, tally: Tally, source: Subject | None) -> Row:
     answers, notes = tally.answers, list(tally.notes)
     if answers.broken:
         notes.append(f"{answers.broken:,} of {answers.answers:,} predictions are NaN and count as wrong.")
+    elif tally.unusable:
+        notes.append(f"It gives {tally.unusable}.")
     if subject.model is not None and trained_quantization(subject.model):
         notes.append("Sized and timed as the int8 file that it was trained to be.")
     return Row(

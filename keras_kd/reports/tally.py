@@ -1,7 +1,7 @@
 """Counting the answers of the models and files in a comparison, in one pass over the data."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias, TypeVar
 
 import keras
@@ -12,6 +12,7 @@ from keras_kd.deployment.scoring.accuracy import Accuracy, Differences
 from keras_kd.deployment.scoring.evidence import Evidence
 from keras_kd.deployment.scoring.metrics import MetricLike
 from keras_kd.deployment.scoring.scores import Scores, labels_by_name, metric_of_each
+from keras_kd.deployment.unusable import Unusable
 from keras_kd.finite import nonfinite
 from keras_kd.messages import one_line
 from keras_kd.reports.subjects import Subject
@@ -33,6 +34,7 @@ class Tally:
         metric: The name of the metric that was asked for, if it is not the accuracy.
         value: The value of that metric.
         notes: What seems to be wrong.
+        unusable: For how many samples an output is NaN or infinite, in words; empty for none.
     """
 
     answers: Accuracy = field(default_factory=Accuracy)
@@ -41,6 +43,7 @@ class Tally:
     metric: str | None = None
     value: float | None = None
     notes: Sequence[str] = ()
+    unusable: str = ""
 
     @property
     def max_error(self) -> float | None:
@@ -87,6 +90,7 @@ class _Counts:
         self._of_students = any(s.inputs and s.inputs.interface.keys is not None for s in subjects)
         self._answers: _Answers | None = None
         self._differences = {subject.name: Differences() for subject in subjects}
+        self._unusable = {subject.name: Unusable() for subject in subjects}
         self._ranges = {subject.name: RangeCheck(subject.ranges) for subject in subjects}
 
     def add(self, x: Tensors, y: Tensors, rows: int) -> None:
@@ -102,6 +106,7 @@ class _Counts:
         for name, source in self._sources.items():
             for output, array in outputs[name].items():
                 self._differences[name].add(array, outputs[source][output])
+        self._count_unusable(outputs)
         for subject in self._subjects:
             if subject.ranges and subject.inputs:
                 self._ranges[subject.name].add(subject.inputs.interface.matched(x))
@@ -112,9 +117,18 @@ class _Counts:
         if self._answers is None:
             raise ValueError("The data is empty: pass at least one sample.")
         return {
-            name: self._answers.tally(name, differences, self._ranges[name].notes())
+            name: replace(
+                self._answers.tally(name, differences, self._ranges[name].notes()),
+                unusable=str(self._unusable[name]),
+            )
             for name, differences in self._differences.items()
         }
+
+    def _count_unusable(self, outputs: Mapping[str, Outputs]) -> None:
+        for name, arrays in outputs.items():
+            source = outputs.get(self._sources.get(name, ""))
+            references = None if source is None else [source[key] for key in arrays]
+            self._unusable[name].add(list(arrays.values()), references)
 
 
 class _Answers:

@@ -284,6 +284,15 @@ def test_answers_that_are_nan_count_as_wrong(models, data):
     assert report["baseline"].agreement == 0.0
     assert report["good"].agreement == 0.0
     assert report["baseline"].notes == ("100 of 100 predictions are NaN and count as wrong.",)
+    assert "note: baseline: 100 of 100 predictions are NaN" in str(report)
+
+
+def test_numbers_that_are_nan_are_called_that(data):
+    broken = dense(2, 1)
+    broken.layers[-1].bias.assign([np.nan])
+    report = compare(data[0], broken=broken)
+    assert report["broken"].notes == ("It gives NaN for 100 of 100 samples.",)
+    assert "note: broken: It gives NaN for 100 of 100 samples." in str(report).splitlines()
 
 
 def test_user_models_are_left_alone(data):

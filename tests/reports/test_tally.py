@@ -45,6 +45,13 @@ def test_nan_answers_are_broken():
     assert (broken.broken, broken.answers, broken.accuracy) == (3, 3, 0)
     assert broken.agreement == tallies["one"].answers.agreement == 0
     assert np.isnan(tallies["broken"].max_error)
+    assert (tallies["broken"].unusable, tallies["one"].unusable) == ("NaN for 3 of 3 samples", "")
+    infinite = [
+        Subject("one", "keras", two_outputs),
+        Subject("far", "keras", lambda x: {"a": x, "b": x - np.inf}),
+    ]
+    for sources, unusable in (({}, ""), ({"far": "one"}, "infinity for 3 of 3 samples")):
+        assert counted(infinite, [(X, None)], sources=sources)[0]["far"].unusable == unusable
 
 
 @pytest.mark.parametrize(
