@@ -15,6 +15,7 @@ from keras_kd.deployment.comparison import LITTLE_LEFT, NOTHING_LEFT
 from keras_kd.deployment.data_sources import Data, batches, with_an_end
 from keras_kd.deployment.edges import read_edges
 from keras_kd.deployment.litemodel import LiteModel
+from keras_kd.deployment.opening.entry_point import KEPT
 from keras_kd.deployment.ranges import RangeCheck
 from keras_kd.deployment.scoring.accuracy import Differences
 from keras_kd.deployment.scoring.evidence import Evidence, compiled_evidence
@@ -161,7 +162,8 @@ def verify(
         samples += len(next(iter(arrays.values())))
     if samples == 0:
         raise ValueError("The data is empty; pass a batched tf.data.Dataset or arrays with some samples.")
-    return _result(Path(path), samples, list(tallies.values()), ranges.notes())
+    notes = [*ranges.notes(), *([KEPT] if lite.keeps_values else [])]
+    return _result(Path(path), samples, list(tallies.values()), notes, bool(ranges.notes()))
 
 
 def _add(
@@ -190,14 +192,14 @@ def _start_tallies(
     }
 
 
-def _result(path: Path, samples: int, tallies: list[_OutputTally], ranges: list[str]) -> Verification:
+def _result(
+    path: Path, samples: int, tallies: list[_OutputTally], notes_of_all: list[str], out_of_range: bool
+) -> Verification:
     outputs = tuple(tally.result() for tally in tallies)
     differences = [tally.differences for tally in tallies]
     one = outputs[0] if len(outputs) == 1 else None
     notes = [
-        note if one else f"{tally.name}: {note}"
-        for tally in tallies
-        for note in tally.notes(out_of_range=bool(ranges))
+        note if one else f"{tally.name}: {note}" for tally in tallies for note in tally.notes(out_of_range)
     ]
     figures = {} if one is None else {k: v for k, v in vars(one).items() if k not in _OF_ALL}
     return Verification(
@@ -206,6 +208,6 @@ def _result(path: Path, samples: int, tallies: list[_OutputTally], ranges: list[
         max_error=float(np.max([d.largest for d in differences])),
         mean_error=sum(d.total for d in differences) / max(1, sum(d.elements for d in differences)),
         outputs=outputs,
-        notes=(*ranges, *notes),
+        notes=(*notes_of_all, *notes),
         **dict.fromkeys(("agreement", "keras_accuracy", "file_accuracy")) | figures,
     )

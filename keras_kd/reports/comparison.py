@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from keras_kd.deployment.benchmark import Benchmark
 from keras_kd.deployment.data_sources import Data, batches, with_an_end
+from keras_kd.deployment.opening.entry_point import KEPT
 from keras_kd.deployment.scoring.metrics import MetricLike
 from keras_kd.deployment.source.input_shapes import InputShape
 from keras_kd.messages import did_you_mean
@@ -186,6 +187,8 @@ def _row(subject: Subject, tally: Tally, source: Subject | None) -> Row:
         notes.append(f"{answers.broken:,} of {answers.answers:,} predictions are NaN and count as wrong.")
     elif tally.unusable:
         notes.append(f"It gives {tally.unusable}.")
+    if subject.lite is not None and subject.lite.keeps_values:
+        notes.append(f"{KEPT[0].upper()}{KEPT[1:]}.")
     if subject.model is not None and trained_quantization(subject.model):
         notes.append("Sized and timed as the int8 file that it was trained to be.")
     return Row(

@@ -35,3 +35,35 @@ def converted(model, target):
         content = tf.lite.TFLiteConverter.from_keras_model(model).convert()
     target.write_bytes(content)
     return target
+
+
+class Several(tf.Module):
+    """Two functions of the same inputs; and one that remembers."""
+
+    def __init__(self):
+        super().__init__()
+        self.sum = tf.Variable(tf.zeros((1, 4)))
+
+    @tf.function(input_signature=[tf.TensorSpec((1, 4), name="x")])
+    def doubled(self, x):
+        return {"doubled": 2 * x}
+
+    @tf.function(input_signature=[tf.TensorSpec((1, 4), name="z")])
+    def scores(self, z):
+        return {"scores": tf.nn.softmax(z)}
+
+    @tf.function(input_signature=[tf.TensorSpec((1, 4), name="x")])
+    def added(self, x):
+        self.sum.assign_add(x)
+        return {"added": self.sum.read_value()}
+
+
+def converted_functions(target, **signatures):
+    """The file of some functions of `Several`, under these signatures."""
+    module, saved = Several(), str(target.with_suffix(".saved"))
+    named = {key: getattr(module, function) for key, function in signatures.items()}
+    tf.saved_model.save(module, saved, signatures=named)
+    converter = tf.lite.TFLiteConverter.from_saved_model(saved)
+    converter.experimental_enable_resource_variables = True
+    target.write_bytes(converter.convert())
+    return target
