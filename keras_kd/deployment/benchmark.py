@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
@@ -99,13 +99,16 @@ def benchmark(
 
 
 def benchmark_many(
-    models: Mapping[str, keras.Model | str | os.PathLike[str]], options: TimingOptions | None = None
+    models: Mapping[str, keras.Model | str | os.PathLike[str]],
+    options: TimingOptions | None = None,
+    input_shapes: Mapping[str, InputShape] | None = None,
 ) -> dict[str, Benchmark]:
     """Time several files and models in turns, so that disturbances of the machine affect all equally.
 
     Args:
         models: what to measure, under names of your choice.
         options: the same as the arguments of `benchmark`; `seconds` applies to each of them.
+        input_shapes: name -> its own `input_shape`, where models call their inputs differently.
 
     Returns:
         One `Benchmark` for each name.
@@ -122,8 +125,11 @@ def benchmark_many(
         >>> sorted(benchmark_many({"small": small, "large": large}, TimingOptions(runs=10)))
         ['large', 'small']
     """
-    options = options or TimingOptions()
-    calls = {name: timed_call(target, options) for name, target in models.items()}
+    options, own = options or TimingOptions(), input_shapes or {}
+    calls = {
+        name: timed_call(target, replace(options, input_shape=own.get(name, options.input_shape)))
+        for name, target in models.items()
+    }
     time_in_turns(list(calls.values()), options)
     return {name: _result(call, options.batch_size) for name, call in calls.items()}
 

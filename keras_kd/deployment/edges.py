@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from ai_edge_litert import schema_py_generated as schema
 
+from keras_kd.deployment.opening.entry_point import EntryPoint
+
 _OPERATORS = schema.BuiltinOperator
 _ACTIVATIONS = {_OPERATORS.SOFTMAX: "softmax", _OPERATORS.LOGISTIC: "sigmoid"}
 _PASSES_VALUES_ON = {
@@ -41,28 +43,27 @@ class Edges(NamedTuple):
 def read_edges(path: str | os.PathLike[str]) -> Edges:
     """Read the edges of a `.tflite` file."""
     model = schema.Model.GetRootAs(Path(path).read_bytes(), 0)
-    graph = model.Subgraphs(0)
+    graph, number = model.Subgraphs(0), EntryPoint.read(Path(path), model).number
+    signature = None if number is None else model.SignatureDefs(number)
     operators = [graph.Operators(i) for i in range(graph.OperatorsLength())]
     readers = {o.Inputs(i): o for o in reversed(operators) for i in range(o.InputsLength())}
     makers = {o.Outputs(i): o for o in operators for i in range(o.OutputsLength())}
-    ranges = {name: _range(model, graph, readers, at) for name, at in _inputs(model, graph).items()}
-    activations = {name: _activation(model, makers, at) for name, at in _outputs(model, graph).items()}
+    ranges = {name: _range(model, graph, readers, at) for name, at in _inputs(signature, graph).items()}
+    activations = {name: _activation(model, makers, at) for name, at in _outputs(signature, graph).items()}
     return Edges(
         {name: found for name, found in ranges.items() if found is not None},
         {name: found for name, found in activations.items() if found is not None},
     )
 
 
-def _inputs(model: schema.Model, graph: schema.SubGraph) -> dict[str, int]:
-    if model.SignatureDefsLength():
-        signature = model.SignatureDefs(0)
+def _inputs(signature: schema.SignatureDef | None, graph: schema.SubGraph) -> dict[str, int]:
+    if signature is not None:
         return _by_name(signature.Inputs, signature.InputsLength())
     return _tensors_by_name(graph, graph.Inputs, graph.InputsLength())
 
 
-def _outputs(model: schema.Model, graph: schema.SubGraph) -> dict[str, int]:
-    if model.SignatureDefsLength():
-        signature = model.SignatureDefs(0)
+def _outputs(signature: schema.SignatureDef | None, graph: schema.SubGraph) -> dict[str, int]:
+    if signature is not None:
         return _by_name(signature.Outputs, signature.OutputsLength())
     return _tensors_by_name(graph, graph.Outputs, graph.OutputsLength())
 

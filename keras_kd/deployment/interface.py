@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import mmap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -38,17 +38,19 @@ class Interface:
         outputs: the names of its outputs, in the structure that it returns; empty if not known yet.
         aliases: other names of inputs, such as Keras's own -> the name.
         keys: the parts of data that the model takes, if it holds these parts. They are not kept in files.
+        guessed: whether another program wrote the file, which tells names and no more.
     """
 
     inputs: Names
     outputs: Names = ()
     aliases: dict[str, str] = field(default_factory=dict)
     keys: Keys = None
+    guessed: bool = False
 
     @classmethod
     def of_names(cls, inputs: Sequence[str], outputs: Sequence[str]) -> Interface:
         """Guess the structures of a file that does not tell: numbered names belong to lists."""
-        return cls(_guessed(inputs, "input"), _guessed(outputs, "output"))
+        return cls(_guessed(inputs, "input"), _guessed(outputs, "output"), guessed=True)
 
     def arrays(self, x: Tensors, tensors: tuple[TensorDetails, ...]) -> dict[str, np.ndarray]:
         """Check data against the inputs and return it by name.
@@ -137,26 +139,6 @@ def _guessed(names: Sequence[str], stem: str) -> Names:
     return numbered if sorted(names) == sorted(numbered) else {name: name for name in names}
 
 
-def paired(names: Iterable[str], names_in_file: Sequence[str], stem: str) -> dict[str, str]:
-    """Each name of a model -> its name in a file.
-
-    Files of other converters, and older ones, number what has a name in the model; then the order decides.
-
-    Args:
-        names: the model's names, in order.
-        names_in_file: the file's names.
-        stem: `"input"` or `"output"`.
-    """
-    names = list(names)
-    if set(names) == set(names_in_file):
-        return {name: name for name in names}
-    in_order = keras.tree.flatten(_guessed(names_in_file, stem))
-    numbered = in_order == [f"{stem}_{i}" for i in range(len(in_order))]
-    if len(names) == len(in_order) and (numbered or len(names) == 1):
-        return dict(zip(names, in_order, strict=True))
-    return {name: name for name in names}
-
-
 def read_interface(path: Path, inputs: Sequence[str], outputs: Sequence[str]) -> Interface:
     """Read the interface of a file; it is a guess if another program wrote the file.
 
@@ -177,7 +159,8 @@ def read_interface(path: Path, inputs: Sequence[str], outputs: Sequence[str]) ->
     try:
         if found[0] >= model.BuffersLength():
             raise ValueError("it is missing")
-        interface = Interface(**json.loads(bytes(model.Buffers(found[0]).DataAsNumpy())), keys=None)
+        known = json.loads(bytes(model.Buffers(found[0]).DataAsNumpy()))
+        interface = Interface(**known, keys=None, guessed=False)
         _check_names(interface.inputs, inputs)
         _check_names(interface.outputs, outputs)
         _check_aliases(interface)
@@ -214,7 +197,7 @@ def write_interface(content: bytes, interface: Interface) -> bytes:
     graph.inputs = np.array([entry.tensorIndex for entry in signature.inputs], "int32")
     graph.outputs = np.array([entry.tensorIndex for entry in signature.outputs], "int32")
     _rename(graph, [*signature.outputs, *signature.inputs])
-    kept = {name: value for name, value in vars(interface).items() if name != "keys"}
+    kept = {name: getattr(interface, name) for name in ("inputs", "outputs", "aliases")}
     _add_metadata(model, json.dumps(kept).encode())
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 

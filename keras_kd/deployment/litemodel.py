@@ -8,11 +8,13 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from keras_kd.deployment.arguments import check_integer
 from keras_kd.deployment.data_sources import Inputs
 from keras_kd.deployment.interface import Interface, read_interface
+from keras_kd.deployment.opening.entry_point import read_entry_point
 from keras_kd.deployment.opening.interpreters import open_interpreter, quiet_stderr, read_signature
 from keras_kd.deployment.tensor_details import TensorDetails
 from keras_kd.finite import nonfinite
@@ -31,6 +33,10 @@ class LiteModel:
     Inputs and outputs have the names and the order of the Keras model: the keys of a dict, the names of its
     `Input`s and of the layers that return its outputs. Those without a name are `input_0`, `output_0`, ...
 
+    Of a file with several signatures, as other tools write them, the one of its first graph is run; it is an
+    error if that is not `"serving_default"` and there is one of this name. Variables that such a file assigns
+    keep their values, from sample to sample and from one `predict` to the next.
+
     A file that this process did not export is checked and run in a child process first, because a damaged one
     can end the process that opens it.
 
@@ -44,13 +50,15 @@ class LiteModel:
         outputs: the outputs, likewise.
         batch_size: the fixed batch size, or `None` if it is free.
         interface: the structures of the inputs and outputs.
+        keeps_values: whether the file assigns variables, so that the order of samples matters.
 
     Raises:
         FileNotFoundError: if there is no such file.
         OSError: if it is a folder, a pipe or a device, or is being written.
         TimeoutError: if the child process needs more than 300 seconds, or than the environment variable
             `KERAS_KD_OPEN_TIMEOUT` says.
-        ValueError: if the file is not a complete TensorFlow Lite file, is damaged, or cannot be run.
+        ValueError: if the file is not a complete TensorFlow Lite file, is damaged, cannot be run, or runs
+            another graph than that of its default signature.
 
     Examples:
         >>> import keras, numpy as np, tempfile
@@ -70,7 +78,9 @@ class LiteModel:
         self.threads = threads
         self._lock = threading.Lock()
         self._interpreter = open_interpreter(self.path, threads)
-        signature = read_signature(self._interpreter)
+        entry = read_entry_point(self.path)
+        self.keeps_values = entry.keeps_values
+        signature = read_signature(self._interpreter, entry.signature)
         self.inputs, self.outputs = signature.inputs, signature.outputs
         if not self.inputs or not self.outputs:
             missing = "outputs" if self.inputs else "inputs"
@@ -112,7 +122,7 @@ class LiteModel:
         return self.interface.structured(self.predict_by_name(x, batch_size=batch_size))
 
     def predict_by_name(self, x: Tensors, *, batch_size: int = 32) -> dict[str, np.ndarray]:
-        """Do as `predict` does, but always return a dict by output name."""
+        """Do as `predict` does, but always return a dict by output name, in the order of that structure."""
         arrays = self.interface.arrays(x, self.inputs)
         rows = len(next(iter(arrays.values())))
         step = self.batch_size or max(1, min(batch_size, rows))
@@ -121,9 +131,8 @@ class LiteModel:
         with self._lock:
             for start in range(0, rows, block):
                 parts.append(self._run({name: a[start : start + block] for name, a in arrays.items()}, step))
-        return {
-            tensor.name: _joined([part[tensor.name] for part in parts], tensor) for tensor in self.outputs
-        }
+        joined = {t.name: _joined([part[t.name] for part in parts], t) for t in self.outputs}
+        return {name: joined[name] for name in keras.tree.flatten(self.interface.outputs)}
 
     def data_inputs(self) -> Inputs:
         """What data for the file consists of."""

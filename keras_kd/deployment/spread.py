@@ -73,7 +73,10 @@ class Spread:
         """Count one batch: Keras's outputs and the file's, `(samples, ..., channels)`."""
         if not wanted.size:
             return
-        expected, errors = by_channel(wanted), by_channel(received) - by_channel(wanted)
+        with np.errstate(invalid="ignore"):  # of infinities; `loss` does without them
+            self._add(by_channel(wanted), by_channel(received) - by_channel(wanted))
+
+    def _add(self, expected: np.ndarray, errors: np.ndarray) -> None:
         if not self._samples:
             # Squares of distances from the first sample do not cancel as squares of large numbers do.
             self._origin = expected[0]

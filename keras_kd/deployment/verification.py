@@ -10,12 +10,12 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_kd.deployment.belonging import check_same_inputs, check_same_outputs
+from keras_kd.deployment.belonging import OwnedFile, Owner
 from keras_kd.deployment.comparison import LITTLE_LEFT, NOTHING_LEFT
 from keras_kd.deployment.data_sources import Data, batches, with_an_end
 from keras_kd.deployment.edges import read_edges
-from keras_kd.deployment.interface import paired
 from keras_kd.deployment.litemodel import LiteModel
+from keras_kd.deployment.opening.entry_point import KEPT
 from keras_kd.deployment.ranges import RangeCheck
 from keras_kd.deployment.scoring.accuracy import Differences
 from keras_kd.deployment.scoring.evidence import Evidence, compiled_evidence
@@ -25,6 +25,7 @@ from keras_kd.deployment.source.input_structure import InputSpecs
 from keras_kd.deployment.source.serving import make_serving
 from keras_kd.deployment.source.source_model import resolve_model, student_keys
 from keras_kd.deployment.spread import Spread
+from keras_kd.deployment.unusable import Unusable
 from keras_kd.deployment.verified import OutputVerification, Verification
 from keras_kd.tensors import Tensor, Tensors
 
@@ -41,10 +42,13 @@ class _OutputTally:
         self.name = name
         self.differences = Differences()
         self.spread = Spread()
+        self.unusable = {_KERAS: Unusable(), _FILE: Unusable()}
         self.scores = Scores(metric, {_KERAS: evidence, _FILE: evidence})
 
     def add(self, wanted: np.ndarray, received: np.ndarray, labels: Tensor | None) -> None:
         self.differences.add(received, wanted)
+        self.unusable[_FILE].add([received], [wanted])
+        self.unusable[_KERAS].add([wanted], [received])
         if np.issubdtype(received.dtype, np.floating):
             self.spread.add(wanted, received)
         self.scores.add(labels, {_KERAS: wanted, _FILE: received}, reference=_KERAS)
@@ -68,7 +72,7 @@ class _OutputTally:
         """What was not measured and why, and what seems to be wrong."""
         why = self.scores.why
         missing = "accuracy" if self.scores.task.kind else "agreement and no accuracy"
-        notes = [f"no {missing}: {why}"] if why else []
+        notes = [*self._about_unusable(), *([f"no {missing}: {why}"] if why else [])]
         loss, agreement = self.spread.loss(), self.scores.accuracy(_FILE).agreement
         if loss is None or loss.error <= LITTLE_LEFT or out_of_range:
             return notes
@@ -81,6 +85,14 @@ class _OutputTally:
                 "another model, or of another training of this one: export it anew",
             ]
         return [*notes, f"the file lost much of what the model tells apart: {errors}"]
+
+    def _about_unusable(self) -> list[str]:
+        """Say which of the two gives NaN or infinity, where they differ or neither is an answer."""
+        file, theirs = (str(self.unusable[name]) for name in (_FILE, _KERAS))
+        if not file:
+            return [f"Keras gives {theirs}, and the file does not"] if theirs else []
+        also = f"Keras gives {theirs}" if theirs else "Keras for none"
+        return [f"the file gives {file}, and {also}"]
 
 
 def verify(
@@ -101,7 +113,8 @@ def verify(
 
     Args:
         model: the exported model, of Keras 3 or tf_keras; for a `Distiller`, the student is compared.
-        path: the `.tflite` file.
+        path: the `.tflite` file. One of another tool is paired with the model by the names of its inputs and
+            outputs, those that Keras gave included, else by their numbers, else by shapes.
         data: batches of `x`, `(x, y)` or `(x, y, weights)`, in any form that `calibration` of `export` takes.
             For several outputs, the labels are a dict or list.
         inputs: as in `export`.
@@ -111,8 +124,8 @@ def verify(
             class, where nothing else tells.
 
     Raises:
-        ValueError: if there is no data, it does not fit the model, the file was not made from this model,
-            or the metric fails.
+        ValueError: if there is no data, it does not fit the model, the file was not made from this model, it
+            cannot be told which of its inputs or outputs is which, or the metric fails.
         FileNotFoundError: if there is no file.
 
     Examples:
@@ -134,31 +147,23 @@ def verify(
     data = with_an_end(data)
     lite, edges = LiteModel(path), read_edges(path)
     served = make_serving(model, inputs=inputs, keys=student_keys(trained))
-    names = check_same_inputs(served, lite)
     run = served.runner()
+    file = OwnedFile(lite, Owner.of_model(served, run))
     tallies: dict[str, _OutputTally] = {}
-    ranges, samples = RangeCheck(edges.ranges), 0
+    ranges, samples = RangeCheck(file.of_inputs(edges.ranges)), 0
     for x, y in batches(data, inputs=served.data_inputs()):
         arrays = served.arrays(x)
-        given = {names[name]: array for name, array in arrays.items()}
         wanted = run(arrays)
-        received = _run_file(lite, given, list(wanted))
+        received = file.predict(arrays, wanted)
         if not tallies:
-            check_same_outputs(wanted, received, served, lite)
-            tallies = _start_tallies(trained, list(wanted), metric, edges.activations)
+            tallies = _start_tallies(trained, list(wanted), metric, file.of_outputs(edges.activations))
         _add(tallies, wanted, received, y)
-        ranges.add(given)
+        ranges.add(arrays)
         samples += len(next(iter(arrays.values())))
     if samples == 0:
         raise ValueError("The data is empty; pass a batched tf.data.Dataset or arrays with some samples.")
-    return _result(Path(path), samples, list(tallies.values()), ranges.notes())
-
-
-def _run_file(lite: LiteModel, arrays: dict[str, np.ndarray], outputs: list[str]) -> dict[str, np.ndarray]:
-    """Run the file, and return its outputs by the model's names."""
-    received = lite.predict_by_name(arrays)
-    names = {theirs: name for name, theirs in paired(outputs, list(received), "output").items()}
-    return {names.get(theirs, theirs): array for theirs, array in received.items()}
+    notes = [*ranges.notes(), *([KEPT] if lite.keeps_values else [])]
+    return _result(Path(path), samples, list(tallies.values()), notes, bool(ranges.notes()))
 
 
 def _add(
@@ -187,14 +192,14 @@ def _start_tallies(
     }
 
 
-def _result(path: Path, samples: int, tallies: list[_OutputTally], ranges: list[str]) -> Verification:
+def _result(
+    path: Path, samples: int, tallies: list[_OutputTally], notes_of_all: list[str], out_of_range: bool
+) -> Verification:
     outputs = tuple(tally.result() for tally in tallies)
     differences = [tally.differences for tally in tallies]
     one = outputs[0] if len(outputs) == 1 else None
     notes = [
-        note if one else f"{tally.name}: {note}"
-        for tally in tallies
-        for note in tally.notes(out_of_range=bool(ranges))
+        note if one else f"{tally.name}: {note}" for tally in tallies for note in tally.notes(out_of_range)
     ]
     figures = {} if one is None else {k: v for k, v in vars(one).items() if k not in _OF_ALL}
     return Verification(
@@ -203,6 +208,6 @@ def _result(path: Path, samples: int, tallies: list[_OutputTally], ranges: list[
         max_error=float(np.max([d.largest for d in differences])),
         mean_error=sum(d.total for d in differences) / max(1, sum(d.elements for d in differences)),
         outputs=outputs,
-        notes=(*ranges, *notes),
+        notes=(*notes_of_all, *notes),
         **dict.fromkeys(("agreement", "keras_accuracy", "file_accuracy")) | figures,
     )

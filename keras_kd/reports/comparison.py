@@ -14,11 +14,13 @@ import tensorflow as tf
 
 from keras_kd.deployment.benchmark import Benchmark
 from keras_kd.deployment.data_sources import Data, batches, with_an_end
+from keras_kd.deployment.opening.entry_point import KEPT
 from keras_kd.deployment.scoring.metrics import MetricLike
 from keras_kd.deployment.source.input_shapes import InputShape
 from keras_kd.messages import did_you_mean
 from keras_kd.reports import gaps
 from keras_kd.reports.measurement import measure_files, trained_quantization
+from keras_kd.reports.owners import with_owners
 from keras_kd.reports.report import Report, plain_curves
 from keras_kd.reports.rows import Meta, NotMeasured, Row, compare_with_baseline
 from keras_kd.reports.subjects import ModelOrFile, Subject, open_subjects
@@ -58,7 +60,8 @@ def compare(
             or the name of one of the models.
         models: Name -> model or file, for names that cannot be Python keywords.
         sources: Name of a file -> name of the Keras model, also compared, that it was made from. Gives the
-            file's row `parameters` and `max_error`.
+            file's row `parameters` and `max_error`. A file of another tool is read by the names and in the
+            order of its source, or else of the first model that it fits.
         seeds: Name -> accuracies (0 to 1) of repeated training runs of that model.
         curves: Name -> metric -> one value per epoch: the `history.history` of a fit.
         facts: Sentences that the report shows first.
@@ -90,6 +93,7 @@ def compare(
     subjects, reference = open_subjects(_merge(models, named), baseline)
     sources, seeds, plain = dict(sources or {}), dict(seeds or {}), plain_curves(curves or {})
     _check(subjects, sources, seeds, facts)
+    subjects = with_owners(subjects, sources)
     read = batches(with_an_end(data), batch_size, subjects[0].inputs)
     measured = _measure(subjects, reference, sources, read, progress, metric)
     rows = compare_with_baseline(_with_seeds(measured.rows, seeds), reference)
@@ -181,6 +185,10 @@ def _row(subject: Subject, tally: Tally, source: Subject | None) -> Row:
     answers, notes = tally.answers, list(tally.notes)
     if answers.broken:
         notes.append(f"{answers.broken:,} of {answers.answers:,} predictions are NaN and count as wrong.")
+    elif tally.unusable:
+        notes.append(f"It gives {tally.unusable}.")
+    if subject.lite is not None and subject.lite.keeps_values:
+        notes.append(f"{KEPT[0].upper()}{KEPT[1:]}.")
     if subject.model is not None and trained_quantization(subject.model):
         notes.append("Sized and timed as the int8 file that it was trained to be.")
     return Row(

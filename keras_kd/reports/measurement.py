@@ -38,15 +38,24 @@ def measure_files(
         files, failures = export_models(subjects, folder, say, input_shape)
         say(f"timing {len(files)} files in turns")
         timed = {name: path for name, path in files.items() if name not in fixed_batch}
-        timings = _timings(timed, TimingOptions(input_shape=input_shape))
+        timings = _timings(timed, TimingOptions(input_shape=input_shape), _own_shapes(subjects, input_shape))
         rows = [_with_time(_with_size(row, files.get(row.name)), timings.get(row.name)) for row in rows]
     return rows, timings, [*failures, *gaps.missing_latencies(fixed_batch)]
 
 
-def _timings(files: Mapping[str, Path], options: TimingOptions) -> dict[str, Benchmark]:
+def _own_shapes(subjects: Sequence[Subject], input_shape: InputShape | None) -> dict[str, InputShape]:
+    """The shape of one sample by the names that files of other tools have for their inputs."""
+    if input_shape is None:
+        return {}
+    return {s.name: s.owned.input_shape(input_shape) for s in subjects if s.owned is not None}
+
+
+def _timings(
+    files: Mapping[str, Path], options: TimingOptions, own_shapes: Mapping[str, InputShape]
+) -> dict[str, Benchmark]:
     """The times of files; an error goes by the names of the rows, as some files are here for this only."""
     try:
-        return benchmark_many(files, options)
+        return benchmark_many(files, options, own_shapes)
     except ValueError as error:
         text = str(error)
         for name, path in files.items():

@@ -85,6 +85,7 @@ class Report(Result):
         if self.baseline is not None:
             lines.append(f"baseline: {self.baseline}")
         lines += self.facts
+        lines += [f"note: {row.name}: {note}" for row in self.rows for note in row.notes]
         lines += [f"not measured: {gap.what} ({gap.why})" for gap in self.not_measured]
         return "\n".join(lines).rstrip()
 

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from keras_kd.deployment.belonging import OwnedFile, Owner
 from keras_kd.deployment.data_sources import Inputs
 from keras_kd.deployment.edges import read_edges
 from keras_kd.deployment.litemodel import LiteModel
@@ -41,6 +42,9 @@ class Subject:
         ranges: The range of each quantized input of a file, by name.
         inputs: What data for it consists of.
         exported: What is exported to size and time it: the `Distiller`, if `model` is the student of one.
+        owner: What files of it have their names and order from; `None` if it knows none.
+        owned: The file as one of its owner, if another tool wrote it.
+        lite: The file, opened.
     """
 
     name: str
@@ -53,6 +57,9 @@ class Subject:
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     inputs: Inputs | None = None
     exported: keras.Model | None = None
+    owner: Owner | None = None
+    owned: OwnedFile | None = None
+    lite: LiteModel | None = None
 
 
 def open_subjects(
@@ -105,6 +112,7 @@ def open_subject(name: str, value: ModelOrFile) -> Subject:
         evidence=lambda: _evidence(value, traced_activations(served)),
         inputs=served.data_inputs(),
         exported=value,
+        owner=Owner.of_model(served, run),
     )
 
 
@@ -137,6 +145,8 @@ def _open_file(name: str, path: Path) -> Subject:
         evidence=lambda: known,
         ranges=edges.ranges,
         inputs=lite.data_inputs(),
+        owner=None if lite.interface.guessed else Owner.of_file(lite),
+        lite=lite,
     )
 
 

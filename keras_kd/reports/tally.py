@@ -1,8 +1,8 @@
 """Counting the answers of the models and files in a comparison, in one pass over the data."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias, TypeVar
 
 import keras
 import numpy as np
@@ -12,12 +12,14 @@ from keras_kd.deployment.scoring.accuracy import Accuracy, Differences
 from keras_kd.deployment.scoring.evidence import Evidence
 from keras_kd.deployment.scoring.metrics import MetricLike
 from keras_kd.deployment.scoring.scores import Scores, labels_by_name, metric_of_each
+from keras_kd.deployment.unusable import Unusable
 from keras_kd.finite import nonfinite
 from keras_kd.messages import one_line
 from keras_kd.reports.subjects import Subject
 from keras_kd.tensors import Tensor, Tensors
 
 Outputs = Mapping[str, np.ndarray]
+T = TypeVar("T")
 Metric: TypeAlias = MetricLike | Mapping[str, MetricLike] | None
 
 
@@ -32,6 +34,7 @@ class Tally:
         metric: The name of the metric that was asked for, if it is not the accuracy.
         value: The value of that metric.
         notes: What seems to be wrong.
+        unusable: For how many samples an output is NaN or infinite, in words; empty for none.
     """
 
     answers: Accuracy = field(default_factory=Accuracy)
@@ -40,6 +43,7 @@ class Tally:
     metric: str | None = None
     value: float | None = None
     notes: Sequence[str] = ()
+    unusable: str = ""
 
     @property
     def max_error(self) -> float | None:
@@ -86,6 +90,7 @@ class _Counts:
         self._of_students = any(s.inputs and s.inputs.interface.keys is not None for s in subjects)
         self._answers: _Answers | None = None
         self._differences = {subject.name: Differences() for subject in subjects}
+        self._unusable = {subject.name: Unusable() for subject in subjects}
         self._ranges = {subject.name: RangeCheck(subject.ranges) for subject in subjects}
 
     def add(self, x: Tensors, y: Tensors, rows: int) -> None:
@@ -93,11 +98,15 @@ class _Counts:
         outputs = {subject.name: predict(subject, x, self._of_students) for subject in self._subjects}
         if self._answers is None:
             check_same_shapes(outputs, self._baseline)
-            self._answers = _Answers(self._subjects, outputs, self._metric)
+        names = list(next(iter(outputs.values())))
+        outputs = {subject: under_names(arrays, names) for subject, arrays in outputs.items()}
+        if self._answers is None:
+            self._answers = _Answers(self._subjects, names, self._metric)
         self._answers.add(y, outputs, self._baseline)
         for name, source in self._sources.items():
-            for output, reference in paired(outputs[name], outputs[source]):
-                self._differences[name].add(output, reference)
+            for output, array in outputs[name].items():
+                self._differences[name].add(array, outputs[source][output])
+        self._count_unusable(outputs)
         for subject in self._subjects:
             if subject.ranges and subject.inputs:
                 self._ranges[subject.name].add(subject.inputs.interface.matched(x))
@@ -108,49 +117,51 @@ class _Counts:
         if self._answers is None:
             raise ValueError("The data is empty: pass at least one sample.")
         return {
-            name: self._answers.tally(name, differences, self._ranges[name].notes())
+            name: replace(
+                self._answers.tally(name, differences, self._ranges[name].notes()),
+                unusable=str(self._unusable[name]),
+            )
             for name, differences in self._differences.items()
         }
+
+    def _count_unusable(self, outputs: Mapping[str, Outputs]) -> None:
+        for name, arrays in outputs.items():
+            source = outputs.get(self._sources.get(name, ""))
+            references = None if source is None else [source[key] for key in arrays]
+            self._unusable[name].add(list(arrays.values()), references)
 
 
 class _Answers:
     """The answers of all subjects for the one output that a row has figures of."""
 
-    def __init__(self, subjects: Sequence[Subject], outputs: Mapping[str, Outputs], metric: Metric) -> None:
-        names = list(next(iter(outputs.values())))
+    def __init__(self, subjects: Sequence[Subject], names: Sequence[str], metric: Metric) -> None:
         metrics = metric_of_each(metric, names)
         chosen = [name for name, asked in metrics.items() if asked is not None] if metric else names
         self._names = names
-        self._index = names.index(chosen[0]) if len(chosen) == 1 else None
+        self._chosen = chosen[0] if len(chosen) == 1 else None
         self._scores = Scores()
-        if self._index is None and metric is not None:
+        if self._chosen is None and metric is not None:
             raise ValueError(
                 f"A row has the metric of one output, and there are {len(names)}: name one, as in "
                 f"metric={{{chosen[0]!r}: ...}}. verify measures each of them."
             )
-        if self._index is not None:
-            known = {
-                subject.name: list(subject.evidence().values())[self._index :][:1] for subject in subjects
-            }
-            evidence = {name: found[0] if found else Evidence() for name, found in known.items()}
-            self._scores = Scores(metrics[chosen[0]], evidence)
+        if self._chosen is not None:
+            known = {subject.name: under_names(subject.evidence(), names) for subject in subjects}
+            evidence = {name: found.get(self._chosen, Evidence()) for name, found in known.items()}
+            self._scores = Scores(metrics[self._chosen], evidence)
 
     def add(self, y: Tensors, outputs: Mapping[str, Outputs], baseline: str | None) -> None:
         """Count one batch."""
-        if self._index is None:
+        if self._chosen is None:
             return
-        name = self._names[self._index]
-        labels: Tensor | None = labels_by_name(y, self._names).get(name)
-        chosen = {
-            subject: arrays[name] if name in arrays else list(arrays.values())[self._index]
-            for subject, arrays in outputs.items()
-        }
+        labels: Tensor | None = labels_by_name(y, self._names).get(self._chosen)
+        chosen = {subject: arrays[self._chosen] for subject, arrays in outputs.items()}
         self._scores.add(labels, chosen, baseline)
 
     def tally(self, name: str, differences: Differences, notes: Sequence[str]) -> Tally:
         """The figures of one subject."""
         scores = self._scores
-        if self._index is None:
+        if self._chosen is None:
             why = "there are several outputs: name one, as in metric={'NAME': 'accuracy'}, or use verify"
             return Tally(differences=differences, why=why, notes=notes)
         asked = scores.metric_name not in (None, "accuracy")
@@ -193,8 +204,8 @@ def check_same_shapes(outputs: Mapping[str, Outputs], baseline: str | None) -> N
     """Reject outputs of different shapes, which cannot be compared."""
     first = baseline if baseline is not None else next(iter(outputs))
     for name, output in outputs.items():
-        same = len(output) == len(outputs[first])
-        if not same or any(a.shape != b.shape for a, b in paired(output, outputs[first])):
+        other = under_names(output, list(outputs[first]))
+        if {key: a.shape for key, a in other.items()} != {key: a.shape for key, a in outputs[first].items()}:
             shapes = f"{first!r} has {_shapes(outputs[first])}, {name!r} has {_shapes(output)}"
             raise ValueError(f"All models must have outputs of the same shape: {shapes}.")
 
@@ -203,8 +214,12 @@ def _shapes(output: Outputs) -> list[tuple[int, ...]]:
     return [array.shape[1:] for array in output.values()]
 
 
-def paired(output: Outputs, other: Outputs) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The arrays of two models side by side: by name, or in order if the names differ."""
-    if output.keys() == other.keys():
-        return [(array, other[name]) for name, array in output.items()]
-    return list(zip(output.values(), other.values(), strict=True))
+def under_names(known: Mapping[str, T], names: Sequence[str]) -> dict[str, T]:
+    """What is known of the outputs of a model, under the names of another one.
+
+    By name, else in order: models give their outputs in the order in which they return them, and so do files,
+    which go by the names of their models.
+    """
+    if set(known) == set(names):
+        return {name: known[name] for name in names}
+    return dict(zip(names, known.values(), strict=True)) if len(known) == len(names) else dict(known)

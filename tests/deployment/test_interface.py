@@ -8,11 +8,12 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from keras_kd.deployment import interface
-from keras_kd.deployment.interface import Interface, paired
+from keras_kd.deployment.interface import Interface
 from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.tensor_details import TensorDetails
 from keras_kd.deployment.tflite import export
 from keras_kd.deployment.verification import verify
+from tests.deployment.foreign import rewritten
 
 layers = keras.layers
 SIZES = {"zebra": 2, "ant": 3, "mole": 4}
@@ -156,22 +157,12 @@ def test_nested_inputs_and_keys_that_a_file_cannot_keep(tmp_path):
 
 
 @pytest.fixture
-def foreign(several, tmp_path, monkeypatch):
+def foreign(several, tmp_path):
     """A file of the same model as the converter makes it, with these names of inputs and outputs."""
 
-    def made(names_of_inputs, names_of_outputs):
-        from tensorflow.lite.tools import flatbuffer_utils
-
+    def made(inputs, outputs):
         model, exported = several
-        content = flatbuffer_utils.read_model(str(exported.path))
-        content.metadata = [entry for entry in content.metadata if entry.name != b"keras_kd"]
-        graph, signature = content.subgraphs[0], content.signatureDefs[0]
-        for entries, names in ((signature.inputs, names_of_inputs), (signature.outputs, names_of_outputs)):
-            for entry, name in zip(entries, names, strict=True):
-                entry.name = name
-        graph.inputs, graph.outputs = graph.inputs[[1, 2, 0]], graph.outputs[[2, 0, 1]]
-        flatbuffer_utils.write_model(content, str(tmp_path / "foreign.tflite"))
-        return model, tmp_path / "foreign.tflite"
+        return model, rewritten(exported.path, tmp_path / "foreign.tflite", inputs, outputs, order=[1, 2, 0])
 
     return made
 
@@ -183,6 +174,7 @@ def test_files_that_number_inputs_and_outputs_take_and_return_lists(foreign):
     assert [tensor.name for tensor in lite.inputs] == ["input_1", "input_2", "input_0"]
     for output, wanted in zip(lite.predict(x), model(x), strict=True):
         np.testing.assert_allclose(output, wanted, atol=1e-6)
+    assert list(lite.predict_by_name(x)) == ["output_0", "output_1", "output_2"]
     checked = verify(model, path, dict(zip(SIZES, x, strict=True)))
     assert checked.max_error < 1e-5
     assert [output.name for output in checked.outputs] == ["zebras", "ants", "moles"]
@@ -297,13 +289,3 @@ def test_all_names_of_keras_together_are_meant_where_they_clash_with_those_of_th
     x, y = np.ones((2, 4), "float32"), np.zeros((2, 4), "float32")
     assert interface.arrays({"right": x, "third": y}, DETAILS)["left"] is x
     assert interface.arrays({"left": y, "right": x}, DETAILS)["right"] is x
-
-
-def test_names_of_a_model_and_a_file_are_paired():
-    assert paired(["a", "b"], ["input_1", "input_0"], "input") == {"a": "input_0", "b": "input_1"}
-    assert paired(["input_1", "input_0"], ["input_1", "input_0"], "input") == {
-        "input_0": "input_0",
-        "input_1": "input_1",
-    }
-    assert paired(["a"], ["serving_x"], "input") == {"a": "serving_x"}
-    assert paired(["a", "b"], ["b", "a"], "input") == {"a": "a", "b": "b"}

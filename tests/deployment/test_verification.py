@@ -11,6 +11,7 @@ from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.tflite import export
 from keras_kd.deployment.verification import verify
 from tests.deployment import small
+from tests.deployment.foreign import converted
 
 
 @pytest.fixture(scope="module")
@@ -173,6 +174,33 @@ def test_nan_is_not_agreement(dense, dense_file):
     assert np.isnan(checked.max_error)
     assert checked.agreement == 39 / 40
     assert json.loads(checked.to_json())["max_error"] is None
+    assert (
+        checked.notes[0] == "the file gives NaN for 1 of 40 samples, and Keras gives NaN for 1 of 40 samples"
+    )
+
+
+def test_a_file_that_gives_nan_or_infinity_is_called_that(dense, dense_file, tmp_path):
+    content, kernel = dense_file.read_bytes(), dense.layers[0].kernel.numpy().T.astype("<f4").tobytes()
+    assert content.count(kernel) == 1
+    x = small.data(dense)
+    for value, called in ((np.nan, "NaN"), (np.inf, "infinity")):
+        broken = np.float32(value).tobytes() + kernel[4:]
+        (tmp_path / "m.tflite").write_bytes(content.replace(kernel, broken))
+        note, *_ = verify(dense, tmp_path / "m.tflite", (x, np.asarray(dense(x))), metric="mse").notes
+        assert note == f"the file gives {called} for 40 of 40 samples, and Keras for none"
+    other = keras.models.clone_model(dense)
+    other.set_weights([np.full_like(weight, np.nan) for weight in dense.get_weights()])
+    note, *_ = verify(other, dense_file, x).notes
+    assert note == "Keras gives NaN for 40 of 40 samples, and the file does not"
+
+
+def test_infinity_where_keras_has_it_is_no_error(tmp_path):
+    model = small.applied(lambda x: tf.math.log(tf.nn.relu(x)))
+    path, x = converted(model, tmp_path / "m.tflite"), small.data(model)
+    assert np.isneginf(model.predict(x, verbose=0)).any()
+    checked = verify(model, path, (x, np.zeros(40)))
+    assert checked.max_error < 1e-5
+    assert (checked.agreement, checked.notes) == (1, ())
 
 
 def test_verification_prints_a_table(dense, dense_file):

@@ -8,6 +8,7 @@ from keras_kd.deployment.tflite import export
 from keras_kd.deployment.verification import verify
 from keras_kd.distillation.distiller import Distiller
 from keras_kd.reports import NotMeasured, Report, compare
+from tests.deployment.foreign import converted_functions
 from tests.reports.conftest import CLASSES, FEATURES, dense
 
 
@@ -284,6 +285,21 @@ def test_answers_that_are_nan_count_as_wrong(models, data):
     assert report["baseline"].agreement == 0.0
     assert report["good"].agreement == 0.0
     assert report["baseline"].notes == ("100 of 100 predictions are NaN and count as wrong.",)
+    assert "note: baseline: 100 of 100 predictions are NaN" in str(report)
+
+
+def test_numbers_that_are_nan_are_called_that(data):
+    broken = dense(2, 1)
+    broken.layers[-1].bias.assign([np.nan])
+    report = compare(data[0], broken=broken)
+    assert report["broken"].notes == ("It gives NaN for 100 of 100 samples.",)
+    assert "note: broken: It gives NaN for 100 of 100 samples." in str(report).splitlines()
+
+
+def test_a_file_that_keeps_values_is_called_that(tmp_path):
+    path = converted_functions(tmp_path / "m.tflite", serving_default="added")
+    (note,) = compare(np.ones((3, 4), "float32"), file=path)["file"].notes
+    assert note.startswith("The file keeps values from one sample to the next")
 
 
 def test_user_models_are_left_alone(data):

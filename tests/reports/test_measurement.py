@@ -26,7 +26,7 @@ def test_a_file_has_its_size_and_a_time(files):
 
 
 def test_a_file_that_cannot_be_timed_goes_by_the_name_of_its_row(models, monkeypatch):
-    def fails(files, options):
+    def fails(files, options, own_shapes):
         raise ValueError(f"{str(files['teacher'])!r} cannot be run: too small")
 
     monkeypatch.setattr(measurement, "benchmark_many", fails)

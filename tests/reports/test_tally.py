@@ -8,7 +8,7 @@ from keras_kd.deployment.interface import Interface
 from keras_kd.deployment.scoring.evidence import Evidence
 from keras_kd.deployment.tensor_details import TensorDetails
 from keras_kd.reports.subjects import Subject
-from keras_kd.reports.tally import count, paired
+from keras_kd.reports.tally import count, under_names
 
 X = np.eye(3, dtype="float32")
 
@@ -45,6 +45,13 @@ def test_nan_answers_are_broken():
     assert (broken.broken, broken.answers, broken.accuracy) == (3, 3, 0)
     assert broken.agreement == tallies["one"].answers.agreement == 0
     assert np.isnan(tallies["broken"].max_error)
+    assert (tallies["broken"].unusable, tallies["one"].unusable) == ("NaN for 3 of 3 samples", "")
+    infinite = [
+        Subject("one", "keras", two_outputs),
+        Subject("far", "keras", lambda x: {"a": x, "b": x - np.inf}),
+    ]
+    for sources, unusable in (({}, ""), ({"far": "one"}, "infinity for 3 of 3 samples")):
+        assert counted(infinite, [(X, None)], sources=sources)[0]["far"].unusable == unusable
 
 
 @pytest.mark.parametrize(
@@ -81,9 +88,18 @@ def test_what_keeps_answers_from_being_counted():
 
 
 def test_outputs_are_paired_by_name_else_in_order():
-    one, two = np.zeros(1), np.ones(1)
-    assert paired({"a": one, "b": two}, {"b": two, "a": one}) == [(one, one), (two, two)]
-    assert paired({"a": one, "b": two}, {"x": one, "y": two}) == [(one, one), (two, two)]
+    assert under_names({"b": 2, "a": 1}, ["a", "b"]) == {"a": 1, "b": 2}
+    assert under_names({"x": 1, "y": 2}, ["a", "b"]) == {"a": 1, "b": 2}
+    swapped = Subject("swapped", "keras", lambda x: {"b": x[:, ::-1], "a": x})
+    renamed = Subject("renamed", "keras", lambda x: {"p": x, "q": x[:, ::-1]})
+    subjects = [Subject("one", "keras", two_outputs), swapped, renamed]
+    sources = {"swapped": "one", "renamed": "one"}
+    tallies, _ = count(
+        subjects, [(X, {"b": 2 - np.arange(3)})], "one", sources, lambda text: None, {"b": "accuracy"}
+    )
+    for name in sources:
+        assert (tallies[name].max_error, tallies[name].answers.accuracy) == (0, 1)
+        assert tallies[name].answers.agreement == 1
 
 
 def two_outputs(x):

@@ -63,13 +63,16 @@ def open_interpreter(path: Path, threads: int) -> Interpreter:
             raise ValueError(f"{str(path)!r} is not a complete TensorFlow Lite file: {error}") from error
 
 
-def read_signature(interpreter: Interpreter) -> Signature:
-    """Read the names, shapes and types of inputs and outputs, in the order of the file."""
-    signatures = interpreter.get_signature_list()
+def read_signature(interpreter: Interpreter, name: str | None) -> Signature:
+    """Read the names, shapes and types of inputs and outputs, in the order of the file.
+
+    Args:
+        interpreter: the interpreter.
+        name: the signature of its first graph, which it runs; `None` without one.
+    """
     listed, returned = interpreter.get_input_details(), interpreter.get_output_details()
-    if signatures:
-        key = "serving_default" if "serving_default" in signatures else next(iter(signatures))
-        runner = interpreter.get_signature_runner(key)
+    if name is not None:
+        runner = interpreter.get_signature_runner(name)
         inputs, outputs = runner.get_input_details(), runner.get_output_details()
     else:
         inputs = {detail["name"]: detail for detail in listed}

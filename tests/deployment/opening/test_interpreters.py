@@ -47,7 +47,7 @@ def test_what_is_no_file_is_refused_at_once(tmp_path):
 
 
 def test_signatures_name_inputs_and_outputs(dense_file):
-    signature = read_signature(open_interpreter(dense_file, 1))
+    signature = read_signature(open_interpreter(dense_file, 1), "serving_default")
     assert [tensor.name for tensor in signature.inputs] == list(signature.input_indices) == ["input_0"]
     assert [tensor.name for tensor in signature.outputs] == list(signature.output_indices) == ["output_0"]
     assert signature.inputs[0].shape == (None, 4)

@@ -34,6 +34,8 @@ def test_differences_over_batches():
     differences.add(np.array([[1.0, 2.0]]), np.array([[1.5, 2.0]]))
     differences.add(np.array([[0.0], [0.25]], "float16"), np.array([[0.0], [0.0]]))
     assert (differences.largest, differences.mean, differences.elements) == (0.5, 0.75 / 4, 4)
+    differences.add(np.array([np.inf, -np.inf]), np.array([np.inf, -np.inf]))
+    assert (differences.largest, differences.elements) == (0.5, 6)
     differences.add(np.array([np.nan]), np.array([1.0]))
     differences.add(np.array([2.0]), np.array([1.0]))
     assert np.isnan(differences.largest)
