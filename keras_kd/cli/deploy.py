@@ -1,15 +1,14 @@
 """Commands for one `.tflite` file: `export`, `verify` and `benchmark`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from keras_kd.cli.options import (
-    DATA_HELP,
+    CALIBRATION_HELP,
     AsJson,
     BatchSize,
-    DataFile,
     FileIO,
     InputShape,
     LiteFile,
@@ -18,18 +17,16 @@ from keras_kd.cli.options import (
     Overwrite,
     Quantization,
     QuantizationOption,
+    TestFile,
 )
 from keras_kd.cli.output import show, show_status
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 
 def export(
     model: ModelFile,
     out: Annotated[Path, typer.Option("--out", help="The .tflite file to write.")],
     quantization: Quantization = QuantizationOption.float32,
-    data: Annotated[Path | None, typer.Option(help=f"For calibration. {DATA_HELP}")] = None,
+    data: Annotated[Path | None, typer.Option(help=CALIBRATION_HELP)] = None,
     io: Annotated[FileIO, typer.Option(help="Type of the inputs and outputs.")] = FileIO.float32,
     batch_size: BatchSize = "1",
     input_shape: InputShape = None,
@@ -42,6 +39,7 @@ def export(
 
     Example: keras-kd export student.keras --out student.tflite --quantization int8 --data mine.npz
     """
+    from keras_kd.datasets.npz import load_calibration
     from keras_kd.deployment.tflite import export
     from keras_kd.model_files import load_model
 
@@ -61,17 +59,10 @@ def export(
     show(exported, as_json)
 
 
-def load_calibration(path: Path) -> "tf.data.Dataset":
-    """The samples of a data file that ranges are measured on."""
-    from keras_kd import datasets
-
-    return datasets.load(path).calibration
-
-
 def verify(
     model: ModelFile,
     file: LiteFile,
-    data: DataFile,
+    data: TestFile,
     metric: MetricOption = None,
     as_json: AsJson = False,
 ) -> None:
@@ -79,11 +70,11 @@ def verify(
 
     Example: keras-kd verify student.keras student.tflite --data mine.npz
     """
-    from keras_kd import datasets
+    from keras_kd.datasets.npz import load_test
     from keras_kd.deployment.verification import verify
     from keras_kd.model_files import load_model
 
-    show(verify(load_model(model), file, datasets.load(data).test, metric=metric), as_json)
+    show(verify(load_model(model), file, load_test(data), metric=metric), as_json)
 
 
 def benchmark(
