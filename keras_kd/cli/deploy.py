@@ -1,7 +1,7 @@
 """Commands for one `.tflite` file: `export`, `verify` and `benchmark`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +21,9 @@ from keras_kd.cli.options import (
 )
 from keras_kd.cli.output import show, show_status
 
+if TYPE_CHECKING:
+    import numpy as np
+
 
 def export(
     model: ModelFile,
@@ -39,7 +42,6 @@ def export(
 
     Example: keras-kd export student.keras --out student.tflite --quantization int8 --data mine.npz
     """
-    from keras_kd.datasets.npz import load_calibration
     from keras_kd.deployment.tflite import export
     from keras_kd.model_files import load_model
 
@@ -48,7 +50,7 @@ def export(
             load_model(model),
             out,
             quantization=None if quantization is QuantizationOption.float32 else quantization.value,
-            calibration=None if data is None else load_calibration(data),
+            calibration=read_calibration(data),
             io=io.value,
             batch_size=parse_batch_size(batch_size),
             input_shape=parse_input_shape(input_shape),
@@ -57,6 +59,13 @@ def export(
             overwrite=overwrite,
         )
     show(exported, as_json)
+
+
+def read_calibration(path: Path | None) -> "np.ndarray | None":
+    """The samples of a data file that ranges are measured on."""
+    from keras_kd.datasets.npz import load_calibration
+
+    return None if path is None else load_calibration(path)
 
 
 def verify(

@@ -20,7 +20,14 @@ from keras_kd.deployment.ranges import RangeCheck
 from keras_kd.deployment.scoring.accuracy import Differences
 from keras_kd.deployment.scoring.evidence import Evidence, compiled_evidence
 from keras_kd.deployment.scoring.metrics import MetricLike
-from keras_kd.deployment.scoring.scores import Scores, labels_by_name, metric_of_each
+from keras_kd.deployment.scoring.named_outputs import (
+    keras_names,
+    labels_by_name,
+    metric_of_each,
+    own_labels,
+    why_without,
+)
+from keras_kd.deployment.scoring.scores import Scores
 from keras_kd.deployment.source.input_structure import InputSpecs
 from keras_kd.deployment.source.serving import make_serving
 from keras_kd.deployment.source.source_model import resolve_model, student_keys
@@ -43,11 +50,11 @@ class _OutputTally:
         self.spread = Spread()
         self.scores = Scores(metric, {_KERAS: evidence, _FILE: evidence})
 
-    def add(self, wanted: np.ndarray, received: np.ndarray, labels: Tensor | None) -> None:
+    def add(self, wanted: np.ndarray, received: np.ndarray, labels: Tensor | None, missing: str) -> None:
         self.differences.add(received, wanted)
         if np.issubdtype(received.dtype, np.floating):
             self.spread.add(wanted, received)
-        self.scores.add(labels, {_KERAS: wanted, _FILE: received}, reference=_KERAS)
+        self.scores.add(labels, {_KERAS: wanted, _FILE: received}, reference=_KERAS, missing=missing)
 
     def result(self) -> OutputVerification:
         loss = self.spread.loss()
@@ -103,7 +110,8 @@ def verify(
         model: the exported model, of Keras 3 or tf_keras; for a `Distiller`, the student is compared.
         path: the `.tflite` file.
         data: batches of `x`, `(x, y)` or `(x, y, weights)`, in any form that `calibration` of `export` takes.
-            For several outputs, the labels are a dict or list.
+            For several outputs, the labels are a dict by the names in the file or those that `fit` takes, or
+            a list; one array is that of the only output that `metric` names.
         inputs: as in `export`.
         metric: what else to measure with the labels: the name of a Keras metric, a metric, or a function
             `(y_true, y_pred)` of all labels and outputs that returns one number, or one for each sample. For
@@ -143,14 +151,13 @@ def verify(
         given = {names[name]: array for name, array in arrays.items()}
         wanted = run(arrays)
         received = _run_file(lite, given, list(wanted))
+        theirs = keras_names(model, list(wanted))
         if not tallies:
             check_same_outputs(wanted, received, served, lite)
-            tallies = _start_tallies(trained, list(wanted), metric, edges.activations)
-        _add(tallies, wanted, received, y)
+            tallies = _start_tallies(trained, theirs, list(wanted), metric, edges.activations)
+        _add(tallies, wanted, received, own_labels(y, theirs, metric))
         ranges.add(given)
         samples += len(next(iter(arrays.values())))
-    if samples == 0:
-        raise ValueError("The data is empty; pass a batched tf.data.Dataset or arrays with some samples.")
     return _result(Path(path), samples, list(tallies.values()), ranges.notes())
 
 
@@ -167,13 +174,14 @@ def _add(
     received: dict[str, np.ndarray],
     y: Tensors,
 ) -> None:
-    labels = labels_by_name(y, list(wanted))
+    labels, missing = labels_by_name(y, list(wanted)), why_without(y, list(wanted))
     for name, array in wanted.items():
-        tallies[name].add(array, received[name], labels.get(name))
+        tallies[name].add(array, received[name], labels.get(name), missing)
 
 
 def _start_tallies(
     trained: keras.Model,
+    theirs: Mapping[str, str],
     outputs: list[str],
     metric: MetricLike | Mapping[str, MetricLike] | None,
     activations: Mapping[str, str],
@@ -183,11 +191,13 @@ def _start_tallies(
         name: _OutputTally(
             name, asked, replace(evidence.get(name, Evidence()), activation=activations.get(name))
         )
-        for name, asked in metric_of_each(metric, outputs).items()
+        for name, asked in metric_of_each(metric, outputs, theirs).items()
     }
 
 
 def _result(path: Path, samples: int, tallies: list[_OutputTally], ranges: list[str]) -> Verification:
+    if samples == 0:
+        raise ValueError("The data is empty; pass a batched tf.data.Dataset or arrays with some samples.")
     outputs = tuple(tally.result() for tally in tallies)
     differences = [tally.differences for tally in tallies]
     one = outputs[0] if len(outputs) == 1 else None
