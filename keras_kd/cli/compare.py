@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from keras_kd.cli.options import AsJson, DataFile, MetricOption, Overwrite
+from keras_kd.cli.options import AsJson, MetricOption, Overwrite, TestFile
 from keras_kd.cli.output import command_line, show_progress, show_report
 
 
 def compare(
     models: Annotated[list[str], typer.Argument(metavar="NAME=FILE...", help=".keras or .tflite files.")],
-    data: DataFile,
+    data: TestFile,
     baseline: Annotated[str | None, typer.Option(help="The name to compare with.")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Also write .html, .md or .json.")] = None,
     metric: MetricOption = None,
@@ -22,7 +22,7 @@ def compare(
 
     Example: keras-kd compare big=big.keras int8=student.tflite --data mine.npz --baseline big
     """
-    from keras_kd import datasets
+    from keras_kd.datasets.npz import load_test
     from keras_kd.reports.comparison import compare
     from keras_kd.reports.report import check_report_path
 
@@ -31,7 +31,7 @@ def compare(
         check_report_path(out, overwrite=overwrite)
     with show_progress() as progress:
         report = compare(
-            datasets.load(data).test,
+            load_test(data),
             baseline=baseline,
             models=named,
             data_name=f"{data.name}, test split",

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from keras_kd.cli.options import (
-    DATA_HELP,
+    CALIBRATION_HELP,
     AsJson,
     BatchSize,
-    DataFile,
     FileIO,
     InputShape,
     LiteFile,
@@ -18,18 +17,19 @@ from keras_kd.cli.options import (
     Overwrite,
     Quantization,
     QuantizationOption,
+    TestFile,
 )
 from keras_kd.cli.output import show, show_status
 
 if TYPE_CHECKING:
-    import tensorflow as tf
+    import numpy as np
 
 
 def export(
     model: ModelFile,
     out: Annotated[Path, typer.Option("--out", help="The .tflite file to write.")],
     quantization: Quantization = QuantizationOption.float32,
-    data: Annotated[Path | None, typer.Option(help=f"For calibration. {DATA_HELP}")] = None,
+    data: Annotated[Path | None, typer.Option(help=CALIBRATION_HELP)] = None,
     io: Annotated[FileIO, typer.Option(help="Type of the inputs and outputs.")] = FileIO.float32,
     batch_size: BatchSize = "1",
     input_shape: InputShape = None,
@@ -50,7 +50,7 @@ def export(
             load_model(model),
             out,
             quantization=None if quantization is QuantizationOption.float32 else quantization.value,
-            calibration=None if data is None else load_calibration(data),
+            calibration=read_calibration(data),
             io=io.value,
             batch_size=parse_batch_size(batch_size),
             input_shape=parse_input_shape(input_shape),
@@ -61,17 +61,17 @@ def export(
     show(exported, as_json)
 
 
-def load_calibration(path: Path) -> "tf.data.Dataset":
+def read_calibration(path: Path | None) -> "np.ndarray | None":
     """The samples of a data file that ranges are measured on."""
-    from keras_kd import datasets
+    from keras_kd.datasets.npz import load_calibration
 
-    return datasets.load(path).calibration
+    return None if path is None else load_calibration(path)
 
 
 def verify(
     model: ModelFile,
     file: LiteFile,
-    data: DataFile,
+    data: TestFile,
     metric: MetricOption = None,
     as_json: AsJson = False,
 ) -> None:
@@ -79,11 +79,11 @@ def verify(
 
     Example: keras-kd verify student.keras student.tflite --data mine.npz
     """
-    from keras_kd import datasets
+    from keras_kd.datasets.npz import load_test
     from keras_kd.deployment.verification import verify
     from keras_kd.model_files import load_model
 
-    show(verify(load_model(model), file, datasets.load(data).test, metric=metric), as_json)
+    show(verify(load_model(model), file, load_test(data), metric=metric), as_json)
 
 
 def benchmark(

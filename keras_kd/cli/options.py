@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 DATA_HELP = "An .npz file with the arrays x_train, y_train, x_test, y_test and, optionally, x_val, y_val."
+CALIBRATION_HELP = "For calibration: an .npz file with the array x_train."
+TEST_HELP = "An .npz file with the array x_test, and labels of any kind in y_test."
 
 
 class DemoData(StrEnum):
@@ -40,6 +42,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.
 ModelFile = Annotated[Path, typer.Argument(metavar="MODEL", help="A .keras file.")]
 LiteFile = Annotated[Path, typer.Argument(metavar="FILE", help="A .tflite file.")]
 DataFile = Annotated[Path, typer.Option("--data", help=DATA_HELP)]
+TestFile = Annotated[Path, typer.Option("--data", help=TEST_HELP)]
 BatchSize = Annotated[
     str,
     typer.Option("--batch-size", metavar="N|free", help="Samples per call; browsers and GPUs need a number."),

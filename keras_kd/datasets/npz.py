@@ -5,9 +5,18 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 
 from keras_kd.archives import DamagedArchive, read_arrays
-from keras_kd.datasets.data import Data, Split, make_data, split_off
+from keras_kd.datasets.data import (
+    CALIBRATION_SAMPLES,
+    SPLIT_SEED,
+    Data,
+    Split,
+    make_data,
+    select_rows,
+    split_off,
+)
 from keras_kd.files import check_regular
 from keras_kd.finite import nonfinite
 from keras_kd.tensors import Tensor
@@ -79,29 +88,108 @@ def check(x: Tensor, y: Tensor, classes: int | None = None, what: str = "train")
         ValueError: train: labels must be from 0 to 2, found 7 at row 3
     """
     x, y = np.asarray(x), np.asarray(y)
+    _check_inputs(x, what)
+    if y.ndim != 1:
+        hint = "; turn one-hot labels into integers with y.argmax(-1)" if _are_one_hot(y) else ""
+        raise ValueError(f"{what}: labels must have the shape (samples,), got {y.shape}{hint}")
+    if len(x) != len(y):
+        raise ValueError(f"{what}: {len(x)} inputs but {len(y)} labels")
+    if y.dtype.kind not in "iu":
+        raise ValueError(f"{what}: labels must be integers, got {y.dtype}")
+    wrong = (y < 0) | (y >= (classes if classes is not None else np.inf))
+    if wrong.any():
+        row = int(wrong.argmax())
+        limits = f"from 0 to {classes - 1}" if classes is not None else "at least 0"
+        raise ValueError(f"{what}: labels must be {limits}, found {y[row]} at row {row}")
+
+
+def _check_inputs(x: np.ndarray, what: str) -> None:
     if x.ndim < 2:
         raise ValueError(f"{what}: inputs must have the shape (samples, ...), got {x.shape}")
     if len(x) == 0:
         raise ValueError(f"{what}: there are no samples")
     if x.size == 0:
         raise ValueError(f"{what}: inputs of shape {x.shape[1:]} hold no values")
-    if y.ndim != 1:
-        hint = "; turn one-hot labels into integers with y.argmax(-1)" if y.ndim == 2 else ""
-        raise ValueError(f"{what}: labels must have the shape (samples,), got {y.shape}{hint}")
-    if len(x) != len(y):
-        raise ValueError(f"{what}: {len(x)} inputs but {len(y)} labels")
     if x.dtype.kind not in "fiub":
         raise ValueError(f"{what}: inputs must be numbers, got {x.dtype}")
-    if y.dtype.kind not in "iu":
-        raise ValueError(f"{what}: labels must be integers, got {y.dtype}")
-    bad = nonfinite(x).reshape(len(x), -1).any(axis=1)
+    _check_finite(x, f"{what}: %d inputs")
+
+
+def _check_finite(array: np.ndarray, what: str) -> None:
+    bad = nonfinite(array).reshape(len(array), -1).any(axis=1)
     if bad.any():
-        raise ValueError(f"{what}: {bad.sum()} inputs hold NaN or infinity, the first at row {bad.argmax()}")
-    wrong = (y < 0) | (y >= (classes if classes is not None else np.inf))
-    if wrong.any():
-        row = int(wrong.argmax())
-        limits = f"from 0 to {classes - 1}" if classes is not None else "at least 0"
-        raise ValueError(f"{what}: labels must be {limits}, found {y[row]} at row {row}")
+        raise ValueError(f"{what % bad.sum()} hold NaN or infinity, the first at row {bad.argmax()}")
+
+
+def _are_one_hot(y: np.ndarray) -> bool:
+    return (
+        y.ndim == 2
+        and y.dtype.kind in "biuf"
+        and bool(((y == 0) | (y == 1)).all() and (y.sum(-1) == 1).all())
+    )
+
+
+def load_test(path: str | os.PathLike[str], *, batch_size: int = 64) -> tf.data.Dataset:
+    """The test split of a `.npz` file in batches, with labels of any kind in `y_test`, or none.
+
+    Args:
+        path: The file.
+        batch_size: Samples per batch.
+
+    Raises:
+        OSError: As in `load`.
+        ValueError: As in `load`.
+
+    Examples:
+        >>> np.savez("houses.npz", x_test=np.ones((3, 4), "float32"), y_test=[0.5, 1.5, 2.5])
+        >>> [y.numpy().tolist() for x, y in load_test("houses.npz")]
+        [[0.5, 1.5, 2.5]]
+    """
+    arrays = read_npz(Path(path))
+    x, y = _array(arrays, "x_test", path), arrays.get("y_test")
+    _check_inputs(x, "test")
+    if y is not None:
+        _check_labels(x, y)
+    return tf.data.Dataset.from_tensor_slices(x if y is None else (x, y)).batch(batch_size)
+
+
+def load_calibration(path: str | os.PathLike[str]) -> np.ndarray:
+    """Those of the inputs in `x_train` of a `.npz` file that `load` takes for calibration; needs no labels.
+
+    Args:
+        path: The file.
+
+    Raises:
+        OSError: As in `load`.
+        ValueError: As in `load`.
+
+    Examples:
+        >>> np.savez("houses.npz", x_train=np.ones((300, 4), "float32"))
+        >>> load_calibration("houses.npz").shape
+        (256, 4)
+    """
+    arrays = read_npz(Path(path))
+    x, y = _array(arrays, "x_train", path), arrays.get("y_train", np.empty(0))
+    _check_inputs(x, "train")
+    are_classes = y.shape == (len(x),) and y.dtype.kind in "iu"
+    train = Split(x, y if are_classes else np.zeros(len(x), "int32"))
+    if "x_val" not in arrays and len(x) > 1:
+        train, _ = split_off(train, max(1, len(x) // 10))
+    return train.x[select_rows(train.y, CALIBRATION_SAMPLES, SPLIT_SEED)]
+
+
+def _check_labels(x: np.ndarray, y: np.ndarray) -> None:
+    if y.dtype.kind not in "biuf":
+        raise ValueError(f"test: labels must be numbers, got {y.dtype}")
+    if y.shape[:1] != x.shape[:1]:
+        raise ValueError(f"test: {len(x)} inputs but labels of shape {y.shape}")
+    _check_finite(y, "test: %d labels")
+
+
+def _array(arrays: dict[str, np.ndarray], name: str, path: str | os.PathLike[str]) -> np.ndarray:
+    if name not in arrays:
+        raise ValueError(f"{path} has no array {name}; it has {', '.join(sorted(arrays)) or 'none'}")
+    return arrays[name]
 
 
 def read_splits(path: Path) -> dict[str, Split]:

@@ -20,7 +20,14 @@ from keras_kd.deployment.ranges import RangeCheck
 from keras_kd.deployment.scoring.accuracy import Differences
 from keras_kd.deployment.scoring.evidence import Evidence, compiled_evidence
 from keras_kd.deployment.scoring.metrics import MetricLike
-from keras_kd.deployment.scoring.scores import Scores, labels_by_name, metric_of_each
+from keras_kd.deployment.scoring.named_outputs import (
+    keras_names,
+    labels_by_name,
+    metric_of_each,
+    own_labels,
+    why_without,
+)
+from keras_kd.deployment.scoring.scores import Scores
 from keras_kd.deployment.source.input_structure import InputSpecs
 from keras_kd.deployment.source.serving import make_serving
 from keras_kd.deployment.source.source_model import resolve_model, student_keys
@@ -45,13 +52,13 @@ class _OutputTally:
         self.unusable = {_KERAS: Unusable(), _FILE: Unusable()}
         self.scores = Scores(metric, {_KERAS: evidence, _FILE: evidence})
 
-    def add(self, wanted: np.ndarray, received: np.ndarray, labels: Tensor | None) -> None:
+    def add(self, wanted: np.ndarray, received: np.ndarray, labels: Tensor | None, missing: str) -> None:
         self.differences.add(received, wanted)
         self.unusable[_FILE].add([received], [wanted])
         self.unusable[_KERAS].add([wanted], [received])
         if np.issubdtype(received.dtype, np.floating):
             self.spread.add(wanted, received)
-        self.scores.add(labels, {_KERAS: wanted, _FILE: received}, reference=_KERAS)
+        self.scores.add(labels, {_KERAS: wanted, _FILE: received}, reference=_KERAS, missing=missing)
 
     def result(self) -> OutputVerification:
         loss = self.spread.loss()
@@ -116,7 +123,8 @@ def verify(
         path: the `.tflite` file. One of another tool is paired with the model by the names of its inputs and
             outputs, those that Keras gave included, else by their numbers, else by shapes.
         data: batches of `x`, `(x, y)` or `(x, y, weights)`, in any form that `calibration` of `export` takes.
-            For several outputs, the labels are a dict or list.
+            For several outputs, the labels are a dict by the names in the file or those that `fit` takes, or
+            a list; one array is that of the only output that `metric` names.
         inputs: as in `export`.
         metric: what else to measure with the labels: the name of a Keras metric, a metric, or a function
             `(y_true, y_pred)` of all labels and outputs that returns one number, or one for each sample. For
@@ -155,13 +163,13 @@ def verify(
         arrays = served.arrays(x)
         wanted = run(arrays)
         received = file.predict(arrays, wanted)
+        theirs = keras_names(model, list(wanted))
         if not tallies:
-            tallies = _start_tallies(trained, list(wanted), metric, file.of_outputs(edges.activations))
-        _add(tallies, wanted, received, y)
+            activations = file.of_outputs(edges.activations)
+            tallies = _start_tallies(trained, theirs, list(wanted), metric, activations)
+        _add(tallies, wanted, received, own_labels(y, theirs, metric))
         ranges.add(arrays)
         samples += len(next(iter(arrays.values())))
-    if samples == 0:
-        raise ValueError("The data is empty; pass a batched tf.data.Dataset or arrays with some samples.")
     notes = [*ranges.notes(), *([KEPT] if lite.keeps_values else [])]
     return _result(Path(path), samples, list(tallies.values()), notes, bool(ranges.notes()))
 
@@ -172,13 +180,14 @@ def _add(
     received: dict[str, np.ndarray],
     y: Tensors,
 ) -> None:
-    labels = labels_by_name(y, list(wanted))
+    labels, missing = labels_by_name(y, list(wanted)), why_without(y, list(wanted))
     for name, array in wanted.items():
-        tallies[name].add(array, received[name], labels.get(name))
+        tallies[name].add(array, received[name], labels.get(name), missing)
 
 
 def _start_tallies(
     trained: keras.Model,
+    theirs: Mapping[str, str],
     outputs: list[str],
     metric: MetricLike | Mapping[str, MetricLike] | None,
     activations: Mapping[str, str],
@@ -188,13 +197,15 @@ def _start_tallies(
         name: _OutputTally(
             name, asked, replace(evidence.get(name, Evidence()), activation=activations.get(name))
         )
-        for name, asked in metric_of_each(metric, outputs).items()
+        for name, asked in metric_of_each(metric, outputs, theirs).items()
     }
 
 
 def _result(
     path: Path, samples: int, tallies: list[_OutputTally], notes_of_all: list[str], out_of_range: bool
 ) -> Verification:
+    if samples == 0:
+        raise ValueError("The data is empty; pass a batched tf.data.Dataset or arrays with some samples.")
     outputs = tuple(tally.result() for tally in tallies)
     differences = [tally.differences for tally in tallies]
     one = outputs[0] if len(outputs) == 1 else None

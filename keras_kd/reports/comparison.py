@@ -16,6 +16,7 @@ from keras_kd.deployment.benchmark import Benchmark
 from keras_kd.deployment.data_sources import Data, batches, with_an_end
 from keras_kd.deployment.opening.entry_point import KEPT
 from keras_kd.deployment.scoring.metrics import MetricLike
+from keras_kd.deployment.scoring.named_outputs import common_names, own_labels, own_names
 from keras_kd.deployment.source.input_shapes import InputShape
 from keras_kd.messages import did_you_mean
 from keras_kd.reports import gaps
@@ -70,7 +71,7 @@ def compare(
         data_name: The name of the data in the report.
         command: The command that produced this report.
         metric: What to measure besides the accuracy, as in `verify`. Of several outputs, name one in a
-            dict.
+            dict, by its name in files or the one that `fit` takes.
         batch_size: Samples per batch, for data given as arrays.
         progress: Called with a line of text before each step.
         **named: Name -> a `keras.Model`, or the path of a `.tflite` or `.keras` file.
@@ -93,13 +94,19 @@ def compare(
     subjects, reference = open_subjects(_merge(models, named), baseline)
     sources, seeds, plain = dict(sources or {}), dict(seeds or {}), plain_curves(curves or {})
     _check(subjects, sources, seeds, facts)
-    subjects = with_owners(subjects, sources)
-    read = batches(with_an_end(data), batch_size, subjects[0].inputs)
-    measured = _measure(subjects, reference, sources, read, progress, metric)
+    subjects, names = with_owners(subjects, sources), _names_in_keras(subjects)
+    metric = own_names(metric, names) if isinstance(metric, Mapping) else metric
+    parts = batches(with_an_end(data), batch_size, subjects[0].inputs)
+    labeled = ((x, own_labels(y, names, metric)) for x, y in parts)
+    measured = _measure(subjects, reference, sources, labeled, progress, metric)
     rows = compare_with_baseline(_with_seeds(measured.rows, seeds), reference)
-    meta = _meta(title, data_name, command, measured)
     missing = [*map(_gap, not_measured), *measured.gaps]
+    meta = _meta(title, data_name, command, measured)
     return Report(rows, baseline=reference, meta=meta, facts=facts, curves=plain, not_measured=missing)
+
+
+def _names_in_keras(subjects: Sequence[Subject]) -> dict[str, str]:
+    return common_names([subject.model for subject in subjects if subject.model is not None])
 
 
 def _gap(gap: NotMeasured | tuple[str, str]) -> NotMeasured:

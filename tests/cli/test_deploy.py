@@ -3,6 +3,7 @@
 import json
 
 import keras
+import numpy as np
 import pytest
 
 from keras_kd.cli.deploy import parse_batch_size, parse_input_shape
@@ -30,6 +31,24 @@ def test_export_verify_benchmark(files, printed, tmp_path):
     assert "sparse" in printed()[0]
     assert run(*words, "--data", files / "data.npz", "--overwrite", "--sparse") == 1
     assert "sparse" in printed()[1]
+
+
+def test_labels_that_are_no_classes(printed, tmp_path):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    model.save(tmp_path / "m.keras")
+    x, y = np.random.default_rng(0).normal(size=(2, 60, 4)).astype("float32")
+    y = y[:, :2]
+    np.savez(tmp_path / "d.npz", x_train=x, y_train=y, x_test=x[:40], y_test=y[:40])
+    data, files = ["--data", tmp_path / "d.npz"], [tmp_path / "m.keras", tmp_path / "m.tflite"]
+    words = ["export", files[0], "--out", files[1], "--quantization", "int8"]
+    assert run(*words, *data, "--json") == 0
+    assert json.loads(printed()[0])["quantization"] == "int8"
+    assert run("verify", *files, *data, "--metric", "mse", "--json") == 0
+    wanted = ((model.predict(x[:40], verbose=0) - y[:40]) ** 2).mean()
+    assert json.loads(printed()[0])["keras_metric"] == pytest.approx(wanted, rel=1e-4)
+    assert run("compare", f"a={files[0]}", *data, "--metric", "mse", "--json") == 0
+    assert json.loads(printed()[0])["rows"][0]["metric_value"] == pytest.approx(wanted, rel=1e-4)
 
 
 def test_a_file_has_one_sample_per_call_unless_told_otherwise(files, printed, tmp_path):

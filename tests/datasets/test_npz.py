@@ -7,6 +7,7 @@ import pytest
 
 from keras_kd import datasets
 from keras_kd.datasets import check
+from keras_kd.datasets.npz import load_calibration, load_test
 from tests.datasets.conftest import contents
 
 X, Y = np.zeros((4, 3)), np.array([0, 1, 2, 0])
@@ -18,6 +19,7 @@ X, Y = np.zeros((4, 3)), np.array([0, 1, 2, 0])
         (X[:0], Y[:0], "val: there are no samples"),
         (X[:, 0], Y, r"val: inputs must have the shape \(samples, ...\), got \(4,\)"),
         (X, np.eye(3)[Y], r"got \(4, 3\); turn one-hot labels into integers with y.argmax\(-1\)"),
+        (X, np.array([[0, 1, 1]] * 4), r"labels must have the shape \(samples,\), got \(4, 3\)$"),
         (X, Y[:, None, None], r"labels must have the shape \(samples,\), got \(4, 1, 1\)$"),
         (X, Y[:3], "val: 4 inputs but 3 labels"),
         (X.astype(str), Y, "val: inputs must be numbers, got <U32"),
@@ -118,3 +120,59 @@ def test_load_takes_floats_of_any_width_and_byte_order(mine, kind):
     assert x.dtype == ("float16" if kind == "float16" else "float32")
     assert set(contents(x.numpy())) <= set(contents(arrays["x_train"].astype(x.dtype.name)))
     assert y.dtype == "int32"
+
+
+KINDS = {"numbers": np.linspace(0, 1, 40), "several": np.eye(40, 3) + 1, "maps": np.ones((40, 3, 2), int)}
+
+
+@pytest.mark.parametrize("y", [*KINDS.values(), None], ids=[*KINDS, "none"])
+def test_labels_of_any_kind_in_tests_and_for_calibration(tmp_path, y):
+    path, x = tmp_path / "mine.npz", np.arange(120.0).reshape(40, 3)
+    labels = {} if y is None else {"y_train": y, "y_test": y}
+    np.savez(path, x_train=x, x_test=x, **labels)
+    found = list(load_test(path, batch_size=30).as_numpy_iterator())
+    parts = [found] if y is None else zip(*found, strict=True)
+    for part, wanted in zip(parts, [x] if y is None else [x, y], strict=True):
+        assert [len(batch) for batch in part] == [30, 10]
+        np.testing.assert_array_equal(np.concatenate(part), wanted.astype(part[0].dtype))
+    rows = load_calibration(path)
+    assert len(set(contents(rows))) == len(rows) == 36
+    assert set(contents(rows)) < set(contents(x.astype("float32")))
+
+
+@pytest.mark.parametrize("more", [{}, {"x_val": X, "y_val": Y}])
+def test_calibration_takes_the_samples_that_distillation_takes(mine, more):
+    path, arrays = mine
+    np.savez(path, **arrays, **more)
+    np.testing.assert_array_equal(load_calibration(path), datasets.load(path).arrays["calibration"].x)
+    np.savez(path, x_train=X[:1])
+    assert load_calibration(path).shape == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"x_test": None}, "has no array x_test; it has x_train, y_test, y_train"),
+        ({"x_test": np.full((8, 3), np.nan)}, "test: 8 inputs hold NaN or infinity, the first at row 0"),
+        (
+            {"y_test": np.array([1.0] * 7 + [np.inf])},
+            "test: 1 labels hold NaN or infinity, the first at row 7",
+        ),
+        ({"y_test": np.array(["a"] * 8)}, "test: labels must be numbers, got <U1"),
+        ({"y_test": np.ones((5, 3))}, r"test: 8 inputs but labels of shape \(5, 3\)"),
+        ({"y_test": np.array(1)}, r"test: 8 inputs but labels of shape \(\)"),
+    ],
+)
+def test_load_test_says_what_is_wrong(mine, change, message):
+    path, arrays = mine
+    np.savez(path, **{key: value for key, value in {**arrays, **change}.items() if value is not None})
+    with pytest.raises(ValueError, match=message):
+        load_test(path)
+
+
+def test_load_calibration_says_what_is_wrong(tmp_path):
+    path = tmp_path / "mine.npz"
+    for x, message in ((None, "has no array x_train"), (X[:0], "train: there are no samples")):
+        np.savez(path, **{"x_test": X} | ({} if x is None else {"x_train": x}))
+        with pytest.raises(ValueError, match=message):
+            load_calibration(path)

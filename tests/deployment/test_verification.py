@@ -109,8 +109,30 @@ def test_several_outputs_have_figures_each(small_file):
         verify(model, path, (x, labels), metric={"beta": "accuracy"})
     with pytest.raises(ValueError, match=r"Labels: Unknown name 'alfa'.*Did you mean 'alpha'"):
         verify(model, path, (x, {"alfa": labels["alpha"]}))
+    assert some.notes[0].split(": ")[2].startswith("the data has no labels of this output, and neither")
     unnamed = verify(model, path, (x, labels["z"]))
     assert [output.keras_accuracy for output in unnamed.outputs] == [None, None]
+    assert "z: no agreement and no accuracy: the labels are one array for 2 outputs" in unnamed.notes[1]
+    with pytest.raises(ValueError, match=r"metric='mean.* needs labels, and the labels are one array for 2"):
+        verify(model, path, (x, labels["z"]), metric="mae")
+    named = verify(model, path, (x, labels["z"]), metric={"z": "accuracy"})
+    assert named.outputs[1].keras_accuracy == checked.outputs[1].keras_accuracy
+
+
+def test_outputs_by_the_names_that_evaluate_takes(tmp_path):
+    inputs = keras.Input((4,))
+    heads = [keras.layers.Dense(3, activation="softmax")(inputs), keras.layers.Dense(1)(inputs)]
+    model = keras.Model(inputs, heads)
+    first, second = model.output_names
+    metrics = {first: "sparse_categorical_accuracy", second: "mae"}
+    model.compile(loss={first: "sparse_categorical_crossentropy", second: "mse"}, metrics=metrics)
+    x, y = labelled(model)
+    data = (x, {first: y, second: x[:, :1]})
+    wanted = model.evaluate(*data, verbose=0, return_dict=True)
+    checked = verify(model, export(model, tmp_path / "m.tflite").path, data, metric={second: "mae"})
+    assert [output.name for output in checked.outputs] == ["output_0", "output_1"]
+    assert checked.outputs[0].keras_accuracy == pytest.approx(wanted[f"{first}_sparse_categorical_accuracy"])
+    assert checked.outputs[1].keras_metric == pytest.approx(wanted[f"{second}_mae"], rel=1e-5)
 
 
 def test_lists_of_labels(small_file):

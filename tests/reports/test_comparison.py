@@ -229,12 +229,19 @@ def test_without_scores_there_is_no_agreement(data, scores):
 
 def test_several_outputs(data, tmp_path):
     inputs = keras.Input((FEATURES,))
-    heads = {"b": keras.layers.Dense(3)(inputs), "a": keras.layers.Dense(2)(inputs)}
+    heads = {"b": keras.layers.Dense(3)(inputs), "a": keras.layers.Dense(2, name="last")(inputs)}
     model = keras.Model(inputs, heads)
     export(model, tmp_path / "two.tflite")
     report = compare((data[0],), two=model, file=tmp_path / "two.tflite", sources={"file": "two"})
     assert report["two"].accuracy is None
     assert report["file"].max_error < 1e-5
+    # Keras goes by the names of layers.
+    x, y = data[0], data[0][:, :2]
+    wanted = np.abs(model.predict(x, verbose=0)["a"] - y).mean()
+    for labels, metric in (({"last": y}, {"a": "mae"}), (y, {"last": "mae"})):
+        report = compare((x, labels), two=model, file=tmp_path / "two.tflite", metric=metric)
+        assert report["two"].metric_value == pytest.approx(wanted, rel=1e-5)
+        assert report["file"].metric_value == pytest.approx(wanted, rel=1e-4)
 
 
 def test_another_metric_is_shown_by_its_name(data, scores, tmp_path):

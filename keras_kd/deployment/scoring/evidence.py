@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from keras_kd.activations import activation_of
+from keras_kd.deployment.scoring.named_outputs import keras_names, own_names
 from keras_kd.deployment.source.serving import Serving
 from keras_kd.legacy import is_model
 
@@ -81,10 +82,8 @@ def compiled_evidence(model: object, outputs: Sequence[str]) -> dict[str, Eviden
     """What the loss of a compiled model, or of a `Distiller` around it, says about each output."""
     losses = getattr(model, "loss", None) if is_model(model) else None
     if isinstance(losses, dict):
-        # Keras goes by the names of layers, which files do not have if Keras gave them.
-        layers = getattr(getattr(model, "student", model), "output_names", None) or outputs
-        names = dict(zip(layers, outputs, strict=False)) | {name: name for name in outputs}
-        return {names[name]: _evidence_of(loss) for name, loss in losses.items() if name in names}
+        named = own_names(losses, keras_names(getattr(model, "student", model), outputs))
+        return {name: _evidence_of(loss) for name, loss in named.items() if name in outputs}
     if isinstance(losses, (list, tuple)):
         return {name: _evidence_of(loss) for name, loss in zip(outputs, losses, strict=False)}
     return {name: _evidence_of(losses) for name in outputs} if losses is not None else {}

@@ -10,11 +10,13 @@ from typing import Any, TypeAlias
 import keras
 import numpy as np
 
+from keras_kd.deployment.scoring.metric_copies import copy_metric
 from keras_kd.messages import did_you_mean, one_line
 
 # A name as in `compile`, a Keras metric, or a function of all labels and outputs.
 MetricLike: TypeAlias = str | keras.metrics.Metric | Callable[[Any, Any], Any]
 ACCURACY = ("accuracy", "acc")
+_AVERAGE = " Metrics of each class have an average= or similar."
 
 
 class Measure(ABC):
@@ -40,17 +42,22 @@ class Measure(ABC):
         """
 
     @contextlib.contextmanager
-    def _readable_errors(self, labels: np.ndarray, outputs: np.ndarray) -> Iterator[None]:
+    def _readable_errors(self, *arrays: np.ndarray) -> Iterator[None]:
+        """Name the metric in its errors, and the shapes of the labels and outputs if there are any."""
         try:
             yield
         except Exception as error:  # a metric may raise anything
-            raise ValueError(
-                f"metric={self.name!r} fails on labels of shape {labels.shape} and outputs of shape "
-                f"{outputs.shape}: {one_line(error)}"
-            ) from error
+            shapes = " and outputs of shape ".join(str(array.shape) for array in arrays)
+            given = f" on labels of shape {shapes}" if shapes else ""
+            raise ValueError(f"metric={self.name!r} fails{given}: {one_line(error)}") from error
 
     def _number(self, value: object, advice: str = "") -> float:
-        array = np.asarray(value, "float64")
+        try:
+            array = np.asarray(value, "float64")
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"metric={self.name!r} gives {type(value).__name__}; expected one number.{advice}"
+            ) from None
         if array.size != 1:
             raise ValueError(
                 f"metric={self.name!r} gives values of shape {array.shape}; expected one number.{advice}"
@@ -59,44 +66,78 @@ class Measure(ABC):
 
 
 class _KerasMeasure(Measure):
-    """A Keras metric: it keeps its state in variables, so that one object can count for several models."""
+    """A Keras metric that can be copied: each model has a copy, which counts batch by batch."""
 
     def __init__(self, metric: keras.metrics.Metric) -> None:
         super().__init__(metric.name)
         self._metric = metric
-        self._states: dict[str, list[np.ndarray]] = {}
+        self._copies: dict[str, keras.metrics.Metric] = {}
 
     def add(self, model: str, labels: np.ndarray, outputs: np.ndarray) -> None:
-        self._load(model)
         with self._readable_errors(labels, outputs):
-            self._metric.update_state(labels, outputs)
-        self._states[model] = [np.array(keras.ops.convert_to_numpy(v)) for v in self._metric.variables]
+            self._copy(model).update_state(labels, outputs)
 
     def value(self, model: str) -> float:
-        self._load(model)
-        value = self._metric.result()
+        with self._readable_errors():
+            result = self._copy(model).result()
+        return self._number(result, _AVERAGE)
+
+    def _copy(self, model: str) -> keras.metrics.Metric:
+        if model not in self._copies:
+            copied = copy_metric(self._metric)
+            assert copied is not None  # make_measure has tried
+            copied.reset_state()
+            self._copies[model] = copied
+        return self._copies[model]
+
+
+class _HeldMeasure(Measure):
+    """A metric that is computed in the end, from all batches."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self._batches: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+
+    def add(self, model: str, labels: np.ndarray, outputs: np.ndarray) -> None:
+        self._batches.setdefault(model, []).append((labels, outputs))
+
+
+class _ReplayedMeasure(_HeldMeasure):
+    """A Keras metric that cannot be copied: it counts one model after the other."""
+
+    def __init__(self, metric: keras.metrics.Metric) -> None:
+        super().__init__(metric.name)
+        self._metric = metric
+
+    def value(self, model: str) -> float:
         self._metric.reset_state()
-        return self._number(value, " Metrics of each class have an average= or similar.")
-
-    def _load(self, model: str) -> None:
+        for labels, outputs in self._batches[model]:
+            with self._readable_errors(labels, outputs):
+                self._metric.update_state(labels, outputs)
+        with self._readable_errors():
+            result = self._metric.result()
         self._metric.reset_state()
-        for variable, value in zip(self._metric.variables, self._states.get(model, ()), strict=False):
-            variable.assign(value)
+        return self._number(result, _AVERAGE)
 
 
-class _FunctionMeasure(Measure):
+class _FunctionMeasure(_HeldMeasure):
     """A function of all labels and all outputs, such as those of scikit-learn."""
 
     def __init__(self, function: Callable[[Any, Any], Any]) -> None:
         super().__init__(getattr(function, "__name__", type(function).__name__))
         self._function = function
-        self._parts: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
-
-    def add(self, model: str, labels: np.ndarray, outputs: np.ndarray) -> None:
-        self._parts.setdefault(model, []).append((labels, outputs))
 
     def value(self, model: str) -> float:
-        labels, outputs = (np.concatenate(parts) for parts in zip(*self._parts[model], strict=True))
+        batches = self._batches[model]
+        shapes = {(labels.shape[1:], outputs.shape[1:]) for labels, outputs in batches}
+        if len(shapes) > 1:
+            found = ", ".join(f"{labels} and {outputs}" for labels, outputs in sorted(shapes))
+            raise ValueError(
+                f"metric={self.name!r} is a function, which takes all labels and outputs at once, and their "
+                f"samples have several shapes: {found}. Pad the data to one, or pass a keras.metrics.Metric, "
+                "which takes batch after batch."
+            )
+        labels, outputs = (np.concatenate(parts) for parts in zip(*batches, strict=True))
         with self._readable_errors(labels, outputs):
             values = np.asarray(self._function(labels, outputs), "float64")
         # Functions of Keras give one value per sample.
@@ -111,17 +152,21 @@ def make_measure(metric: MetricLike) -> Measure:
         TypeError: for anything else.
     """
     if isinstance(metric, str):
-        return _KerasMeasure(_named(metric))
+        return _measure_of(_named(metric))
     if isinstance(metric, type):
-        return _KerasMeasure(_made(metric))
+        return _measure_of(_made(metric))
     if hasattr(metric, "update_state") and hasattr(metric, "result"):
-        return _KerasMeasure(metric)
+        return _measure_of(metric)
     if callable(metric):
         return _FunctionMeasure(metric)
     raise TypeError(
         "metric is the name of a Keras metric, a Keras metric or a function (y_true, y_pred); received "
         f"{type(metric).__name__}."
     )
+
+
+def _measure_of(metric: keras.metrics.Metric) -> Measure:
+    return _KerasMeasure(metric) if copy_metric(metric) is not None else _ReplayedMeasure(metric)
 
 
 def _named(name: str) -> keras.metrics.Metric:

@@ -11,10 +11,11 @@ import numpy as np
 from keras_kd.deployment.scoring.accuracy import Accuracy
 from keras_kd.deployment.scoring.evidence import Evidence, threshold_of
 from keras_kd.deployment.scoring.metrics import ACCURACY, Measure, MetricLike, make_measure
+from keras_kd.deployment.scoring.named_outputs import NO_LABELS
+from keras_kd.deployment.scoring.named_outputs import labels_by_name as labels_by_name
+from keras_kd.deployment.scoring.named_outputs import metric_of_each as metric_of_each
 from keras_kd.deployment.scoring.tasks import Task, not_answers, possible_tasks
-from keras_kd.deployment.tensor_details import unknown_name
-from keras_kd.messages import did_you_mean
-from keras_kd.tensors import Tensor, Tensors
+from keras_kd.tensors import Tensor
 
 # What an output answers is decided from as many of its values, however small the batches are.
 _TELLING = 4096
@@ -37,18 +38,27 @@ class Scores:
         self._waiting: list[_Batch] = []
         self._candidates: list[_Candidate] = []
         self._thresholds: dict[str, float] = {}
+        self._missing = NO_LABELS
 
-    def add(self, labels: Tensor | None, outputs: Mapping[str, np.ndarray], reference: str | None) -> None:
+    def add(
+        self,
+        labels: Tensor | None,
+        outputs: Mapping[str, np.ndarray],
+        reference: str | None,
+        missing: str = NO_LABELS,
+    ) -> None:
         """Count one batch.
 
         Args:
             labels: the labels of this output, or `None`.
             outputs: its values, for each model.
             reference: the model that the others agree with or not.
+            missing: why there are no labels, if there are none.
 
         Raises:
             ValueError: for labels that contradict what is known of the output, or none for a metric.
         """
+        self._missing = missing
         if self._measure:
             self._add_to_measure(self._measure, labels, outputs)
         batch = _Batch(self._numbers(labels), outputs, reference)
@@ -66,7 +76,7 @@ class Scores:
             return
         batch, self._waiting = _joined(self._waiting), []
         known = self._known(batch.outputs)
-        tasks = possible_tasks(known, batch.labels, batch.first, asked=self._asked)
+        tasks = possible_tasks(known, batch.labels, batch.first, asked=self._asked, missing=self._missing)
         self._candidates = [_Candidate(task, {name: Accuracy() for name in batch.outputs}) for task in tasks]
         self._thresholds = {
             name: threshold_of(self._evidence_of(name), scores, batch.labels)
@@ -133,12 +143,13 @@ class Scores:
             candidate.accuracies[name].add(found, truth, reference)
         return True
 
-    @staticmethod
-    def _add_to_measure(measure: Measure, labels: Tensor | None, outputs: Mapping[str, np.ndarray]) -> None:
+    def _add_to_measure(
+        self, measure: Measure, labels: Tensor | None, outputs: Mapping[str, np.ndarray]
+    ) -> None:
         if labels is None:
             raise ValueError(
-                f"metric={measure.name!r} needs labels, and the data has none for this output. Of several "
-                "outputs, name those that have some: metric={'NAME': ...}."
+                f"metric={measure.name!r} needs labels, and {self._missing}. Of several outputs, name those "
+                "that have some: metric={'NAME': ...}."
             )
         for name, values in outputs.items():
             measure.add(name, np.asarray(labels), values)
@@ -206,43 +217,3 @@ class _Candidate(NamedTuple):
 
     task: Task
     accuracies: dict[str, Accuracy]
-
-
-def labels_by_name(labels: Tensors, outputs: Sequence[str]) -> dict[str, Tensor]:
-    """The labels of each output that has some: from a dict, from a list in order, or those of the only one.
-
-    Raises:
-        ValueError: for the name of an output that there is not.
-    """
-    names = list(outputs)
-    if isinstance(labels, dict):
-        if len(names) == len(labels) == 1:
-            return {names[0]: next(iter(labels.values()))}
-        for name in labels:
-            if name not in names:
-                raise ValueError(f"Labels: {unknown_name(name, names)}")
-        return labels
-    if labels is None:
-        return {}
-    if isinstance(labels, (list, tuple)) and len(labels) == len(names) > 1:
-        return dict(zip(names, labels, strict=True))
-    return {names[0]: np.asarray(labels)} if len(names) == 1 else {}
-
-
-def metric_of_each(
-    metric: MetricLike | Mapping[str, MetricLike] | None, outputs: Sequence[str]
-) -> dict[str, MetricLike | None]:
-    """The metric of each output: one for all, or a dict by their names.
-
-    Raises:
-        ValueError: for the name of an output that there is not.
-    """
-    if not isinstance(metric, Mapping):
-        return dict.fromkeys(outputs, metric)
-    for name in metric:
-        if name not in outputs:
-            raise ValueError(
-                f"metric names the output {name!r}; the outputs are {list(outputs)}."
-                f"{did_you_mean(name, outputs)}"
-            )
-    return {name: metric.get(name) for name in outputs}

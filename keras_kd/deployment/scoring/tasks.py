@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_kd.deployment.scoring.evidence import Evidence, Kind
+from keras_kd.deployment.scoring.named_outputs import NO_LABELS
 from keras_kd.tensors import Tensor
 
 
@@ -62,7 +63,12 @@ class Task:
 
 
 def possible_tasks(
-    evidence: Evidence, labels: Tensor | None, scores: np.ndarray, *, asked: bool = False
+    evidence: Evidence,
+    labels: Tensor | None,
+    scores: np.ndarray,
+    *,
+    asked: bool = False,
+    missing: str = NO_LABELS,
 ) -> list[Task]:
     """What an output may answer, as its first labels say; later ones may rule out all but one.
 
@@ -71,13 +77,15 @@ def possible_tasks(
         labels: its labels, of one batch, or `None`.
         scores: its values for that batch, `(samples, ...)`.
         asked: whether the caller asks for an accuracy, so that doubt is settled in favor of answers.
+        missing: why there are no labels, if there are none.
     """
     if not np.issubdtype(scores.dtype, np.floating):
         return [Task(None, f"the output holds {scores.dtype}, no scores: pass metric=")]
     single = scores.ndim == 1 or scores.shape[-1] == 1
     certain = evidence.kind is not None or asked
     if labels is None:
-        kinds, why = _without_labels(evidence, single, scores, asked)
+        kinds, unknown = _without_labels(evidence, single, scores, asked)
+        why = f"{missing}{unknown}"
     else:
         labels = np.asarray(labels)
         find = _of_single if single else _of_several
@@ -93,14 +101,14 @@ def _without_labels(
 ) -> tuple[list[Kind], str]:
     what = "a yes or no" if single else "one score per class"
     unknown = (
-        f"the data has no labels, and neither activation nor loss says that the output is {what}: pass "
-        "labels, or metric='accuracy' if it is"
+        f", and neither activation nor loss says that the output is {what}: pass labels, or "
+        "metric='accuracy' if it is"
     )
     if single:
         known = evidence.kind or asked or (evidence.activation == "sigmoid" and scores.ndim < 3)
-        return (["binary"], "the data has no labels") if known else ([], unknown)
+        return (["binary"], "") if known else ([], unknown)
     kind = evidence.kind or ("classes" if asked else None)
-    return ([kind], "the data has no labels") if kind else ([], unknown)
+    return ([kind], "") if kind else ([], unknown)
 
 
 def _of_single(evidence: Evidence, labels: np.ndarray, scores: np.ndarray) -> list[Kind]:

@@ -1,9 +1,11 @@
 """Metrics of one's own, against Keras, scikit-learn and NumPy."""
 
+import threading
+
 import keras
 import numpy as np
 import pytest
-from sklearn.metrics import r2_score, roc_auc_score
+from sklearn.metrics import f1_score, r2_score, roc_auc_score
 
 from keras_kd.deployment.scoring.metrics import make_measure
 
@@ -48,6 +50,69 @@ def test_one_metric_counts_for_several_models_over_batches(metric, name, wanted)
     assert values == pytest.approx([wanted(Y, GOOD), wanted(Y, BAD)], rel=1e-5)
 
 
+class Median(keras.metrics.Metric):
+    """Keeps everything in a list, as wrappers around other libraries do."""
+
+    def __init__(self, **held):
+        super().__init__(name=type(self).__name__.lower())
+        self.parts, self.held = [], held
+
+    def reset_state(self):
+        self.parts.clear()
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.parts.append(np.abs(y_true - y_pred))
+
+    def result(self):
+        return np.median(np.concatenate(self.parts))
+
+
+class Failing(Median):
+    def result(self):
+        raise RuntimeError("only one class is there")
+
+
+class Several(Median):
+    def result(self):
+        return {"a": 1.0, "b": 2.0}
+
+
+class Duck:
+    """No metric of Keras, with the methods of one."""
+
+    name = "duck"
+    __init__ = reset_state = lambda self: setattr(self, "parts", [])
+    update_state, result = Median.update_state, Median.result
+
+
+@pytest.mark.parametrize("metric", [Median(), Median, Median(lock=threading.Lock()), Duck()], ids=repr)
+def test_state_that_is_in_no_variable(metric):
+    _, values = measured(metric, Y, GOOD, BAD)
+    assert values == pytest.approx([np.median(np.abs(Y - GOOD)), np.median(np.abs(Y - BAD))])
+
+
+def test_one_metric_for_outputs_of_several_sizes():
+    metric = keras.metrics.F1Score("macro")
+    measures = [make_measure(metric) for _ in range(2)]
+    for classes, measure in zip((3, 5), measures, strict=True):
+        labels, outputs = np.eye(classes)[np.arange(50) % classes], RNG.random((50, classes))
+        measure.add("0", labels, outputs)
+        wanted = f1_score(labels.argmax(1), outputs.argmax(1), average="macro")
+        assert measure.value("0") == pytest.approx(wanted)
+
+
+def test_samples_of_several_lengths():
+    batches = [(np.ones((4, size)), np.full((4, size), 0.5 * size)) for size in (3, 1)]
+    values = {}
+    for metric in ("mae", median):
+        values[metric] = make_measure(metric)
+        for labels, outputs in batches:
+            values[metric].add("0", labels, outputs)
+    assert values["mae"].value("0") == pytest.approx((12 * 0.5 + 4 * 0.5) / 16)
+    with pytest.raises(ValueError, match=r"'median' is a function, .* shapes: \(1,\) and \(1,\), \(3,\) and"):
+        values[median].value("0")
+
+
 def test_area_under_the_curve():
     name, (value,) = measured(keras.metrics.AUC(num_thresholds=2000, name="auc"), YES, SURE[:, None])
     assert name == "auc"
@@ -86,6 +151,9 @@ def test_metrics_that_are_none(metric, error, message):
         ),
         (lambda y, p: p[:3], r"gives values of shape \(3, 2\)"),
         (lambda y, p: 1 / 0, r"fails on labels of shape \(50, 2\) .*: division by zero"),
+        (Failing(), "metric='failing' fails: only one class is there$"),
+        (Failing(lock=threading.Lock()), "metric='failing' fails: only one class is there$"),
+        (Several(), "metric='several' gives dict; expected one number"),
         (keras.metrics.SparseTopKCategoricalAccuracy(k=1, name="top"), r"'top' fails on labels of shape"),
     ],
 )

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_kd.deployment.scoring.evidence import Evidence
-from keras_kd.deployment.scoring.scores import Scores, labels_by_name, metric_of_each
+from keras_kd.deployment.scoring.scores import Scores
 
 RNG = np.random.default_rng(0)
 ROWS = 60
@@ -144,6 +144,8 @@ def test_another_metric_takes_the_place_of_the_accuracy():
     assert classified.accuracy("one").accuracy == pytest.approx((LOGITS.argmax(1) == CLASSES).mean())
     with pytest.raises(ValueError, match="metric='mean_absolute_error' needs labels"):
         scored(None, LOGITS, OTHER, metric="mae")
+    with pytest.raises(ValueError, match="metric='mean_absolute_error' needs labels, and they are elsewhere"):
+        Scores("mae").add(None, {"one": LOGITS}, None, missing="they are elsewhere")
     # A metric may read labels of which the accuracy knows nothing.
     counts = scored(
         np.zeros((ROWS, 9)), LOGITS, OTHER, metric=lambda y, p: y.shape[1], one=Evidence("softmax")
@@ -157,17 +159,3 @@ def test_another_metric_takes_the_place_of_the_accuracy():
 def test_nothing_yet():
     scores = Scores()
     assert (scores.metric_name, scores.why, scores.value("one"), scores.task.kind) == (None, "", None, None)
-
-
-def test_labels_and_metrics_find_their_outputs():
-    assert labels_by_name({"b": 1}, ["a", "b"]) == {"b": 1}
-    assert labels_by_name([1, 2], ["a", "b"]) == {"a": 1, "b": 2}
-    assert labels_by_name({"label": 1}, ["output_0"]) == {"output_0": 1}
-    assert labels_by_name(None, ["a"]) == labels_by_name(np.ones(3), ["a", "b"]) == {}
-    assert labels_by_name([1, 2], ["a"])["a"].tolist() == [1, 2]
-    with pytest.raises(ValueError, match="Labels: Unknown name 'beta'"):
-        labels_by_name({"beta": 1}, ["a", "b"])
-    assert metric_of_each("mae", ["a", "b"]) == {"a": "mae", "b": "mae"}
-    assert metric_of_each({"a": "mae"}, ["a", "b"]) == {"a": "mae", "b": None}
-    with pytest.raises(ValueError, match=r"the outputs are \['left', 'right'\]. Did you mean 'left'"):
-        metric_of_each({"leftt": "mae"}, ["left", "right"])
