@@ -85,7 +85,11 @@ class Duck:
     update_state, result = Median.update_state, Median.result
 
 
-@pytest.mark.parametrize("metric", [Median(), Median, Median(lock=threading.Lock()), Duck()], ids=repr)
+@pytest.mark.parametrize(
+    "metric",
+    [Median(), Median, Median(lock=threading.Lock()), Duck()],
+    ids=["instance", "class", "cannot be copied", "duck"],
+)
 def test_state_that_is_in_no_variable(metric):
     _, values = measured(metric, Y, GOOD, BAD)
     assert values == pytest.approx([np.median(np.abs(Y - GOOD)), np.median(np.abs(Y - BAD))])
