@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, Protocol, TypeAlias, TypeGuard, runtime_checkable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias, TypeGuard, runtime_checkable
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_kd.cardinality import is_endless
-from keras_kd.deployment.interface import Interface
+from keras_kd.deployment.elements import Batch, inputs_and_labels, is_sample
+from keras_kd.deployment.elements import Inputs as Inputs
 from keras_kd.deployment.source.input_structure import flatten_like
-from keras_kd.deployment.tensor_details import TensorDetails, fits
 from keras_kd.tensors import Tensors
 
 
@@ -31,17 +31,6 @@ class RandomAccess(Protocol):
 Data: TypeAlias = (
     tf.data.Dataset | keras.utils.PyDataset | Tensors | Iterable[Any] | Callable[[], Iterable[Any]]
 )
-Batch: TypeAlias = tuple[Tensors, Tensors]
-
-# What TensorFlow Datasets and others call the labels in a sample that is a dict.
-_LABELS = ("label", "labels")
-
-
-class Inputs(NamedTuple):
-    """What a model takes, which tells a batch from a sample and inputs from labels."""
-
-    interface: Interface
-    tensors: tuple[TensorDetails, ...]
 
 
 def with_an_end(data: Data) -> Data:
@@ -65,7 +54,8 @@ def batches(data: Data, batch_size: int = 256, inputs: Inputs | None = None) -> 
             `keras.utils.PyDataset`, a generator, any iterable, or a function that returns one, as TensorFlow
             Lite's `representative_dataset`. Or single samples: a list, or an object with `len` and an index,
             as `tfds.data_source`. Or the whole as arrays. In each, `x` may be an array, a dict or a list of
-            arrays; samples may be dicts that hold their label under `"label"`.
+            arrays; samples may be dicts that hold their label under `"label"`. A batch may be a list
+            `[x, y]`, as PyTorch's loaders yield it, if the model takes `x`, and not the list.
         batch_size: rows per batch, for arrays and single samples.
         inputs: what the model takes, if it is known.
 
@@ -81,19 +71,19 @@ def batches(data: Data, batch_size: int = 256, inputs: Inputs | None = None) -> 
         return
     elements = _elements(data, inputs)
     if elements is None:
-        yield from _slices(_inputs_and_labels(data, inputs), batch_size, inputs)
+        yield from _slices(inputs_and_labels(data, inputs), batch_size, inputs)
         return
     samples: list[Batch] = []
-    for x, y in (_inputs_and_labels(element, inputs) for element in elements):
-        is_sample = inputs is not None and _is_sample(x, inputs)
-        if is_sample and isinstance(data, tf.data.Dataset):
+    for x, y in (inputs_and_labels(element, inputs) for element in elements):
+        alone = inputs is not None and is_sample(x, inputs)
+        if alone and isinstance(data, tf.data.Dataset):
             raise ValueError(
                 "The tf.data.Dataset holds single samples, and batches are needed: add .batch(32)."
             )
-        if samples and (not is_sample or len(samples) == batch_size or _shapes(samples[0][0]) != _shapes(x)):
+        if samples and (not alone or len(samples) == batch_size or _shapes(samples[0]) != _shapes((x, y))):
             yield _stacked(samples)
             samples = []
-        if is_sample:
+        if alone:
             samples.append((x, y))
         else:
             yield x, y
@@ -142,7 +132,7 @@ def _is_whole(data: list[Any], inputs: Inputs | None) -> bool:
         return True
     if len(inputs.tensors) > 1:
         return len(data) == len(inputs.tensors)
-    return len(data) == 1 and not _is_sample(data[0], inputs)
+    return len(data) == 1 and not is_sample(data[0], inputs)
 
 
 def _once(data: Iterator[Any]) -> Iterator[Any]:
@@ -155,52 +145,6 @@ def _once(data: Iterator[Any]) -> Iterator[Any]:
             f"The {type(data).__name__} yields nothing: it is empty, or it was used up, as it can be read "
             "once. Pass a function that returns a new one."
         )
-
-
-def _inputs_and_labels(element: object, inputs: Inputs | None) -> Batch:
-    if isinstance(element, tuple):
-        if not 1 <= len(element) <= 3:
-            raise TypeError(f"Expected x, (x, y) or (x, y, weights); received a tuple of {len(element)}.")
-        return element[0], element[1] if len(element) > 1 else None
-    if isinstance(element, Mapping):
-        return _named(dict(element), inputs)
-    return element, None
-
-
-def _named(element: dict[str, Any], inputs: Inputs | None) -> Batch:
-    """Inputs and labels of a dict that may hold both, and more."""
-    if inputs is None or flatten_like(inputs.interface.inputs, element) is not None:
-        return element, None
-    known = inputs.interface.known()
-    takes_part = inputs.interface.takes_part(element)
-    if takes_part:
-        known |= {str(key).partition("/")[0]: "" for key in keras.tree.flatten(inputs.interface.keys)}
-    labels = next((element[key] for key in _LABELS if key in element and key not in known), None)
-    arrays = {
-        key: value
-        for key, value in element.items()
-        if key in known or (key not in _LABELS and _is_numeric(value))
-    }
-    if takes_part or {known[key] for key in arrays if key in known} == {
-        tensor.name for tensor in inputs.tensors
-    }:
-        return arrays, labels  # of which other models may read others
-    if labels is not None and len(inputs.tensors) == len(arrays) == 1:
-        return next(iter(arrays.values())), labels
-    return element, None
-
-
-def _is_numeric(value: Tensors) -> bool:
-    return all(np.asarray(leaf).dtype.kind in "biufV" for leaf in keras.tree.flatten(value))
-
-
-def _is_sample(x: Tensors, inputs: Inputs) -> bool:
-    """Whether these are arrays of one sample, without a batch axis."""
-    try:
-        arrays = inputs.interface.matched(x)
-    except (ValueError, TypeError):
-        return False  # what does not match at all is told where the arrays are checked
-    return all(fits(np.shape(arrays[tensor.name]), tensor.shape[1:]) for tensor in inputs.tensors)
 
 
 def _shapes(x: Tensors) -> list[tuple[int, ...]]:
@@ -221,17 +165,30 @@ def _is_one_by_one(labels: list[Any], rows: int) -> bool:
     return len(labels) == rows and all(_is_array(part) and part.shape[:1] != (rows,) for part in labels)
 
 
-def _holds_numbers(part: Tensors) -> bool:
+def _holds_numbers(part: Tensors) -> TypeGuard[list[Any]]:
     return isinstance(part, list) and not any(_is_array(leaf) for leaf in keras.tree.flatten(part))
 
 
+def _joined(parts: Sequence[Any], what: str) -> np.ndarray:
+    """One array of the rows in a list."""
+    try:
+        return np.stack(parts) if len(parts) else np.asarray(parts)
+    except ValueError:
+        raise ValueError(
+            f"The {what} have several shapes and make no array: pass samples or batches one by one, as in "
+            "list(zip(x, y))."
+        ) from None
+
+
 def _slices(whole: Batch, batch_size: int, inputs: Inputs | None) -> Iterator[Batch]:
-    x, y = (np.asarray(part) if _holds_numbers(part) else part for part in whole)
+    x, y = whole
+    x = _joined(x, "inputs") if _holds_numbers(x) else x
+    y = _joined(y, "labels") if _holds_numbers(y) else y
     is_one = inputs is not None and len(inputs.tensors) == 1 and not inputs.interface.takes_part(x)
     if is_one and isinstance(x, (list, tuple)) and len(x) > 1:
-        x = np.stack(x)
+        x = _joined(x, "inputs")
     if isinstance(y, list) and _is_one_by_one(y, len(np.asarray(keras.tree.flatten(x)[0]))):
-        y = np.stack(y)
+        y = _joined(y, "labels")
     rows = {len(array) for array in map(np.asarray, keras.tree.flatten((x, y))) if array.ndim}
     if len(rows) > 1:
         raise ValueError(f"Inputs and labels need the same number of rows; received {sorted(rows)}.")

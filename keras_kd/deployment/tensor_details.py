@@ -75,7 +75,15 @@ def checked_arrays(data: dict[str, Tensor], tensors: tuple[TensorDetails, ...]) 
 
 
 def _checked(value: Tensor, tensor: TensorDetails) -> np.ndarray:
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        if not isinstance(value, (list, tuple)):
+            raise
+        raise ValueError(
+            f"Input {tensor.name!r} needs one array; received a {type(value).__name__} of {len(value)} parts "
+            "of several shapes. Inputs with labels are tuples (x, y), and rows need one length."
+        ) from None
     _check_dtype(array, tensor)
     wanted = tensor.shape[1:]
     if array.ndim != len(tensor.shape) or not fits(array.shape[1:], wanted):

@@ -56,6 +56,16 @@ class Loader:
         return batched()
 
 
+class PyTorchLoader:
+    """As a `DataLoader` of PyTorch, it yields its batches as lists."""
+
+    def __len__(self):
+        return 5
+
+    def __iter__(self):
+        return map(list, batched())
+
+
 def representative_dataset():
     for row in X:
         yield [row[None]]
@@ -75,6 +85,9 @@ LABELED = {
     "py_dataset": PerBatch(),
     "function": batched,
     "loader": Loader(),
+    "pytorch_loader": PyTorchLoader(),
+    "list_of_lists": [[x, y] for x, y in batched()],
+    "list_of_listed_samples": [[x, y] for x, y in zip(X, Y, strict=True)],
     "list_of_batches": list(batched()),
     "list_of_samples": list(zip(X, Y, strict=True)),
     "source": Source(),
@@ -169,6 +182,12 @@ def test_samples_of_several_sizes_are_batches_of_their_own():
     assert [x.shape for x, _ in batches(images, 16, inputs)] == [(2, 8, 8, 1), (1, 9, 8, 1), (1, 8, 8, 1)]
 
 
+def test_labels_of_several_sizes_are_batches_of_their_own(dense):
+    samples = [(x, np.zeros(1 + (i > 4))) for i, x in enumerate(X)]
+    read = list(batches(samples, 16, make_serving(dense).data_inputs()))
+    assert [y.shape for _, y in read] == [(5, 1), (16, 2), (16, 2), (3, 2)]
+
+
 def test_without_a_model_arrays_are_the_whole():
     assert [len(x) for x, _ in batches(X, 16)] == [16, 16, 8]
     assert [y for _, y in batches(X)] == [None]
@@ -193,6 +212,8 @@ def test_without_a_model_arrays_are_the_whole():
             ValueError,
             "The tuple_iterator yields nothing: it is empty, or it was used up, .*Pass a function",
         ),
+        (([X[0], X[0, :2]], Y[:2]), ValueError, r"The inputs have several shapes .*list\(zip\(x, y\)\)"),
+        ((X[:2], [[1], [1, 2]]), ValueError, "The labels have several shapes and make no array"),
         ((X, Y[:5]), ValueError, r"the same number of rows; received \[5, 40\]"),
         (
             tf.data.Dataset.from_tensor_slices((X, Y)),

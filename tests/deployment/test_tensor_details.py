@@ -31,6 +31,12 @@ def test_details_print_shapes_and_scales():
         ({"input": np.ones((2, 4))}, ValueError, r"Unknown name 'input'.*Did you mean 'input_0'\?"),
         ({"zzz": np.ones((2, 4))}, ValueError, r"Unknown name 'zzz'; expected one of \['input_0'\]\.$"),
         ([[1.0, 2.0, 3.0]], ValueError, r"received shape \(1, 3\)"),
+        (
+            [np.ones((2, 5)), np.ones(2)],
+            ValueError,
+            r"'input_0' needs one array; received a list of 2 parts of several shapes\. .*tuples \(x, y\)",
+        ),
+        ({"input_0": [[1.0] * 4, [1.0]]}, ValueError, "a list of 2 parts of several shapes"),
         ({}, ValueError, r"Missing input 'input_0'; expected \['input_0'\], received \[\]"),
     ],
 )

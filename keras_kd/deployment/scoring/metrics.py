@@ -128,7 +128,16 @@ class _FunctionMeasure(_HeldMeasure):
         self._function = function
 
     def value(self, model: str) -> float:
-        labels, outputs = (np.concatenate(parts) for parts in zip(*self._batches[model], strict=True))
+        batches = self._batches[model]
+        shapes = {(labels.shape[1:], outputs.shape[1:]) for labels, outputs in batches}
+        if len(shapes) > 1:
+            found = ", ".join(f"{labels} and {outputs}" for labels, outputs in sorted(shapes))
+            raise ValueError(
+                f"metric={self.name!r} is a function, which takes all labels and outputs at once, and their "
+                f"samples have several shapes: {found}. Pad the data to one, or pass a keras.metrics.Metric, "
+                "which takes batch after batch."
+            )
+        labels, outputs = (np.concatenate(parts) for parts in zip(*batches, strict=True))
         with self._readable_errors(labels, outputs):
             values = np.asarray(self._function(labels, outputs), "float64")
         # Functions of Keras give one value per sample.

@@ -101,6 +101,18 @@ def test_one_metric_for_outputs_of_several_sizes():
         assert measure.value("0") == pytest.approx(wanted)
 
 
+def test_samples_of_several_lengths():
+    batches = [(np.ones((4, size)), np.full((4, size), 0.5 * size)) for size in (3, 1)]
+    values = {}
+    for metric in ("mae", median):
+        values[metric] = make_measure(metric)
+        for labels, outputs in batches:
+            values[metric].add("0", labels, outputs)
+    assert values["mae"].value("0") == pytest.approx((12 * 0.5 + 4 * 0.5) / 16)
+    with pytest.raises(ValueError, match=r"'median' is a function, .* shapes: \(1,\) and \(1,\), \(3,\) and"):
+        values[median].value("0")
+
+
 def test_area_under_the_curve():
     name, (value,) = measured(keras.metrics.AUC(num_thresholds=2000, name="auc"), YES, SURE[:, None])
     assert name == "auc"
