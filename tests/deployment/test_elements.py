@@ -53,10 +53,14 @@ def test_inputs_alone(element, one):
 
 
 def test_several_inputs(two):
-    for alone in ([X, -X], [X[0], -X[0]], {"zebra": X, "ant": X}):
+    for alone in ([X, -X], [X[0], -X[0]]):
         x, y = inputs_and_labels(alone, two)
-        assert x is alone
+        keras.tree.map_structure(np.testing.assert_array_equal, x, alone)
         assert y is None
+    x, y = inputs_and_labels({"zebra": X, "ant": Y}, two)
+    assert x["zebra"] is X
+    assert x["ant"] is Y
+    assert y is None
     for element in ([[X, -X], Y], [{"zebra": X, "ant": X}, Y], [[X, -X], [Y, Y], [Y, Y]]):
         assert is_split(element, two)
     wrong = [X, -X, Y]
