@@ -125,6 +125,12 @@ class Wiring:
         assert self._connection is not None, "`prepare` comes first"
         return self._connection
 
+    @property
+    def trained_weights(self) -> list[Any]:
+        """The weights of the student and of the projections, frozen ones and statistics too."""
+        projections = [o.projection for o in self._objectives if o.projection is not None]
+        return [weight for part in (self.models.student, *projections) for weight in part.weights]
+
     # What comes before the first step
 
     def connect_early(self) -> bool:
