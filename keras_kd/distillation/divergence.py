@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_kd.distillation.suppressed_classes import SuppressedClassError
 from keras_kd.distillation.wiring import Wiring
 from keras_kd.finite import nonfinite
 from keras_kd.legacy import keras_classes
@@ -26,8 +27,9 @@ _SUMMED = (tf.float16, tf.bfloat16, tf.float32, tf.float64)
 class Diagnosis:
     """Warns at the end of an epoch that gives losses or weights that are not finite, once for each cause.
 
-    The teacher's weights are looked at first, then the data and what the teacher makes of it, batch by batch:
-    at most as many as the epoch had, and only if the data can be read again without consuming it.
+    The teacher's weights are looked at first, then the data, what the teacher makes of it, and whether the
+    objectives can take classes that it suppresses, batch by batch: at most as many as the epoch had, and only
+    if the data can be read again without consuming it.
 
     Args:
         wiring: Returns the current wiring, which has the teacher.
@@ -97,16 +99,22 @@ class Diagnosis:
             suppresses = name not in ("inputs", "sample weights")
             if any(_is_wrong(part, suppresses) for part in keras.tree.flatten(value)):
                 return "data", f"The cause is the data: its {name} hold NaN or infinity. Clean the data."
+        return self._find_in_signals(batch)
+
+    def _find_in_signals(self, batch: batches.Batch) -> tuple[str, str] | None:
+        """What is wrong with the teacher's signals of a batch, or with the objectives that read them."""
         wiring = self._wiring()
-        teacher = wiring.models.teacher
-        if teacher is None:
-            return None
-        for tap, value in wiring.run_teacher(batch).raw.items():
-            if _is_wrong(value, may_suppress=True):
+        teacher, signals = wiring.models.teacher, wiring.run_teacher(batch)
+        for tap, value in signals.raw.items():
+            if teacher is not None and _is_wrong(value, may_suppress=True):
                 return "teacher", (
                     f"The cause is the teacher {teacher.name!r}: its {tap!r} holds NaN or infinity for "
                     "inputs that hold none. Check its preprocessing, and its range if it computes in float16."
                 )
+        try:
+            wiring.check_suppressed_classes(signals, batch, "a batch of the data")
+        except SuppressedClassError as error:
+            return "objective", str(error)
         return None
 
 

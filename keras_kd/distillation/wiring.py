@@ -197,8 +197,8 @@ class Wiring:
         pairs = ((o, dataclasses.replace(known, data=data_signals(o, specs))) for o in self._objectives)
         check_position_weights(pairs, batch.sample_weight)
 
-    def check_suppressed_classes(self, teacher: Tapped, batch: Batch) -> None:
-        """Raise a `ValueError` if a teacher that suppresses classes makes an objective NaN or infinite."""
+    def check_suppressed_classes(self, teacher: Tapped, batch: Batch, where: str = "the first batch") -> None:
+        """Raise a `SuppressedClassError` if an objective cannot take a class that a teacher suppresses."""
         tap = suppressing_tap(teacher)
         if tap is None:
             return
@@ -206,9 +206,8 @@ class Wiring:
         outputs, recording = self.models.record_student(taps, batch.inputs)
         student = Tapped.of(taps.signals(outputs, recording), signals.student)
         for objective in self._objectives:
-            options = {"step": tf.zeros((), tf.int64)}
-            compute = functools.partial(self._compute, objective, student, teacher, batch, **options)
-            check_suppressed(objective, tap, student, compute)
+            compute = functools.partial(self._compute, objective, batch=batch, step=tf.zeros((), tf.int64))
+            check_suppressed(objective, tap, student, teacher, compute, where)
 
     def recognize_teacher(self, batch: Batch) -> None:
         """Infer from a first batch whether precomputed teacher signals are logits or probabilities.
