@@ -44,7 +44,11 @@ class Diagnosis:
         self._warned: set[str] = set()
 
     def end_epoch(self, epoch: int, logs: Mapping[str, Any] | None) -> None:
-        """Look for the cause if the losses of an epoch, counted from 0, or the weights are not finite."""
+        """Look for the cause if the losses of an epoch, counted from 0, or the weights are not finite.
+
+        Raises:
+            ValueError: Precomputed signals turned out not to be what the first batch made of them.
+        """
         logged = logs or {}
         wrong = [name for name in self._losses if name in logged and not np.isfinite(logged[name])]
         if not wrong:
@@ -89,7 +93,8 @@ class Diagnosis:
             return f"No NaN or infinity was found in {searched}: {advice}"
         weights = "" if teacher is None else "The teacher's weights are finite. "
         return (
-            f"{weights}The data cannot be read again: it may hold NaN or infinity. If it holds none, {advice}"
+            f"{weights}The data cannot be read again: it may hold NaN or infinity"
+            f"{self._wiring().doubt_cached_signals()}. If not, {advice}"
         )
 
     def _find_in_batch(self, batch: batches.Batch) -> tuple[str, str] | None:
@@ -99,6 +104,7 @@ class Diagnosis:
             suppresses = name not in ("inputs", "sample weights")
             if any(_is_wrong(part, suppresses) for part in keras.tree.flatten(value)):
                 return "data", f"The cause is the data: its {name} hold NaN or infinity. Clean the data."
+        self._wiring().check_cached_range(batch)
         return self._find_in_signals(batch)
 
     def _find_in_signals(self, batch: batches.Batch) -> tuple[str, str] | None:

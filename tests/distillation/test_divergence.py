@@ -80,7 +80,7 @@ WHEN = r"Not finite in epoch {}: loss, student_loss, soft_targets\. "
 OF_TEACHER = "Not finite in epoch 2: loss, .*soft_targets.* teacher 'big': its weight '.*head/bias' holds NaN"
 OF_DATA = "The cause is the data: its {} hold NaN or infinity"
 OF_STUDENT = "No NaN or infinity was found in the teacher or in {} batches of the data: the student diverged"
-NO_LOOK = "The data cannot be read again: it may hold NaN or infinity. If it holds none, the student diverged"
+NO_LOOK = "The data cannot be read again: it may hold NaN or infinity. If not, the student diverged"
 
 CASES = {
     "teacher": (lambda: {"x": VECTORS, "y": CLASSES, "batch_size": 8}, break_teacher, OF_TEACHER),
