@@ -19,12 +19,13 @@ class SuppressedClassError(ValueError):
 def suppressing_tap(teacher: Tapped) -> str | None:
     """The first tap whose values, or the logits behind them, contain minus infinity."""
     for tap, raw in teacher.raw.items():
-        if _suppresses(raw) or (teacher.logits[tap] is not raw and _suppresses(teacher.logits[tap])):
+        behind = teacher.logits[tap], (teacher.suppressing or {}).get(tap)
+        if _suppresses(raw) or any(logits is not raw and _suppresses(logits) for logits in behind):
             return tap
     return None
 
 
-def _suppresses(values: Tensor) -> bool:
+def _suppresses(values: Tensor | None) -> bool:
     is_number = isinstance(values, tf.Tensor) and values.dtype.is_floating
     return is_number and bool(tf.reduce_any(tf.equal(values, -np.inf)))
 

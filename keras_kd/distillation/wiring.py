@@ -87,11 +87,11 @@ class Wiring:
             check_recognized(signals.teacher, self._objectives)
             cached = batches.require_cached_signals(signals.teacher, batch)
             tensors = {tap: tf.convert_to_tensor(cached[tap]) for tap in signals.teacher}
-            return Tapped.of(nan_outside(tensors, signals.teacher), signals.teacher)
+            return Tapped.of(nan_outside(tensors, signals.teacher), signals.teacher, teacher=True)
         if taps is None:
             return NOTHING
         outputs, recording = self.models.record_teacher(taps, batch.inputs, carry)
-        tapped = Tapped.of(taps.signals(outputs, recording), signals.teacher)
+        tapped = Tapped.of(taps.signals(outputs, recording), signals.teacher, teacher=True)
         return keras.tree.map_structure(tf.stop_gradient, tapped)
 
     def run_student(self, inputs: Tensors) -> tuple[Tensors, Tapped]:

@@ -63,6 +63,38 @@ def test_a_softmax_over_suppressed_classes():
     np.testing.assert_allclose(logs["soft_targets"], divergence(*logits, 4.0), rtol=1e-5)
 
 
+class Lost(keras.Model):
+    """Ends in a softmax of which Keras keeps no logits."""
+
+    def __init__(self, logits):
+        super().__init__(name="lost")
+        self.logits, self.built = logits, True
+
+    def call(self, x):
+        return tf.nn.softmax(self.logits(x))
+
+
+@pytest.mark.parametrize("taught", [False, True])
+def test_a_probability_of_zero_is_a_suppressed_class_at_any_temperature(taught):
+    teacher, student = model(6, -np.inf), model(3)
+    expected = divergence(teacher, student, 20.0)
+    probabilities = np.asarray(tf.nn.softmax(teacher(X)))
+    of_teacher = None if taught else Lost(teacher)
+    distiller = kd.Distiller(student, of_teacher, temperature=20.0, alpha=0.0)
+    distiller.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
+    x = kd.Taught(X, {"output": probabilities}) if taught else X
+    logs = distiller.fit(x, batch_size=8, epochs=2, verbose=0).history
+    np.testing.assert_allclose(logs["soft_targets"][0], expected, rtol=1e-5)
+    assert logs["loss"][1] < logs["loss"][0]
+    assert all(np.isfinite(weight).all() for weight in student.get_weights())
+
+
+@pytest.mark.parametrize("loss", ["logits_mse", kd.losses.JensenShannon(beta=1.0)])
+def test_losses_that_take_no_infinity_read_a_probability_of_zero_as_a_low_logit(loss):
+    distiller = kd.Distiller(model(3), Lost(model(6, -np.inf)), [loss])
+    assert np.isfinite(one_step(distiller, X)["loss"])
+
+
 def test_signals_of_the_data_may_suppress_classes():
     teacher, student = model(6, -np.inf), model(3)
     taught = kd.Taught(X, {"output": predictions(teacher, X)})
