@@ -11,6 +11,8 @@ import tensorflow as tf
 from keras_kd.tensors import Tensor
 
 _LINEAR = ("BiasAdd", "MatMul", "BatchMatMulV2", "Conv2D", "Einsum")
+# How far a probability may lie outside of 0 to 1, as by interpolation.
+ROUNDING = 1e-3
 _PASSES_VALUES_ON = ("Identity", "Reshape", "Cast", "Squeeze", "ExpandDims", "StopGradient")
 
 
@@ -61,7 +63,18 @@ def activation_in(values: Tensor) -> str | None:
     array = np.asarray(values, "float64")
     if is_distribution(array):
         return "softmax"
-    return "sigmoid" if (array >= 0).all() and (array <= 1).all() else None
+    return "sigmoid" if in_unit_range(array) else None
+
+
+def in_unit_range(values: Tensor) -> bool:
+    """Whether all values lie between 0 and 1, as probabilities do, up to rounding.
+
+    Examples:
+        >>> in_unit_range(np.array([0.0, 1.0000001])), in_unit_range(np.array([0.5, 1.5]))
+        (True, False)
+    """
+    array = np.asarray(values)
+    return not array.size or bool(float(array.min()) >= -ROUNDING and float(array.max()) <= 1 + ROUNDING)
 
 
 def is_distribution(values: np.ndarray) -> bool:

@@ -57,6 +57,7 @@ def test_what_made_a_traced_signal(build, activation, linear, gated):
         ([[0.2, 1.1]], None),
         ([[-0.1, 1.1]], None),
         ([[1.0], [1.0]], "sigmoid"),  # one class is no distribution
+        ([[1.0000002], [-1e-6]], "sigmoid"),  # as rounding leaves it
     ],
 )
 def test_what_made_values(values, activation):

@@ -174,7 +174,7 @@ class BaseDistiller(EvaluatedStudent):
         with tf.init_scope():  # projections are created outside the graph of this step
             self._prepare(batch)
         if tf.executing_eagerly():
-            self._wiring.recognize_teacher(batch)
+            self._wiring.recognize_teacher(batch, again=True)
             check_objective_labels(self.objectives, batch)
         of_teacher = self._wiring.run_teacher(batch)
         outputs, of_student = self._wiring.run_student(batch.inputs)
@@ -186,6 +186,7 @@ class BaseDistiller(EvaluatedStudent):
         """Reject `fit` arguments that are known to be wrong before there is a batch."""
         require_labels_of_weights(arguments)
         check_arrays(find_arrays(arguments))
+        self._wiring.expect(arguments.get("x"))
         if isinstance(self, keras.Model):  # tf_keras refuses such data
             warn_of_endless_data(arguments)
         if self.compiled_with_loss:

@@ -5,11 +5,14 @@ from typing import Any, TypeAlias
 
 import keras
 
+from keras_kd.losses import SignalLoss
 from keras_kd.signals.batches import comes_with_data
 from keras_kd.tensors import Scheduled
 
 Tap: TypeAlias = str | tuple[str, ...]
 LossLike: TypeAlias = str | keras.losses.Loss | Callable[..., Any]
+# What precomputed signals may hold, and the activation that made it.
+TAUGHT: dict[str, str | None] = {"logits": None, "softmax": "softmax", "sigmoid": "sigmoid"}
 
 
 def as_tuple(tap: Tap) -> tuple[str, ...]:
@@ -63,3 +66,22 @@ def check_projections(project: object, project_teacher: object) -> None:
         raise TypeError(f"`project` must be None, True or a layer. Received: {project!r}.")
     if not (project_teacher is None or isinstance(project_teacher, keras.layers.Layer)):
         raise TypeError(f"`project_teacher` must be None or a layer. Received: {project_teacher!r}.")
+
+
+def check_taught(taught: object) -> str | None:
+    """What precomputed signals hold, or `None`.
+
+    Raises:
+        ValueError: Anything else.
+    """
+    if taught not in (None, *TAUGHT):
+        raise ValueError(
+            f"`taught` must be None or one of {', '.join(map(repr, TAUGHT))}. Received: {taught!r}."
+        )
+    return taught
+
+
+def default_name(loss: SignalLoss, student: tuple[str, ...]) -> str:
+    """The name of an objective: that of its loss, and of its taps unless they are the output."""
+    taps = [tap for tap in student if tap != "output"]
+    return "_".join([loss.name, *taps]).replace("/", "_").replace(":", "_")

@@ -15,7 +15,9 @@ from keras_kd.distillation.objective_arguments import (
     check_projections,
     check_student_taps,
     check_tap,
+    check_taught,
     check_weight,
+    default_name,
 )
 from keras_kd.distillation.readings import Reading
 from keras_kd.signals.batches import comes_with_data
@@ -49,6 +51,8 @@ class Objective(keras.layers.Layer):
         use_sample_weight: If `False`, every sample counts the same in this term, even those whose
             labels have weight zero (unlabeled inputs that have soft targets only), and so does every
             token or pixel.
+        taught: What the signals of a `kd.Taught` hold: `"logits"`, or probabilities of a `"softmax"` or a
+            `"sigmoid"`. Default: told by their values.
         name: The key in the logs. Default: the name of the loss and, unless it is the output, of the tap.
 
     Raises:
@@ -71,12 +75,13 @@ class Objective(keras.layers.Layer):
         project_teacher: keras.layers.Layer | None = None,
         mask: str | None = None,
         use_sample_weight: bool = True,
+        taught: str | None = None,
         name: str | None = None,
     ) -> None:
         loss = losses.get(loss)
         student, teacher = check_tap(student, "student"), check_tap(teacher, "teacher")
         check_student_taps(as_tuple(student))
-        super().__init__(name=name or _default_name(loss, as_tuple(student)), dtype="float32")
+        super().__init__(name=name or default_name(loss, as_tuple(student)), dtype="float32")
         self.loss = loss
         self.student_tap, self.teacher_tap = student, teacher
         self.mask = None if mask is None else str(check_tap(mask, "mask"))
@@ -86,7 +91,7 @@ class Objective(keras.layers.Layer):
         self.project_teacher = project_teacher
         if project_teacher is not None:
             project_teacher.trainable = False
-        self.use_sample_weight = bool(use_sample_weight)
+        self.use_sample_weight, self.taught = bool(use_sample_weight), check_taught(taught)
         self.projection: keras.layers.Layer | None = None
         self.of_student = Reading(student, loss.student_signals[1])
         self.of_teacher = Reading(teacher, loss.teacher_signals[1])
@@ -198,6 +203,7 @@ class Objective(keras.layers.Layer):
             "project_teacher": serialize(self.project_teacher) if self.project_teacher else None,
             "mask": self.mask,
             "use_sample_weight": self.use_sample_weight,
+            **({} if self.taught is None else {"taught": self.taught}),
             "name": self.name,
         }
 
@@ -238,8 +244,3 @@ def _symbolic(shape: Shapes) -> Tensors:
     if shape and isinstance(shape[0], tuple):
         return tuple(map(_symbolic, shape))
     return keras.KerasTensor(shape, dtype="float32")
-
-
-def _default_name(loss: losses.SignalLoss, student: tuple[str, ...]) -> str:
-    taps = [tap for tap in student if tap != "output"]
-    return "_".join([loss.name, *taps]).replace("/", "_").replace(":", "_")

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -12,7 +12,10 @@ from keras_kd.distillation.connection import Connection, connect, data_signals
 from keras_kd.distillation.data_checks import check_inputs
 from keras_kd.distillation.known_signals import (
     Signals,
+    check_range,
     check_recognized,
+    doubt,
+    nan_outside,
     reads_distributions,
     recognize_cached_signals,
 )
@@ -48,13 +51,14 @@ class Wiring:
         objectives: The objectives that read the taps.
     """
 
-    __slots__ = "_connection", "_objectives", "_supposed", "_waiting", "models"
+    __slots__ = "_connection", "_objectives", "_supposed", "_waiting", "_whole", "models"
 
     def __init__(self, models: ModelPair, objectives: Sequence[Objective]) -> None:
         self.models, self._objectives = models, objectives
         self._connection: Connection | None = None  # once the inputs are known
         self._supposed: TensorSpecs = None  # what they were supposed to be, before there was data
         self._waiting: list[Objective] = []  # for data, which some losses read
+        self._whole: Mapping[str, Tensor] = {}  # the teacher's signals of all the data, if they are arrays
 
     # What a step runs
 
@@ -83,11 +87,11 @@ class Wiring:
             check_recognized(signals.teacher, self._objectives)
             cached = batches.require_cached_signals(signals.teacher, batch)
             tensors = {tap: tf.convert_to_tensor(cached[tap]) for tap in signals.teacher}
-            return Tapped.of(tensors, signals.teacher)
+            return Tapped.of(nan_outside(tensors, signals.teacher), signals.teacher, teacher=True)
         if taps is None:
             return NOTHING
         outputs, recording = self.models.record_teacher(taps, batch.inputs, carry)
-        tapped = Tapped.of(taps.signals(outputs, recording), signals.teacher)
+        tapped = Tapped.of(taps.signals(outputs, recording), signals.teacher, teacher=True)
         return keras.tree.map_structure(tf.stop_gradient, tapped)
 
     def run_student(self, inputs: Tensors) -> tuple[Tensors, Tapped]:
@@ -124,6 +128,12 @@ class Wiring:
     def _connected(self) -> Connection:
         assert self._connection is not None, "`prepare` comes first"
         return self._connection
+
+    @property
+    def trained_weights(self) -> list[Any]:
+        """The weights of the student and of the projections, frozen ones and statistics too."""
+        projections = [o.projection for o in self._objectives if o.projection is not None]
+        return [weight for part in (self.models.student, *projections) for weight in part.weights]
 
     # What comes before the first step
 
@@ -191,8 +201,8 @@ class Wiring:
         pairs = ((o, dataclasses.replace(known, data=data_signals(o, specs))) for o in self._objectives)
         check_position_weights(pairs, batch.sample_weight)
 
-    def check_suppressed_classes(self, teacher: Tapped, batch: Batch) -> None:
-        """Raise a `ValueError` if a teacher that suppresses classes makes an objective NaN or infinite."""
+    def check_suppressed_classes(self, teacher: Tapped, batch: Batch, where: str = "the first batch") -> None:
+        """Raise a `SuppressedClassError` if an objective cannot take a class that a teacher suppresses."""
         tap = suppressing_tap(teacher)
         if tap is None:
             return
@@ -200,22 +210,39 @@ class Wiring:
         outputs, recording = self.models.record_student(taps, batch.inputs)
         student = Tapped.of(taps.signals(outputs, recording), signals.student)
         for objective in self._objectives:
-            options = {"step": tf.zeros((), tf.int64)}
-            compute = functools.partial(self._compute, objective, student, teacher, batch, **options)
-            check_suppressed(objective, tap, student, compute)
+            compute = functools.partial(self._compute, objective, batch=batch, step=tf.zeros((), tf.int64))
+            check_suppressed(objective, tap, student, teacher, compute, where)
 
-    def recognize_teacher(self, batch: Batch) -> None:
+    def expect(self, x: object) -> None:
+        """Note the data of `fit`: teacher signals that are arrays are looked at in full."""
+        self._whole = x.signals if isinstance(x, batches.Taught) else {}
+
+    def recognize_teacher(self, batch: Batch, again: bool = False) -> None:
         """Infer from a first batch whether precomputed teacher signals are logits or probabilities.
+
+        Args:
+            batch: The batch.
+            again: Whether it may be a later one, of which logits may lie between 0 and 1 by chance.
 
         Raises:
             ValueError: An objective would misread the signals, or they differ from those of an earlier batch.
         """
         if self.models.teacher is not None:
             return
-        signals = self._connected.signals
+        signals, whole = self._connected.signals, self._whole
+        self._whole = {}
         cached = batches.require_cached_signals(signals.teacher, batch)
-        of_teacher = recognize_cached_signals(signals.teacher, self._objectives, cached)
+        of_teacher = recognize_cached_signals(signals.teacher, self._objectives, cached, whole, again)
         signals = dataclasses.replace(signals, teacher=of_teacher)
         self._connection = self._connected._replace(signals=signals)
         for objective in filter(reads_distributions, self._objectives):
             check_signals(objective, Signals(teacher=signals.read_by(objective).teacher))
+
+    def check_cached_range(self, batch: Batch) -> None:
+        """Raise a `ValueError` if a batch shows that precomputed signals were misread."""
+        if self.models.teacher is None and batch.cached_signals is not None:
+            check_range(self._connected.signals.teacher, batch.cached_signals)
+
+    def doubt_cached_signals(self) -> str:
+        """What to add about data that cannot be read again, if its signals may have been misread."""
+        return doubt(self._connected.signals.teacher) if self.models.teacher is None else ""

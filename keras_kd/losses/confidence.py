@@ -82,6 +82,10 @@ class ConfidenceFiltered(SignalLoss):
             raise ValueError(f"`threshold` is a probability below 1. Received: {threshold!r}.")
 
     @property
+    def takes_suppressed(self) -> bool:  # type: ignore[override]
+        return self.loss.takes_suppressed
+
+    @property
     def takes_mask(self) -> bool:
         return self.loss.takes_mask
 

@@ -57,6 +57,7 @@ class DIST(SignalLoss):
     """
 
     reads_logits = True
+    takes_suppressed = True
 
     def __init__(
         self, beta: float = 1.0, gamma: float = 1.0, temperature: Scheduled = 1.0, **kwargs: Any

@@ -49,6 +49,7 @@ class ClassCorrelation(SignalLoss):
     """
 
     reads_logits = True
+    takes_suppressed = True
 
     def __init__(self, temperature: Scheduled = 4.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -90,6 +91,7 @@ class BatchCorrelation(SignalLoss):
     """
 
     reads_logits = True
+    takes_suppressed = True
 
     def __init__(self, temperature: Scheduled = 4.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -136,6 +138,7 @@ class MultiLevelLogits(SignalLoss):
     """
 
     reads_logits = True
+    takes_suppressed = True
 
     def __init__(self, temperatures: Sequence[float] = (2, 3, 4, 5, 6), **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -60,6 +60,10 @@ class JensenShannon(SignalLoss):
             raise ValueError(f"`beta` must be a number from 0 to 1. Received: {beta!r}.")
         self.temperature = check_positive_or_schedule("temperature", temperature)
 
+    @property
+    def takes_suppressed(self) -> bool:  # type: ignore[override]
+        return self.beta < 1  # the reverse divergence is infinite where the student has probability
+
     def call(
         self,
         teacher: Tensor,

@@ -69,6 +69,7 @@ class DecoupledKD(SignalLoss):
     """
 
     reads_logits = True
+    takes_suppressed = True
     reads_labels = True
     teacher_signals = (2, 2)
     reads = LOGITS_AND_LABELS
@@ -139,6 +140,7 @@ class NormalizedKD(SignalLoss):
     """
 
     reads_logits = True
+    takes_suppressed = True
     reads_labels = True
     teacher_signals = (2, 2)
     reads = LOGITS_AND_LABELS

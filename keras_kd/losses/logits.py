@@ -64,6 +64,10 @@ class SoftTargets(SignalLoss):
         self.temperature = check_positive_or_schedule("temperature", temperature)
         self.standardize = bool(standardize)
 
+    @property
+    def takes_suppressed(self) -> bool:  # type: ignore[override]
+        return not self.standardize
+
     def call(
         self,
         teacher: Tensor,
@@ -111,6 +115,7 @@ class HardTargets(SignalLoss):
     """
 
     reads_logits = True
+    takes_suppressed = True
 
     def call(
         self, teacher: Tensor, student: Tensor, mask: Mask = None, position_weight: PositionWeight = None

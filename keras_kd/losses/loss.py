@@ -37,6 +37,8 @@ class SignalLoss(keras.losses.Loss):
             signal ends in.
         undoes: Which of the two it undoes, `"softmax"`, `"sigmoid"` or both; a signal that ends in
             the other one is rejected.
+        takes_suppressed: Whether the teacher's logits may be minus infinity, for classes without probability.
+            For other losses that read logits, a `Distiller` takes a probability of 0 for a very low one.
         reads_probabilities: Whether it compares probabilities, as Keras's cross-entropies and
             divergences do. A `Distiller` then rejects a signal that does not end in a softmax or sigmoid.
         takes_student_logits: Whether the student's signal is nevertheless logits, because the loss was
@@ -73,6 +75,7 @@ class SignalLoss(keras.losses.Loss):
 
     reads_logits = False
     undoes: tuple[str, ...] = ("softmax",)
+    takes_suppressed = False
     reads_probabilities = False
     takes_student_logits = False
     reads_labels = False

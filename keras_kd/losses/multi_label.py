@@ -49,6 +49,7 @@ class BinarySoftTargets(SignalLoss):
     """
 
     reads_logits = True
+    takes_suppressed = True
     undoes = ("sigmoid",)
 
     def __init__(self, temperature: Scheduled = 1.0, **kwargs: Any) -> None:

@@ -60,6 +60,7 @@ class WeightedSoftLabels(SignalLoss):
     """
 
     reads_logits = True
+    takes_suppressed = True
     reads_labels = True
     teacher_signals = (2, 2)
     reads = LOGITS_AND_LABELS

@@ -11,8 +11,8 @@ import tensorflow as tf
 import tf_keras
 
 import keras_kd as kd
-from keras_kd.distillation.divergence import add_callback
-from tests.distillation.conftest import CLASSES, VECTORS, cross_entropy, perceptron
+from keras_kd.distillation.divergence import Diagnosis, add_callback, broken_weight
+from tests.distillation.conftest import CLASSES, VECTORS, cross_entropy, one_step, perceptron
 from tests.selection import rest_slow
 
 NAN = np.where(np.arange(24)[:, None] == 20, np.nan, VECTORS).astype("float32")  # in the third batch of eight
@@ -81,7 +81,7 @@ WHEN = r"Not finite in epoch {}: loss, student_loss, soft_targets\. "
 OF_TEACHER = "Not finite in epoch 2: loss, .*soft_targets.* teacher 'big': its weight '.*head/bias' holds NaN"
 OF_DATA = "The cause is the data: its {} hold NaN or infinity"
 OF_STUDENT = "No NaN or infinity was found in the teacher or in {} batches of the data: the student diverged"
-NO_LOOK = "the teacher or in the data, which cannot be read again: the student diverged"
+NO_LOOK = "The data cannot be read again: it may hold NaN or infinity. If not, the student diverged"
 
 CASES = {
     "teacher": (lambda: {"x": VECTORS, "y": CLASSES, "batch_size": 8}, break_teacher, OF_TEACHER),
@@ -148,6 +148,64 @@ def test_signals_and_labels_of_the_data():
 
 
 ROW = np.arange(24)[:, None] == 20
+HIDDEN = {
+    "data set": lambda: {"x": as_set(NAN)},
+    "repeated": lambda: {"x": as_set(NAN).repeat(), "steps_per_epoch": 3},
+    "weights of classes": lambda: {"x": as_set(NAN), "class_weight": {0: 1.0, 1: 2.0, 2: 3.0}},
+    "PyDataset": lambda: {"x": Rows(NAN), "shuffle": False},
+    "generator": lambda: {"x": generator(NAN), "steps_per_epoch": 3},
+}
+
+
+@pytest.mark.parametrize("form", HIDDEN)
+def test_nan_behind_a_relu_that_leaves_the_losses_finite(form):
+    """As TensorFlow's relu does on a processor; the gradient of the kernel before it is NaN all the same."""
+    student = relu_of_numbers()
+    distiller = kd.Distiller(student, relu_of_numbers())
+    distiller.compile("sgd", loss=cross_entropy(), run_eagerly=True)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        history = distiller.fit(**HIDDEN[form](), epochs=2, verbose=0).history
+    (text,) = [str(warning.message) for warning in caught if "Not finite" in str(warning.message)]
+    assert np.isfinite(history["loss"]).all()
+    assert np.isnan(student.get_weights()[0]).any()
+    kernel = student.layers[0].kernel.path
+    assert text.startswith(f"Not finite in epoch 1: the weight {kernel!r}, though the losses are finite. ")
+    assert ("it may hold NaN" if form == "generator" else OF_DATA.format("inputs")) in text
+
+
+def relu_of_numbers():
+    """A relu that makes 0 of NaN, whatever the processor and the release of TensorFlow."""
+
+    def relu(x):
+        return keras.ops.where(x > 0, x, 0.0)
+
+    return keras.Sequential([keras.Input((4,)), keras.layers.Dense(4, relu), keras.layers.Dense(3)])
+
+
+def test_broken_weight_is_the_first_that_is_not_finite():
+    largest = np.full(4, np.finfo("float32").max, "float32")
+    fine = [tf.Variable(values) for values in (largest, [0.0, -np.inf], [1, 2], tf.ones(3, tf.bfloat16))]
+    assert broken_weight([]) is broken_weight(fine) is None
+    for bad in ([np.nan, 1.0], [np.inf, -np.inf], tf.constant([1, np.inf], tf.float16)):
+        weight = tf.Variable(bad)
+        assert broken_weight([*fine, weight, tf.Variable(np.nan)]) is weight
+        own = keras.Variable(bad)
+        assert broken_weight([*fine, own]) is own
+
+
+def test_a_projection_that_turned_nan_is_named():
+    objective = kd.Objective("mse", student="hidden", teacher="hidden", project=True)
+    distiller = kd.Distiller(perceptron(4), perceptron(8), [objective])
+    one_step(distiller, VECTORS, CLASSES, loss=cross_entropy())
+    (kernel, *_) = objective.projection.weights
+    kernel.assign(np.full(kernel.shape, np.nan))
+    wiring = distiller._wiring
+    diagnosis = Diagnosis(lambda: wiring, ["loss"], {"x": VECTORS})
+    with pytest.warns(UserWarning, match=f"the weight '{kernel.path}', though"):
+        diagnosis.end_epoch(0, {"loss": 0.0})
+
+
 INFINITE = {
     "data": (lambda: perceptron(8), np.where(ROW, -np.inf, VECTORS), "data: its inputs hold NaN or infinity"),
     "all classes of a teacher": (logarithm, np.where(ROW, 0, VECTORS + 0.1), "its 'output' holds NaN or"),

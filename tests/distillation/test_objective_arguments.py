@@ -23,6 +23,7 @@ import keras_kd as kd
         ({"loss": "mse", "project_teacher": True}, TypeError, "None or a layer"),
         ({"loss": "mse", "student": "input/x"}, ValueError, "Give it to `teacher`"),
         ({"loss": "mse", "mask": 3}, TypeError, "tap name"),
+        ({"loss": "mse", "taught": "linear"}, ValueError, "None or one of 'logits', 'softmax', 'sigmoid'"),
     ],
 )
 def test_bad_arguments(arguments, error, message):

@@ -94,12 +94,14 @@ def test_spatial_sizes_are_pooled_before_the_loss():
         ),
         lambda: kd.Objective("mse", teacher=("output", "labels"), project=keras.layers.Dense(3)),
         lambda: kd.Objective("mse", project_teacher=keras.layers.Dense(3), mask="input/padding"),
+        lambda: kd.Objective("logits_mse", taught="sigmoid"),
     ],
 )
 def test_configuration_round_trip(objective):
     first = objective()
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(first))
     assert again.get_config() == first.get_config()
+    assert again.taught == first.taught
     assert (again.student_tap, again.teacher_tap) == (first.student_tap, first.teacher_tap)
 
 

@@ -56,3 +56,19 @@ def test_tapped_holds_tensors_their_logits_and_their_masks():
     assert list(tapped.masks) == ["hidden"]
     assert tapped.read_by(kd.Objective("soft_targets")) is tapped.logits
     assert tapped.read_by(kd.Objective("mse")) is tapped.raw
+
+
+def test_a_class_without_probability_is_suppressed_where_loss_and_projection_take_it():
+    raw = {"output": tf.constant([[0.5, 0.5, 0.0]])}
+    signals = {"output": SignalSpec((None, 3), "float32", "softmax")}
+    teacher, student = Tapped.of(raw, signals, teacher=True), Tapped.of(raw, signals)
+    for loss, project, taken in (
+        ("soft_targets", None, True),
+        ("soft_targets", kd.projections.ClassSubset([0, 2]), True),
+        ("soft_targets", keras.layers.Dense(3), False),
+        (kd.losses.SoftTargets(standardize=True), None, False),
+        ("logits_mse", None, False),
+    ):
+        objective = kd.Objective(loss, project_teacher=project)
+        assert bool(np.isneginf(teacher.read_by(objective)["output"][0, 2])) is taken
+        assert np.isfinite(student.read_by(objective)["output"]).all()

@@ -253,6 +253,26 @@ def test_suppressed_classes_have_no_probability(name, sides):
     assert all(np.isfinite(gradient).all() for gradient in gradients)
 
 
+def test_losses_declare_that_they_take_suppressed_classes():
+    declared = {name for name, row in LOSSES.items() if row.make().takes_suppressed}
+    assert {name for name in declared if LOSSES[name].student[-1] > 2} == {name for name, _ in finite}
+
+
+@pytest.mark.parametrize("name", [name for name, _ in finite])
+def test_a_teacher_may_suppress_all_classes_but_one(name):
+    """As probabilities that are rounded to 0 and 1 do; for some samples the label is a suppressed class."""
+    row = LOSSES[name]
+
+    def leave_one(x):
+        return x if x.dtype.kind == "i" else np.where(np.arange(x.shape[-1]) == 1, x, -np.inf)
+
+    teacher, student = signals(row)
+    given = [cast(signal, "float32") for signal in (change(row.teacher, teacher, leave_one), student)]
+    assert np.isfinite(per_sample(row, *given)).all()
+    _, gradients = value_and_gradients(row.make(), *given)
+    assert all(np.isfinite(gradient).all() for gradient in gradients)
+
+
 @pytest.mark.parametrize("name", first)
 def test_a_loss_of_half_precision_is_the_loss_rounded(name):
     row, dtype = LOSSES[name], HALF[name]

@@ -19,6 +19,18 @@ def test_logits_of_inverts_an_activation(activation, dtype):
     np.testing.assert_allclose(shift, np.full((1, 3), shift[0, 0]), atol=1e-5 if dtype == "float32" else 0.02)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_a_probability_of_zero_may_suppress_a_class(dtype):
+    output = tf.constant([[0.25, 0.75, 0.0], [0.0, 0.0, 0.0]], dtype)
+    logits = np.asarray(tf.cast(logits_of(output, "softmax", suppress=True), "float32"))
+    assert np.isneginf(logits[0, 2])
+    assert logits[0, 1] - logits[0, 0] == pytest.approx(np.log(3), rel=1e-2)
+    assert np.isfinite(logits[1]).all()  # a padded token has no distribution
+    logits = np.asarray(tf.cast(logits_of(output[:1], "sigmoid", suppress=True), "float32"))
+    assert np.isneginf(logits[0, 2])
+    assert logits[0, 1] == pytest.approx(np.log(3), rel=1e-2)
+
+
 def test_logits_of_zero_probability_is_finite():
     output = tf.constant([[1.0, 0.0]])
     assert np.isfinite(logits_of(output, "softmax")).all()
