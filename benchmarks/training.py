@@ -125,14 +125,14 @@ def teacher_of(task, epochs):
 # ---- measuring
 
 
-def fall(name, teacher_epochs, epochs=None, enough=None):
+def fall(name, teacher, epochs=None, enough=None):
     """The first value of a loss (one batch) and its last (mean of the last epoch), trained alone.
 
     An epoch whose mean is below `enough`, a share of the first value, is the last.
     """
     training = TRAININGS[name]
     epochs = epochs or training.epochs
-    task, teacher, train = TASKS[training.task], teacher_of(training.task, teacher_epochs), digits()["train"]
+    task, train = TASKS[training.task], digits()["train"]
     keras.utils.set_random_seed(1)
     objective = training.objective(teacher)
     distiller = kd.Distiller(task.student(), teacher, [objective])
@@ -203,7 +203,7 @@ def main():
     alone, rows, started = {}, [], time.monotonic()
     for name in names:
         task = TRAININGS[name].task
-        first, last = fall(name, teacher_epochs, epochs)
+        first, last = fall(name, teacher_of(task, teacher_epochs), epochs)
         row = {"loss": name, "task": task, "first": first, "last": last}
         if arguments.accuracy:
             seeds = range(arguments.accuracy)
