@@ -9,7 +9,7 @@ from typing import TypeVar
 import keras
 import numpy as np
 
-from keras_kd.deployment.data_sources import Inputs
+from keras_kd.deployment.elements import Inputs
 from keras_kd.deployment.interface import Interface
 from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.pairing import Named, may_be_same, pair, pair_by_name

@@ -6,8 +6,7 @@ import warnings
 
 import numpy as np
 
-from keras_kd.deployment.data_sources import Data as Data
-from keras_kd.deployment.data_sources import batches as batches
+from keras_kd.deployment.data_sources import Data, batches
 from keras_kd.deployment.source.serving import Serving
 from keras_kd.finite import nonfinite
 

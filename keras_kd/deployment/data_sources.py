@@ -11,8 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_kd.cardinality import is_endless
-from keras_kd.deployment.elements import Batch, inputs_and_labels, is_sample
-from keras_kd.deployment.elements import Inputs as Inputs
+from keras_kd.deployment.elements import Batch, Inputs, inputs_and_labels, is_sample
 from keras_kd.deployment.source.input_structure import flatten_like
 from keras_kd.tensors import Tensors
 

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from keras_kd.deployment.arguments import check_integer
-from keras_kd.deployment.data_sources import Inputs
+from keras_kd.deployment.elements import Inputs
 from keras_kd.deployment.interface import Interface, read_interface
 from keras_kd.deployment.opening.entry_point import read_entry_point
 from keras_kd.deployment.opening.interpreters import open_interpreter, quiet_stderr, read_signature

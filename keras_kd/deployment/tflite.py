@@ -11,11 +11,12 @@ import keras
 import numpy as np
 
 from keras_kd.deployment.arguments import check_path, check_quantization, select_batch_size
-from keras_kd.deployment.calibration import Data, representative_samples
+from keras_kd.deployment.calibration import representative_samples
 from keras_kd.deployment.conversion.converter_process import ConverterCrashed, converter
 from keras_kd.deployment.conversion.failures import about_free_sizes, failure_message
 from keras_kd.deployment.conversion.request import COMPARED, Answer, Failure, Request
 from keras_kd.deployment.conversion.saved_model import save
+from keras_kd.deployment.data_sources import Data
 from keras_kd.deployment.exported import Exported
 from keras_kd.deployment.inspection import inspect_file
 from keras_kd.deployment.integer_parts import check_integer_io

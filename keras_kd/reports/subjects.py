@@ -11,8 +11,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from keras_kd.deployment.belonging import OwnedFile, Owner
-from keras_kd.deployment.data_sources import Inputs
 from keras_kd.deployment.edges import read_edges
+from keras_kd.deployment.elements import Inputs
 from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.scoring.evidence import Evidence, compiled_evidence, traced_activations
 from keras_kd.deployment.source.serving import make_serving

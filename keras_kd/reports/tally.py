@@ -11,7 +11,8 @@ from keras_kd.deployment.ranges import RangeCheck
 from keras_kd.deployment.scoring.accuracy import Accuracy, Differences
 from keras_kd.deployment.scoring.evidence import Evidence
 from keras_kd.deployment.scoring.metrics import MetricLike
-from keras_kd.deployment.scoring.scores import Scores, labels_by_name, metric_of_each
+from keras_kd.deployment.scoring.named_outputs import labels_by_name, metric_of_each
+from keras_kd.deployment.scoring.scores import Scores
 from keras_kd.deployment.unusable import Unusable
 from keras_kd.finite import nonfinite
 from keras_kd.messages import one_line

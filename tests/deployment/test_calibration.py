@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_kd.deployment.calibration import batches, representative_samples
+from keras_kd.deployment.calibration import representative_samples
+from keras_kd.deployment.data_sources import batches
 from keras_kd.deployment.source.serving import make_serving
 from keras_kd.deployment.tflite import export
 from tests.deployment import small

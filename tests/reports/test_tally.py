@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_kd.deployment.data_sources import Inputs
+from keras_kd.deployment.elements import Inputs
 from keras_kd.deployment.interface import Interface
 from keras_kd.deployment.scoring.evidence import Evidence
 from keras_kd.deployment.tensor_details import TensorDetails

@@ -12,8 +12,6 @@ from keras_kd.deployment.scoring.accuracy import Accuracy
 from keras_kd.deployment.scoring.evidence import Evidence, threshold_of
 from keras_kd.deployment.scoring.metrics import ACCURACY, Measure, MetricLike, make_measure
 from keras_kd.deployment.scoring.named_outputs import NO_LABELS
-from keras_kd.deployment.scoring.named_outputs import labels_by_name as labels_by_name
-from keras_kd.deployment.scoring.named_outputs import metric_of_each as metric_of_each
 from keras_kd.deployment.scoring.tasks import Task, not_answers, possible_tasks
 from keras_kd.tensors import Tensor
 

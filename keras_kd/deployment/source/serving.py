@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.types.experimental import ConcreteFunction
 
-from keras_kd.deployment.data_sources import Inputs
+from keras_kd.deployment.elements import Inputs
 from keras_kd.deployment.interface import Interface
 from keras_kd.deployment.source.input_structure import InputSpecs, input_structure
 from keras_kd.deployment.source.source_model import HALF_PRECISION, plainly_named
