@@ -219,15 +219,6 @@ def nested_inputs(model: KerasModel) -> Any:
     return model._nested_inputs
 
 
-def readers_of_tensor(model: KerasModel, tensor: object) -> list[tuple["KerasLayer", list[Any]]]:
-    """The layers of a functional tf_keras model that read a symbolic tensor, and what each returns."""
-    return [
-        (node.layer, keras.tree.flatten(node.outputs))
-        for node in graph_nodes(model)
-        if any(given is tensor for given in node.keras_inputs)
-    ]
-
-
 def nested_outputs(model: KerasModel) -> Any:
     """A functional tf_keras model's symbolic outputs, in the structure in which it returns them."""
     return model._nested_outputs

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 
+from keras_kd.deployment.input_scales import Scale, input_scales
 from keras_kd.deployment.source.serving import Serving
-from keras_kd.graphs import graph_of, is_graph, opened, slots_in
-from keras_kd.legacy import is_tf_keras, is_wired, keras_classes, nested_inputs, readers_of_tensor
 from keras_kd.results import Result
 from keras_kd.tensors import Shape, Tensor
 
@@ -19,9 +18,8 @@ from keras_kd.tensors import Shape, Tensor
 _TINY, _HUGE = 0.1, 10.0
 # Fraction of the values that may lie outside the range that a file was calibrated for.
 _CLIPPED = 0.01
-# What may stand between an input and the layer that scales it, and keeps the range.
-_KEEPS_RANGE = ("Cast", "Reshape", "Identity", "Resizing", "Permute", "Flatten", "ExpandDims", "Squeeze")
-_AUGMENTS = "Random"
+# Arithmetic that is no Rescaling, and multiplies by more than this, tells nothing of pixels.
+_DOWN = 1 / 32
 
 
 @dataclass(frozen=True)
@@ -57,61 +55,37 @@ def ranges_of(samples: Mapping[str, np.ndarray]) -> tuple[InputRange, ...]:
 
 def unlike_model(served: Serving, samples: Mapping[str, np.ndarray]) -> list[str]:
     """Sentences about samples on another scale than the model's first layers or its input types imply."""
-    layers = {name: (layer, shape) for name, layer, shape in _first_layers(served)}
+    scales = input_scales(served)
     found = []
     for tensor in served.inputs:
         values = samples[tensor.name].astype("float64")
         if not values.size:
             continue
-        layer, shape = layers.get(tensor.name, (None, ()))
-        if isinstance(layer, keras_classes("layers.Normalization")):
-            found += _unlike_normalization(tensor.name, _reshaped(values, shape), layer)
-        elif isinstance(layer, keras_classes("layers.Rescaling")):
-            low, high = _rescaled_from(layer) or (values.min(), values.max())
-            found += _unlike_range(tensor.name, values, low, high, f"Rescaling {layer.name!r}")
-        elif tensor.dtype == "uint8":
+        told = [one for one in scales.get(tensor.name, []) if one.is_normalization or _rescaled_from(one)]
+        found += next((said for scale in told if (said := _unlike_scale(tensor.name, values, scale))), [])
+        if not told and tensor.dtype == "uint8":
             found += _unlike_range(tensor.name, values, 0, 255, "its type, uint8,")
     return found
 
 
-def _first_layers(served: Serving) -> Iterator[tuple[str, object, Shape]]:
-    """For each input, the first operation that may change its range, and the shape that it reads."""
-    if is_tf_keras(served.model) and is_wired(served.model):
-        yield from _first_layers_of_tf_keras(served)
-    if not is_graph(served.model):
-        return
-    graph = opened(graph_of(served.model))
-    for tensor, slot in zip(served.inputs, slots_in(graph.inputs), strict=True):
-        readers = graph.readers(slot)
-        while len(readers) == 1 and _keeps_range(readers[0].operation) and len(readers[0].results) == 1:
-            slot = readers[0].results[0]
-            readers = graph.readers(slot)
-        if len(readers) == 1:
-            yield tensor.name, readers[0].operation, graph.shape(slot)
+def _unlike_scale(name: str, values: np.ndarray, scale: Scale) -> list[str]:
+    if scale.is_normalization:
+        return _unlike_normalization(name, _reshaped(values, scale.shape), scale.layer)
+    low, high = _rescaled_from(scale) or (values.min(), values.max())
+    if scale.is_part and np.ptp(values) > high - low:
+        return []  # other channels may reach further
+    layer = getattr(scale.layer, "name", None)
+    return _unlike_range(
+        name, values, low, high, f"Rescaling {layer!r}" if layer else "the model's arithmetic"
+    )
 
 
-def _first_layers_of_tf_keras(served: Serving) -> Iterator[tuple[str, object, Shape]]:
-    symbols = keras.tree.flatten(nested_inputs(served.model))
-    for tensor, symbol in zip(served.inputs, symbols, strict=True):
-        readers = readers_of_tensor(served.model, symbol)
-        while len(readers) == 1 and _keeps_range(readers[0][0]) and len(readers[0][1]) == 1:
-            symbol = readers[0][1][0]
-            readers = readers_of_tensor(served.model, symbol)
-        if len(readers) == 1:
-            yield tensor.name, readers[0][0], tuple(symbol.shape)
-
-
-def _keeps_range(operation: object) -> bool:
-    kind = type(operation).__name__
-    return kind in _KEEPS_RANGE or kind.startswith(_AUGMENTS)
-
-
-def _rescaled_from(layer: keras.layers.Rescaling) -> tuple[float, float] | None:
-    """What becomes 0 to 1; what an offset below 0 centers, from 0 on; `None` for a layer that scales up."""
-    scale, offset = float(np.mean(layer.scale)), float(np.mean(layer.offset))
-    if not 0 < scale < 1:
+def _rescaled_from(scale: Scale) -> tuple[float, float] | None:
+    """What becomes 0 to 1; what an offset below 0 centers, from 0 on; `None` for what does not scale down."""
+    factor, offset = scale.factor, scale.offset
+    if not 0 < factor < (1 if scale.layer is not None else _DOWN):
         return None
-    return (0.0, -2 * offset / scale) if offset < 0 else ((0.0 - offset) / scale, (1.0 - offset) / scale)
+    return (0.0, -2 * offset / factor) if offset < 0 else ((0.0 - offset) / factor, (1.0 - offset) / factor)
 
 
 def _unlike_range(name: str, values: np.ndarray, low: float, high: float, why: str) -> list[str]:

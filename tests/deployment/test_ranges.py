@@ -131,10 +131,32 @@ def test_models_of_tf_keras():
         assert "'image'" in said(model, PIXELS / 255)[0]
 
 
-def test_models_that_tell_nothing_of_themselves():
+def test_subclassed_models_are_traced():
     model = Own()
     model(PIXELS[:2])
-    assert said(model, PIXELS / 255) == []
+    assert said(model, PIXELS) == []
+    (sentence,) = said(model, PIXELS / 255)
+    assert f"reach from 0 to 1, where Rescaling {model.scale.name!r} implies about 0 to 255: " in sentence
+
+
+def test_arithmetic_tells_of_pixels_as_a_rescaling_does():
+    model = starting_with(lambda x: (x - 127.5) / 127.5)
+    assert said(model, PIXELS) == []
+    (sentence,) = said(model, PIXELS / 255)
+    assert "reach from 0 to 1, where the model's arithmetic implies about 0 to 255: " in sentence
+    assert said(starting_with(lambda x: x * 0.1), PIXELS / 255) == []  # which may mean anything
+
+
+def test_channels_that_the_arithmetic_leaves_out_may_reach_further():
+    model = starting_with(lambda x: keras.ops.reshape(x, (-1, 64))[:, :2] / 255.0)
+    wide = np.where(np.arange(64).reshape(8, 8, 1) < 2, PIXELS, 1000 * PIXELS)
+    assert said(model, PIXELS) == said(model, wide) == []
+    assert len(said(model, PIXELS / 255)) == 1
+
+
+def test_bytes_are_bytes_whatever_else_the_model_does_first():
+    model = starting_with(lambda x: keras.ops.cast(x, "float32") + 3.0, dtype="uint8")
+    assert "its type, uint8, implies" in said(model, PIXELS // 255)[0]
 
 
 def test_ranges_are_those_of_numpy():

@@ -117,6 +117,13 @@ class Serving:
 
         return tf.function(call, autograph=False).get_concrete_function(specs)
 
+    def traced(self) -> ConcreteFunction | None:
+        """As `compiled`; `None` for a model that runs only eagerly."""
+        try:
+            return self.compiled()
+        except _UNTRACEABLE:
+            return None
+
     def unread_inputs(self) -> list[str]:
         """The names of the inputs that no layer reads."""
         inputs = {tensor.op.name: tensor for tensor in self.compiled().inputs}
@@ -126,9 +133,8 @@ class Serving:
         """A function from inputs to outputs, by name; how the user's model is compiled does not change."""
         if self.own_batch_size is not None:
             return self.predict
-        try:
-            compiled = replace(self, batch_size=None).compiled()
-        except _UNTRACEABLE:  # eagerly, a fault of the user's own code is raised all the same
+        compiled = replace(self, batch_size=None).traced()
+        if compiled is None:  # eagerly, a fault of the user's own code is raised all the same
             return self.predict
 
         def run(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
