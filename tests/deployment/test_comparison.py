@@ -217,5 +217,5 @@ def test_an_input_that_is_too_coarse_in_integers_is_the_cause():
     one_lost = np.where(np.arange(4) == 3, wanted.mean(0), wanted)
     (lost,) = found(wanted, one_lost, one_lost).losses
     assert f"of output 'y' (3). {cause}" in lost
-    (lost,) = found(wanted, one_lost, wanted + [0.5, 0, 0, 0]).losses
+    (lost,) = found(wanted, one_lost, np.add(wanted, [0.5, 0, 0, 0])).losses
     assert "Return them as an output of their own" in lost
