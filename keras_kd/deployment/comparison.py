@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from keras_kd.deployment.input_steps import RoundedInput, coarse_input
 from keras_kd.deployment.quantizations import ErrorBound
 from keras_kd.deployment.spread import Loss, Spread, by_channel, varying
 from keras_kd.finite import nonfinite
@@ -49,6 +50,7 @@ def compare_outputs(
     real_samples: bool = True,
     probabilities: frozenset[str] = frozenset(),
     rerun: Callable[[], Mapping[str, np.ndarray]] | None = None,
+    rounded: Callable[[], Iterable[RoundedInput]] = tuple,
 ) -> Comparison:
     """Compare the outputs of a file with Keras's.
 
@@ -61,6 +63,7 @@ def compare_outputs(
         probabilities: names of the outputs that are a softmax or a sigmoid.
         rerun: gives Keras's outputs for inputs that differ by a rounding step. Tiny outputs that change as
             much by that as from sample to sample are rounding, of which no file can know.
+        rounded: gives Keras's outputs for each input in the integers of the file, which may be the cause.
     """
     worst, losses, notes = 0.0, [], []
     for name, wanted in expected.items():
@@ -71,7 +74,7 @@ def compare_outputs(
             )
         if wanted.size == 0:
             continue
-        output = _Output(name, wanted, actual[name], bound, name in probabilities)
+        output = _Output(name, wanted, actual[name], bound, name in probabilities, rounded)
         worst = max(worst, output.error)
         judged = real_samples
         if output.fault(judged) and rerun is not None and output.is_rounding(rerun()[name]):
@@ -88,9 +91,16 @@ class _Output:
     """One output of both."""
 
     def __init__(
-        self, name: str, wanted: np.ndarray, received: np.ndarray, bound: ErrorBound, is_probability: bool
+        self,
+        name: str,
+        wanted: np.ndarray,
+        received: np.ndarray,
+        bound: ErrorBound,
+        is_probability: bool,
+        rounded: Callable[[], Iterable[RoundedInput]],
     ) -> None:
         self.name, self.bound, self.is_probability = f"output {name!r}", bound, is_probability
+        self._key, self._rounded = name, rounded
         self.is_float = np.issubdtype(received.dtype, np.floating)
         self.wanted, self.received = by_channel(wanted), by_channel(received)
         self.is_broken = bool(nonfinite(self.received).any())
@@ -181,10 +191,12 @@ class _Output:
         if not len(lost) or many != (len(lost) >= _MANY_CHANNELS * len(self.sizes)):
             return []
         names = ", ".join(map(str, lost[:5])) + (", ..." if len(lost) > 5 else "")
+        reason = self._input_cause(lost) or (
+            "All share one scale of integers, which is coarse beside their values. Return them as an output "
+            "of their own, or bring all channels to one range"
+        )
         return [
-            f"the file lost {len(lost)} of the {len(self.sizes)} channels of {self.name} ({names}): all "
-            "share one scale of integers, which is coarse beside their values. Return them as an output of "
-            "their own, or bring all channels to one range."
+            f"the file lost {len(lost)} of the {len(self.sizes)} channels of {self.name} ({names}). {reason}."
         ]
 
     def unmoved(self) -> list[str]:
@@ -215,6 +227,9 @@ class _Output:
     def _advice(self) -> str:
         if self.bound.of_spread is not None:
             return ""
+        cause = self._input_cause()
+        if cause:
+            return f" {cause}; or use quantization='dynamic' or 'float16'."
         if self.sizes.max() > 3 * self.moved.max():
             return (
                 " A scale of integers reaches from 0 to the largest value: leave the last offset out of the "
@@ -225,3 +240,7 @@ class _Output:
             " Integers are too coarse for these values: scale the last layer so that its values are around "
             "1, or use quantization='dynamic' or 'float16'."
         )
+
+    def _input_cause(self, channels: np.ndarray | None = None) -> str:
+        """The input that is to blame for what the file lost, if one is."""
+        return coarse_input(self._rounded(), self._key, self.wanted, self.bound.step, LITTLE_LEFT, channels)

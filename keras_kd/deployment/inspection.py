@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +14,7 @@ from keras_kd.deployment.conversion.failures import about_float16
 from keras_kd.deployment.conversion.request import Request
 from keras_kd.deployment.edges import read_edges
 from keras_kd.deployment.exported import Exported
+from keras_kd.deployment.input_steps import RoundedInput
 from keras_kd.deployment.integer_parts import IntegerParts, about_integers, about_size
 from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.notes import about_float_weights, about_sparse_weights
@@ -33,6 +34,7 @@ def inspect_file(
     *,
     real_samples: bool = True,
     rerun: Callable[[], Mapping[str, np.ndarray]] | None = None,
+    rounded: Callable[[], Iterable[RoundedInput]] = tuple,
 ) -> Exported:
     """Compare the file of a request with Keras and describe it.
 
@@ -43,6 +45,7 @@ def inspect_file(
         actual: The file's outputs for the same samples; `None` where it could not be run.
         real_samples: As for `compare_outputs`.
         rerun: As for `compare_outputs`.
+        rounded: As for `compare_outputs`.
 
     Raises:
         ValueError: if the file disagrees with Keras, or has inputs or outputs of another type than requested.
@@ -54,7 +57,7 @@ def inspect_file(
     comparison, (inputs, outputs) = None, _keras_tensors(served, expected)
     if actual is not None:
         lite = LiteModel(request.file)
-        comparison = _compare(request, served, lite, expected, actual, real_samples, rerun)
+        comparison = _compare(request, served, lite, expected, actual, real_samples, rerun, rounded)
         inputs, outputs = lite.inputs, lite.outputs
     return Exported(
         path=request.file,
@@ -81,6 +84,7 @@ def _compare(
     actual: dict[str, np.ndarray],
     real_samples: bool,
     rerun: Callable[[], Mapping[str, np.ndarray]] | None,
+    rounded: Callable[[], Iterable[RoundedInput]],
 ) -> Comparison:
     quantization, half = request.quantization, computes_in_half(served.model)
     bound = FLOAT16.error if half and quantization is FLOAT32 else quantization.error
@@ -91,6 +95,7 @@ def _compare(
         real_samples=real_samples,
         probabilities=frozenset(read_edges(request.file).activations),
         rerun=rerun,
+        rounded=rounded,
     )
     fault = comparison.fault or io_fault(served, lite, expected, request.io)
     what = f"The {quantization.label} file of {served.model.name!r}"

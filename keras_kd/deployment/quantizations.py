@@ -56,6 +56,8 @@ class Quantization:
         weight_types: Names of the types that weights are stored in, if the converter must be told.
         integer_activations: Whether activations are integers, with ranges from calibration samples or
             quantization-aware training. What stays in float is then reported.
+        input_steps: How many steps the integers of a float input have, which all of its values share; 0 where
+            inputs stay floats, or have integers enough.
         from_training: Whether a quantization-aware model becomes such a file.
         sparse: Whether zeros can be left out of the weights.
         may_skip_weights: Whether the converter may leave some weights in float, which a note then reports.
@@ -69,6 +71,7 @@ class Quantization:
     optimizations: tuple[str, ...] = ("DEFAULT",)
     weight_types: tuple[str, ...] = ()
     integer_activations: bool = False
+    input_steps: int = 0
     from_training: bool = False
     sparse: bool = False
     may_skip_weights: bool = False
@@ -110,6 +113,7 @@ INT8 = Quantization(  # weights and activations in int8
     operator_sets=((_INT8_OPERATORS,), (_FLOAT_OPERATORS, _INT8_OPERATORS)),
     io=("float32", "int8", "uint8"),
     integer_activations=True,
+    input_steps=255,
     from_training=True,
     alternative="quantization='dynamic' or 'float16'",
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -17,6 +18,7 @@ from keras_kd.deployment.conversion.failures import about_free_sizes, failure_me
 from keras_kd.deployment.conversion.request import COMPARED, Answer, Failure, Request
 from keras_kd.deployment.conversion.saved_model import save
 from keras_kd.deployment.exported import Exported
+from keras_kd.deployment.input_steps import rounded_inputs
 from keras_kd.deployment.inspection import inspect_file
 from keras_kd.deployment.integer_parts import check_integer_io
 from keras_kd.deployment.opening.trials import trials
@@ -156,6 +158,7 @@ def _convert(
             actual,
             real_samples=real_samples,
             rerun=lambda: served.predict({name: _nudged(array) for name, array in compared.items()}),
+            rounded=partial(rounded_inputs, served, compared, samples, request.quantization.input_steps),
         )
     except ValueError as error:
         _check_unread(request, served)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from keras_kd.deployment.comparison import compare_outputs
+from keras_kd.deployment.input_steps import RoundedInput
 from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.quantizations import FLOAT16, FLOAT32, INT8, get
 from keras_kd.deployment.spread import FLOAT16_STEP
@@ -195,3 +196,26 @@ def test_files_with_few_values_are_refused_or_reported(scale, offset, raises, tm
 
 def test_int8_rows_are_judged_by_the_spread_alone():
     assert INT8.error.of_spread is None
+
+
+def test_an_input_that_is_too_coarse_in_integers_is_the_cause():
+    def found(wanted, file, of_rounded):
+        """Of two inputs, rounding one costs nothing."""
+        inputs = [("fine", wanted), ("x", of_rounded)]
+        rounded = [RoundedInput(name, -2, 9, 255, {"y": outputs}) for name, outputs in inputs]
+        return compared(wanted, file, rounded=lambda: rounded)
+
+    cause = "The cause is input 'x', all of whose values share 256 integers from -2 to 9"
+    assert cause in found(Y, CONSTANT, CONSTANT).fault
+    assert "The cause is" not in found(Y, CONSTANT, Y).fault
+    few = integers(Y, 4)
+    (lost,) = found(Y, few, few).losses
+    assert cause in lost
+    (lost,) = found(Y, few, Y + 0.01).losses
+    assert "scale the last layer" in lost
+    wanted = Y * [1, 1, 1, 0.1]
+    one_lost = np.where(np.arange(4) == 3, wanted.mean(0), wanted)
+    (lost,) = found(wanted, one_lost, one_lost).losses
+    assert f"of output 'y' (3). {cause}" in lost
+    (lost,) = found(wanted, one_lost, wanted + np.eye(4)[0] / 2).losses
+    assert "Return them as an output of their own" in lost
