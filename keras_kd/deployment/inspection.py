@@ -57,7 +57,8 @@ def inspect_file(
     comparison, (inputs, outputs) = None, _keras_tensors(served, expected)
     if actual is not None:
         lite = LiteModel(request.file)
-        comparison = _compare(request, served, lite, expected, actual, real_samples, rerun, rounded)
+        compare = functools.partial(compare_outputs, real_samples=real_samples, rerun=rerun, rounded=rounded)
+        comparison = _compare(compare, request, served, lite, expected, actual)
         inputs, outputs = lite.inputs, lite.outputs
     return Exported(
         path=request.file,
@@ -71,32 +72,28 @@ def inspect_file(
         needs_flex=bool(contents.flex_operators),
         float_tensors=contents.float_tensors if request.quantization.integer_activations else (),
         max_error=comparison.max_error if comparison else None,
-        compared=0 if actual is None else len(next(iter(expected.values()))),
+        compared=_samples(actual),
         notes=tuple(_notes(request, contents, served, comparison)),
     )
 
 
+def _samples(outputs: dict[str, np.ndarray] | None) -> int:
+    return 0 if outputs is None else len(next(iter(outputs.values())))
+
+
 def _compare(
+    compare: Callable[..., Comparison],
     request: Request,
     served: Serving,
     lite: LiteModel,
     expected: dict[str, np.ndarray],
     actual: dict[str, np.ndarray],
-    real_samples: bool,
-    rerun: Callable[[], Mapping[str, np.ndarray]] | None,
-    rounded: Callable[[], Iterable[RoundedInput]],
 ) -> Comparison:
     quantization, half = request.quantization, computes_in_half(served.model)
     bound = FLOAT16.error if half and quantization is FLOAT32 else quantization.error
-    comparison = compare_outputs(
-        expected,
-        actual,
-        replace(bound, step=FLOAT16_STEP) if half else bound,
-        real_samples=real_samples,
-        probabilities=frozenset(read_edges(request.file).activations),
-        rerun=rerun,
-        rounded=rounded,
-    )
+    bound = replace(bound, step=FLOAT16_STEP) if half else bound
+    probabilities = frozenset(read_edges(request.file).activations)
+    comparison = compare(expected, actual, bound, probabilities=probabilities)
     fault = comparison.fault or io_fault(served, lite, expected, request.io)
     what = f"The {quantization.label} file of {served.model.name!r}"
     if fault:

@@ -87,8 +87,7 @@ class Objective(keras.layers.Layer):
         self.mask = None if mask is None else str(check_tap(mask, "mask"))
         self.weight = check_weight(weight)
         check_projections(project, project_teacher)
-        self.project = project or None
-        self.project_teacher = project_teacher
+        self.project, self.project_teacher = project or None, project_teacher
         if project_teacher is not None:
             project_teacher.trainable = False
         self.use_sample_weight, self.taught = bool(use_sample_weight), check_taught(taught)
