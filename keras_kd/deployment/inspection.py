@@ -6,6 +6,7 @@ import gzip
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -57,7 +58,7 @@ def inspect_file(
     comparison, (inputs, outputs) = None, _keras_tensors(served, expected)
     if actual is not None:
         lite = LiteModel(request.file)
-        compare = functools.partial(compare_outputs, real_samples=real_samples, rerun=rerun, rounded=rounded)
+        compare = partial(compare_outputs, real_samples=real_samples, rerun=rerun, rounded=rounded)
         comparison = _compare(compare, request, served, lite, expected, actual)
         inputs, outputs = lite.inputs, lite.outputs
     return Exported(
