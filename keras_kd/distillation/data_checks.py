@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_kd.cardinality import is_endless
-from keras_kd.distillation.model_inputs import named_specs
+from keras_kd.distillation.model_inputs import named_specs, require_student_inputs
 from keras_kd.finite import first_bad_row
 from keras_kd.parts import parts
 from keras_kd.signals import batches
@@ -77,12 +77,13 @@ def _check_array(name: str, array: np.ndarray) -> None:
 
 
 def check_inputs(student: keras.Model, inputs: Tensors) -> None:
-    """Raise a `ValueError` if a batch does not have the student's input shape; Keras adapts ranks.
+    """Raise a `ValueError` if a batch lacks an input of the student or has another shape; Keras adapts ranks.
 
     Args:
         student: The student; the inputs of a subclassed one are not known, and are not checked.
         inputs: What the student takes of the data, with known ranks.
     """
+    require_student_inputs(student, inputs)
     expected, received = parts(input_spec(student)), parts(inputs)
     if expected.keys() != received.keys():  # then Keras goes by the names of inputs, or by their order
         expected = named_specs(student)

@@ -6,6 +6,7 @@ from typing import TypeGuard
 import keras
 import tensorflow as tf
 
+from keras_kd.legacy import is_tf_keras
 from keras_kd.messages import did_you_mean, one_line
 from keras_kd.parts import Keys, parts, parts_by_key, take
 from keras_kd.signals.batches import describe
@@ -52,6 +53,25 @@ def take_inputs(model: keras.Model, x: Tensors, keys: Keys = None) -> Tensors:
     if not _holds(x, names) or (isinstance(names, dict) and names.keys() == x.keys()):
         return x
     return keras.tree.map_structure(x.__getitem__, names)
+
+
+def require_student_inputs(student: keras.Model, inputs: Tensors) -> None:
+    """Raise a `ValueError` if a dictionary lacks an input that the student takes by name.
+
+    Args:
+        student: A student; one of tf_keras takes parts of other names in their order.
+        inputs: What it takes of the data.
+    """
+    keys = None if is_tf_keras(student) else _input_keys(student)
+    if keys is None or not isinstance(inputs, dict):
+        return
+    missing = [key for key in keras.tree.flatten(keys) if key not in inputs]
+    if missing:
+        raise ValueError(
+            f"The student {student.name!r} takes {missing[0]!r}, and `x` holds {list(inputs)}."
+            f"{did_you_mean(missing[0], inputs)} `kd.Distiller(student_inputs={next(iter(inputs))!r})` would "
+            "say that the student takes that part of `x`."
+        )
 
 
 def take_teacher_inputs(teacher: keras.Model, x: Tensors, student_inputs: Tensors) -> Tensors:

@@ -202,6 +202,14 @@ def test_student_inputs_are_saved_and_fixed(tmp_path):
 
 
 MISTAKES = {
+    "a student of another name": (
+        lambda: (image_model(4, "smell"), image_model(8, "large"), {}),
+        r"takes 'smell', and `x` holds \['small', .*\]. Did you mean 'small'\? .*student_inputs='small'",
+    ),
+    "a student of another name, and a function": (
+        lambda: (image_model(4, "foo"), sequential(8), {"teacher_preprocess": select_large}),
+        r"takes 'foo', and `x` holds \['small', .*\]. `kd.Distiller\(student_inputs='small'\)` would say",
+    ),
     "no such key": (
         lambda: (
             sequential(4),
