@@ -30,9 +30,13 @@ def pytest_terminal_summary(terminalreporter, config):
 
 
 def pytest_collection_finish():
-    """Have Python's garbage collection pass over what imports have left: half a million objects, for good."""
+    """Have Python's garbage collection pass over what imports have left: half a million objects, for good.
+
+    And run less often: models and graphs are large, so that whatever lives is looked at again and again.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(10_000, 10, 20)
 
 
 @pytest.fixture(autouse=True)
