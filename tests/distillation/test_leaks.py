@@ -14,6 +14,7 @@ import tensorflow as tf
 
 import keras_kd as kd
 from tests.distillation.conftest import convnet, cross_entropy
+from tests.sharing import made_once
 
 
 def distiller_of(model=kd.Distiller, teacher=None, metrics=("accuracy",), **compiled):
@@ -70,11 +71,15 @@ def growth(mode):
 
 
 @pytest.fixture(scope="module")
-def grown():
+def grown(tmp_path_factory):
     """In a process of its own: that of the tests holds gigabytes, which come and go."""
     script = "from tests.distillation.test_leaks import MODES, growth; print({m: growth(m) for m in MODES})"
-    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    return ast.literal_eval(result.stdout)
+
+    def measure(folder):
+        result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+        return ast.literal_eval(result.stdout)
+
+    return made_once(tmp_path_factory, "grown", measure)
 
 
 @pytest.mark.slow
