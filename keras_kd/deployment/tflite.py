@@ -71,8 +71,9 @@ def export(
         calibration: inputs that look like real ones: arrays, a dict or list of them, or a tuple `(x, y)`; a
             batched `tf.data.Dataset`, a `keras.utils.PyDataset`, a generator, a list, an object with `len`
             and an index such as `tfds.data_source`, or a function that returns one, such as TensorFlow
-            Lite's `representative_dataset`. Required for `"int8"` and `"int16x8"`; the first 256 samples
-            are used. A quantization-aware model has its own ranges; samples are then only compared.
+            Lite's `representative_dataset`. Required for `"int8"` and `"int16x8"`; 256 samples are used:
+            spread evenly over arrays, the first ones of anything else. A quantization-aware model has its own
+            ranges; samples are then only compared.
         io: type of float inputs and outputs in the file: `"float32"`; `"int8"` or `"uint8"` for an
             `"int8"` file; `"int16"` for an `"int16x8"` file.
         batch_size: how many samples the file takes per call. Browsers (LiteRT.js) and delegates for GPUs and
