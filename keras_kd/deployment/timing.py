@@ -7,7 +7,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import keras
@@ -31,7 +31,7 @@ class TimingOptions:
     """What is timed, and for how long.
 
     Args:
-        batch_size: samples per call.
+        batch_size: samples per call; `None` for those that the file or the model fixes, else 1.
         threads: threads of the interpreter; TensorFlow's own cannot be changed once it is running.
         runs: maximum number of timed calls.
         warmup: untimed calls before the first timed one.
@@ -43,7 +43,7 @@ class TimingOptions:
         ValueError: for invalid numbers.
     """
 
-    batch_size: int = 1
+    batch_size: int | None = None
     threads: int = 1
     runs: int = 300
     warmup: int = 5
@@ -51,7 +51,8 @@ class TimingOptions:
     input_shape: InputShape | None = None
 
     def __post_init__(self) -> None:
-        check_integer("batch_size", self.batch_size, 1)
+        if self.batch_size is not None:
+            check_integer("batch_size", self.batch_size, 1)
         check_integer("runs", self.runs, 1)
         check_integer("warmup", self.warmup, 0)
         check_integer("threads", self.threads, 1)
@@ -69,6 +70,8 @@ class TimedCall:
         threads: threads that it may use.
         device: the processor.
         call: what is timed.
+        batch_size: samples per call.
+        is_own_batch: whether nobody asked for that number: the file or the model fixes it.
         times: seconds of each call.
         spent: seconds of all turns.
     """
@@ -78,6 +81,8 @@ class TimedCall:
     threads: int
     device: str
     call: Callable[[], None]
+    batch_size: int = 1
+    is_own_batch: bool = False
     times: list[float] = field(default_factory=list)
     spent: float = 0.0
 
@@ -132,16 +137,20 @@ def timed_call(target: keras.Model | str | os.PathLike[str], options: TimingOpti
 
 def _file_call(path: Path, options: TimingOptions) -> TimedCall:
     lite = LiteModel(path, threads=options.threads)
-    if lite.batch_size not in (None, options.batch_size):
+    batch_size = options.batch_size or lite.batch_size or 1
+    if lite.batch_size not in (None, batch_size):
         raise ValueError(
             f"The batch of {str(path)!r} is fixed at {lite.batch_size}; received "
-            f"batch_size={options.batch_size}. Export a file for it: batch_size={options.batch_size}."
+            f"batch_size={batch_size}. Export a file for it: batch_size={batch_size}."
         )
-    _load_random(lite, options)
-    return TimedCall(str(path), "tflite", options.threads, processor(), lite.invoke)
+    _load_random(lite, batch_size, options)
+    is_own = options.batch_size is None and lite.batch_size is not None
+    return TimedCall(
+        str(path), "tflite", options.threads, processor(), lite.invoke, batch_size, is_own_batch=is_own
+    )
 
 
-def _load_random(lite: LiteModel, options: TimingOptions) -> None:
+def _load_random(lite: LiteModel, batch_size: int, options: TimingOptions) -> None:
     """Load random inputs that the file can be run on."""
     shapes = None
     if options.input_shape is not None:
@@ -150,7 +159,7 @@ def _load_random(lite: LiteModel, options: TimingOptions) -> None:
     failures: list[ValueError] = []
     for length in lengths:
         try:
-            lite.load(_random_inputs(lite, options.batch_size, length, shapes))
+            lite.load(_random_inputs(lite, batch_size, length, shapes))
             lite.try_out()
         except ValueError as failure:
             failures.append(failure)
@@ -173,8 +182,10 @@ def _random_inputs(
 
 
 def _model_call(model: keras.Model, options: TimingOptions) -> TimedCall:
-    served = sized(make_serving(model, batch_size=options.batch_size), options.input_shape)
-    samples = random_samples(served, options.batch_size)
+    served = make_serving(model, batch_size=options.batch_size)
+    batch_size = served.batch_size or 1
+    served = sized(replace(served, batch_size=batch_size), options.input_shape)
+    samples = random_samples(served, batch_size)
     served = sized(served, {name: array.shape[1:] for name, array in samples.items()})
     arrays = {name: tf.constant(array) for name, array in samples.items()}
     compiled = served.compiled()
@@ -186,7 +197,9 @@ def _model_call(model: keras.Model, options: TimingOptions) -> TimedCall:
 
     gpus = tf.config.list_logical_devices("GPU")
     threads = tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count() or 1
-    return TimedCall(model.name, "keras", threads, "GPU" if gpus else processor(), call)
+    device = "GPU" if gpus else processor()
+    is_own = options.batch_size is None and served.own_batch_size is not None
+    return TimedCall(model.name, "keras", threads, device, call, batch_size, is_own_batch=is_own)
 
 
 @functools.cache
