@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import keras
 import numpy as np
@@ -28,6 +28,8 @@ class Benchmark(Result):
         threads: threads of the interpreter; for Keras, those that TensorFlow uses within an operator.
         device: the processor.
         is_own_batch: whether the file or the model fixes `batch_size`, and nobody asked for it.
+        shapes: the shape of one sample of each input that has free sizes, by name: other shapes take another
+            time.
 
     Examples:
         >>> import keras
@@ -47,14 +49,17 @@ class Benchmark(Result):
     threads: int
     device: str
     is_own_batch: bool = False
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def __str__(self) -> str:
         what = "interpreter" if self.kind == "tflite" else "Keras, compiled tf.function"
         threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
+        sizes = {name: "x".join(map(str, shape)) for name, shape in self.shapes.items()}
+        shapes = "".join(f"{name} {size}, " for name, size in sizes.items())
         fixed = "fixed at " if self.is_own_batch and self.batch_size > 1 else ""
         return (
             f"{self.name}: median {self.median_ms:.3g} ms, p90 {self.p90_ms:.3g} ms "
-            f"({self.runs} runs, batch {fixed}{self.batch_size}, {threads}, {what}, {self.device})"
+            f"({self.runs} runs, batch {fixed}{self.batch_size}, {shapes}{threads}, {what}, {self.device})"
         )
 
 
@@ -149,4 +154,5 @@ def _result(call: TimedCall) -> Benchmark:
         threads=call.threads,
         device=call.device,
         is_own_batch=call.is_own_batch,
+        shapes=call.shapes,
     )

@@ -6,7 +6,7 @@ import functools
 import os
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from keras_kd.deployment.source.input_shapes import LENGTHS, InputShape, is_free
 from keras_kd.deployment.source.random_samples import random_samples
 from keras_kd.deployment.source.serving import make_serving
 from keras_kd.deployment.source.source_model import resolve_model
+from keras_kd.deployment.tensor_details import TensorDetails
 
 # A turn lasts about this long: caches are warm, and drift of the machine affects all calls equally.
 _TURN_SECONDS = 0.02
@@ -72,6 +73,7 @@ class TimedCall:
         call: what is timed.
         batch_size: samples per call.
         is_own_batch: whether nobody asked for that number: the file or the model fixes it.
+        shapes: one sample of each input that has free sizes, by name.
         times: seconds of each call.
         spent: seconds of all turns.
     """
@@ -83,6 +85,7 @@ class TimedCall:
     call: Callable[[], None]
     batch_size: int = 1
     is_own_batch: bool = False
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     times: list[float] = field(default_factory=list)
     spent: float = 0.0
 
@@ -143,15 +146,22 @@ def _file_call(path: Path, options: TimingOptions) -> TimedCall:
             f"The batch of {str(path)!r} is fixed at {lite.batch_size}; received "
             f"batch_size={batch_size}. Export a file for it: batch_size={batch_size}."
         )
-    _load_random(lite, batch_size, options)
+    shapes = _load_random(lite, batch_size, options)
     is_own = options.batch_size is None and lite.batch_size is not None
     return TimedCall(
-        str(path), "tflite", options.threads, processor(), lite.invoke, batch_size, is_own_batch=is_own
+        str(path),
+        "tflite",
+        options.threads,
+        processor(),
+        lite.invoke,
+        batch_size,
+        is_own_batch=is_own,
+        shapes=shapes,
     )
 
 
-def _load_random(lite: LiteModel, batch_size: int, options: TimingOptions) -> None:
-    """Load random inputs that the file can be run on."""
+def _load_random(lite: LiteModel, batch_size: int, options: TimingOptions) -> dict[str, tuple[int, ...]]:
+    """Load random inputs that the file can be run on; returns the sizes chosen for free ones."""
     shapes = None
     if options.input_shape is not None:
         shapes = shapes_by_name(options.input_shape, lite.interface, lite.inputs)
@@ -159,14 +169,21 @@ def _load_random(lite: LiteModel, batch_size: int, options: TimingOptions) -> No
     failures: list[ValueError] = []
     for length in lengths:
         try:
-            lite.load(_random_inputs(lite, batch_size, length, shapes))
+            arrays = _random_inputs(lite, batch_size, length, shapes)
+            lite.load(arrays)
             lite.try_out()
         except ValueError as failure:
             failures.append(failure)
         else:
-            return
+            return _free_shapes(lite.inputs, arrays)
     hint = " Say which size it takes: input_shape=." if len(lengths) > 1 else ""
     raise ValueError(f"{failures[0]}{hint}") from failures[0]
+
+
+def _free_shapes(
+    tensors: Sequence[TensorDetails], arrays: Mapping[str, np.ndarray]
+) -> dict[str, tuple[int, ...]]:
+    return {tensor.name: arrays[tensor.name].shape[1:] for tensor in tensors if is_free(tensor)}
 
 
 def _random_inputs(
@@ -183,9 +200,10 @@ def _random_inputs(
 
 def _model_call(model: keras.Model, options: TimingOptions) -> TimedCall:
     served = make_serving(model, batch_size=options.batch_size)
-    batch_size = served.batch_size or 1
+    batch_size, free = served.batch_size or 1, served.inputs
     served = sized(replace(served, batch_size=batch_size), options.input_shape)
     samples = random_samples(served, batch_size)
+    shapes = _free_shapes(free, samples)
     served = sized(served, {name: array.shape[1:] for name, array in samples.items()})
     arrays = {name: tf.constant(array) for name, array in samples.items()}
     compiled = served.compiled()
@@ -199,7 +217,9 @@ def _model_call(model: keras.Model, options: TimingOptions) -> TimedCall:
     threads = tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count() or 1
     device = "GPU" if gpus else processor()
     is_own = options.batch_size is None and served.own_batch_size is not None
-    return TimedCall(model.name, "keras", threads, device, call, batch_size, is_own_batch=is_own)
+    return TimedCall(
+        model.name, "keras", threads, device, call, batch_size, is_own_batch=is_own, shapes=shapes
+    )
 
 
 @functools.cache

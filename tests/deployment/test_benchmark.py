@@ -82,6 +82,23 @@ def test_a_fixed_batch_is_that_of_the_file_unless_another_is_asked_for(small_fil
         benchmark(path, batch_size=1)
 
 
+@pytest.mark.parametrize(
+    ("options", "shape"), [({}, (32, 32, 1)), ({"input_shape": (9, 7, 1)}, (9, 7, 1))], ids=["own", "asked"]
+)
+def test_the_size_is_told_where_it_is_free(options, shape, small_file):
+    model, exported = small_file(small.any_size)
+    (name,) = (tensor.name for tensor in exported.inputs)
+    for target in (model, exported.path):
+        result = benchmark(target, runs=5, **options)
+        assert result.shapes == {name: shape}
+        assert f", batch 1, {name} {'x'.join(map(str, shape))}, " in str(result)
+        assert result.to_dict()["shapes"] == {name: list(shape)}
+
+
+def test_a_fixed_size_is_not_told(dense, dense_file):
+    assert [benchmark(target, runs=5).shapes for target in (dense, dense_file)] == [{}, {}]
+
+
 def test_files_of_several_batches_are_timed_together(small_file, dense):
     path = small_file(small.dense, batch_size=4)[1].path
     fixed = keras.Sequential([keras.Input(batch_shape=(2, 4)), keras.layers.Dense(3)])
