@@ -188,10 +188,11 @@ def _file_outputs(
     request: Request, served: Serving, samples: dict[str, np.ndarray]
 ) -> dict[str, np.ndarray] | None:
     """Have the file written and run; return its outputs, or `None` if it needs the Flex delegate."""
+    shapes = {name: array.shape[1:] for name, array in samples.items()}
     try:
         save(served, request.saved_model)
     except Exception as error:  # tracing runs the model's own code
-        advice, _ = about_free_sizes(served.model, served.inputs)
+        advice, _ = about_free_sizes(served.model, served.inputs, shapes)
         reason = one_line(error).partition(" You can attempt")[0].rstrip(".")  # TensorFlow's advice
         raise ValueError(
             f"{served.model.name!r} cannot be saved for inference: {reason}. {advice}".rstrip()
@@ -203,7 +204,7 @@ def _file_outputs(
     except ConverterCrashed as crash:
         answer = Failure("run" if request.file.exists() else "crash", str(crash))
     if isinstance(answer, Failure):
-        raise ValueError(failure_message(served.model, request, answer, served.inputs))
+        raise ValueError(failure_message(served.model, request, answer, served.inputs, shapes))
     if not answer.ran:
         return None
     trials.remember_good(request.file)
