@@ -37,7 +37,7 @@ class Benchmark(Result):
         >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
         >>> result = kd.benchmark(model, runs=10)
         >>> sorted(result.to_dict())[:4]
-        ['batch_size', 'device', 'kind', 'median_ms']
+        ['batch_size', 'device', 'is_own_batch', 'kind']
     """
 
     name: str
