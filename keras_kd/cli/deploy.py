@@ -89,7 +89,12 @@ def verify(
 def benchmark(
     file: LiteFile,
     threads: Annotated[int, typer.Option(min=1, help="Threads of the interpreter.")] = 1,
-    batch_size: Annotated[int, typer.Option(min=1, help="Samples per call.")] = 1,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Samples per call; 1 without it, or what the file fixes.", show_default=False
+        ),
+    ] = None,
     input_shape: InputShape = None,
     as_json: AsJson = False,
 ) -> None:

@@ -45,9 +45,15 @@ class Figures(Protocol):
 def in_shell(message: str) -> str:
     """Rewrite a message from the library in the terms of the command line."""
     message = re.sub(r"(?<=input_shape=)\(([\d, ]+)\)", lambda match: match[1].replace(" ", ""), message)
+    message = re.sub(r"input_shape=\{([^}]*)\}", _named_shapes, message)
     for argument, option in _OPTIONS.items():
         message = message.replace(argument, option)
     return message
+
+
+def _named_shapes(found: re.Match[str]) -> str:
+    shapes = re.findall(r"'([^']*)': \(([\d, ]+)\)", found[1])
+    return " ".join(f"--input-shape {name}={sizes.replace(' ', '').rstrip(',')}" for name, sizes in shapes)
 
 
 def write(text: str) -> None:

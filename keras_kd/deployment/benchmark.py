@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import keras
 import numpy as np
@@ -27,6 +27,9 @@ class Benchmark(Result):
         batch_size: samples per call.
         threads: threads of the interpreter; for Keras, those that TensorFlow uses within an operator.
         device: the processor.
+        is_own_batch: whether the file or the model fixes `batch_size`, and nobody asked for it.
+        shapes: the shape of one sample of each input that has free sizes, by name: other shapes take another
+            time.
 
     Examples:
         >>> import keras
@@ -34,7 +37,7 @@ class Benchmark(Result):
         >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
         >>> result = kd.benchmark(model, runs=10)
         >>> sorted(result.to_dict())[:4]
-        ['batch_size', 'device', 'kind', 'median_ms']
+        ['batch_size', 'device', 'is_own_batch', 'kind']
     """
 
     name: str
@@ -45,20 +48,25 @@ class Benchmark(Result):
     batch_size: int
     threads: int
     device: str
+    is_own_batch: bool = False
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def __str__(self) -> str:
         what = "interpreter" if self.kind == "tflite" else "Keras, compiled tf.function"
         threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
+        sizes = {name: "x".join(map(str, shape)) for name, shape in self.shapes.items()}
+        shapes = "".join(f"{name} {size}, " for name, size in sizes.items())
+        fixed = "fixed at " if self.is_own_batch and self.batch_size > 1 else ""
         return (
             f"{self.name}: median {self.median_ms:.3g} ms, p90 {self.p90_ms:.3g} ms "
-            f"({self.runs} runs, batch {self.batch_size}, {threads}, {what}, {self.device})"
+            f"({self.runs} runs, batch {fixed}{self.batch_size}, {shapes}{threads}, {what}, {self.device})"
         )
 
 
 def benchmark(
     model_or_path: keras.Model | str | os.PathLike[str],
     *,
-    batch_size: int = 1,
+    batch_size: int | None = None,
     threads: int = 1,
     runs: int = 300,
     warmup: int = 5,
@@ -73,7 +81,7 @@ def benchmark(
 
     Args:
         model_or_path: a `.tflite` file or a Keras 3 or tf_keras model; for a `Distiller`, the student.
-        batch_size: samples per call.
+        batch_size: samples per call; without it, those that the file or the model fixes, else 1.
         threads: threads of the interpreter; TensorFlow's own cannot be changed once it is running.
         runs: maximum number of timed calls.
         warmup: untimed calls before the first timed one.
@@ -131,10 +139,10 @@ def benchmark_many(
         for name, target in models.items()
     }
     time_in_turns(list(calls.values()), options)
-    return {name: _result(call, options.batch_size) for name, call in calls.items()}
+    return {name: _result(call) for name, call in calls.items()}
 
 
-def _result(call: TimedCall, batch_size: int) -> Benchmark:
+def _result(call: TimedCall) -> Benchmark:
     milliseconds = np.asarray(call.times) * 1000
     return Benchmark(
         name=call.name,
@@ -142,7 +150,9 @@ def _result(call: TimedCall, batch_size: int) -> Benchmark:
         median_ms=float(np.median(milliseconds)),
         p90_ms=float(np.percentile(milliseconds, 90)),
         runs=len(call.times),
-        batch_size=batch_size,
+        batch_size=call.batch_size,
         threads=call.threads,
         device=call.device,
+        is_own_batch=call.is_own_batch,
+        shapes=call.shapes,
     )

@@ -15,7 +15,10 @@ FEW = 32
 
 
 def representative_samples(data: Data, serving: Serving, limit: int = LIMIT) -> dict[str, np.ndarray]:
-    """Take the first samples of calibration data and check them.
+    """Take some samples of calibration data and check them.
+
+    They are spread evenly over arrays, which may be sorted; of anything else, the first ones are taken, as
+    it may be long or endless.
 
     Args:
         data: as for `batches`.
@@ -31,7 +34,7 @@ def representative_samples(data: Data, serving: Serving, limit: int = LIMIT) -> 
     """
     parts: list[dict[str, np.ndarray]] = []
     rows = 0
-    for x, _ in batches(data, inputs=serving.data_inputs()):
+    for x, _ in batches(data, inputs=serving.data_inputs(), most=limit):
         try:
             parts.append(serving.arrays(x))
         except (ValueError, TypeError) as error:

@@ -45,7 +45,9 @@ def with_an_end(data: Data) -> Data:
     return data
 
 
-def batches(data: Data, batch_size: int = 256, inputs: Inputs | None = None) -> Iterator[Batch]:
+def batches(
+    data: Data, batch_size: int = 256, inputs: Inputs | None = None, most: int | None = None
+) -> Iterator[Batch]:
     """Iterate over data batch by batch.
 
     Args:
@@ -57,6 +59,7 @@ def batches(data: Data, batch_size: int = 256, inputs: Inputs | None = None) -> 
             `[x, y]`, as PyTorch's loaders yield it, if the model takes `x`, and not the list.
         batch_size: rows per batch, for arrays and single samples.
         inputs: what the model takes, if it is known.
+        most: how many rows of arrays to yield, spread evenly over them; `None` for all.
 
     Yields:
         `(x, y)`, where `y` is `None` without labels. Weights are left out.
@@ -66,11 +69,11 @@ def batches(data: Data, batch_size: int = 256, inputs: Inputs | None = None) -> 
         ValueError: if rows differ, a `tf.data.Dataset` is not batched, or a generator was used up.
     """
     if _is_function(data):
-        yield from batches(data(), batch_size, inputs)
+        yield from batches(data(), batch_size, inputs, most)
         return
     elements = _elements(data, inputs)
     if elements is None:
-        yield from _slices(inputs_and_labels(data, inputs), batch_size, inputs)
+        yield from _slices(inputs_and_labels(data, inputs), batch_size, inputs, most)
         return
     samples: list[Batch] = []
     for x, y in (inputs_and_labels(element, inputs) for element in elements):
@@ -179,7 +182,24 @@ def _joined(parts: Sequence[Any], what: str) -> np.ndarray:
         ) from None
 
 
-def _slices(whole: Batch, batch_size: int, inputs: Inputs | None) -> Iterator[Batch]:
+def _slices(whole: Batch, batch_size: int, inputs: Inputs | None, most: int | None) -> Iterator[Batch]:
+    x, y = _whole_arrays(whole, inputs)
+    rows = {len(array) for array in map(np.asarray, keras.tree.flatten((x, y))) if array.ndim}
+    if len(rows) > 1:
+        raise ValueError(f"Inputs and labels need the same number of rows; received {sorted(rows)}.")
+    count = max(rows, default=0)
+    wanted = count if most is None else min(most, count)
+    for start in range(0, wanted, batch_size):
+        stop = min(start + batch_size, wanted)
+        # A slice copies nothing.
+        picked = slice(start, stop) if wanted == count else np.arange(start, stop) * count // wanted
+        yield keras.tree.map_structure(
+            lambda array, picked=picked: None if array is None else np.asarray(array)[picked], (x, y)
+        )
+
+
+def _whole_arrays(whole: Batch, inputs: Inputs | None) -> Batch:
+    """The whole of data, with one array where a list holds rows."""
     x, y = whole
     x = _joined(x, "inputs") if _holds_numbers(x) else x
     y = _joined(y, "labels") if _holds_numbers(y) else y
@@ -188,13 +208,4 @@ def _slices(whole: Batch, batch_size: int, inputs: Inputs | None) -> Iterator[Ba
         x = _joined(x, "inputs")
     if isinstance(y, list) and _is_one_by_one(y, len(np.asarray(keras.tree.flatten(x)[0]))):
         y = _joined(y, "labels")
-    rows = {len(array) for array in map(np.asarray, keras.tree.flatten((x, y))) if array.ndim}
-    if len(rows) > 1:
-        raise ValueError(f"Inputs and labels need the same number of rows; received {sorted(rows)}.")
-    for start in range(0, max(rows, default=0), batch_size):
-        yield keras.tree.map_structure(
-            lambda array, start=start: (
-                None if array is None else np.asarray(array)[start : start + batch_size]
-            ),
-            (x, y),
-        )
+    return x, y

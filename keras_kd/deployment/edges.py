@@ -1,4 +1,4 @@
-"""The edges of a file: the range that each input was quantized for, and the activation behind each output."""
+"""The edges of a file: the ranges that inputs and outputs were quantized for, and activations of outputs."""
 
 from __future__ import annotations
 
@@ -34,10 +34,12 @@ class Edges(NamedTuple):
     Args:
         ranges: The smallest and largest value of each input that is, or becomes, integers; others stay float.
         activations: `"softmax"` or `"sigmoid"` for outputs that are one.
+        limits: The smallest and largest value that each output can have that is, or comes from, integers.
     """
 
     ranges: dict[str, tuple[float, float]]
     activations: dict[str, str]
+    limits: dict[str, tuple[float, float]]
 
 
 def read_edges(path: str | os.PathLike[str]) -> Edges:
@@ -49,10 +51,13 @@ def read_edges(path: str | os.PathLike[str]) -> Edges:
     readers = {o.Inputs(i): o for o in reversed(operators) for i in range(o.InputsLength())}
     makers = {o.Outputs(i): o for o in operators for i in range(o.OutputsLength())}
     ranges = {name: _range(model, graph, readers, at) for name, at in _inputs(signature, graph).items()}
-    activations = {name: _activation(model, makers, at) for name, at in _outputs(signature, graph).items()}
+    outputs = _outputs(signature, graph)
+    activations = {name: _activation(model, makers, at) for name, at in outputs.items()}
+    limits = {name: _limits(model, graph, makers, at) for name, at in outputs.items()}
     return Edges(
         {name: found for name, found in ranges.items() if found is not None},
         {name: found for name, found in activations.items() if found is not None},
+        {name: found for name, found in limits.items() if found is not None},
     )
 
 
@@ -83,6 +88,16 @@ def _range(
     found = _integer_range(graph.Tensors(tensor))
     if found is None and tensor in readers and _code(model, readers[tensor]) == _OPERATORS.QUANTIZE:
         return _integer_range(graph.Tensors(readers[tensor].Outputs(0)))
+    return found
+
+
+def _limits(
+    model: schema.Model, graph: schema.SubGraph, makers: dict[int, schema.Operator], tensor: int
+) -> tuple[float, float] | None:
+    found = _integer_range(graph.Tensors(tensor))
+    while found is None and tensor in makers and _code(model, makers[tensor]) in _PASSES_VALUES_ON:
+        tensor = makers[tensor].Inputs(0)
+        found = _integer_range(graph.Tensors(tensor))
     return found
 
 

@@ -71,8 +71,9 @@ def export(
         calibration: inputs that look like real ones: arrays, a dict or list of them, or a tuple `(x, y)`; a
             batched `tf.data.Dataset`, a `keras.utils.PyDataset`, a generator, a list, an object with `len`
             and an index such as `tfds.data_source`, or a function that returns one, such as TensorFlow
-            Lite's `representative_dataset`. Required for `"int8"` and `"int16x8"`; the first 256 samples
-            are used. A quantization-aware model has its own ranges; samples are then only compared.
+            Lite's `representative_dataset`. Required for `"int8"` and `"int16x8"`; 256 samples are used:
+            spread evenly over arrays, the first ones of anything else. A quantization-aware model has its own
+            ranges; samples are then only compared.
         io: type of float inputs and outputs in the file: `"float32"`; `"int8"` or `"uint8"` for an
             `"int8"` file; `"int16"` for an `"int16x8"` file.
         batch_size: how many samples the file takes per call. Browsers (LiteRT.js) and delegates for GPUs and
@@ -187,10 +188,11 @@ def _file_outputs(
     request: Request, served: Serving, samples: dict[str, np.ndarray]
 ) -> dict[str, np.ndarray] | None:
     """Have the file written and run; return its outputs, or `None` if it needs the Flex delegate."""
+    shapes = {name: array.shape[1:] for name, array in samples.items()}
     try:
         save(served, request.saved_model)
     except Exception as error:  # tracing runs the model's own code
-        advice, _ = about_free_sizes(served.model, served.inputs)
+        advice, _ = about_free_sizes(served.model, served.inputs, shapes)
         reason = one_line(error).partition(" You can attempt")[0].rstrip(".")  # TensorFlow's advice
         raise ValueError(
             f"{served.model.name!r} cannot be saved for inference: {reason}. {advice}".rstrip()
@@ -202,7 +204,7 @@ def _file_outputs(
     except ConverterCrashed as crash:
         answer = Failure("run" if request.file.exists() else "crash", str(crash))
     if isinstance(answer, Failure):
-        raise ValueError(failure_message(served.model, request, answer, served.inputs))
+        raise ValueError(failure_message(served.model, request, answer, served.inputs, shapes))
     if not answer.ran:
         return None
     trials.remember_good(request.file)

@@ -6,8 +6,8 @@ import functools
 import os
 import platform
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import keras
@@ -20,6 +20,7 @@ from keras_kd.deployment.source.input_shapes import LENGTHS, InputShape, is_free
 from keras_kd.deployment.source.random_samples import random_samples
 from keras_kd.deployment.source.serving import make_serving
 from keras_kd.deployment.source.source_model import resolve_model
+from keras_kd.deployment.tensor_details import TensorDetails
 
 # A turn lasts about this long: caches are warm, and drift of the machine affects all calls equally.
 _TURN_SECONDS = 0.02
@@ -31,7 +32,7 @@ class TimingOptions:
     """What is timed, and for how long.
 
     Args:
-        batch_size: samples per call.
+        batch_size: samples per call; `None` for those that the file or the model fixes, else 1.
         threads: threads of the interpreter; TensorFlow's own cannot be changed once it is running.
         runs: maximum number of timed calls.
         warmup: untimed calls before the first timed one.
@@ -43,7 +44,7 @@ class TimingOptions:
         ValueError: for invalid numbers.
     """
 
-    batch_size: int = 1
+    batch_size: int | None = None
     threads: int = 1
     runs: int = 300
     warmup: int = 5
@@ -51,7 +52,8 @@ class TimingOptions:
     input_shape: InputShape | None = None
 
     def __post_init__(self) -> None:
-        check_integer("batch_size", self.batch_size, 1)
+        if self.batch_size is not None:
+            check_integer("batch_size", self.batch_size, 1)
         check_integer("runs", self.runs, 1)
         check_integer("warmup", self.warmup, 0)
         check_integer("threads", self.threads, 1)
@@ -69,6 +71,9 @@ class TimedCall:
         threads: threads that it may use.
         device: the processor.
         call: what is timed.
+        batch_size: samples per call.
+        is_own_batch: whether nobody asked for that number: the file or the model fixes it.
+        shapes: one sample of each input that has free sizes, by name.
         times: seconds of each call.
         spent: seconds of all turns.
     """
@@ -78,6 +83,9 @@ class TimedCall:
     threads: int
     device: str
     call: Callable[[], None]
+    batch_size: int = 1
+    is_own_batch: bool = False
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     times: list[float] = field(default_factory=list)
     spent: float = 0.0
 
@@ -132,17 +140,28 @@ def timed_call(target: keras.Model | str | os.PathLike[str], options: TimingOpti
 
 def _file_call(path: Path, options: TimingOptions) -> TimedCall:
     lite = LiteModel(path, threads=options.threads)
-    if lite.batch_size not in (None, options.batch_size):
+    batch_size = options.batch_size or lite.batch_size or 1
+    if lite.batch_size not in (None, batch_size):
         raise ValueError(
             f"The batch of {str(path)!r} is fixed at {lite.batch_size}; received "
-            f"batch_size={options.batch_size}. Export a file for it: batch_size={options.batch_size}."
+            f"batch_size={batch_size}. Export a file for it: batch_size={batch_size}."
         )
-    _load_random(lite, options)
-    return TimedCall(str(path), "tflite", options.threads, processor(), lite.invoke)
+    shapes = _load_random(lite, batch_size, options)
+    is_own = options.batch_size is None and lite.batch_size is not None
+    return TimedCall(
+        str(path),
+        "tflite",
+        options.threads,
+        processor(),
+        lite.invoke,
+        batch_size,
+        is_own_batch=is_own,
+        shapes=shapes,
+    )
 
 
-def _load_random(lite: LiteModel, options: TimingOptions) -> None:
-    """Load random inputs that the file can be run on."""
+def _load_random(lite: LiteModel, batch_size: int, options: TimingOptions) -> dict[str, tuple[int, ...]]:
+    """Load random inputs that the file can be run on; returns the sizes chosen for free ones."""
     shapes = None
     if options.input_shape is not None:
         shapes = shapes_by_name(options.input_shape, lite.interface, lite.inputs)
@@ -150,14 +169,21 @@ def _load_random(lite: LiteModel, options: TimingOptions) -> None:
     failures: list[ValueError] = []
     for length in lengths:
         try:
-            lite.load(_random_inputs(lite, options.batch_size, length, shapes))
+            arrays = _random_inputs(lite, batch_size, length, shapes)
+            lite.load(arrays)
             lite.try_out()
         except ValueError as failure:
             failures.append(failure)
         else:
-            return
+            return _free_shapes(lite.inputs, arrays)
     hint = " Say which size it takes: input_shape=." if len(lengths) > 1 else ""
     raise ValueError(f"{failures[0]}{hint}") from failures[0]
+
+
+def _free_shapes(
+    tensors: Sequence[TensorDetails], arrays: Mapping[str, np.ndarray]
+) -> dict[str, tuple[int, ...]]:
+    return {tensor.name: arrays[tensor.name].shape[1:] for tensor in tensors if is_free(tensor)}
 
 
 def _random_inputs(
@@ -173,8 +199,11 @@ def _random_inputs(
 
 
 def _model_call(model: keras.Model, options: TimingOptions) -> TimedCall:
-    served = sized(make_serving(model, batch_size=options.batch_size), options.input_shape)
-    samples = random_samples(served, options.batch_size)
+    served = make_serving(model, batch_size=options.batch_size)
+    batch_size, free = served.batch_size or 1, served.inputs
+    served = sized(replace(served, batch_size=batch_size), options.input_shape)
+    samples = random_samples(served, batch_size)
+    shapes = _free_shapes(free, samples)
     served = sized(served, {name: array.shape[1:] for name, array in samples.items()})
     arrays = {name: tf.constant(array) for name, array in samples.items()}
     compiled = served.compiled()
@@ -186,7 +215,11 @@ def _model_call(model: keras.Model, options: TimingOptions) -> TimedCall:
 
     gpus = tf.config.list_logical_devices("GPU")
     threads = tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count() or 1
-    return TimedCall(model.name, "keras", threads, "GPU" if gpus else processor(), call)
+    device = "GPU" if gpus else processor()
+    is_own = options.batch_size is None and served.own_batch_size is not None
+    return TimedCall(
+        model.name, "keras", threads, device, call, batch_size, is_own_batch=is_own, shapes=shapes
+    )
 
 
 @functools.cache

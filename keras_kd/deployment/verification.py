@@ -13,10 +13,11 @@ import numpy as np
 from keras_kd.deployment.belonging import OwnedFile, Owner
 from keras_kd.deployment.comparison import LITTLE_LEFT, NOTHING_LEFT
 from keras_kd.deployment.data_sources import Data, batches, with_an_end
-from keras_kd.deployment.edges import read_edges
+from keras_kd.deployment.edges import Edges, read_edges
 from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.opening.entry_point import KEPT
 from keras_kd.deployment.ranges import RangeCheck
+from keras_kd.deployment.saturation import Saturation
 from keras_kd.deployment.scoring.accuracy import Differences
 from keras_kd.deployment.scoring.evidence import Evidence, compiled_evidence
 from keras_kd.deployment.scoring.metrics import MetricLike
@@ -45,15 +46,23 @@ _OF_ALL = ("name", "max_error", "mean_error")  # figures that several outputs ha
 class _OutputTally:
     """Running figures of one output."""
 
-    def __init__(self, name: str, metric: MetricLike | None, evidence: Evidence) -> None:
+    def __init__(
+        self,
+        name: str,
+        metric: MetricLike | None,
+        evidence: Evidence,
+        limits: tuple[float, float] | None = None,
+    ) -> None:
         self.name = name
         self.differences = Differences()
+        self.saturation = Saturation(limits)
         self.spread = Spread()
         self.unusable = {_KERAS: Unusable(), _FILE: Unusable()}
         self.scores = Scores(metric, {_KERAS: evidence, _FILE: evidence})
 
     def add(self, wanted: np.ndarray, received: np.ndarray, labels: Tensor | None, missing: str) -> None:
         self.differences.add(received, wanted)
+        self.saturation.add(wanted)
         self.unusable[_FILE].add([received], [wanted])
         self.unusable[_KERAS].add([wanted], [received])
         if np.issubdtype(received.dtype, np.floating):
@@ -80,6 +89,7 @@ class _OutputTally:
         why = self.scores.why
         missing = "accuracy" if self.scores.task.kind else "agreement and no accuracy"
         notes = [*self._about_unusable(), *([f"no {missing}: {why}"] if why else [])]
+        notes += [] if out_of_range else self.saturation.notes()
         loss, agreement = self.spread.loss(), self.scores.accuracy(_FILE).agreement
         if loss is None or loss.error <= LITTLE_LEFT or out_of_range:
             return notes
@@ -165,8 +175,7 @@ def verify(
         received = file.predict(arrays, wanted)
         theirs = keras_names(model, list(wanted))
         if not tallies:
-            activations = file.of_outputs(edges.activations)
-            tallies = _start_tallies(trained, theirs, list(wanted), metric, activations)
+            tallies = _start_tallies(trained, theirs, list(wanted), metric, file, edges)
         _add(tallies, wanted, received, own_labels(y, theirs, metric))
         ranges.add(arrays)
         samples += len(next(iter(arrays.values())))
@@ -190,12 +199,17 @@ def _start_tallies(
     theirs: Mapping[str, str],
     outputs: list[str],
     metric: MetricLike | Mapping[str, MetricLike] | None,
-    activations: Mapping[str, str],
+    file: OwnedFile,
+    edges: Edges,
 ) -> dict[str, _OutputTally]:
     evidence = compiled_evidence(trained, outputs)
+    activations, limits = file.of_outputs(edges.activations), file.of_outputs(edges.limits)
     return {
         name: _OutputTally(
-            name, asked, replace(evidence.get(name, Evidence()), activation=activations.get(name))
+            name,
+            asked,
+            replace(evidence.get(name, Evidence()), activation=activations.get(name)),
+            limits.get(name),
         )
         for name, asked in metric_of_each(metric, outputs, theirs).items()
     }

@@ -38,7 +38,8 @@ def measure_files(
         files, failures = export_models(subjects, folder, say, input_shape)
         say(f"timing {len(files)} files in turns")
         timed = {name: path for name, path in files.items() if name not in fixed_batch}
-        timings = _timings(timed, TimingOptions(input_shape=input_shape), _own_shapes(subjects, input_shape))
+        options = TimingOptions(batch_size=1, input_shape=input_shape)
+        timings = _timings(timed, options, _own_shapes(subjects, input_shape))
         rows = [_with_time(_with_size(row, files.get(row.name)), timings.get(row.name)) for row in rows]
     return rows, timings, [*failures, *gaps.missing_latencies(fixed_batch)]
 

@@ -70,6 +70,16 @@ def test_a_file_has_one_sample_per_call_unless_told_otherwise(files, printed, tm
     assert printed()[1] == "Error: --batch-size must be a number from 1, or free. Received: '0'\n"
 
 
+def test_a_fixed_batch_needs_no_option_to_be_timed(files, printed, tmp_path):
+    words = ["export", files / "student.keras", "--out", tmp_path / "m.tflite"]
+    assert run(*words, "--batch-size", "4") == 0
+    printed()
+    assert run("benchmark", tmp_path / "m.tflite") == 0
+    assert "batch fixed at 4" in printed()[0]
+    assert run("benchmark", tmp_path / "m.tflite", "--batch-size", "1") == 1
+    assert "is fixed at 4; received --batch-size 1." in " ".join(printed()[1].split())
+
+
 def test_a_size_can_be_given(printed, tmp_path):
     image = keras.Input((None, None, 1), name="image")
     keras.Model(image, keras.layers.Conv2D(2, 3)(image)).save(tmp_path / "m.keras")

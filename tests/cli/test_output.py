@@ -22,6 +22,9 @@ def test_arguments_of_the_library_are_options_in_messages():
     assert output.in_shell("it exists; pass overwrite=True") == "it exists; pass --overwrite"
     assert output.in_shell("quantization='int8' needs calibration=") == "--quantization 'int8' needs --data"
     assert output.in_shell("fix it: input_shape=(64, 64, 3).") == "fix it: --input-shape 64,64,3."
+    assert output.in_shell("fix it: input_shape={'a': (16, 16, 3), 'b': (4,)}.") == (
+        "fix it: --input-shape a=16,16,3 --input-shape b=4."
+    )
     assert output.in_shell("received batch_size=3. Say input_shape=.") == (
         "received --batch-size 3. Say --input-shape ."
     )

@@ -71,6 +71,45 @@ def test_arguments_that_make_no_sense(options, dense_file):
         benchmark(dense_file, **options)
 
 
+def test_a_fixed_batch_is_that_of_the_file_unless_another_is_asked_for(small_file, tmp_path):
+    path = small_file(small.dense, batch_size=4)[1].path
+    own, asked = benchmark(path, runs=5), benchmark(path, runs=5, batch_size=4)
+    assert (own.batch_size, asked.batch_size) == (4, 4)
+    assert "(5 runs, batch fixed at 4, 1 thread" in str(own)
+    assert "(5 runs, batch 4, 1 thread" in str(asked)
+    assert own.to_dict()["is_own_batch"]
+    with pytest.raises(ValueError, match=r"is fixed at 4; received batch_size=1\. Export a file for it"):
+        benchmark(path, batch_size=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "shape"), [({}, (32, 32, 1)), ({"input_shape": (9, 7, 1)}, (9, 7, 1))], ids=["own", "asked"]
+)
+def test_the_size_is_told_where_it_is_free(options, shape, small_file):
+    model, exported = small_file(small.any_size)
+    (name,) = (tensor.name for tensor in exported.inputs)
+    for target in (model, exported.path):
+        result = benchmark(target, runs=5, **options)
+        assert result.shapes == {name: shape}
+        assert f", batch 1, {name} {'x'.join(map(str, shape))}, " in str(result)
+        assert result.to_dict()["shapes"] == {name: list(shape)}
+
+
+def test_a_fixed_size_is_not_told(dense, dense_file):
+    assert [benchmark(target, runs=5).shapes for target in (dense, dense_file)] == [{}, {}]
+
+
+def test_files_of_several_batches_are_timed_together(small_file, dense):
+    path = small_file(small.dense, batch_size=4)[1].path
+    fixed = keras.Sequential([keras.Input(batch_shape=(2, 4)), keras.layers.Dense(3)])
+    results = benchmark_many({"file": path, "fixed": fixed, "free": dense}, TimingOptions(runs=3))
+    assert {name: result.batch_size for name, result in results.items()} == {
+        "file": 4,
+        "fixed": 2,
+        "free": 1,
+    }
+
+
 def test_what_cannot_be_measured(small_file, tmp_path):
     with pytest.raises(FileNotFoundError, match="There is no file"):
         benchmark(tmp_path / "no.tflite")

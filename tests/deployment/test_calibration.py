@@ -33,10 +33,12 @@ FORMS += [dataset(X), dataset(X, Y), dataset(X, Y, Y), {"input_0": X}, dataset({
 
 
 @pytest.mark.parametrize("data", FORMS, ids=range(len(FORMS)))
-def test_the_first_samples_are_taken(data):
+def test_samples_are_spread_over_arrays_and_the_first_of_anything_else(data):
     samples = representative_samples(data, make_serving(small.dense()), limit=70)
     assert list(samples) == ["input_0"]
-    np.testing.assert_array_equal(samples["input_0"], X[:70])
+    is_dataset = isinstance(data, tf.data.Dataset)
+    rows = np.arange(70) if is_dataset else [row * 100 // 70 for row in range(70)]
+    np.testing.assert_array_equal(samples["input_0"], X[rows])
     assert samples["input_0"].dtype == "float32"
 
 
@@ -119,6 +121,8 @@ def test_a_fixed_batch_is_calibrated_in_full_batches(small_file):
 def test_batches():
     assert [len(x) for x, _ in batches(X, 40)] == [40, 40, 20]
     assert [y for _, y in batches(X)] == [None]
+    assert [y.tolist() for _, y in batches((X, Y), 3, most=5)] == [[0, 20, 40], [60, 80]]
+    assert [len(x) for x, _ in batches(X, 40, most=1000)] == [40, 40, 20]
     x, y = next(batches(({"a": X}, {"b": Y}), 3))
     assert (x["a"].shape, y["b"].tolist()) == ((3, 4), [0, 1, 2])
     assert list(batches(X[:0])) == []

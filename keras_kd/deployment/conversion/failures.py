@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
@@ -14,9 +16,14 @@ from keras_kd.deployment.source.input_shapes import is_free
 from keras_kd.deployment.source.source_model import recurrent_layer
 from keras_kd.deployment.tensor_details import TensorDetails
 from keras_kd.legacy import all_layers_of, keras_classes
+from keras_kd.tensors import Shape
 
 # Layers that compute another height and width from those of their input.
 _RESIZING = ("UpSampling1D", "UpSampling2D", "UpSampling3D", "Resizing")
+
+# As the converter spells operators when it misses them, except for capitals.
+_BUILT_IN = {name.replace("_", "") for name in vars(schema.BuiltinOperator) if name.isupper()}
+_MISSING = re.compile("TensorFlow Lite does not have these operators: ([^.;]*)")
 
 _LARGEST = float(np.finfo("float16").max)
 
@@ -28,7 +35,11 @@ _WHAT_FAILED = {
 
 
 def failure_message(
-    model: keras.Model, request: Request, failure: Failure, inputs: tuple[TensorDetails, ...] = ()
+    model: keras.Model,
+    request: Request,
+    failure: Failure,
+    inputs: tuple[TensorDetails, ...] = (),
+    samples: Mapping[str, Shape] | None = None,
 ) -> str:
     """One line: what failed, why, and what to try.
 
@@ -37,15 +48,26 @@ def failure_message(
         request: what was to be converted.
         failure: what happened.
         inputs: its inputs, whose free sizes may be the cause.
+        samples: the shape of one sample of each input that the model could be run on.
     """
     quantization = request.quantization
     what = _WHAT_FAILED[failure.stage].format(
         article=quantization.with_article, label=quantization.label, model=model.name
     )
-    advice, is_known = about_free_sizes(model, inputs)
-    if not is_known:
+    advice, is_known = about_free_sizes(model, inputs, samples)
+    reason = _of_fixed_size(failure.reason) if is_known else failure.reason
+    if not is_known or (reason == failure.reason and _MISSING.search(reason)):
         advice = f"{_advice(model, request, failure)} {advice}".rstrip()
-    return f"{what}: {failure.reason.rstrip('.')}. {advice}"
+    return f"{what}: {reason.rstrip('.')}. {advice}"
+
+
+def _of_fixed_size(reason: str) -> str:
+    """A reason that says of operators which TensorFlow Lite does have that the sizes are what it lacks."""
+    missing = _MISSING.search(reason)
+    names = [name.strip() for name in missing[1].split(",")] if missing else []
+    if not names or any(name.upper() not in _BUILT_IN for name in names):
+        return reason
+    return f"TensorFlow Lite needs known sizes for {', '.join(names)}"
 
 
 def about_float16(model: keras.Model, file: Path) -> str:
@@ -87,17 +109,27 @@ def _is_full(file: Path) -> bool:
     return False
 
 
-def about_free_sizes(model: keras.Model, inputs: tuple[TensorDetails, ...]) -> tuple[str, bool]:
-    """Advice to fix the sizes that a model leaves free, if any; and whether a layer is known to need that."""
+def about_free_sizes(
+    model: keras.Model, inputs: tuple[TensorDetails, ...], samples: Mapping[str, Shape] | None = None
+) -> tuple[str, bool]:
+    """Advice to fix the sizes that a model leaves free, if any; and whether a layer is known to need that.
+
+    The sizes are those of the samples, as the calibration data must have them, too.
+    """
     free = next((tensor for tensor in inputs if is_free(tensor)), None)
     if free is None:
         return "", False
-    shape = tuple(size or 64 for size in free.shape[1:])
+    sizes = {tensor.name: (samples or {}).get(tensor.name) or _any_size(tensor) for tensor in inputs}
+    shape = sizes[free.name] if len(inputs) == 1 else sizes
     classes = tuple(kind for name in _RESIZING for kind in keras_classes(f"layers.{name}"))
     names = [layer.name for layer in all_layers_of(model) if isinstance(layer, classes)]
     if names:
         return f"Layer {names[0]!r} needs an input {free.name!r} of fixed size: input_shape={shape}.", True
     return f"A fixed size of input {free.name!r} may help: input_shape={shape}.", False
+
+
+def _any_size(tensor: TensorDetails) -> Shape:
+    return tuple(size or 64 for size in tensor.shape[1:])
 
 
 def _advice(model: keras.Model, request: Request, failure: Failure) -> str:

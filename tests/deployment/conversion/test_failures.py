@@ -72,6 +72,27 @@ def test_advice_about_free_sizes():
     assert failure_message(growing, Request(Path(), get(None)), failure, free).endswith(
         "x. Layer 'grow' needs an input 'image' of fixed size: input_shape=(64, 64, 3)."
     )
+    two = (*free, TensorDetails("age", (None, 2), "float32"))
+    sizes = {"image": (16, 16, 3), "age": (2,)}
+    assert about_free_sizes(growing, free, sizes)[0].endswith("of fixed size: input_shape=(16, 16, 3).")
+    assert about_free_sizes(growing, two, sizes)[0].endswith(f"of fixed size: input_shape={sizes}.")
+
+
+@pytest.mark.parametrize(
+    ("missing", "expected"),
+    [
+        ("Conv2D", "TensorFlow Lite needs known sizes for Conv2D. Layer 'grow' needs an input"),
+        ("Conv2D, Tan", "does not have these operators: Conv2D, Tan. What exports: for keras.ops.tan"),
+        ("Own", "does not have these operators: Own. Replace the layers that use them"),
+    ],
+)
+def test_operators_that_need_fixed_sizes_are_not_called_missing(missing, expected):
+    free = (TensorDetails("image", (None, None, None, 3), "float32"),)
+    growing = keras.Sequential([keras.layers.UpSampling2D(name="grow")])
+    failure = Failure("convert", f"TensorFlow Lite does not have these operators: {missing}")
+    said = failure_message(growing, Request(Path(), get("int8")), failure, free, {"image": (16, 16, 3)})
+    assert expected in said
+    assert said.endswith("Layer 'grow' needs an input 'image' of fixed size: input_shape=(16, 16, 3).")
 
 
 def scaled(kernel=1.0, bias=0.0, gamma=1.0):

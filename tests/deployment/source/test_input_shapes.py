@@ -31,7 +31,7 @@ def growing(interpolation):
 def test_a_layer_that_needs_a_fixed_size_is_named_and_the_advice_helps(interpolation, tmp_path):
     model = growing(interpolation)
     with pytest.raises(
-        ValueError, match=r"Layer 'grow' needs an input 'image' of fixed size: input_shape=\(64, 64, 3\)\.$"
+        ValueError, match=r"Layer 'grow' needs an input 'image' of fixed size: input_shape=\(32, 32, 3\)\.$"
     ):
         export(model, tmp_path / "m.tflite")
     exported = export(model, tmp_path / "m.tflite", input_shape=(12, 10, 3))
@@ -40,6 +40,16 @@ def test_a_layer_that_needs_a_fixed_size_is_named_and_the_advice_helps(interpola
     np.testing.assert_allclose(LiteModel(exported.path).predict(x), model(x), atol=1e-5)
     assert verify(model, exported.path, x).max_error < 1e-5
     assert benchmark(model, runs=3).runs == 3
+
+
+def test_the_advised_size_is_that_of_the_calibration_data(tmp_path):
+    model, samples = growing("nearest"), np.random.default_rng(0).random((40, 16, 12, 3), "float32")
+    options = {"quantization": "int8", "calibration": samples}
+    with pytest.raises(
+        ValueError, match=r"needs known sizes for .* of fixed size: input_shape=\(16, 12, 3\)\.$"
+    ):
+        export(model, tmp_path / "m.tflite", **options)
+    assert export(model, tmp_path / "m.tflite", input_shape=(16, 12, 3), **options).path.exists()
 
 
 def test_shapes_go_by_name_position_or_structure():
