@@ -1,18 +1,26 @@
 """The command that measures models and files side by side: `compare`."""
 
+import dataclasses
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from keras_kd.cli.options import AsJson, MetricOption, Overwrite, TestFile
-from keras_kd.cli.output import command_line, show_progress, show_report
+from keras_kd.cli.output import command_line, in_shell, show_progress, show_report
+
+if TYPE_CHECKING:
+    from keras_kd.reports import Report
 
 
 def compare(
     models: Annotated[list[str], typer.Argument(metavar="NAME=FILE...", help=".keras or .tflite files.")],
     data: TestFile,
     baseline: Annotated[str | None, typer.Option(help="The name to compare with.")] = None,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE=MODEL", help="The names of a file and of the model it was made from."),
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Also write .html, .md or .json.")] = None,
     metric: MetricOption = None,
     overwrite: Overwrite = False,
@@ -20,13 +28,13 @@ def compare(
 ) -> None:
     """Measure several models and files on the test split, side by side.
 
-    Example: keras-kd compare big=big.keras int8=student.tflite --data mine.npz --baseline big
+    Example: keras-kd compare big=big.keras int8=student.tflite --data mine.npz --source int8=big
     """
     from keras_kd.datasets.npz import load_test
     from keras_kd.reports.comparison import compare
     from keras_kd.reports.report import check_report_path
 
-    named = files_by_name(models)
+    named, sources = files_by_name(models), parse_sources(source or [])
     if out is not None:
         check_report_path(out, overwrite=overwrite)
     with show_progress() as progress:
@@ -34,11 +42,13 @@ def compare(
             load_test(data),
             baseline=baseline,
             models=named,
+            sources=sources,
             data_name=f"{data.name}, test split",
             command=command_line(),
             metric=metric,
             progress=progress.note,
         )
+    report = with_gaps_in_shell(report)
     if out is not None:
         report.save(out, overwrite=overwrite)
     show_report(report, as_json)
@@ -46,9 +56,14 @@ def compare(
 
 def files_by_name(texts: list[str]) -> dict[str, str]:
     """Name -> file."""
-    named = dict(split_name_and_file(text) for text in texts)
-    if len(named) < len(texts):
-        raise ValueError(f"Each model needs a name of its own. Received: {', '.join(texts)}.")
+    named: dict[str, str] = {}
+    for name, file in map(split_name_and_file, texts):
+        if name in named:
+            raise ValueError(
+                f"Each model needs a name of its own, but {named[name]} and {file} are both named {name!r}. "
+                f"Name one of them, as in NAME={file}."
+            )
+        named[name] = file
     return named
 
 
@@ -56,3 +71,25 @@ def split_name_and_file(text: str) -> tuple[str, str]:
     """`NAME=FILE`, or a file that is its own name."""
     name, equals, file = text.partition("=")
     return (name, file) if equals else (Path(text).stem, text)
+
+
+def parse_sources(texts: list[str]) -> dict[str, str]:
+    """Name of a file -> name of the model that it was made from."""
+    sources: dict[str, str] = {}
+    for text in texts:
+        file, _, model = text.partition("=")
+        if not file or not model:
+            raise ValueError(
+                "--source takes the names of a file and of the model it was made from, as in int8=student. "
+                f"Received: {text!r}"
+            )
+        if file in sources:
+            raise ValueError(f"--source names {file!r} twice: a file is made from one model.")
+        sources[file] = model
+    return sources
+
+
+def with_gaps_in_shell(report: "Report") -> "Report":
+    """The report; what was not measured is explained in the terms of the command line."""
+    gaps = [dataclasses.replace(gap, why=in_shell(gap.why)) for gap in report.not_measured]
+    return dataclasses.replace(report, not_measured=gaps)

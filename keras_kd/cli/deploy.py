@@ -1,5 +1,6 @@
 """Commands for one `.tflite` file: `export`, `verify` and `benchmark`."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -126,10 +127,14 @@ def parse_input_shape(texts: list[str] | None) -> tuple[int, ...] | dict[str, tu
         return None
     shapes = {}
     for text in texts:
-        name, _, sizes = text.rpartition("=")
-        if not all(size.strip().isdecimal() for size in sizes.split(",")):
-            raise ValueError(f"--input-shape must be sizes such as 224,224,3. Received: {text!r}")
-        shapes[name] = tuple(map(int, sizes.split(",")))
+        name, _, shape = text.rpartition("=")
+        sizes = re.split("[,x]", shape)
+        if not all(size.strip().isdecimal() for size in sizes):
+            raise ValueError(
+                "--input-shape must be sizes such as 224,224,3, or NAME=224,224,3 for one of several inputs. "
+                f"Received: {text!r}"
+            )
+        shapes[name] = tuple(map(int, sizes))
     if "" in shapes and len(texts) > 1:
         raise ValueError(f"--input-shape needs a name for each of several inputs. Received: {texts}")
     return shapes.get("", shapes)

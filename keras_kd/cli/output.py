@@ -32,6 +32,12 @@ _OPTIONS = {
     "batch_size=": "--batch-size ",
     "input_shape=": "--input-shape ",
     "quantization=": "--quantization ",
+    "sources names": "--source names",
+    "sources maps": "--source maps",
+    "in sources": "with --source FILE=MODEL",
+    "Pass a dict or a list: a tuple is read as (x, y).": (
+        "--data is for models with one input: for others, use kd.export, kd.verify and kd.compare in Python."
+    ),
 }
 
 

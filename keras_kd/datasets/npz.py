@@ -22,6 +22,10 @@ from keras_kd.finite import nonfinite
 from keras_kd.tensors import Tensor
 
 
+class NotClasses(ValueError):
+    """Labels that are not one class number per sample."""
+
+
 def load(path: str | os.PathLike[str], *, batch_size: int = 64, name: str | None = None) -> Data:
     """Load your own arrays from a `.npz` file.
 
@@ -91,11 +95,11 @@ def check(x: Tensor, y: Tensor, classes: int | None = None, what: str = "train")
     _check_inputs(x, what)
     if y.ndim != 1:
         hint = "; turn one-hot labels into integers with y.argmax(-1)" if _are_one_hot(y) else ""
-        raise ValueError(f"{what}: labels must have the shape (samples,), got {y.shape}{hint}")
+        raise NotClasses(f"{what}: labels must have the shape (samples,), got {y.shape}{hint}")
     if len(x) != len(y):
         raise ValueError(f"{what}: {len(x)} inputs but {len(y)} labels")
     if y.dtype.kind not in "iu":
-        raise ValueError(f"{what}: labels must be integers, got {y.dtype}")
+        raise NotClasses(f"{what}: labels must be integers, got {y.dtype}")
     wrong = (y < 0) | (y >= (classes if classes is not None else np.inf))
     if wrong.any():
         row = int(wrong.argmax())

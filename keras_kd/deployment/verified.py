@@ -85,8 +85,13 @@ class Verification(Result):
             )
         for output in self.outputs:
             if output.metric not in (None, "accuracy"):
-                lines.append(
-                    f"{output.metric} of {output.name}: {output.keras_metric:.6g} of Keras, "
-                    f"{output.file_metric:.6g} of the file"
-                )
+                keras = _metric_text(output.metric, output.keras_metric)
+                file = _metric_text(output.metric, output.file_metric)
+                lines.append(f"{output.metric} of {output.name}: Keras {keras}, file {file}")
         return "\n".join(lines + [f"note: {note}" for note in self.notes])
+
+
+def _metric_text(metric: str, value: float | None) -> str:
+    # An accuracy of 1 would read like a count. What a function calls an accuracy may be any number.
+    is_fraction = "accuracy" in metric and value is not None and 0 <= value <= 1
+    return f"{value:.2%}" if is_fraction else f"{value:.6g}"

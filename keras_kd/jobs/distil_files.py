@@ -4,6 +4,7 @@ import os
 from dataclasses import asdict
 
 from keras_kd import datasets
+from keras_kd.datasets.npz import NotClasses
 from keras_kd.jobs.checksums import file_digest
 from keras_kd.jobs.distil import distil
 from keras_kd.jobs.experiment import Experiment, Hyperparameters, Progress, check_experiment
@@ -55,7 +56,7 @@ def distil_files(
     """
     trained = load_model(teacher)
     experiment = Experiment(
-        datasets.load(data, batch_size=batch_size),
+        _load_classes(data, batch_size),
         lambda: trained,
         lambda: load_model(student),
         hyperparameters,
@@ -68,3 +69,13 @@ def distil_files(
     # The last key is the one for the settings in folders of earlier versions.
     run = Run(out, {**files, **options, "recipe": asdict(hyperparameters)})
     return run, distil(run, experiment, progress=progress, command=command)
+
+
+def _load_classes(path: str | os.PathLike[str], batch_size: int) -> datasets.Data:
+    try:
+        return datasets.load(path, batch_size=batch_size)
+    except NotClasses as error:  # the shape of numbers to predict can be right: the job is for classes
+        raise ValueError(
+            "distill is for models with one score per class, and labels that are class numbers; for others, "
+            f"use kd.Distiller in Python. {error}"
+        ) from None

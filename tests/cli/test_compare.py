@@ -1,6 +1,10 @@
 """`keras-kd compare`."""
 
-from keras_kd.cli.compare import split_name_and_file
+import json
+
+import pytest
+
+from keras_kd.cli.compare import files_by_name, parse_sources, split_name_and_file
 from keras_kd.reports import Report
 from tests.cli.conftest import run
 
@@ -31,3 +35,33 @@ def test_compare(files, printed, tmp_path):
 def test_a_file_without_a_name_is_named_after_itself():
     assert split_name_and_file("models/small.keras") == ("small", "models/small.keras")
     assert split_name_and_file("big=a=b.keras") == ("big", "a=b.keras")
+
+
+def test_names_that_clash_are_told_with_the_remedy():
+    with pytest.raises(ValueError, match=r"a/m\.keras and b/m\.tflite are both named 'm'.*NAME=b/m\.tflite"):
+        files_by_name(["big=big.keras", "a/m.keras", "b/m.tflite"])
+
+
+def test_the_source_of_a_file_gives_its_parameters_and_error(files, printed):
+    words = ["compare", f"small={files / 'student.keras'}", f"file={files / 'student.tflite'}"]
+    words += ["--data", files / "data.npz", "--json"]
+    assert run(*words) == 0
+    report = json.loads(printed()[0])
+    assert report["rows"][1]["max_error"] is None
+    assert "name it with --source FILE=MODEL" in report["not_measured"][-1]["why"]
+    assert run(*words, "--source", "file=small") == 0
+    report = json.loads(printed()[0])
+    assert report["rows"][1]["parameters"] == report["rows"][0]["parameters"] > 0
+    assert 0 <= report["rows"][1]["max_error"] < 1e-3
+    assert not any("max error" in gap["what"] for gap in report["not_measured"])
+    assert run(*words, "--source", "file=smal") == 1
+    assert "--source names 'smal'" in printed()[1]
+
+
+def test_sources_are_parsed():
+    assert parse_sources(["a=m", "b=m"]) == {"a": "m", "b": "m"}
+    for text in ("a", "a=", "=m"):
+        with pytest.raises(ValueError, match=r"--source takes the names .* as in int8=student"):
+            parse_sources([text])
+    with pytest.raises(ValueError, match="--source names 'a' twice"):
+        parse_sources(["a=m", "a=n"])

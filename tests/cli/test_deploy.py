@@ -80,6 +80,32 @@ def test_a_fixed_batch_needs_no_option_to_be_timed(files, printed, tmp_path):
     assert "is fixed at 4; received --batch-size 1." in " ".join(printed()[1].split())
 
 
+@pytest.fixture
+def with_two_inputs(tmp_path):
+    """The path of a model that takes an image and numbers."""
+    image, meta = keras.Input((8, 8, 1), name="image"), keras.Input((2,), name="meta")
+    x = keras.layers.Concatenate()([keras.layers.Flatten()(image), meta])
+    keras.Model([image, meta], keras.layers.Dense(3)(x)).save(tmp_path / "two.keras")
+    return tmp_path / "two.keras"
+
+
+def test_data_for_several_inputs_is_refused_in_the_words_of_the_command_line(
+    with_two_inputs, files, printed, tmp_path
+):
+    file, data = tmp_path / "two.tflite", ["--data", files / "data.npz"]
+    assert run("export", with_two_inputs, "--out", file) == 0
+    for words in (
+        ["export", with_two_inputs, "--out", tmp_path / "int8.tflite", "--quantization", "int8"],
+        ["verify", with_two_inputs, file],
+        ["compare", with_two_inputs],
+    ):
+        assert run(*words, *data) == 1
+        said = printed()[1]
+        assert "['image', 'meta']" in said
+        assert "--data is for models with one input: for others, use kd.export" in said
+        assert "Pass a dict" not in said
+
+
 def test_a_size_can_be_given(printed, tmp_path):
     image = keras.Input((None, None, 1), name="image")
     keras.Model(image, keras.layers.Conv2D(2, 3)(image)).save(tmp_path / "m.keras")
@@ -96,8 +122,12 @@ def test_options_are_parsed():
     assert parse_input_shape(None) is None
     assert parse_input_shape(["224, 224,3"]) == (224, 224, 3)
     assert parse_input_shape(["a=8,8", "b=5"]) == {"a": (8, 8), "b": (5,)}
-    for texts in (["8x8"], ["8,,3"], ["a="], ["-8,8"]):
-        with pytest.raises(ValueError, match="--input-shape must be sizes such as 224,224,3"):
+    assert parse_input_shape(["8x6x3"]) == (8, 6, 3)
+    assert parse_input_shape(["max=8x6"]) == {"max": (8, 6)}
+    for texts in (["8x"], ["8;8"], ["photo=8 8"], ["8,,3"], ["a="], ["-8,8"]):
+        with pytest.raises(
+            ValueError, match="--input-shape must be sizes such as 224,224,3, or NAME=224,224,3"
+        ):
             parse_input_shape(texts)
     with pytest.raises(ValueError, match="needs a name for each of several inputs"):
         parse_input_shape(["8,8", "a=5"])

@@ -25,7 +25,18 @@ def test_another_metric_has_a_line_of_its_own():
     )
     lines = str(dataclasses.replace(RESULT, outputs=(OUTPUT, boxes))).splitlines()
     assert lines[3].split()[3] == "-"
-    assert lines[4] == "mean_absolute_error of y: 0.333333 of Keras, 0.35 of the file"
+    assert lines[4] == "mean_absolute_error of y: Keras 0.333333, file 0.35"
+
+
+@pytest.mark.parametrize(
+    ("values", "printed"),
+    [((1.0, 0.975), "Keras 100.00%, file 97.50%"), ((98.0, 97.5), "Keras 98, file 97.5")],
+)
+def test_an_accuracy_of_another_kind_is_printed_in_percent_if_it_is_a_fraction(values, printed):
+    output = dataclasses.replace(
+        OUTPUT, metric="top_k_accuracy", keras_metric=values[0], file_metric=values[1]
+    )
+    assert f"top_k_accuracy of y: {printed}" in str(dataclasses.replace(RESULT, outputs=(output,)))
 
 
 def test_it_is_frozen_and_turns_into_json():
