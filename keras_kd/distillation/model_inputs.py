@@ -56,7 +56,7 @@ def take_inputs(model: keras.Model, x: Tensors, keys: Keys = None) -> Tensors:
 
 
 def require_student_inputs(student: keras.Model, inputs: Tensors) -> None:
-    """Raise a `ValueError` if a dictionary lacks an input that the student takes by name.
+    """Raise a `ValueError` if a dictionary lacks an input that the user has named.
 
     Args:
         student: A student; one of tf_keras takes parts of other names in their order.
@@ -66,7 +66,7 @@ def require_student_inputs(student: keras.Model, inputs: Tensors) -> None:
     if keys is None or not isinstance(inputs, dict):
         return
     missing = [key for key in keras.tree.flatten(keys) if key not in inputs]
-    if missing:
+    if missing and not _MADE_BY_KERAS.fullmatch(str(missing[0])):
         raise ValueError(
             f"The student {student.name!r} takes {missing[0]!r}, and `x` holds {list(inputs)}."
             f"{did_you_mean(missing[0], inputs)} `kd.Distiller(student_inputs={next(iter(inputs))!r})` would "

@@ -81,6 +81,7 @@ def test_an_interrupt_while_tensorflow_loads_ends_the_process_without_a_tracebac
     monkeypatch.setattr(app, "run", lambda arguments: 3)
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whatever the tests themselves were started with
         runpy.run_path(keras_kd._startup.__file__)
         assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
         with pytest.raises(SystemExit, match="3"):
