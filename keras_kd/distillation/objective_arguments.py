@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 import keras
 
 from keras_kd.losses import SignalLoss
+from keras_kd.messages import did_you_mean
 from keras_kd.signals.batches import comes_with_data
 from keras_kd.tensors import Scheduled
 
@@ -77,6 +78,7 @@ def check_taught(taught: object) -> str | None:
     if taught not in (None, *TAUGHT):
         raise ValueError(
             f"`taught` must be None or one of {', '.join(map(repr, TAUGHT))}. Received: {taught!r}."
+            f"{did_you_mean(str(taught), TAUGHT)}"
         )
     return taught
 

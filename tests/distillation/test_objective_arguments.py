@@ -24,6 +24,7 @@ import keras_kd as kd
         ({"loss": "mse", "student": "input/x"}, ValueError, "Give it to `teacher`"),
         ({"loss": "mse", "mask": 3}, TypeError, "tap name"),
         ({"loss": "mse", "taught": "linear"}, ValueError, "None or one of 'logits', 'softmax', 'sigmoid'"),
+        ({"loss": "mse", "taught": "logit"}, ValueError, "Did you mean 'logits'"),
     ],
 )
 def test_bad_arguments(arguments, error, message):
