@@ -198,7 +198,8 @@ def test_the_child_goes_when_the_parent_does(name, is_stopped, tmp_path):
     assert list(temporary.glob("keras_kd_*")) == []
     if name == "SIGINT":
         assert "KeyboardInterrupt" in errors
-        assert list(temporary.iterdir()) == []
+        # TensorFlow leaves the compiled form of the functions that it rewrites.
+        assert [path.name for path in temporary.iterdir() if path.name != "__pycache__"] == []
         assert list(tmp_path.glob(".m.tflite*")) == []
 
 
