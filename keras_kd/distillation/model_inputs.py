@@ -56,17 +56,19 @@ def take_inputs(model: keras.Model, x: Tensors, keys: Keys = None) -> Tensors:
 
 
 def require_student_inputs(student: keras.Model, inputs: Tensors) -> None:
-    """Raise a `ValueError` if a dictionary lacks an input that the user has named.
+    """Raise a `ValueError` if a dictionary lacks an input of the student.
 
     Args:
-        student: A student; one of tf_keras takes parts of other names in their order.
+        student: A student; one of tf_keras takes parts of other names in their order, and a Sequential model
+            that was built on data may take any.
         inputs: What it takes of the data.
     """
     keys = None if is_tf_keras(student) else _input_keys(student)
     if keys is None or not isinstance(inputs, dict):
         return
     missing = [key for key in keras.tree.flatten(keys) if key not in inputs]
-    if missing and not _MADE_BY_KERAS.fullmatch(str(missing[0])):
+    named = not missing or not _MADE_BY_KERAS.fullmatch(str(missing[0]))
+    if missing and (named or not isinstance(student, keras.Sequential)):
         raise ValueError(
             f"The student {student.name!r} takes {missing[0]!r}, and `x` holds {list(inputs)}."
             f"{did_you_mean(missing[0], inputs)} `kd.Distiller(student_inputs={next(iter(inputs))!r})` would "

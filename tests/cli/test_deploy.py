@@ -33,6 +33,7 @@ def test_export_verify_benchmark(files, printed, tmp_path):
     assert "sparse" in printed()[1]
 
 
+@pytest.mark.slow
 def test_labels_that_are_no_classes(printed, tmp_path):
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
@@ -51,6 +52,7 @@ def test_labels_that_are_no_classes(printed, tmp_path):
     assert json.loads(printed()[0])["rows"][0]["metric_value"] == pytest.approx(wanted, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_file_has_one_sample_per_call_unless_told_otherwise(files, printed, tmp_path):
     for words, shape in (((), [1, 8, 8, 1]), (("--batch-size", "free"), [None, 8, 8, 1])):
         assert (

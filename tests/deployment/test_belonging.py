@@ -11,6 +11,7 @@ from keras_kd.deployment.source.serving import make_serving
 from keras_kd.deployment.verification import verify
 from tests.deployment import small
 from tests.deployment.foreign import converted, rewritten
+from tests.selection import rest_slow
 
 
 def single(shape, name="mine", dtype="float32"):
@@ -86,14 +87,16 @@ X = [np.random.default_rng(i).normal(size=(5, 4)).astype("float32") for i in ran
 
 @pytest.mark.parametrize(
     "build",
-    [
-        lambda: two(keras),
-        lambda: two(keras, ("zoom", "crop")),
-        subclassed,
-        lambda: two(tf_keras),
-        lambda: two(tf_keras, outputs=lambda pair: dict(zip("qb", pair, strict=True))),
-    ],
-    ids=["unnamed", "named", "subclassed", "tf_keras", "tf_keras dict"],
+    rest_slow(
+        {
+            "unnamed": lambda: two(keras),
+            "named": lambda: two(keras, ("zoom", "crop")),
+            "subclassed": subclassed,
+            "tf_keras": lambda: two(tf_keras),
+            "tf_keras dict": lambda: two(tf_keras, outputs=lambda pair: dict(zip("qb", pair, strict=True))),
+        },
+        "unnamed",
+    ),
 )
 def test_files_of_the_converter_go_by_the_names_of_the_model(build, tmp_path):
     model, again = build(), build()  # as of another session, with other numbers in Keras's names

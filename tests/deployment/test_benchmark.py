@@ -49,6 +49,7 @@ def test_more_work_takes_more_time(dense_file, tmp_path):
     assert results["large"].median_ms > 3 * results["small"].median_ms
 
 
+@pytest.mark.slow
 def test_the_time_limit_counts(dense_file):
     began = time.perf_counter()
     result = benchmark(dense_file, runs=10**7, warmup=10**9, seconds=0.2)

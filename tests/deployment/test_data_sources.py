@@ -289,6 +289,7 @@ def test_a_real_data_source_of_tensorflow_datasets(real_source, dense):
     np.testing.assert_array_equal(y, Y)
 
 
+@pytest.mark.slow
 def test_every_use_of_data_takes_every_form(real_source, dense, tmp_path):
     path = tmp_path / "m.tflite"
     export(dense, path, quantization="int8", calibration=representative_dataset)

@@ -89,7 +89,9 @@ def test_models_that_compute_nothing(tmp_path):
     assert not any("nothing was quantized" in note for note in exported.notes)
 
 
-@pytest.mark.parametrize(("quantization", "io"), [("int8", "int8"), ("int16x8", "int16")])
+@pytest.mark.parametrize(
+    ("quantization", "io"), [("int8", "int8"), pytest.param("int16x8", "int16", marks=pytest.mark.slow)]
+)
 def test_integers_for_an_input_that_nothing_reads(quantization, io, tmp_path):
     used, unused = keras.Input((4,), name="used"), keras.Input((4,), name="unused")
     model = keras.Model([used, unused], keras.layers.Dense(2)(used), name="half")

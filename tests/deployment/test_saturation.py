@@ -9,6 +9,7 @@ from keras_kd.deployment.saturation import Saturation
 from keras_kd.deployment.tflite import export
 from keras_kd.deployment.verification import verify
 from tests.deployment import small
+from tests.selection import rest_slow
 
 
 @pytest.mark.parametrize(
@@ -46,7 +47,7 @@ def prices():
     return model
 
 
-@pytest.mark.parametrize("options", [{}, {"io": "int8"}], ids=["float", "int8"])
+@pytest.mark.parametrize("options", rest_slow({"float": {}, "int8": {"io": "int8"}}, "int8"))
 def test_verify_says_that_a_file_saturates(options, tmp_path):
     model, x = prices(), np.random.default_rng(0).random((500, 3)).astype("float32")
     calm = np.where(model.predict(x, verbose=0) < 50, x, 0.4)
@@ -61,6 +62,7 @@ def test_verify_says_that_a_file_saturates(options, tmp_path):
     assert not any("cannot give" in note for note in verify(model, path, calm).notes)
 
 
+@pytest.mark.slow
 def test_probabilities_end_before_1_and_nothing_is_said(small_file):
     model, exported = small_file(small.softmax, "int8")
     assert list(read_edges(exported.path).limits.values()) == [(0.0, 255 / 256)]

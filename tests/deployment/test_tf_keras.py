@@ -210,6 +210,7 @@ def test_a_quantization_aware_model_is_compared_as_its_int8_file(aware, exported
     assert "int8 file that it was trained to be" in " ".join(report["baseline"].notes)
 
 
+@pytest.mark.slow
 def test_a_quantization_aware_model_is_nothing_but_int8(tfmot, tmp_path):
     model = tfmot.quantization.keras.quantize_model(built(sequential))
     for kind in (None, "float16", "dynamic", "int16x8"):
@@ -236,8 +237,14 @@ def annotated(tfmot):
     ("wrap", "message"),
     [
         (pruned, r"still wrapped in PruneLowMagnitude: pass tfmot\.sparsity\.keras\.strip_pruning\(model\)"),
-        (clustered, r"in ClusterWeights: pass tfmot\.clustering\.keras\.strip_clustering\(model\)"),
-        (annotated, r"in QuantizeAnnotate: pass tfmot\.quantization\.keras\.quantize_apply\(model\)"),
+        pytest.param(
+            *(clustered, r"in ClusterWeights: pass tfmot\.clustering\.keras\.strip_clustering\(model\)"),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            *(annotated, r"in QuantizeAnnotate: pass tfmot\.quantization\.keras\.quantize_apply\(model\)"),
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["pruned", "clustered", "annotated"],
 )

@@ -118,6 +118,7 @@ def test_dynamic_names_large_weights_left_in_float(tmp_path):
     assert re.match("weights left in float: .*scale", exported.notes[0])
 
 
+@pytest.mark.slow
 def test_recurrent_models_get_a_batch_of_one_and_say_so(small_file):
     _, exported = small_file(small.lstm, batch_size=None)
     assert exported.batch_size == 1

@@ -119,6 +119,7 @@ def test_several_outputs_have_figures_each(small_file):
     assert named.outputs[1].keras_accuracy == checked.outputs[1].keras_accuracy
 
 
+@pytest.mark.slow
 def test_outputs_by_the_names_that_evaluate_takes(tmp_path):
     inputs = keras.Input((4,))
     heads = [keras.layers.Dense(3, activation="softmax")(inputs), keras.layers.Dense(1)(inputs)]

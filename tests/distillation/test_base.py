@@ -173,6 +173,7 @@ def test_a_callback_replaces_the_teacher_while_fit_runs(run_eagerly):
     np.testing.assert_allclose(losses, wanted, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_teacher_that_a_callback_brings_is_checked():
     hint = kd.Objective("mse", student="hidden", teacher="hidden", project=True)
     distiller = kd.Distiller(perceptron(4), perceptron(8), [hint, kd.losses.SoftTargets()])

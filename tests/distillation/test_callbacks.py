@@ -171,6 +171,7 @@ def test_csv_logger_writes_the_same_table(tmp_path):
     assert set(ours[0]) - set(plain[0]) == OURS
 
 
+@pytest.mark.slow
 def test_nan_ends_the_training():
     """In the middle of the first epoch, as it does plain training."""
     ends = []

@@ -94,6 +94,7 @@ def test_weights_for_classes_are_weights_for_samples():
     assert results[0][1] == results[1][1]
 
 
+@pytest.mark.slow
 def test_padded_tokens_do_not_count():
     """For any term: the plain loss of the same student on the teacher's words leaves them out as well."""
 

@@ -49,6 +49,7 @@ def test_the_blend_round_trips(tmp_path):
     assert again.objectives[0].loss.temperature == 3.0
 
 
+@pytest.mark.slow
 def test_files_do_not_hold_the_teacher(batch, tmp_path):
     x, y = batch
     student, teacher = convnet(4), convnet(256, "teacher")

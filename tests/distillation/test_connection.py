@@ -15,6 +15,7 @@ from tests.distillation.conftest import (
     weights_of,
 )
 from tests.oracles.logits import kl
+from tests.selection import rest_slow
 from tests.signals.models import TOKENS, attentive
 
 HIDDEN_SOFTMAX = {
@@ -181,7 +182,7 @@ def test_an_index_that_comes_with_the_data(batch):
     assert value == pytest.approx(31 / 2)
 
 
-@pytest.mark.parametrize("tokens", [TOKENS, TOKENS + 1], ids=["padded", "whole"])
+@pytest.mark.parametrize("tokens", rest_slow({"padded": TOKENS, "whole": TOKENS + 1}, "padded"))
 def test_tapped_scores_are_the_softmax_of_queries_and_keys(tokens):
     """The same loss, from the scores that the layer computes and from the queries and keys before it."""
     teacher, student = attentive(), attentive()

@@ -43,6 +43,7 @@ def test_bad_data_is_refused_before_the_first_step(distiller, batch, change, mes
     assert int(distiller.optimizer.iterations) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")  # Keras's own words for it
 def test_a_data_set_without_a_batch_is_no_training(distiller, batch):
     nothing = tf.data.Dataset.from_tensor_slices(batch).filter(lambda x, y: False).batch(8)
@@ -90,6 +91,7 @@ def test_labels_that_an_objective_misses():
     check_refused(distiller, "'labels' is read by an objective, and the data has no labels", x=VECTORS)
 
 
+@pytest.mark.slow
 def test_labels_that_are_missing_are_missed(distiller, batch):
     x, _ = batch
     with pytest.raises(ValueError, match=r"the data has none\. Leave `loss` out"):

@@ -19,7 +19,7 @@ def features():
     ]
 
 
-@pytest.mark.parametrize("traced", rest_slow({"eager": False, "tf.function": True}, "tf.function"))
+@pytest.mark.parametrize("traced", rest_slow({"eager": False, "tf.function": True}, "eager"))
 def test_a_loop_of_ones_own_without_compile_is_fit(traced):
     """The same steps, from the same seed, by `train_on_batch` and by a GradientTape."""
     keras.utils.set_random_seed(0)

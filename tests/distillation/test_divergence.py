@@ -110,7 +110,7 @@ def diverge(distiller, data, callbacks=(), epochs=3):
 
 @pytest.mark.parametrize(
     ("data", "act", "message"),
-    rest_slow(CASES, "teacher", "student", "in the third epoch", "generator"),
+    rest_slow(CASES, "teacher", "student"),
 )
 def test_one_warning_names_the_cause(data, act, message):
     distiller = kd.Distiller(perceptron(4), perceptron(8, "big"))
@@ -134,6 +134,7 @@ def test_a_teacher_that_makes_nan_of_good_data():
     )
 
 
+@pytest.mark.slow
 def test_signals_and_labels_of_the_data():
     logits = np.zeros((24, 3), "float32")
     logits[:, 2] = -np.inf  # an excluded class is no fault
@@ -157,7 +158,7 @@ HIDDEN = {
 }
 
 
-@pytest.mark.parametrize("form", HIDDEN)
+@pytest.mark.parametrize("form", rest_slow(list(HIDDEN), "data set"))
 def test_nan_behind_a_relu_that_leaves_the_losses_finite(form):
     """As TensorFlow's relu does on a processor; the gradient of the kernel before it is NaN all the same."""
     student = relu_of_numbers()
@@ -212,7 +213,7 @@ INFINITE = {
 }
 
 
-@pytest.mark.parametrize(("teacher", "x", "cause"), INFINITE.values(), ids=INFINITE)
+@pytest.mark.parametrize(("teacher", "x", "cause"), rest_slow(INFINITE, "data"))
 def test_minus_infinity_is_a_cause_where_it_suppresses_no_class(teacher, x, cause):
     teacher = teacher()
     if teacher.name == "log":
@@ -249,6 +250,7 @@ def test_compiled_steps_of_several_batches_and_several_replicas():
         )
 
 
+@pytest.mark.slow
 def test_a_distiller_of_tf_keras():
     layers = tf_keras.layers
     student = tf_keras.Sequential([layers.Input((4,)), layers.Dense(3)])
@@ -260,6 +262,7 @@ def test_a_distiller_of_tf_keras():
     assert "teacher 'big': its weight" in diverge(distiller, {"x": as_set(VECTORS)}, epochs=1)
 
 
+@pytest.mark.slow
 def test_each_training_warns_anew_and_finite_ones_do_not():
     distiller = kd.Distiller(perceptron(4), perceptron(8))
     distiller.compile("sgd", loss=cross_entropy(), run_eagerly=True)

@@ -17,6 +17,7 @@ from tests.distillation.conftest import (
     cross_entropy,
     perceptron,
 )
+from tests.selection import rest_slow
 
 
 def test_call_evaluate_and_predict_are_the_student(batch):
@@ -82,7 +83,7 @@ EVALUATED = {
 }
 
 
-@pytest.mark.parametrize("make", EVALUATED.values(), ids=EVALUATED)
+@pytest.mark.parametrize("make", rest_slow(EVALUATED, "set"))
 def test_fractional_labels_are_refused_before_anything_is_evaluated(make):
     distiller = kd.Distiller(perceptron(4), perceptron(8))
     distiller.compile("sgd", loss=cross_entropy(), run_eagerly=True)
@@ -124,7 +125,7 @@ def test_all_of_a_generator_is_evaluated():
     assert distiller.evaluate(parts, steps=3, verbose=0) == pytest.approx(loss)
 
 
-@pytest.mark.parametrize("kind", ["keras", "tf_keras"])
+@pytest.mark.parametrize("kind", rest_slow(["keras", "tf_keras"], "keras"))
 def test_fit_does_not_read_the_first_held_out_batch_anew_in_each_epoch(kind):
     read = []
 

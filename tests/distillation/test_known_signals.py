@@ -33,6 +33,7 @@ def untaught_student(objectives=None, activation=None, **compiled):
     return distiller
 
 
+@pytest.mark.slow
 def test_logits_where_probabilities_are_read():
     distiller = untaught_student(["kl_divergence"], "softmax")
     with pytest.raises(ValueError, match="is not a probability"):
@@ -112,6 +113,7 @@ def rows(signal):
         yield (kd.Taught(X[i : i + 4], {"output": signal[i : i + 4]}),)
 
 
+@pytest.mark.slow
 def test_arrays_are_looked_at_in_full():
     distiller = binary_student()
     for signal, logits in ((CHANCE, CHANCE), (CHANCE[::-1], CHANCE[::-1])):
@@ -124,6 +126,7 @@ def test_arrays_are_looked_at_in_full():
     assert np.isfinite(loss).all()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:`shuffle=True` was passed")
 def test_a_later_batch_that_leaves_the_range_ends_the_training():
     with pytest.raises(
@@ -134,7 +137,7 @@ def test_a_later_batch_that_leaves_the_range_ends_the_training():
         binary_student().fit(rows(CHANCE), steps_per_epoch=8, verbose=0)  # cannot be read again
 
 
-@pytest.mark.parametrize("data", [taught, in_batches])
+@pytest.mark.parametrize("data", [taught, pytest.param(in_batches, marks=pytest.mark.slow)])
 def test_what_the_signals_are_can_be_stated(data):
     for stated, signal in (("logits", CHANCE), ("logits", X[:, :2]), ("sigmoid", 1 / (1 + np.exp(-CHANCE)))):
         distiller = binary_student(stated)

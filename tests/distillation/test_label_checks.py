@@ -60,6 +60,7 @@ def two_heads():
     return keras.Model(inputs, outputs)
 
 
+@pytest.mark.slow
 def test_one_of_several_losses_does_not_match():
     distiller = kd.Distiller(
         two_heads(), two_heads(), [kd.Objective("mse", student="output/size", teacher="output/size")]
@@ -83,11 +84,15 @@ def test_losses_that_keras_names_by_the_shape_of_the_output():
     ("loss", "labels"),
     [
         ("mse", np.ones((24, 3))),
-        (
+        pytest.param(
             lambda y, p: keras.ops.mean((p - keras.ops.cast(y, p.dtype)) ** 2, -1),
             np.ones((24, 1)),
-        ),  # the user's own
-        (keras.losses.CategoricalCrossentropy(from_logits=True), one_hot),
+            id="the user's own",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            *(keras.losses.CategoricalCrossentropy(from_logits=True), one_hot), marks=pytest.mark.slow
+        ),
         (cross_entropy(), CLASSES[:, None]),
     ],
 )
@@ -177,7 +182,10 @@ def test_fractional_labels_of_any_single_batch_are_refused(distiller):
 @pytest.mark.parametrize(
     "objective",
     [
-        kd.Objective(kd.losses.DecoupledKD(), teacher=("output", "labels"), name="decoupled"),
+        pytest.param(
+            kd.Objective(kd.losses.DecoupledKD(), teacher=("output", "labels"), name="decoupled"),
+            marks=pytest.mark.slow,
+        ),
         kd.Objective(cross_entropy(), teacher="labels", name="hard"),
     ],
     ids=lambda objective: objective.name,

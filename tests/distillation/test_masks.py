@@ -175,7 +175,7 @@ def found_and_named(masked):
 @pytest.mark.parametrize(
     ("masked", "eager"),
     [
-        pytest.param(SOME, True, id="eager"),
+        pytest.param(SOME, True, id="eager", marks=pytest.mark.slow),
         pytest.param(ALL, False, id="graph", marks=pytest.mark.slow),
     ],
 )

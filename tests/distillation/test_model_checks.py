@@ -36,6 +36,7 @@ def test_a_training_of_the_students_own_is_announced(method):
         kd.Distiller(student, perceptron(8))
 
 
+@pytest.mark.slow
 def test_a_shared_layer_that_is_trained_is_announced():
     teacher = convnet(4)
     student = keras.Model(teacher.input, keras.layers.Dense(10)(teacher.get_layer("pool").output))
@@ -105,6 +106,7 @@ def test_augmentation_inside_the_student_is_announced(make, names):
         kd.Distiller(make(), convnet(4))
 
 
+@pytest.mark.slow
 def test_augmentation_in_a_subclassed_student_and_in_one_of_tf_keras():
     x = np.zeros((2, 8, 8, 1), "float32")
     distiller = kd.Distiller(Augmenting())

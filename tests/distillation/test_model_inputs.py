@@ -173,6 +173,7 @@ def test_by_position_and_in_a_structure():
         np.testing.assert_allclose(distiller.predict(own, verbose=0), expected, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_signals_that_come_with_inputs_of_which_the_student_takes_some():
     distiller = kd.Distiller(image_model(4, "small"))
     distiller.compile("sgd", loss=cross_entropy(), run_eagerly=True)

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from keras_kd.distillation.model_pair import ModelPair
@@ -19,6 +20,7 @@ def test_each_model_takes_its_part_of_the_data():
     np.testing.assert_allclose(signals["hidden"], teacher.get_layer("hidden")(1.5 * VECTORS), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_teacher_with_a_state_is_put_back_and_can_carry_on_and_start_anew():
     inputs = keras.Input(batch_shape=(8, 4, 1))
     states = keras.layers.SimpleRNN(2, stateful=True, name="rnn")

@@ -70,6 +70,7 @@ def test_what_is_no_image_is_not_warned_of():
     check_integers(lambda x: x["image"], {"image": tf.constant(PIXELS), "name": tf.constant(["a"] * 8)})
 
 
+@pytest.mark.slow
 def test_fit_warns_before_it_trains_on_wrong_pixels():
     """By hand: the loss against what the teacher says of images that were cast."""
     inputs = keras.Input((6, 6, 3))

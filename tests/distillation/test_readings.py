@@ -66,6 +66,7 @@ def test_signals_of_the_data_that_are_elements_are_named():
         distiller.fit(kd.Taught(np.ones((2, 4)), signals), verbose=0)
 
 
+@pytest.mark.slow
 def test_the_padding_of_an_element_is_left_out():
     objective = kd.Objective("mse", student="lstm/0", teacher="lstm/0")
     teacher, student = recurrent(), recurrent()

@@ -125,6 +125,7 @@ def test_fault_3_sample_weights_weigh_the_soft_targets(batch):
     np.testing.assert_allclose(weighted, first, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_fault_4_different_widths_are_projected(batch):
     x, y = batch
     tap = kd.Objective("mse", student="block2", teacher="block2", project=True)
@@ -145,6 +146,7 @@ def test_fault_5_input_sizes_and_dtypes_may_differ(batch):
     assert np.isfinite(distiller.train_on_batch(x, y, return_dict=True)["loss"])
 
 
+@pytest.mark.slow
 def test_fault_6_half_precision_stays_finite(batch):
     x, y = batch
     keras.config.set_dtype_policy("mixed_float16")
@@ -190,6 +192,7 @@ class Doubled(keras.layers.Layer):
         return 2 * inputs
 
 
+@pytest.mark.slow
 def test_fault_8_custom_layers_and_compile_state_are_saved(batch, tmp_path):
     x, y = batch
     inputs = keras.Input((8, 8, 1))

@@ -102,7 +102,7 @@ def trained(model, loss, x, y, weights):
     return model.get_weights()
 
 
-@pytest.mark.parametrize("axis", [False, True])
+@pytest.mark.parametrize("axis", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_weights_of_pixels_train_as_they_do_in_plain_keras(axis):
     x, y, weights = images()
     weights = weights[..., None] if axis else weights
@@ -146,6 +146,7 @@ def test_weights_without_labels_weigh_too_or_are_refused():
         distiller.train_on_batch(x, sample_weight=np.ones((8, 2), "float32"))
 
 
+@pytest.mark.slow
 def test_a_mask_and_weights_of_tokens_together():
     """One sample, because Keras averages over the tokens of the batch, and an objective over a sample's."""
 
@@ -204,7 +205,10 @@ def test_a_pixel_of_a_smaller_map_weighs_as_the_labels_that_it_covers():
             *("attention_transfer", "hidden", "is not made of one value for each token or pixel", False),
             marks=pytest.mark.slow,
         ),
-        ("mse", "pooled", "They need one weight for each of its tokens or pixels", True),
+        pytest.param(
+            *("mse", "pooled", "They need one weight for each of its tokens or pixels", True),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_weights_that_an_objective_cannot_apply_are_refused_before_training(loss, taps, why, eager):
@@ -232,6 +236,7 @@ def test_weights_that_an_objective_cannot_apply_are_refused_before_training(loss
         assert np.isfinite(history["loss"]).all()
 
 
+@pytest.mark.slow
 def test_weights_of_pixels_in_half_precision():
     x, y, weights = images()
     keras.config.set_dtype_policy("mixed_float16")

@@ -17,6 +17,7 @@ from tests.distillation.conftest import (
 )
 
 
+@pytest.mark.slow
 def test_a_weight_may_be_any_number(batch):
     weights = {
         "integer": lambda step: 1 - step,

@@ -44,7 +44,7 @@ def plain():
     return operations(convnet(4))
 
 
-@pytest.mark.parametrize("objectives", rest_slow(OBJECTIVES, "five"))
+@pytest.mark.parametrize("objectives", rest_slow(OBJECTIVES, "the blend"))
 def test_each_model_runs_once_and_nothing_leaves_the_graph(objectives, plain):
     found = operations(kd.Distiller(convnet(4), convnet(8), objectives))
     assert found["Conv2D"] == plain["Conv2D"] + 1  # the teacher's

@@ -53,7 +53,7 @@ SUPPRESSING = {
 
 @pytest.mark.parametrize(
     ("low", "both"),
-    rest_slow(SUPPRESSING, "the teacher, infinite", "both, infinite", "the teacher, 1e9", "both, float16"),
+    rest_slow(SUPPRESSING, "the teacher, infinite", "the teacher, 1e9"),
 )
 def test_suppressed_classes_do_not_count(low, both):
     teacher, student = model(6, low), model(3, low if both else None)
@@ -85,7 +85,7 @@ class Lost(keras.Model):
         return tf.nn.softmax(self.logits(x))
 
 
-@pytest.mark.parametrize("taught", [False, True])
+@pytest.mark.parametrize("taught", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_probability_of_zero_is_a_suppressed_class_at_any_temperature(taught):
     teacher, student = model(6, -np.inf), model(3)
     expected = divergence(teacher, student, 20.0)
@@ -116,7 +116,7 @@ def test_signals_of_the_data_may_suppress_classes():
 
 
 @pytest.mark.parametrize("loss", ["mse", "logits_mse", kd.losses.SoftTargets(standardize=True)])
-@pytest.mark.parametrize("both", [True, False])
+@pytest.mark.parametrize("both", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_losses_that_cannot_take_it_say_so_before_training(loss, both):
     student = model(3, -np.inf if both else None)
     before = student.get_weights()
@@ -208,7 +208,7 @@ def narrow():
     return keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
 
 
-@pytest.mark.parametrize("taught", [False, True])
+@pytest.mark.parametrize("taught", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_class_that_is_suppressed_in_a_later_batch(taught):
     teacher = suppressing_late()
     x = kd.Taught(LATE, {"output": predictions(teacher, LATE).astype("float32")}) if taught else LATE
@@ -220,6 +220,7 @@ def test_a_class_that_is_suppressed_in_a_later_batch(taught):
         distiller.fit(tf.data.Dataset.from_tensor_slices((x, LATE[:, 0])).batch(8), epochs=2, verbose=0)
 
 
+@pytest.mark.slow
 def test_a_student_that_diverges_beside_suppressed_classes():
     """Its NaN is not the doing of an objective that takes them."""
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 import keras_kd as kd
 from tests.distillation.conftest import cross_entropy, distance, weights_of
+from tests.selection import rest_slow
 
 layers = keras.layers
 RANDOM = np.random.default_rng(0)
@@ -119,6 +120,7 @@ def test_the_teacher_is_untouched_whatever_happens(failure, run_eagerly):
     assert all(layer.trainable for layer in student.layers)
 
 
+@pytest.mark.slow
 def test_the_states_of_a_recurrent_teacher_are_put_back():
     inputs = keras.Input(batch_shape=(8, 5, 2))
     rnn = keras.layers.GRU(4, stateful=True)
@@ -168,9 +170,7 @@ def train(teacher, student):
     teacher.train_on_batch(X[:16], Y[:16])
 
 
-@pytest.mark.parametrize(
-    "act", [ema, pytest.param(load, marks=pytest.mark.slow), pytest.param(train, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("act", rest_slow({"ema": ema, "load": load, "train": train}, "ema"))
 def test_what_a_callback_does_to_the_teacher_stays_as_without_a_distiller(act, tmp_path, monkeypatch):
     """The oracle is a second teacher, of plain Keras, to which the same is done at the same time."""
     monkeypatch.chdir(tmp_path)

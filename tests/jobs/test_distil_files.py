@@ -9,6 +9,7 @@ from keras_kd.jobs.experiment import Hyperparameters
 from tests.conftest import classifier
 
 
+@pytest.mark.slow
 def test_a_run_belongs_to_the_content_of_its_files(digits, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "distil", lambda run, experiment, **options: experiment)
     classifier("teacher", 8).save(tmp_path / "teacher.keras")

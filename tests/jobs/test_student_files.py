@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from keras_kd.jobs.experiment import Progress
 from keras_kd.jobs.runs import Run
 from keras_kd.jobs.student_files import StudentFiles
@@ -9,6 +11,7 @@ from keras_kd.model_files import load_model
 from tests.conftest import classifier
 
 
+@pytest.mark.slow
 def test_a_file_of_another_student_is_exported_and_verified_again(data, tmp_path):
     run, lines, notes = Run(tmp_path, {}), [], ["student: epoch 2 of 2"]
     progress = Progress(say=lines.append, note=notes.append)

@@ -138,6 +138,7 @@ def test_a_data_set_shuffled_anew_each_time_is_read_once(files, data):
     assert report["b"].agreement == 1.0
 
 
+@pytest.mark.slow
 def test_script_of_the_readme(models, files, data, tmp_path):
     val = tf.data.Dataset.from_tensor_slices(data).batch(32)
     teacher, student = models
@@ -155,6 +156,7 @@ def test_without_a_baseline(files, data):
     assert gaps(report)["agreement, smaller and faster"] == "no baseline was given"
 
 
+@pytest.mark.slow
 def test_files_as_baseline_and_saved_models(models, files, data, tmp_path):
     models[1].save(tmp_path / "student.keras")
     report = compare(data, baseline=files["float32"], saved=tmp_path / "student.keras")
@@ -177,6 +179,7 @@ def test_a_distiller_stands_for_its_student(models, data):
     assert report["distilled"].agreement == 1.0
 
 
+@pytest.mark.slow
 def test_the_student_of_a_distiller_reads_its_own_part_of_the_data(models, files, data, tmp_path):
     teacher, student = models
     x, y = data
@@ -227,6 +230,7 @@ def test_without_scores_there_is_no_agreement(data, scores):
     assert "accuracy and agreement of baseline, a" in gaps(report)
 
 
+@pytest.mark.slow
 def test_several_outputs(data, tmp_path):
     inputs = keras.Input((FEATURES,))
     heads = {"b": keras.layers.Dense(3)(inputs), "a": keras.layers.Dense(2, name="last")(inputs)}
@@ -303,6 +307,7 @@ def test_numbers_that_are_nan_are_called_that(data):
     assert "note: broken: It gives NaN for 100 of 100 samples." in str(report).splitlines()
 
 
+@pytest.mark.slow
 def test_a_file_that_keeps_values_is_called_that(tmp_path):
     path = converted_functions(tmp_path / "m.tflite", serving_default="added")
     (note,) = compare(np.ones((3, 4), "float32"), file=path)["file"].notes

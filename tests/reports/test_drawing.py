@@ -3,6 +3,7 @@
 import re
 
 import matplotlib
+import pytest
 
 from keras_kd.reports import Report, Row
 from keras_kd.reports.drawing import clean, number
@@ -40,6 +41,7 @@ def test_ids_differ_and_every_reference_finds_its_own(page_text):
         assert used == {f"#{one}" for one in own}
 
 
+@pytest.mark.slow
 def test_the_same_report_gives_the_same_page_whatever_the_settings_of_matplotlib(report):
     text = page(report)
     mine = {"svg.fonttype": "path", "text.usetex": True, "axes.grid": True, "figure.dpi": 300, "font.size": 3}

@@ -60,6 +60,7 @@ def test_a_file_with_a_larger_fixed_batch_is_not_timed(models, data, tmp_path):
     assert "fixed" in gaps(report)["latency of eight"]
 
 
+@pytest.mark.slow
 def test_free_sizes_are_timed_at_the_size_of_the_data(tmp_path):
     image = keras.Input((None, None, 1), name="image")
     x = image

@@ -100,6 +100,7 @@ def test_errors_say_what_to_do(make, tap, message):
         run(model, [tap], X)
 
 
+@pytest.mark.slow
 def test_each_tensor_of_a_layer_is_tapped_and_only_that_of_tokens_has_their_mask():
     for library in (keras, tf_keras):
         model = recurrent(library)

@@ -205,6 +205,7 @@ def nested():
     return tf_keras.Model(inputs, outputs, name="student")
 
 
+@pytest.mark.slow
 def test_a_nested_student_is_tapped_pruned_and_stripped():
     schedule = kd.tfmot.import_tfmot().sparsity.keras.ConstantSparsity(0.5, 0, frequency=1)
     model = kd.tfmot.prune_low_magnitude(nested(), schedule)
@@ -277,6 +278,7 @@ def test_weights_without_labels_are_refused():
             train(np.ones((2, 4)), sample_weight=np.ones(2))
 
 
+@pytest.mark.slow
 def test_evaluate_and_predict_are_the_students():
     model, teacher = student(), TEACHERS["keras"]()
     distiller = compiled(kd.tfmot.Distiller(model, teacher), run_eagerly=True)
@@ -289,7 +291,7 @@ def test_evaluate_and_predict_are_the_students():
     assert list(logs) == ["loss", "student_loss", "soft_targets", "accuracy", "val_loss", "val_accuracy"]
 
 
-@pytest.mark.parametrize("file", rest_slow(["all.weights.h5", "all.h5", "checkpoint"], "all.h5"))
+@pytest.mark.parametrize("file", rest_slow(["all.weights.h5", "all.h5", "checkpoint"]))
 def test_weights_are_saved_with_the_projections_and_without_the_teacher(file, tmp_path):
     made = [compiled(kd.tfmot.Distiller(pruned(), TEACHERS["keras"](), objectives())) for _ in range(2)]
     assert len(made[0].weights) == 4 + 2 * 3 + 2  # of layers; masks, thresholds and steps; of the projection

@@ -60,6 +60,7 @@ def test_blocks_and_patterns_reach_tfmot():
     assert made.layers[2].pruning_schedule.get_config()["config"]["target_sparsity"] == 0.5
 
 
+@pytest.mark.slow
 def test_recurrent_cells_are_known_to_tfmot_and_the_layers_that_are_checked_stay_as_they_are():
     model = sequential(L.Input((4, 4)), L.LSTM(8, name="lstm"), L.Dense(4, name="head"))
     wrapped = kd.tfmot.prune_low_magnitude(model, block_size=(1, 2))

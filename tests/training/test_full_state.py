@@ -316,6 +316,7 @@ def test_a_finished_run_is_not_trained_again(tmp_path, capsys):
         again.fit(X, Y, epochs=1, verbose=0, callbacks=[keep])
 
 
+@pytest.mark.slow
 def test_the_random_state_of_python_numpy_and_keras_is_resumed(tmp_path):
     import random as python
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 import keras_kd as kd
 from keras_kd.compression.pruning.mask_constraint import MaskConstraint
+from tests.selection import rest_slow
 
 random = np.random.default_rng(0)
 X, Y = random.random((64, 8, 8, 4)).astype("float32"), random.integers(0, 3, 64)
@@ -172,6 +173,7 @@ def test_sparsity_by_layer():
 # ---- nothing remains
 
 
+@pytest.mark.slow
 def test_constraints_of_the_user_are_applied_and_nothing_remains_but_zeros(tmp_path):
     model = network()
     model.get_layer("conv").kernel.constraint = keras.constraints.UnitNorm(axis=[0, 1, 2])
@@ -379,6 +381,7 @@ def test_the_same_list_of_callbacks_prunes_again():
         assert history["sparsity"][-1] == pytest.approx(0.5, abs=0.01)
 
 
+@pytest.mark.slow
 def test_prune_in_a_training_loop_of_ones_own():
     model = compiled(network())
     listed = keras.callbacks.CallbackList([kd.Prune(0.5, end=6, frequency=2)], model=model)
@@ -391,7 +394,7 @@ def test_prune_in_a_training_loop_of_ones_own():
     assert kd.sparsity(model).fraction == pytest.approx(0.5, abs=0.01)
 
 
-@pytest.mark.parametrize("traced", [False, True], ids=["eager", "tf.function"])
+@pytest.mark.parametrize("traced", rest_slow({"eager": False, "tf.function": True}, "eager"))
 def test_prune_in_a_loop_without_compile(traced):
     """Two of them, on what each names, and a student inside a Distiller; zero after every step."""
     model, optimizer = network(), keras.optimizers.Adam(0.01)

@@ -115,13 +115,15 @@ def scaled(kernel=1.0, bias=0.0, gamma=1.0):
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        (
+        pytest.param(
             {"kernel": 3e5},
             r"Its weight 'scaled/big/kernel' reaches 1.2e\+06, and float16 ends at 65504: scale it down",
+            marks=pytest.mark.slow,
         ),
-        (
+        pytest.param(
             {"bias": -1e5},
             r"Its weight 'scaled/big/bias' reaches 1e\+05, .* use quantization='dynamic' or None",
+            marks=pytest.mark.slow,
         ),
         ({"kernel": 3e3, "gamma": 1e3}, "multiplied into one, .* reach more, and float16 ends at 65504"),
     ],

@@ -42,6 +42,7 @@ def test_a_layer_that_needs_a_fixed_size_is_named_and_the_advice_helps(interpola
     assert benchmark(model, runs=3).runs == 3
 
 
+@pytest.mark.slow
 def test_the_advised_size_is_that_of_the_calibration_data(tmp_path):
     model, samples = growing("nearest"), np.random.default_rng(0).random((40, 16, 12, 3), "float32")
     options = {"quantization": "int8", "calibration": samples}

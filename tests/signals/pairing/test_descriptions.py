@@ -1,3 +1,5 @@
+import pytest
+
 from keras_kd.signals.pairing.descriptions import describe_fraction, describe_stages, format_columns
 from keras_kd.signals.pairing.stages import stages_of
 from tests.signals.pairing.networks import mlp, resnet, transformer
@@ -13,6 +15,7 @@ def test_fractions_of_the_input():
     ]
 
 
+@pytest.mark.slow
 def test_what_models_have_in_words():
     stages = {"teacher": stages_of(resnet(1)), "student": stages_of(transformer(2))}
     assert describe_stages(stages) == (

@@ -95,6 +95,7 @@ def test_blocks_of_transformers_pair_by_depth(postnorm):
     assert pairs[0].why.startswith("6 tokens, depths ")
 
 
+@pytest.mark.slow
 def test_tokens_pair_with_as_many_tokens_only():
     with pytest.raises(
         ValueError, match=r"the teacher has sequences of length 7.*student has sequences of length 6"
@@ -257,6 +258,7 @@ def test_sizes_that_shrink_without_strides_are_one_stage():
     assert taps(kd.pair_taps(same, valid("valid"))) == [("conv2", "s1b1_out"), ("conv3", "s2b1_out")]
 
 
+@pytest.mark.slow
 def test_unknown_sizes_pair_by_depth(capsys):
     def net(depth):
         x = inputs = keras.Input((None, None, 3))

@@ -11,6 +11,7 @@ from tests.tfmot.bridge.models import both_ways, normal, randomized
 L = keras.layers
 
 
+@pytest.mark.slow
 def test_masks_given_by_hand_go_along():
     x, mask = keras.Input((5, 3)), keras.Input((5,), dtype="bool")
     query = L.Dense(4)(x)
