@@ -56,6 +56,7 @@ def test_loads(name):
         np.testing.assert_allclose(answer, kept, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_goes_on(tmp_path):
     path = shutil.copy(STATE, tmp_path / "state.npz")
     distiller, fit = saved_files.resumable(path=path)

@@ -72,6 +72,7 @@ def test_a_file_has_one_sample_per_call_unless_told_otherwise(files, printed, tm
     assert printed()[1] == "Error: --batch-size must be a number from 1, or free. Received: '0'\n"
 
 
+@pytest.mark.slow
 def test_a_fixed_batch_needs_no_option_to_be_timed(files, printed, tmp_path):
     words = ["export", files / "student.keras", "--out", tmp_path / "m.tflite"]
     assert run(*words, "--batch-size", "4") == 0

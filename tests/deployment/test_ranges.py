@@ -197,6 +197,7 @@ def test_nan_leaves_no_range():
     assert check.notes() == []
 
 
+@pytest.mark.slow
 def test_wrongly_scaled_calibration_is_told_of_by_export_verify_and_compare(tmp_path):
     model = starting_with(layers.Rescaling(1 / 255))
     path = tmp_path / "m.tflite"

@@ -20,7 +20,6 @@ from tests.distillation.conftest import (
     perceptron,
     weights_of,
 )
-from tests.selection import rest_slow
 
 
 def test_teacher_preprocess(batch):
@@ -154,7 +153,8 @@ def gap(teacher, student, x):
     return np.mean((np.asarray(teacher(x)) - np.asarray(student(x))) ** 2)
 
 
-@pytest.mark.parametrize("run_eagerly", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("run_eagerly", [False, True])
 def test_a_callback_replaces_the_teacher_while_fit_runs(run_eagerly):
     student, first, assistant = (perceptron(units) for units in (4, 8, 6))
     distiller = kd.Distiller(student, first, [kd.losses.LogitsMSE()])
@@ -209,16 +209,11 @@ SPARSE = tf.sparse.from_dense(VECTORS * (VECTORS > 0.5))
 RAGGED = tf.RaggedTensor.from_row_lengths(np.repeat(VECTORS, 2, axis=0), [1, 3] * 12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "x"),
-    rest_slow(
-        {
-            "sparse, functional": (of_sparse, SPARSE),
-            "ragged, subclassed": (Sums, RAGGED),
-            "sparse, subclassed": (Sums, SPARSE),
-        },
-        "ragged, subclassed",
-    ),
+    [(of_sparse, SPARSE), (Sums, RAGGED), (Sums, SPARSE)],
+    ids=["sparse, functional", "ragged, subclassed", "sparse, subclassed"],
 )
 def test_batches_of_sparse_and_ragged_tensors_train_as_in_keras(make, x):
     """Without a weight on the objective, plain Keras to the last bit."""

@@ -60,13 +60,9 @@ WAYS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "names",
-    [
-        ("eager",),
-        pytest.param(("XLA", "accumulated gradients", "two steps at once"), marks=pytest.mark.slow),
-    ],
-    ids=" and ".join,
+    "names", [("eager",), ("XLA", "accumulated gradients", "two steps at once")], ids=" and ".join
 )
 def test_ways_to_run_agree(batch, names):
     expected = trained(batch)

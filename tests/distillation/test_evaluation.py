@@ -41,6 +41,7 @@ def test_validation_logs_hold_no_training_terms(batch):
     assert {key for key in logs if key.startswith("val_")} == {"val_accuracy", "val_loss"}
 
 
+@pytest.mark.slow
 def test_projections_are_not_in_what_evaluate_says(batch):
     project = keras.layers.Conv2D(8, 1, kernel_regularizer=keras.regularizers.L2(10.0))
     objective = kd.Objective("mse", student="block2", teacher="block2", project=project)
@@ -125,7 +126,8 @@ def test_all_of_a_generator_is_evaluated():
     assert distiller.evaluate(parts, steps=3, verbose=0) == pytest.approx(loss)
 
 
-@pytest.mark.parametrize("kind", rest_slow(["keras", "tf_keras"], "keras"))
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["keras", "tf_keras"])
 def test_fit_does_not_read_the_first_held_out_batch_anew_in_each_epoch(kind):
     read = []
 

@@ -137,7 +137,8 @@ def test_a_later_batch_that_leaves_the_range_ends_the_training():
         binary_student().fit(rows(CHANCE), steps_per_epoch=8, verbose=0)  # cannot be read again
 
 
-@pytest.mark.parametrize("data", [taught, pytest.param(in_batches, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("data", [taught, in_batches])
 def test_what_the_signals_are_can_be_stated(data):
     for stated, signal in (("logits", CHANCE), ("logits", X[:, :2]), ("sigmoid", 1 / (1 + np.exp(-CHANCE)))):
         distiller = binary_student(stated)

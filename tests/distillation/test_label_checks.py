@@ -171,6 +171,7 @@ def test_a_held_out_data_set_is_read_only_if_its_labels_may_be_fractional():
     check_held_out_labels(None, perceptron(4), cross_entropy())
 
 
+@pytest.mark.slow
 def test_fractional_labels_of_any_single_batch_are_refused(distiller):
     distiller.compile("sgd", loss=cross_entropy(), run_eagerly=True)
     for _ in range(2):

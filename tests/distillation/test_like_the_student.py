@@ -59,6 +59,7 @@ def test_logs_of_a_list_of_outputs_have_the_names_of_plain_keras():
     compare(lambda: two_outputs(as_list), {"x": A, "y": [Y, (Y + 1) % 3]}, both, zero("output/0"))
 
 
+@pytest.mark.slow
 def test_a_dict_of_data_for_a_model_with_a_list_of_inputs():
     def make():
         a, b = keras.Input((3,), name="a"), keras.Input((5,), name="b")
@@ -80,6 +81,7 @@ def test_integers_that_are_no_classes(dtype):
     compare(make, {"x": A, "y": ages}, {"loss": gaussian}, zero(), eager=True)
 
 
+@pytest.mark.slow
 def test_metrics_of_a_subclassed_student():
     class Net(keras.Model):
         def __init__(self):

@@ -84,6 +84,7 @@ def test_fault_1d_large_logits_are_right_and_keep_their_gradient(temperature):
     np.testing.assert_allclose(gradient, temperature * difference, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_fault_2_features_come_from_the_only_pass(batch):
     x, y = batch
     plain, student = convnet(4, dropout=0.5), convnet(4, dropout=0.5)
@@ -162,6 +163,7 @@ def test_fault_6_half_precision_stays_finite(batch):
     assert all(np.isfinite(values).all() for values in logs.values())
 
 
+@pytest.mark.slow
 def test_fault_7_evaluate_never_runs_the_teacher_and_moves_nothing(batch):
     x, y = batch
 

@@ -13,6 +13,7 @@ from tests.distillation.conftest import cross_entropy, mlp, one_step, perceptron
 from tests.oracles.row import softmax
 
 
+@pytest.mark.slow
 def test_class_weight_weighs_the_objectives_too(batch):
     x, y = batch
     distiller = kd.Distiller(mlp(8, "s"), mlp(16, "t"))
@@ -43,6 +44,7 @@ def test_one_weight_set_per_output_needs_an_objective_that_says_which(batch):
         one_step(distiller, x, {"a": y, "b": y}, {"a": ones, "b": ones}, loss=both)
 
 
+@pytest.mark.slow
 def test_several_inputs_and_outputs(batch):
     x, y = batch
 
@@ -197,18 +199,13 @@ def test_a_pixel_of_a_smaller_map_weighs_as_the_labels_that_it_covers():
     np.testing.assert_allclose(logs["mse_half"], (errors * weights).mean(), rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("loss", "taps", "why", "eager"),
     [
         ("similarity_preserving", "hidden", "is not made of one value for each token or pixel", True),
-        pytest.param(
-            *("attention_transfer", "hidden", "is not made of one value for each token or pixel", False),
-            marks=pytest.mark.slow,
-        ),
-        pytest.param(
-            *("mse", "pooled", "They need one weight for each of its tokens or pixels", True),
-            marks=pytest.mark.slow,
-        ),
+        ("attention_transfer", "hidden", "is not made of one value for each token or pixel", False),
+        ("mse", "pooled", "They need one weight for each of its tokens or pixels", True),
     ],
 )
 def test_weights_that_an_objective_cannot_apply_are_refused_before_training(loss, taps, why, eager):

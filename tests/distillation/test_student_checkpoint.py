@@ -41,6 +41,7 @@ def test_the_best_student_and_the_weights_of_each_epoch(tmp_path, batch):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_other_models_are_refused(tmp_path, batch):
     with pytest.raises(TypeError, match=r"saves the student of a kd.Distiller.*Received: Functional"):
         fit(batch, [kd.StudentCheckpoint(tmp_path / "x.keras")], convnet(4))

@@ -90,6 +90,7 @@ def test_evaluate_and_predict_read_the_inputs_alone():
     assert distiller.evaluate(taught, Y, verbose=0) == pytest.approx(distiller.evaluate(X, Y, verbose=0))
 
 
+@pytest.mark.slow
 def test_without_labels():
     distiller = kd.Distiller(perceptron(4), objectives=[kd.losses.SoftTargets(2.0)])
     distiller.compile("sgd", run_eagerly=True)

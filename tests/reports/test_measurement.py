@@ -52,6 +52,7 @@ def test_a_model_that_does_not_export_is_still_compared(models, data):
     assert "it does not export: " in gaps(report)["size and latency of quantized"]
 
 
+@pytest.mark.slow
 def test_a_file_with_a_larger_fixed_batch_is_not_timed(models, data, tmp_path):
     export(models[1], tmp_path / "eight.tflite", batch_size=8)
     report = compare(data, a=models[1], eight=tmp_path / "eight.tflite", sources={"eight": "a"})

@@ -66,6 +66,7 @@ def test_a_file_beside_another_file_of_its_model_or_alone(model, file, own):
     assert tallies["file"].answers.accuracy == pytest.approx(right)
 
 
+@pytest.mark.slow
 def test_the_whole_report(model, file):
     metric = {"zcls": "accuracy"}
     report = compare((X, [Y, Y]), m=model, f=file, baseline="m", sources={"f": "m"}, metric=metric)

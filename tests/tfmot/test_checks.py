@@ -52,6 +52,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("make", "error", "message"), refused(REFUSED))
 def test_other_models_and_names_are_refused(make, error, message):
     assert_refused(make, error, message)

@@ -146,7 +146,8 @@ def one_step(make, model, teacher, terms, data, library):
     return distiller, history
 
 
-@pytest.mark.parametrize("case", rest_slow(list(SAME), "masks"))
+@pytest.mark.slow
+@pytest.mark.parametrize("case", SAME)
 def test_one_step_is_that_of_the_distiller_of_keras_3(case):
     build, terms, data = SAME[case]
     teacher, twin = build("teacher"), build("student")
@@ -291,7 +292,8 @@ def test_evaluate_and_predict_are_the_students():
     assert list(logs) == ["loss", "student_loss", "soft_targets", "accuracy", "val_loss", "val_accuracy"]
 
 
-@pytest.mark.parametrize("file", rest_slow(["all.weights.h5", "all.h5", "checkpoint"]))
+@pytest.mark.slow
+@pytest.mark.parametrize("file", ["all.weights.h5", "all.h5", "checkpoint"])
 def test_weights_are_saved_with_the_projections_and_without_the_teacher(file, tmp_path):
     made = [compiled(kd.tfmot.Distiller(pruned(), TEACHERS["keras"](), objectives())) for _ in range(2)]
     assert len(made[0].weights) == 4 + 2 * 3 + 2  # of layers; masks, thresholds and steps; of the projection

@@ -50,6 +50,7 @@ def test_stages_are_matched_by_resolution_before_depth():
     assert taps(kd.pair_taps(resnet(2), resnet(1, size=28)))[-1] == ("s3b1_out", "s3b2_out")
 
 
+@pytest.mark.slow
 def test_the_printed_table_and_lines(capsys):
     pairs = kd.pair_taps(resnet(2), resnet(1, stem_stride=2))
     assert capsys.readouterr().out == (
@@ -79,6 +80,7 @@ def test_the_proposed_objectives_can_be_trained():
     assert "project=True" not in kd.pair_taps(teacher, resnet(1, 8, size=8))[0].objective
 
 
+@pytest.mark.slow
 def test_hidden_layers_of_an_mlp_pair_by_depth():
     pairs = kd.pair_taps(mlp((32,) * 6), mlp((8,) * 3))
     assert taps(pairs) == [("dense1", "dense2"), ("dense2", "dense4"), ("dense3", "dense6")]
@@ -140,6 +142,7 @@ def test_a_nested_backbone_is_looked_into():
     assert taps(pairs) == [(f"s{s}b1_out", f"backbone/s{s}b1_out") for s in (1, 2, 3)]
 
 
+@pytest.mark.slow
 def test_a_subclassed_model_has_to_be_wrapped():
     model = Net(1, name="net")
     model(np.zeros((1, 8, 8, 3), "float32"))
