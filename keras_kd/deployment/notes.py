@@ -39,6 +39,4 @@ def name_outputs(notes: Mapping[str, Sequence[str]]) -> list[str]:
         >>> name_outputs({"price": ["no accuracy"]}), name_outputs({"price": ["no accuracy"], "kind": []})
         (['no accuracy'], ['price: no accuracy'])
     """
-    return [
-        note if len(notes) == 1 else f"{name}: {note}" for name, found in notes.items() for note in found
-    ]
+    return [note if len(notes) == 1 else f"{name}: {note}" for name, found in notes.items() for note in found]
