@@ -1,6 +1,8 @@
-"""Notes of `export` about the weights in a file."""
+"""Notes of `export` about the weights in a file, and notes about outputs."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 
 from keras_kd.deployment.opening.flatbuffer import Contents
 
@@ -25,3 +27,16 @@ def about_sparse_weights(contents: Contents) -> list[str]:
     if contents.dense_weights:
         notes.append(f"{len(contents.dense_weights)} stored dense: {', '.join(contents.dense_weights)}")
     return notes
+
+
+def name_outputs(notes: Mapping[str, Sequence[str]]) -> list[str]:
+    """The notes about each output, which begin with its name if there are several outputs.
+
+    Args:
+        notes: the notes about each output, by its name.
+
+    Examples:
+        >>> name_outputs({"price": ["no accuracy"]}), name_outputs({"price": ["no accuracy"], "kind": []})
+        (['no accuracy'], ['price: no accuracy'])
+    """
+    return [note if len(notes) == 1 else f"{name}: {note}" for name, found in notes.items() for note in found]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
+from keras_kd.deployment.notes import name_outputs
 from keras_kd.deployment.spread import by_channel
 
 # Outputs of other samples reach a little further than those of the calibration data, which costs little; so
@@ -59,3 +62,29 @@ class Saturation:
             f"the file cannot give {more} than {limit:.4g}, and Keras gives {up} to {reached:.4g} "
             f"({samples:,} of {self._samples:,} samples): calibrate with samples that reach further"
         )
+
+
+class Saturations:
+    """Compares all outputs of a model with the ranges of those of a file.
+
+    Args:
+        limits: the smallest and the largest value of each output, by name; `None` for those that are floats.
+
+    Examples:
+        >>> saturations = Saturations({"price": (0.0, 50.0), "kind": None})
+        >>> saturations.add({"price": np.array([[60.0]]), "kind": np.array([[60.0]])})
+        >>> saturations.notes()[0][:39]
+        'price: the file cannot give more than 5'
+    """
+
+    def __init__(self, limits: Mapping[str, tuple[float, float] | None]) -> None:
+        self._outputs = {name: Saturation(known) for name, known in limits.items()}
+
+    def add(self, wanted: Mapping[str, np.ndarray]) -> None:
+        """Count one batch of Keras's outputs, by name."""
+        for name, saturation in self._outputs.items():
+            saturation.add(wanted[name])
+
+    def notes(self) -> list[str]:
+        """The sentences about each output, with its name if there are several."""
+        return name_outputs({name: saturation.notes() for name, saturation in self._outputs.items()})

@@ -15,6 +15,7 @@ from keras_kd.deployment.comparison import LITTLE_LEFT, NOTHING_LEFT
 from keras_kd.deployment.data_sources import Data, batches, with_an_end
 from keras_kd.deployment.edges import Edges, read_edges
 from keras_kd.deployment.litemodel import LiteModel
+from keras_kd.deployment.notes import name_outputs
 from keras_kd.deployment.opening.entry_point import KEPT
 from keras_kd.deployment.ranges import RangeCheck
 from keras_kd.deployment.saturation import Saturation
@@ -223,9 +224,7 @@ def _result(
     outputs = tuple(tally.result() for tally in tallies)
     differences = [tally.differences for tally in tallies]
     one = outputs[0] if len(outputs) == 1 else None
-    notes = [
-        note if one else f"{tally.name}: {note}" for tally in tallies for note in tally.notes(out_of_range)
-    ]
+    notes = name_outputs({tally.name: tally.notes(out_of_range) for tally in tallies})
     figures = {} if one is None else {k: v for k, v in vars(one).items() if k not in _OF_ALL}
     return Verification(
         path=path,

@@ -61,8 +61,9 @@ def compare(
             or the name of one of the models.
         models: Name -> model or file, for names that cannot be Python keywords.
         sources: Name of a file -> name of the Keras model, also compared, that it was made from. Gives the
-            file's row `parameters` and `max_error`. A file of another tool is read by the names and in the
-            order of its source, or else of the first model that it fits.
+            file's row `parameters` and `max_error`, and a note if the file cannot reach the model's outputs.
+            A file of another tool is read by the names and in the order of its source, or else of the first
+            model that it fits.
         seeds: Name -> accuracies (0 to 1) of repeated training runs of that model.
         curves: Name -> metric -> one value per epoch: the `history.history` of a fit.
         facts: Sentences that the report shows first.

@@ -44,6 +44,7 @@ def _owned(subject: Subject, lite: LiteModel, owners: Mapping[str, Owner], sourc
         predict=lambda x: file.predict(file.arrays(x)),
         evidence=lambda: file.of_outputs(subject.evidence()),
         ranges=file.of_inputs(subject.ranges),
+        limits=lambda: file.of_outputs(subject.limits()),
         inputs=file.data_inputs(),
         owned=file,
     )

@@ -40,6 +40,7 @@ class Subject:
         batch_size: The batch size, if it is fixed.
         evidence: A function that says what is known of each output, by name.
         ranges: The range of each quantized input of a file, by name.
+        limits: A function that says what each output of a file can reach, by name; `None` for a float.
         inputs: What data for it consists of.
         exported: What is exported to size and time it: the `Distiller`, if `model` is the student of one.
         owner: What files of it have their names and order from; `None` if it knows none.
@@ -55,6 +56,7 @@ class Subject:
     batch_size: int | None = None
     evidence: Callable[[], Mapping[str, Evidence]] = dict
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    limits: Callable[[], Mapping[str, tuple[float, float] | None]] = dict
     inputs: Inputs | None = None
     exported: keras.Model | None = None
     owner: Owner | None = None
@@ -135,7 +137,10 @@ def _open_file(name: str, path: Path) -> Subject:
         raise ValueError(f"{name!r} must be a .tflite or a .keras file. Received: {str(path)!r}")
     lite = LiteModel(path)
     edges = read_edges(path)
-    known = {tensor.name: Evidence(edges.activations.get(tensor.name)) for tensor in lite.outputs}
+    names = [tensor.name for tensor in lite.outputs]
+    known = {name: Evidence(edges.activations.get(name)) for name in names}
+    # Each output is here, as they may go by their order: that of floats, too.
+    limits = {name: edges.limits.get(name) for name in names}
     return Subject(
         name=name,
         kind=file_kind(path),
@@ -144,6 +149,7 @@ def _open_file(name: str, path: Path) -> Subject:
         batch_size=lite.batch_size,
         evidence=lambda: known,
         ranges=edges.ranges,
+        limits=lambda: limits,
         inputs=lite.data_inputs(),
         owner=None if lite.interface.guessed else Owner.of_file(lite),
         lite=lite,

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_kd.deployment.ranges import RangeCheck
+from keras_kd.deployment.saturation import Saturations
 from keras_kd.deployment.scoring.accuracy import Accuracy, Differences
 from keras_kd.deployment.scoring.evidence import Evidence
 from keras_kd.deployment.scoring.metrics import MetricLike
@@ -93,16 +94,19 @@ class _Counts:
         self._differences = {subject.name: Differences() for subject in subjects}
         self._unusable = {subject.name: Unusable() for subject in subjects}
         self._ranges = {subject.name: RangeCheck(subject.ranges) for subject in subjects}
+        self._saturations = {subject.name: Saturations({}) for subject in subjects}
 
     def add(self, x: Tensors, y: Tensors, rows: int) -> None:
         """Run all subjects on one batch and count it."""
         outputs = {subject.name: predict(subject, x, self._of_students) for subject in self._subjects}
+        names = list(next(iter(outputs.values())))
         if self._answers is None:
             check_same_shapes(outputs, self._baseline)
-        names = list(next(iter(outputs.values())))
-        outputs = {subject: under_names(arrays, names) for subject, arrays in outputs.items()}
-        if self._answers is None:
             self._answers = _Answers(self._subjects, names, self._metric)
+            self._saturations |= self._start_saturations(outputs, names)
+        for name, source in self._sources.items():
+            self._saturations[name].add(outputs[source])
+        outputs = {subject: under_names(arrays, names) for subject, arrays in outputs.items()}
         self._answers.add(y, outputs, self._baseline)
         for name, source in self._sources.items():
             for output, array in outputs[name].items():
@@ -117,12 +121,27 @@ class _Counts:
         """The figures of each subject."""
         if self._answers is None:
             raise ValueError("The data is empty: pass at least one sample.")
+        # Inputs that are cut off explain outputs that are.
+        notes = {
+            name: found.notes() or self._saturations[name].notes() for name, found in self._ranges.items()
+        }
         return {
             name: replace(
-                self._answers.tally(name, differences, self._ranges[name].notes()),
+                self._answers.tally(name, differences, notes[name]),
                 unusable=str(self._unusable[name]),
             )
             for name, differences in self._differences.items()
+        }
+
+    def _start_saturations(
+        self, outputs: Mapping[str, Outputs], names: Sequence[str]
+    ) -> dict[str, Saturations]:
+        """Those of each file with a source: paired as its figures are, under the source's own names."""
+        limits = {subject.name: under_names(subject.limits(), names) for subject in self._subjects}
+        own = {name: under_names({key: key for key in known}, names) for name, known in outputs.items()}
+        return {
+            file: Saturations({own[source][name]: limits[file].get(name) for name in names})
+            for file, source in self._sources.items()
         }
 
     def _count_unusable(self, outputs: Mapping[str, Outputs]) -> None:

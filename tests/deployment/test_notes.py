@@ -1,6 +1,6 @@
-"""Notes about the weights of a file, from contents made by hand."""
+"""Notes about the weights of a file, from contents made by hand, and about outputs."""
 
-from keras_kd.deployment.notes import about_float_weights, about_sparse_weights
+from keras_kd.deployment.notes import about_float_weights, about_sparse_weights, name_outputs
 from keras_kd.deployment.opening.flatbuffer import Contents
 
 
@@ -29,3 +29,8 @@ def test_sparse_files_without_sparse_weights_say_why():
     (note,) = about_sparse_weights(contents(dense_weights=("c", "d"), empty_weights=("d",)))
     assert note.startswith("none is stored sparse")
     assert note.endswith(": d")
+
+
+def test_notes_name_their_output_if_there_are_several():
+    assert name_outputs({"a": ["one", "two"]}) == ["one", "two"]
+    assert name_outputs({"a": ["one"], "b": [], "c": ["two"]}) == ["a: one", "c: two"]

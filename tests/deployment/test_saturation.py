@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_kd.deployment.edges import read_edges
-from keras_kd.deployment.saturation import Saturation
+from keras_kd.deployment.saturation import Saturation, Saturations
 from keras_kd.deployment.tflite import export
 from keras_kd.deployment.verification import verify
 from tests.deployment import small
@@ -38,6 +38,17 @@ def test_floats_have_no_end():
     saturation = Saturation(None)
     saturation.add(np.array([[1e9]]))
     assert saturation.notes() == []
+
+
+def test_several_outputs_are_named():
+    limits = {"price": (0.0, 100.0), "kind": None}
+    for names, said in ((["price", "kind"], "price: the file cannot give"), (["price"], "the file cannot")):
+        saturations = Saturations({name: limits[name] for name in names})
+        for value in (200.0, 50.0):
+            saturations.add({name: np.array([[value]]) for name in ("kind", "price")})
+        (note,) = saturations.notes()
+        assert note.startswith(said)
+        assert "gives up to 200 (1 of 2 samples)" in note
 
 
 def prices():

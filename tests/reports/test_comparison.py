@@ -314,6 +314,18 @@ def test_a_file_that_keeps_values_is_called_that(tmp_path):
     assert note.startswith("The file keeps values from one sample to the next")
 
 
+def test_a_file_that_saturates_is_called_that_as_by_verify(models, files, data):
+    far = 2 * np.sign(data[0])  # inside the calibrated range; the outputs are not
+    rows = {"student": models[1], "int8": files["int8"], "float32": files["float32"]}
+    sources = dict.fromkeys(("int8", "float32"), "student")
+    report = compare(far, baseline="student", models=rows, sources=sources)
+    said = [note for note in verify(models[1], files["int8"], far).notes if "cannot give" in note]
+    assert len(said) == 2
+    assert report["int8"].notes == tuple(said)
+    assert report["student"].notes == report["float32"].notes == ()
+    assert f"note: int8: {said[0]}" in str(report).splitlines()
+
+
 def test_user_models_are_left_alone(data):
     model = dense(8)
     before = [weight.copy() for weight in model.get_weights()]

@@ -75,7 +75,7 @@ def test_the_whole_report(model, file):
     assert report["f"].median_ms > 0
 
 
-def test_evidence_and_ranges_go_by_the_names_of_the_model(model, own, tmp_path):
+def test_evidence_ranges_and_limits_go_by_the_names_of_the_model(model, tmp_path):
     quantized = export(
         keras.Model(model.inputs, [layers.Softmax()(model.outputs[0]), model.outputs[1]]),
         tmp_path / "own.tflite",
@@ -91,6 +91,15 @@ def test_evidence_and_ranges_go_by_the_names_of_the_model(model, own, tmp_path):
     assert list(outputs) == ["zcls", "abox"]
     np.testing.assert_allclose(outputs["zcls"].sum(-1), 1, atol=0.02)
     assert [name for name, known in file.evidence().items() if known.activation == "softmax"] == ["zcls"]
+    assert file.limits() == {"zcls": (0, 255 / 256), "abox": subjects[1].limits()["o_2"]}
+    sources = dict.fromkeys(("file", "own"), "model")
+    tallies = counted({"model": model, "file": path, "own": quantized.path}, sources=sources)
+    # Scores leave the range of probabilities, and the other output has the range of this very data.
+    assert [note.partition(" than ")[0] for note in tallies["file"].notes] == [
+        "zcls: the file cannot give more",
+        "zcls: the file cannot give less",
+    ]
+    assert tallies["own"].notes == tallies["file"].notes
 
 
 def test_files_that_fit_none(model, file, own, tmp_path):

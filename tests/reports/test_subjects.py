@@ -18,6 +18,12 @@ def test_kinds_of_files_without_anything_to_quantize(data, tmp_path):
     assert file_kind(tmp_path / "small.tflite") == "float32"
 
 
+def test_a_file_tells_how_far_each_output_reaches_floats_too(files):
+    ((name, (low, high)),) = open_subject("a", files["int8"]).limits().items()
+    assert low < 0 < high
+    assert open_subject("b", files["float32"]).limits() == {name: None}
+
+
 def test_a_baseline_that_is_not_one_of_the_models_comes_first(models, files):
     subjects, baseline = open_subjects({"file": files["float32"]}, models[0])
     assert ([subject.name for subject in subjects], baseline) == (["baseline", "file"], "baseline")

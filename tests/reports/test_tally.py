@@ -1,5 +1,7 @@
 """Counting what models answer: by hand, with subjects that are plain functions."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from keras_kd.reports.subjects import Subject
 from keras_kd.reports.tally import count, under_names
 
 X = np.eye(3, dtype="float32")
+SOURCE = {"file": "model"}
 
 
 def subject(name, function=lambda x: x):
@@ -151,3 +154,37 @@ def test_a_file_whose_calibrated_range_the_data_leaves():
         tallies, _ = counted([file], [(x, None)])
         (note,) = tallies["file"].notes
         assert "'x' was calibrated for 0 to 0.1, and the data reaches from 0 to 1: 33.3%" in note
+    # Outputs that are cut off as well follow from it.
+    saturated = replace(file, limits=lambda: {"y": (0.0, 0.5)})
+    tallies, _ = counted([saturated, subject("model", lambda x: X)], [([X, X], None)], sources=SOURCE)
+    assert tallies["file"].notes == [note]
+
+
+@pytest.mark.parametrize("limits", [{"y": (0.0, 1.0)}, {"y": None}, {}])
+def test_a_file_that_can_give_what_its_source_gives(limits):
+    file = Subject("file", "int8", lambda x: {"y": x}, limits=lambda: limits)
+    tallies, _ = counted([file, subject("model")], [(X, None)], sources=SOURCE)
+    assert tallies["file"].notes == []
+
+
+def test_a_file_that_cannot_give_what_its_source_gives():
+    file = Subject("file", "int8", lambda x: {"y": x}, limits=lambda: {"y": (0.0, 0.5)})
+    subjects, data = [file, subject("model")], [(X, None), (X[:2] * 2, None)]
+    tallies, _ = counted(subjects, data, sources=SOURCE)
+    (note,) = tallies["file"].notes
+    assert note.startswith("the file cannot give more than 0.5, and Keras gives up to 2 (5 of 5 samples): ")
+    assert tallies["model"].notes == counted(subjects, data)[0]["file"].notes == []
+
+
+def test_a_saturated_output_has_the_name_that_its_source_gives_it():
+    model = Subject("model", "keras", lambda x: {"a": x, "b": 3 * x})
+    teacher = Subject("teacher", "keras", lambda x: {"p": x, "q": x})
+    file = replace(model, name="file", limits=lambda: {"a": None, "b": (0.0, 2.0)})
+    turned = Subject(
+        "file", "int8", lambda x: {"b": 3 * x, "a": x}, limits=lambda: {"b": (0.0, 2.0), "a": None}
+    )
+    for subjects in ([model, file], [model, turned], [teacher, model, file]):
+        (note,) = counted(subjects, [(X, None)], sources=SOURCE)[0]["file"].notes
+        assert note.startswith(
+            "b: the file cannot give more than 2, and Keras gives up to 3 (3 of 3 samples)"
+        )
