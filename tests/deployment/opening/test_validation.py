@@ -11,18 +11,24 @@ from ai_edge_litert.interpreter import Interpreter
 from keras_kd.deployment.opening.validation import find_fault
 from tests.deployment import small
 from tests.deployment.damage import changed, with_scales
+from tests.selection import rest_slow
 
 
 @pytest.mark.parametrize(
     ("build", "quantization"),
-    [
-        *((small.cnn, quantization) for quantization in (None, "float16", "dynamic", "int8", "int16x8")),
-        (small.wide, "dynamic"),
-        (small.text, "int8"),
-        (small.lstm, None),
-        (small.lists, None),
-    ],
-    ids=lambda value: getattr(value, "__name__", value),
+    rest_slow(
+        {
+            **{
+                f"cnn, {kind or 'float32'}": (small.cnn, kind)
+                for kind in (None, "float16", "dynamic", "int8", "int16x8")
+            },
+            "wide, dynamic": (small.wide, "dynamic"),
+            "text, int8": (small.text, "int8"),
+            "lstm, float32": (small.lstm, None),
+            "lists, float32": (small.lists, None),
+        },
+        *("cnn, int8", "lstm, float32"),
+    ),
 )
 def test_files_that_export_writes_are_whole(build, quantization, small_file):
     assert find_fault(small_file(build, quantization)[1].path.read_bytes()) is None
