@@ -72,10 +72,12 @@ def threshold_of(evidence: Evidence, scores: np.ndarray, labels: np.ndarray | No
 
 
 def traced_activations(served: Serving) -> dict[str, str | None]:
-    """For each output of a model, `"softmax"`, `"sigmoid"` or `None`, from a trace of the model."""
+    """For each output of a model, `"softmax"`, `"sigmoid"` or `None`, from a trace, in the model's order."""
     function: Any = served.compiled()
-    names = sorted(function.structured_outputs)  # the order in which TensorFlow flattens a dict
-    return {name: activation_of(tensor) for name, tensor in zip(names, function.outputs, strict=True)}
+    names = function.structured_outputs
+    # TensorFlow flattens a dict by its sorted keys.
+    tensors = dict(zip(sorted(names), function.outputs, strict=True))
+    return {name: activation_of(tensors[name]) for name in names}
 
 
 def compiled_evidence(model: object, outputs: Sequence[str]) -> dict[str, Evidence]:

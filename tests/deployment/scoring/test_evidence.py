@@ -101,3 +101,11 @@ def test_activations_are_found_in_models_that_tell_nothing_of_themselves():
     model(np.ones((2, 4), "float32"))
     found = traced_activations(make_serving(model))
     assert found == {"a": "sigmoid", "raw": None, "scores": "softmax"}
+
+
+def test_activations_come_in_the_order_of_the_outputs():
+    """Lists of losses go by it, and models whose outputs have other names."""
+    inputs = keras.Input((4,))
+    box = keras.layers.Dense(2, name="box")(inputs)
+    model = keras.Model(inputs, [keras.layers.Dense(3, "softmax", name="kind")(inputs), box])
+    assert list(traced_activations(make_serving(model)).items()) == [("kind", "softmax"), ("box", None)]
