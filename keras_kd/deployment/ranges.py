@@ -153,6 +153,15 @@ class RangeCheck:
                 self._outside[name] += int(((finite < low - step) | (finite > high + step)).sum())
                 self._values[name] += finite.size
 
+    def are_cut_off(self) -> bool:
+        """Whether a note says that inputs leave the range, which explains outputs that do."""
+        return any(self._leaves(name) for name in self._seen)
+
+    def _leaves(self, name: str) -> bool:
+        (low, high), (least, most) = self._calibrated[name], self._seen[name]
+        outside = self._outside[name] / self._values[name]
+        return outside > _CLIPPED or bool(outside and most - least > 2 * (high - low))
+
     def notes(self) -> list[str]:
         """Sentences about inputs whose data leaves that range, or fills a tiny part of it."""
         return [note for name in self._seen for note in self._notes(name)]
@@ -164,8 +173,8 @@ class RangeCheck:
             f"input {name!r} was calibrated for {low:.4g} to {high:.4g}, and the data reaches from "
             f"{least:.4g} to {most:.4g}"
         )
-        if outside > _CLIPPED or (outside and most - least > 2 * (high - low)):
+        if self._leaves(name):
             return [f"{ranges}: {outside:.1%} of its values are cut off. Calibrate with data on its scale."]
-        if most - least < _TINY * (high - low):
+        if most - least < _TINY * (high - low) and max(-least, most) < _TINY * max(-low, high):
             return [f"{ranges}, which few of the integers stand for. Calibrate with data on its scale."]
         return []

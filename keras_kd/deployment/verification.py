@@ -85,18 +85,24 @@ class _OutputTally:
             file_metric=self.scores.value(_FILE),
         )
 
-    def notes(self, out_of_range: bool) -> list[str]:
-        """What was not measured and why, and what seems to be wrong."""
+    def notes(self, off_range: bool, cut_off: bool) -> list[str]:
+        """What was not measured and why, and what seems to be wrong.
+
+        Args:
+            off_range: Whether inputs are on another scale than the calibrated one, which explains errors.
+            cut_off: Whether inputs leave it, which explains outputs that end.
+        """
         why = self.scores.why
         missing = "accuracy" if self.scores.task.kind else "agreement and no accuracy"
         notes = [*self._about_unusable(), *([f"no {missing}: {why}"] if why else [])]
-        notes += [] if out_of_range else self.saturation.notes()
+        ends = [] if cut_off else self.saturation.notes()
+        notes += ends
         loss, agreement = self.spread.loss(), self.scores.accuracy(_FILE).agreement
-        if loss is None or loss.error <= LITTLE_LEFT or out_of_range:
+        if loss is None or loss.error <= LITTLE_LEFT or off_range:
             return notes
         agrees = "" if agreement is None else f", and {agreement:.0%} of the answers agree"
         errors = f"the errors are {loss.error:.0%} of the spread of Keras's outputs{agrees}"
-        if loss.noise >= NOTHING_LEFT and (agreement is None or agreement < _UNRELATED):
+        if not ends and loss.noise >= NOTHING_LEFT and (agreement is None or agreement < _UNRELATED):
             return [
                 *notes,
                 f"the file's values have nothing to do with the model's: {errors}. It looks like the file of "
@@ -180,8 +186,7 @@ def verify(
         _add(tallies, wanted, received, own_labels(y, theirs, metric))
         ranges.add(arrays)
         samples += len(next(iter(arrays.values())))
-    notes = [*ranges.notes(), *([KEPT] if lite.keeps_values else [])]
-    return _result(Path(path), samples, list(tallies.values()), notes, bool(ranges.notes()))
+    return _result(Path(path), samples, list(tallies.values()), ranges, [KEPT] if lite.keeps_values else [])
 
 
 def _add(
@@ -217,14 +222,15 @@ def _start_tallies(
 
 
 def _result(
-    path: Path, samples: int, tallies: list[_OutputTally], notes_of_all: list[str], out_of_range: bool
+    path: Path, samples: int, tallies: list[_OutputTally], ranges: RangeCheck, notes_of_file: list[str]
 ) -> Verification:
     if samples == 0:
         raise ValueError("The data is empty; pass a batched tf.data.Dataset or arrays with some samples.")
     outputs = tuple(tally.result() for tally in tallies)
     differences = [tally.differences for tally in tallies]
     one = outputs[0] if len(outputs) == 1 else None
-    notes = name_outputs({tally.name: tally.notes(out_of_range) for tally in tallies})
+    of_inputs, cut_off = ranges.notes(), ranges.are_cut_off()
+    notes = name_outputs({tally.name: tally.notes(bool(of_inputs), cut_off) for tally in tallies})
     figures = {} if one is None else {k: v for k, v in vars(one).items() if k not in _OF_ALL}
     return Verification(
         path=path,
@@ -232,6 +238,6 @@ def _result(
         max_error=float(np.max([d.largest for d in differences])),
         mean_error=sum(d.total for d in differences) / max(1, sum(d.elements for d in differences)),
         outputs=outputs,
-        notes=(*notes_of_all, *notes),
+        notes=(*of_inputs, *notes_of_file, *notes),
         **dict.fromkeys(("agreement", "keras_accuracy", "file_accuracy")) | figures,
     )

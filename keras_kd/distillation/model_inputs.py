@@ -6,6 +6,7 @@ from typing import TypeGuard
 import keras
 import tensorflow as tf
 
+from keras_kd.keras_internals import runs_as_wired
 from keras_kd.legacy import is_tf_keras
 from keras_kd.messages import did_you_mean, one_line
 from keras_kd.parts import Keys, parts, parts_by_key, take
@@ -154,10 +155,10 @@ def _given_names(model: keras.Model) -> list[str]:
 def _input_keys(model: keras.Model) -> Keys:
     """The keys by which a functional model takes parts of a dictionary; `None` if it takes none by name."""
     symbols = symbolic_inputs(model)
-    if symbols is None:
+    if symbols is None or (isinstance(model, keras.Model) and not runs_as_wired(model)):
         return None
     if isinstance(symbols, dict):
-        return {key: key for key in symbols}
+        return None if any(map(keras.tree.is_nested, symbols.values())) else {key: key for key in symbols}
     if keras.tree.is_nested(symbols) and any(map(keras.tree.is_nested, symbols)):
         return None
     return keras.tree.map_structure(lambda symbol: symbol.name, symbols)

@@ -16,7 +16,7 @@ from keras_kd.distillation.model_inputs import (
 from keras_kd.distillation.preprocessing import Preprocess, preprocess_inputs
 from keras_kd.legacy import as_tf_keras_runs
 from keras_kd.signals.taps import Recording, Taps
-from keras_kd.signals.tracing import input_spec, trace
+from keras_kd.signals.tracing import input_spec, trace_model
 from keras_kd.tensors import Tensors, TensorSpecs
 from keras_kd.training.preserved_state import PreservedState
 
@@ -56,7 +56,7 @@ class ModelPair:
     def build(self, inputs: TensorSpecs) -> None:
         """Build the student for the data's inputs; its first call runs every layer twice."""
         if not self.student.built:
-            trace(self.student, self.take_inputs(inputs))
+            trace_model(self.student, self.take_inputs(inputs))
 
     def find_input_spec(self) -> TensorSpecs:
         """The data's input specs, supposing that it holds just the student's; `None` if they are unknown."""

@@ -38,6 +38,7 @@ from keras_kd.keras_internals import unscaled
 from keras_kd.parts import parts
 from keras_kd.signals import batches
 from keras_kd.signals.batches import Batch
+from keras_kd.signals.tracing import has_free_sizes, is_of_model
 from keras_kd.tensors import Tensor, Tensors, TensorSpecs
 
 
@@ -150,9 +151,14 @@ class Wiring:
             self.connect(Batch(spec))
         except PreprocessingError:
             return False  # it may read what the student does not take; with the data it runs again
-        except InputsError:
-            if self.models.preprocess is None and awaits_data(self.models.teacher, self.models.student):
+        except InputsError as error:
+            awaits = self.models.preprocess is None and awaits_data(self.models.teacher, self.models.student)
+            if awaits or (has_free_sizes(spec) and is_of_model(error)):
                 return False
+            raise
+        except Exception as error:
+            if has_free_sizes(spec) and is_of_model(error):
+                return False  # a model may read sizes that only data has
             raise
         self._supposed = spec
         return True

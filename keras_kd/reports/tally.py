@@ -123,7 +123,8 @@ class _Counts:
             raise ValueError("The data is empty: pass at least one sample.")
         # Inputs that are cut off explain outputs that are.
         notes = {
-            name: found.notes() or self._saturations[name].notes() for name, found in self._ranges.items()
+            name: [*found.notes(), *([] if found.are_cut_off() else self._saturations[name].notes())]
+            for name, found in self._ranges.items()
         }
         return {
             name: replace(

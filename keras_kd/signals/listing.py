@@ -12,7 +12,7 @@ from keras_kd.parts import parts
 from keras_kd.paths import layers_by_path
 from keras_kd.signals.addresses import SCORES, find_address, offers_scores
 from keras_kd.signals.recording import RecordedCall, Recording, record
-from keras_kd.signals.tracing import input_spec, trace
+from keras_kd.signals.tracing import input_spec, is_of_model, trace
 from keras_kd.tensors import Shape, Tensors
 
 
@@ -156,8 +156,8 @@ def tap_shapes(model: keras.Model) -> dict[str, Shape | None]:
         model: As for `tap_names`.
 
     Returns:
-        `{path: shape}`. The batch axis is `None`. The shapes of a subclassed model are not known
-        before it sees data, so they are `None`.
+        `{path: shape}`. The batch axis is `None`. The shapes of a subclassed model, or of one that reads free
+        sizes of its inputs in Python, are not known before it sees data, so they are `None`.
 
     Examples:
         >>> import keras
@@ -169,7 +169,13 @@ def tap_shapes(model: keras.Model) -> dict[str, Shape | None]:
     layers = layers_by_path(model)
     if input_spec(model) is None:
         return dict.fromkeys(layers)
-    return {tap: tuple(tensor.shape) for tap, tensor in trace_taps(model, layers, every=True).taps.items()}
+    try:
+        traced = trace_taps(model, layers, every=True)
+    except Exception as error:
+        if not is_of_model(error):
+            raise
+        return dict.fromkeys(layers)  # it reads sizes that are free, or runs only eagerly
+    return {tap: tuple(tensor.shape) for tap, tensor in traced.taps.items()}
 
 
 def tap_names(model: keras.Model) -> list[str]:

@@ -9,11 +9,13 @@ import tensorflow as tf
 
 from keras_kd.activations import activation_of, is_gated, is_linear
 from keras_kd.activations import is_distribution as _is_distribution
-from keras_kd.keras_internals import functional_of, mask_of
+from keras_kd.keras_internals import functional_of, mask_of, runs_as_wired
 from keras_kd.paths import layers_by_path
 from keras_kd.signals.recording import Recording
 from keras_kd.signals.taps import Taps
 from keras_kd.tensors import Shape, Tensors, TensorSpecs
+
+_SAMPLES = 13  # of random inputs; few other axes have this size
 
 
 class SignalSpec(NamedTuple):
@@ -31,9 +33,12 @@ class SignalSpec(NamedTuple):
 def symbolic_inputs(model: keras.Model) -> TensorSpecs:
     """The symbolic inputs of a functional or sequential model, in its structure, else `None`.
 
-    A subclassed model may have an attribute `inputs` of its own.
+    A subclassed model may have an attribute `inputs` of its own; a Sequential with a `call` of its own may take
+    others than it was built with.
     """
     if isinstance(model, keras.Model) and functional_of(model) is None:
+        return None
+    if isinstance(model, keras.Sequential) and not runs_as_wired(model):
         return None
     if not getattr(model, "inputs", None):
         return None
@@ -51,6 +56,55 @@ def trace(function: Callable[..., Any], *specs: TensorSpecs) -> Any:
     return tf.function(function, autograph=False).get_concrete_function(*specs)
 
 
+def trace_model(function: Callable[[Any], Any], spec: TensorSpecs) -> None:
+    """Trace a function that calls a model; one that only runs eagerly is run, on random inputs.
+
+    Args:
+        function: Called with the model's inputs.
+        spec: Their specs. What has free sizes besides the batch is not run.
+    """
+    try:
+        trace(function, spec)
+    except Exception as error:
+        if not is_of_model(error) or has_free_sizes(spec):
+            raise
+        try:
+            function(_random_inputs(spec))
+        except Exception:  # so it is no matter of tracing
+            raise error from error.__cause__
+
+
+def is_of_model(error: BaseException) -> bool:
+    """Whether an error in a trace may come from the code of a model, which reads sizes or values there."""
+    cause = error.__cause__ or error
+    return isinstance(cause, (TypeError, AttributeError, NotImplementedError)) or str(cause).startswith(
+        "Exception encountered when calling"
+    )
+
+
+def has_free_sizes(spec: TensorSpecs) -> bool:
+    """Whether an axis besides the batch is free, or the number of axes is."""
+    specs = [each for each in keras.tree.flatten(spec) if each is not None]
+    return any(each.shape.rank is None or None in each.shape[1:] for each in specs)
+
+
+def _random_inputs(spec: TensorSpecs) -> Tensors:
+    """A few samples; free sizes are 32."""
+    random = np.random.default_rng(0)
+
+    def draw(s: tf.TensorSpec) -> tf.Tensor:
+        sizes = (d or 32 for d in s.shape[1:])
+        return tf.cast(random.random((s.shape[0] or _SAMPLES, *sizes)), s.dtype)
+
+    return keras.tree.map_structure(draw, spec)
+
+
+def _shape(tensor: tf.Tensor) -> Shape:
+    """The shape of a tensor; the number of random samples is a free one."""
+    shape = tuple(tensor.shape)
+    return (None, *shape[1:]) if tf.executing_eagerly() and shape[:1] == (_SAMPLES,) else shape
+
+
 def trace_signals(
     call: Callable[[Any], tuple[Any, Recording]], taps: Taps, spec: TensorSpecs
 ) -> dict[str, SignalSpec]:
@@ -66,15 +120,15 @@ def trace_signals(
                 )
             mask = mask_of(tensor)
             found[tap] = SignalSpec(
-                tuple(tensor.shape),
+                _shape(tensor),
                 tensor.dtype.name,
                 "softmax" if tap in taps.distributions else activation_of(tensor),
-                None if mask is None else tuple(mask.shape),
+                None if mask is None else _shape(mask),
                 is_linear(tensor),
                 is_gated(tensor),
             )
 
-    trace(run, spec)
+    trace_model(run, spec)
     return found
 
 
@@ -93,12 +147,8 @@ def probed(
     unsure = [tap for tap in wanted if not (signals[tap].activation or signals[tap].linear)]
     if not unsure or any(getattr(layer, "stateful", False) for layer in layers_by_path(taps.model).values()):
         return signals
-    random = np.random.default_rng(0)
     try:
-        inputs = keras.tree.map_structure(
-            lambda s: tf.cast(random.random((2, *(d or 32 for d in s.shape[1:]))), s.dtype), spec
-        )
-        values = taps.signals(*call(inputs))
+        values = taps.signals(*call(_random_inputs(spec)))
     except Exception:  # a model may accept only real data; then only the graph can tell
         return signals
     found = dict(signals)

@@ -31,9 +31,9 @@ class _Moved(NamedTuple):
 class PreservedState:
     """Lets a model run as if it were a function: what a pass moves is put back when the pass ends.
 
-    The graph of the first pass, which must be traced, tells which variables a pass writes. With
-    `training=False` most models write none, and then nothing is done. All that others assign to the model
-    between two passes remains.
+    The graph of the first pass tells which variables a pass writes. With `training=False` most models write
+    none, and then nothing is done. Of a model that cannot be traced, so that its first pass is eager, it may
+    write any that is not trained. All that others assign to the model between two passes remains.
 
     Passes that carry on start where the previous one ended, as if nothing had been put back: a stateful
     recurrent layer continues from batch to batch, and random numbers differ from step to step. If somebody
@@ -54,6 +54,9 @@ class PreservedState:
         Args:
             carry: Whether this pass starts where the last one that carried on ended.
         """
+        if self._moved is None and tf.executing_eagerly():  # a model that cannot be traced
+            variables = {id(_parts(v)[0].handle): v for v in _variables(self._model) if not v.trainable}
+            self._moved = _copied(variables.values())
         if self._moved is None:
             graph = tf.compat.v1.get_default_graph()
             earlier = len(graph.get_operations())
@@ -96,7 +99,7 @@ class PreservedState:
         for variable in [*graph.variables, *_variables(self._model)]:
             if any(id(part.handle) in outside for part in _parts(variable)):
                 found[id(_parts(variable)[0].handle)] = variable
-        return [_Moved(variable, _copy(variable), _copy(variable)) for variable in found.values()]
+        return _copied(found.values())
 
 
 def _variables(model: keras.Model) -> list[tf.Variable]:
@@ -113,6 +116,10 @@ def _variables(model: keras.Model) -> list[tf.Variable]:
 def _parts(variable: tf.Variable) -> Sequence[tf.Variable]:
     """The variables of the replicas, or the variable itself."""
     return getattr(variable, "values", None) or [variable]
+
+
+def _copied(variables: Iterable[tf.Variable]) -> list[_Moved]:
+    return [_Moved(variable, _copy(variable), _copy(variable)) for variable in variables]
 
 
 def _copy(variable: tf.Variable) -> tf.Variable:

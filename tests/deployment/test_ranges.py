@@ -191,6 +191,19 @@ def test_data_that_leaves_the_calibrated_range(data, note):
         assert notes[0].endswith("Calibrate with data on its scale.")
 
 
+def test_a_narrow_band_far_from_zero_is_no_other_scale():
+    """Scaling moves values towards zero; these are few, or alike, and are in the range."""
+    check = RangeCheck({"x": (0.0, 1.0)})
+    check.add({"x": np.linspace(0.88, 0.92, 8)})
+    assert check.notes() == []
+    check = RangeCheck({"x": (-1.0, 1.0)})
+    check.add({"x": np.linspace(-0.004, 0.004, 8)})
+    assert "which few of the integers stand for" in check.notes()[0]
+    assert not check.are_cut_off()
+    check.add({"x": np.full(8, 30.0)})
+    assert check.are_cut_off()
+
+
 def test_nan_leaves_no_range():
     check = RangeCheck({"x": (0.0, 1.0)})
     check.add({"x": np.full(4, np.nan)})

@@ -71,6 +71,10 @@ def test_verify_says_that_a_file_saturates(options, tmp_path):
     assert f"more than {limits[1]:.4g}, and Keras gives up to " in note
     assert f"({far} of 500 samples)" in note
     assert not any("cannot give" in note for note in verify(model, path, calm).notes)
+    near = 0.88 + 0.04 * x  # outputs that all are beyond the end, of inputs that are not
+    notes = verify(model, path, near).notes
+    assert any("(500 of 500 samples)" in note for note in notes)
+    assert not any("another model" in note or "calibrated for" in note for note in notes)
 
 
 @pytest.mark.slow

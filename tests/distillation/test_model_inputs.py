@@ -14,6 +14,7 @@ from keras_kd.distillation.model_inputs import (
     explain_misfit,
     have_same_parts,
     named_specs,
+    require_student_inputs,
     take_inputs,
     take_teacher_inputs,
 )
@@ -289,3 +290,25 @@ def test_explain_misfit_without_a_preprocess():
         "The teacher 'images8' cannot take the student's inputs ((12, 4, 4, 1) float32): wrong. Give a "
         "`teacher_preprocess` that selects, resizes or converts `x`."
     )
+
+
+class First(keras.Sequential):
+    """Takes a part of a dictionary, whatever it was built with."""
+
+    def call(self, x, training=None, mask=None):
+        return super().call(x["a"], training=training)
+
+
+def test_a_call_of_ones_own_takes_what_it_likes():
+    model = First([keras.Input((4,), name="c"), keras.layers.Dense(3)])
+    require_student_inputs(model, {"a": 1})
+    assert take_inputs(model, {"a": 1, "c": 2}) == {"a": 1, "c": 2}
+    one, two = keras.Input((4,)), keras.Input((4,))
+    nested = keras.Model({"p": {"q": one}, "r": two}, keras.layers.Add()([one, two]))
+    require_student_inputs(nested, {"a": 1, "b": 2})  # Keras goes by their order
+
+
+def test_a_student_without_named_inputs_says_which_keys_there_are():
+    model = keras.Model(one := keras.Input((4,)), keras.layers.Dense(3)(one))
+    with pytest.raises(ValueError, match=r"`x` holds \['a', 'b'\]\. `kd\.Distiller\(student_inputs='a'\)`"):
+        require_student_inputs(model, {"a": 1, "b": 2})

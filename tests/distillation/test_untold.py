@@ -215,3 +215,67 @@ def test_a_part_of_the_data_of_unknown_rank_is_named(which, part):
         ValueError, match=f"{part} of the data has an unknown number of axes.*tf.ensure_shape"
     ):
         distiller.fit(data, verbose=0)
+
+
+def upsampler(width):
+    """Reads in Python how large its inputs are, which it leaves free."""
+    layers = [keras.layers.UpSampling2D(interpolation="bilinear"), keras.layers.Conv2D(width, 1, name="c")]
+    return keras.Sequential([keras.Input((None, None, 3)), *layers])
+
+
+def branching():
+    """Reads values in Python, so that it runs only eagerly; counts its calls."""
+
+    class Branching(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.body = keras.layers.Dense(4, name="body")
+            self.head = keras.layers.Dense(3)
+            self.calls = self.add_weight(shape=(), initializer="zeros", trainable=False)
+
+        def call(self, x):
+            self.calls.assign_add(1.0)
+            return self.head(self.body(x if float(keras.ops.max(x)) < 1e9 else 0 * x))
+
+    return called(Branching())
+
+
+IMAGES = np.random.default_rng(0).random((8, 5, 6, 3)).astype("float32")
+
+
+@pytest.mark.parametrize(
+    ("student", "teacher"),
+    rest_slow({"both": (upsampler, upsampler), "teacher": (None, upsampler)}, "both"),
+)
+def test_models_that_read_free_sizes_train_once_there_is_data(student, teacher):
+    pixels = keras.Sequential(
+        [keras.Input((None, None, 3)), keras.layers.UpSampling2D(), keras.layers.Conv2D(3, 1, name="c")]
+    )
+    hint = kd.Objective("mse", student="c", teacher="c", project=True)
+    distiller = kd.Distiller(student(3) if student else pixels, teacher(4), [hint])
+    distiller.compile("sgd", run_eagerly=True)
+    logs = distiller.fit(IMAGES, epochs=2, batch_size=8, verbose=0).history
+    assert logs["mse_c"][1] < logs["mse_c"][0]
+
+
+def test_taps_of_models_that_read_free_sizes():
+    assert kd.tap_names(upsampler(3))[1:] == ["c"]
+    with pytest.raises(ValueError, match=r"cannot be traced: .* build it with fixed ones to find pairs"):
+        kd.pair_taps(upsampler(3), upsampler(3))
+    with pytest.raises(ValueError, match="'d'"):  # what is wrong in any case is told at once
+        kd.Distiller(upsampler(3), upsampler(4), [kd.Objective("mse", student="d", teacher="c")])
+
+
+@pytest.mark.parametrize("kind", rest_slow(["student", "teacher", "both"], "both"))
+def test_models_that_only_run_eagerly(kind):
+    plain = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4, name="body"), keras.layers.Dense(3)])
+    student = branching() if kind != "teacher" else plain
+    teacher = branching() if kind != "student" else keras.models.clone_model(plain)
+    body = kd.Objective("mse", student="body", teacher="body", project=True)
+    distiller = kd.Distiller(student, teacher, [kd.losses.SoftTargets(), body])
+    before = [np.array(weight) for weight in teacher.weights]
+    distiller.compile("sgd", loss=cross_entropy(), run_eagerly=True)
+    logs = distiller.fit(VECTORS, CLASSES, epochs=2, batch_size=24, verbose=0).history
+    assert logs["loss"][1] < logs["loss"][0]
+    for then, now in zip(before, teacher.weights, strict=True):
+        np.testing.assert_array_equal(then, now)  # its count, too

@@ -12,6 +12,7 @@ import numpy as np
 from keras_kd.activations import activation_of
 from keras_kd.deployment.scoring.named_outputs import keras_names, own_names
 from keras_kd.deployment.source.serving import Serving
+from keras_kd.deployment.tensor_names import output_names
 from keras_kd.legacy import is_model
 
 Kind: TypeAlias = Literal["classes", "labels", "binary"]
@@ -73,7 +74,10 @@ def threshold_of(evidence: Evidence, scores: np.ndarray, labels: np.ndarray | No
 
 def traced_activations(served: Serving) -> dict[str, str | None]:
     """For each output of a model, `"softmax"`, `"sigmoid"` or `None`, from a trace, in the model's order."""
-    function: Any = served.compiled()
+    function: Any = served.traced()
+    if function is None:  # its code reads values, or sizes that are free
+        outputs = getattr(served.model, "output", None)
+        return {} if outputs is None else dict.fromkeys(output_names(served.model, outputs))
     names = function.structured_outputs
     # TensorFlow flattens a dict by its sorted keys.
     tensors = dict(zip(sorted(names), function.outputs, strict=True))
@@ -87,7 +91,8 @@ def compiled_evidence(model: object, outputs: Sequence[str]) -> dict[str, Eviden
         named = own_names(losses, keras_names(getattr(model, "student", model), outputs))
         return {name: _evidence_of(loss) for name, loss in named.items() if name in outputs}
     if isinstance(losses, (list, tuple)):
-        return {name: _evidence_of(loss) for name, loss in zip(outputs, losses, strict=False)}
+        flat = keras.tree.flatten(losses)
+        return {name: _evidence_of(loss) for name, loss in zip(outputs, flat, strict=False)}
     return {name: _evidence_of(losses) for name in outputs} if losses is not None else {}
 
 

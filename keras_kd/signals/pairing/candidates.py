@@ -6,11 +6,13 @@ from typing import NamedTuple
 import keras
 
 from keras_kd.keras_internals import layer_family
+from keras_kd.messages import one_line
 from keras_kd.paths import layers_by_path
 from keras_kd.signals.listing import trace_taps
 from keras_kd.signals.pairing.articulation_points import articulation_taps
 from keras_kd.signals.pairing.endings import Ending, ending_of
 from keras_kd.signals.pairing.heads import find_head_taps
+from keras_kd.signals.tracing import is_of_model
 from keras_kd.tensors import Shape
 
 
@@ -36,7 +38,15 @@ class _Layers(NamedTuple):
 def find_candidates(model: keras.Model) -> list[TapCandidate]:
     """The candidates of a model with known inputs, shallow to deep. The model is traced once."""
     by_path = layers_by_path(model)
-    traced = trace_taps(model, by_path)
+    try:
+        traced = trace_taps(model, by_path)
+    except Exception as error:
+        if not is_of_model(error):
+            raise
+        raise ValueError(
+            f"{model.name!r} cannot be traced: {one_line(error)} If it reads sizes that its inputs leave "
+            "free, build it with fixed ones to find pairs; their names are the same."
+        ) from error
     shapes = {tap: tuple(tensor.shape) for tap, tensor in traced.taps.items()}
     shapes = {tap: shape for tap, shape in shapes.items() if shape}
     layers = _Layers(by_path, _taps_inside(by_path, shapes), shapes)

@@ -77,6 +77,11 @@ def test_losses_of_several_outputs():
     assert compiled_evidence("no model", names) == compiled_evidence(small.dense(), names) == {}
 
 
+def test_nested_losses_go_by_the_flattened_order():
+    nested = compiled_evidence(compiled([["bce", "mse"], "sparse_categorical_crossentropy"]), ["a", "b", "c"])
+    assert [nested[name].kind for name in "abc"] == ["labels", None, "classes"]
+
+
 def test_losses_go_by_the_names_that_keras_gave_to_layers():
     inputs = keras.Input((4,))
     classes, number = keras.layers.Dense(3), keras.layers.Dense(1)
@@ -109,3 +114,10 @@ def test_activations_come_in_the_order_of_the_outputs():
     box = keras.layers.Dense(2, name="box")(inputs)
     model = keras.Model(inputs, [keras.layers.Dense(3, "softmax", name="kind")(inputs), box])
     assert list(traced_activations(make_serving(model)).items()) == [("kind", "softmax"), ("box", None)]
+
+
+def test_of_a_model_that_cannot_be_traced_its_loss_is_known():
+    image = keras.Input((None, None, 3))
+    up = keras.layers.UpSampling2D(interpolation="bilinear")(image)
+    model = keras.Model(image, keras.layers.Conv2D(2, 1, name="map")(up))
+    assert traced_activations(make_serving(model)) == {"map": None}
