@@ -35,7 +35,8 @@ def one_line(error: BaseException) -> str:
         >>> one_line(ValueError("Exception encountered when calling Dense.call().\n\nwrong shape\n\nmore"))
         'wrong shape'
     """
-    text = re.sub(r"\x1b\[\d*m", "", str(error))
+    # Of TensorFlow, without the names of its own functions and operations.
+    text = re.sub(r"\x1b\[\d*m|\{\{function_node \S*\}\} | \[Op:\w+\]( name: ?)?", "", str(error))
     lines = [re.sub("[ \t]+", " ", line.strip()) for line in _lines(text) if line.strip()]
     for line in lines:
         if line.startswith("Exception encountered: "):  # after pages of the configuration that does not load

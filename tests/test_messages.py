@@ -20,6 +20,10 @@ from keras_kd.messages import close_matches, did_you_mean, one_line, printable
         ("Exception encountered", "Exception encountered"),
         ("x" * 500, "x" * 400),
         ("", "KeyboardInterrupt"),
+        (
+            "{{function_node __wrapped__Sub_device_/CPU:0}} Incompatible shapes: [4] vs. [8] [Op:Sub] name: ",
+            "Incompatible shapes: [4] vs. [8]",
+        ),
     ],
 )
 def test_one_line_of_an_error_is_without_frame_and_colours(text, line):

@@ -28,7 +28,7 @@ def compare(
 ) -> None:
     """Measure several models and files on the test split, side by side.
 
-    Example: keras-kd compare big=big.keras int8=student.tflite --data mine.npz --source int8=big
+    Example: keras-kd compare small=small.keras int8=small.tflite --data mine.npz --source int8=small
     """
     from keras_kd.datasets.npz import load_test
     from keras_kd.reports.comparison import compare

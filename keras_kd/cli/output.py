@@ -32,6 +32,8 @@ _OPTIONS = {
     "batch_size=": "--batch-size ",
     "input_shape=": "--input-shape ",
     "quantization=": "--quantization ",
+    "inputs, as a tf.data.Dataset or arrays": "inputs, as x_train in an .npz file",
+    "metric='accuracy'": "--metric accuracy",
     "sources names": "--source names",
     "sources maps": "--source maps",
     "in sources": "with --source FILE=MODEL",
@@ -65,6 +67,7 @@ def _named_shapes(found: re.Match[str]) -> str:
 def write(text: str) -> None:
     """Print the result of a command on standard output."""
     sys.stdout.write(f"{printable(text)}\n")
+    sys.stdout.flush()  # before what comes on standard error
 
 
 def say(text: str) -> None:
@@ -116,7 +119,7 @@ def command_line() -> str:
 
 def show(result: Figures, as_json: bool) -> None:
     """Print a result, readable or as JSON."""
-    write(result.to_json().rstrip() if as_json else str(result))
+    write(result.to_json().rstrip() if as_json else in_shell(str(result)))
 
 
 def show_report(report: "Report", as_json: bool) -> None:

@@ -33,7 +33,7 @@ class SignalSpec(NamedTuple):
 def symbolic_inputs(model: keras.Model) -> TensorSpecs:
     """The symbolic inputs of a functional or sequential model, in its structure, else `None`.
 
-    A subclassed model may have an attribute `inputs` of its own; a Sequential with a `call` of its own may take
+    A subclassed model may have an attribute `inputs` of its own; a Sequential with its own `call` may take
     others than it was built with.
     """
     if isinstance(model, keras.Model) and functional_of(model) is None:

@@ -303,7 +303,7 @@ def test_a_call_of_ones_own_takes_what_it_likes():
     model = First([keras.Input((4,), name="c"), keras.layers.Dense(3)])
     require_student_inputs(model, {"a": 1})
     assert take_inputs(model, {"a": 1, "c": 2}) == {"a": 1, "c": 2}
-    one, two = keras.Input((4,)), keras.Input((4,))
+    one, two = keras.Input((4,), name="q"), keras.Input((4,), name="r")
     nested = keras.Model({"p": {"q": one}, "r": two}, keras.layers.Add()([one, two]))
     require_student_inputs(nested, {"a": 1, "b": 2})  # Keras goes by their order
 
