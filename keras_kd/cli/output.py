@@ -32,6 +32,7 @@ _OPTIONS = {
     "batch_size=": "--batch-size ",
     "input_shape=": "--input-shape ",
     "quantization=": "--quantization ",
+    "import the module first: import MODULE": "name the module: --custom-objects MODULE",
     "sources names": "--source names",
     "sources maps": "--source maps",
     "in sources": "with --source FILE=MODEL",
