@@ -1,31 +1,33 @@
 """keras_kd: distill, compress and export Keras models, and measure the result."""
 
-from keras_kd import _startup as _startup
-from keras_kd import datasets as datasets
-from keras_kd import losses as losses
-from keras_kd import models as models
-from keras_kd import projections as projections
-from keras_kd import tfmot as tfmot
-from keras_kd.compression.pruning.prune import Prune as Prune
-from keras_kd.compression.pruning.sparsity import Sparsity as Sparsity
-from keras_kd.compression.pruning.sparsity import sparsity as sparsity
-from keras_kd.deployment.benchmark import Benchmark as Benchmark
-from keras_kd.deployment.benchmark import benchmark as benchmark
-from keras_kd.deployment.exported import Exported as Exported
-from keras_kd.deployment.litemodel import LiteModel as LiteModel
-from keras_kd.deployment.tflite import export as export
-from keras_kd.deployment.verification import verify as verify
-from keras_kd.deployment.verified import Verification as Verification
-from keras_kd.distillation.distilled import Distilled as Distilled
-from keras_kd.distillation.distiller import Distiller as Distiller
-from keras_kd.distillation.objectives import Objective as Objective
-from keras_kd.distillation.student_checkpoint import StudentCheckpoint as StudentCheckpoint
-from keras_kd.reports.comparison import compare as compare
-from keras_kd.reports.report import Report as Report
-from keras_kd.signals.batches import Taught as Taught
-from keras_kd.signals.listing import tap_names as tap_names
-from keras_kd.signals.pairing.tap_pairs import pair_taps as pair_taps
-from keras_kd.training.full_state import FullState as FullState
+from keras_kd import startup as startup
+
+if not startup.is_deferred:
+    from keras_kd import datasets as datasets
+    from keras_kd import losses as losses
+    from keras_kd import models as models
+    from keras_kd import projections as projections
+    from keras_kd import tfmot as tfmot
+    from keras_kd.compression.pruning.prune import Prune as Prune
+    from keras_kd.compression.pruning.sparsity import Sparsity as Sparsity
+    from keras_kd.compression.pruning.sparsity import sparsity as sparsity
+    from keras_kd.deployment.benchmark import Benchmark as Benchmark
+    from keras_kd.deployment.benchmark import benchmark as benchmark
+    from keras_kd.deployment.exported import Exported as Exported
+    from keras_kd.deployment.litemodel import LiteModel as LiteModel
+    from keras_kd.deployment.tflite import export as export
+    from keras_kd.deployment.verification import verify as verify
+    from keras_kd.deployment.verified import Verification as Verification
+    from keras_kd.distillation.distilled import Distilled as Distilled
+    from keras_kd.distillation.distiller import Distiller as Distiller
+    from keras_kd.distillation.objectives import Objective as Objective
+    from keras_kd.distillation.student_checkpoint import StudentCheckpoint as StudentCheckpoint
+    from keras_kd.reports.comparison import compare as compare
+    from keras_kd.reports.report import Report as Report
+    from keras_kd.signals.batches import Taught as Taught
+    from keras_kd.signals.listing import tap_names as tap_names
+    from keras_kd.signals.pairing.tap_pairs import pair_taps as pair_taps
+    from keras_kd.training.full_state import FullState as FullState
 
 __version__ = "0.1.0"
 

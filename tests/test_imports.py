@@ -20,6 +20,7 @@ GROUND = [
     "graphs",
     "keras_internals",
     "legacy",
+    "locations",
     "messages",
     "model_files",
     "parts",
@@ -46,10 +47,10 @@ ALLOWED = {
     "tfmot": ["distillation", "signals", "losses", "training"],
     "reports": ["deployment"],
     "jobs": LIBRARY,
-    "cli": [*LIBRARY, "jobs"],
+    "cli": [*LIBRARY, "jobs", "startup", "__version__"],
     "__main__": ["cli"],
-    "_startup": [],
-    "": [*LIBRARY, "_startup"],
+    "startup": [],
+    "": [*LIBRARY, "startup"],
 } | {module: [] for module in GROUND}
 # Rooms that `import keras_kd` does not load: their files may import HEAVY at the top.
 COMMAND_LINE = ["cli", "jobs", "__main__"]

@@ -27,10 +27,59 @@ def test_a_model_comes_back_compiled_or_not(saved):
         assert loaded.compiled is compile
 
 
-def test_code_in_a_file_is_not_run(tmp_path):
-    keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: x + 1)]).save(tmp_path / "code.keras")
-    with pytest.raises(ValueError, match=r"code\.keras does not load: .*Lambda"):
-        load_model(tmp_path / "code.keras")
+@pytest.mark.parametrize("suffix", [".h5", ".hdf5"])
+def test_the_formats_of_keras(saved, suffix, tmp_path):
+    model, path = saved[0], tmp_path / f"old{suffix}"
+    model.compile("sgd", loss=keras.losses.MeanSquaredError())
+    model.save(path)
+    loaded = load_model(path)
+    assert loaded.compiled
+    np.testing.assert_array_equal(loaded.get_weights()[0], model.get_weights()[0])
+    content = path.read_bytes()
+    for damaged in (b"not a model", content[: len(content) // 2]):
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=rf"old\{suffix} does not load: "):
+            load_model(path)
+
+
+def test_what_keras_cannot_compile_again_loads_all_the_same(saved, tmp_path):
+    """Keras 3.15 does not find the loss "mse" of an HDF5 file."""
+    saved[0].save(tmp_path / "old.h5")
+    with pytest.warns(UserWarning, match=r"old\.h5 loads without the loss, metrics and optimizer .*mse"):
+        loaded = load_model(tmp_path / "old.h5")
+    np.testing.assert_array_equal(loaded.get_weights()[0], saved[0].get_weights()[0])
+
+
+def test_an_unpacked_file(saved, tmp_path):
+    with zipfile.ZipFile(saved[1]) as archive:
+        archive.extractall(tmp_path / "unpacked")
+    np.testing.assert_array_equal(
+        load_model(tmp_path / "unpacked").get_weights()[0], saved[0].get_weights()[0]
+    )
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_code_in_a_file_is_not_run(suffix, tmp_path):
+    path = tmp_path / f"code{suffix}"
+    keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: x + 1)]).save(path)
+    with pytest.raises(ValueError, match=rf"code\{suffix} does not load: .*[Ll]ambda"):
+        load_model(path)
+
+
+class Zoom(keras.layers.Layer):
+    def call(self, x):
+        return 2 * x
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_a_layer_that_is_not_known_is_named(suffix, tmp_path, monkeypatch):
+    path = tmp_path / f"own{suffix}"
+    keras.Sequential([keras.Input((2,)), Zoom()]).save(path)
+    monkeypatch.delitem(globals(), "Zoom")
+    with pytest.raises(
+        ValueError, match=r"'Zoom' is not one of Keras\. Register it .*, and import the module first"
+    ):
+        load_model(path)
 
 
 def test_errors_are_one_line_and_name_the_file(saved, tmp_path):
@@ -39,8 +88,8 @@ def test_errors_are_one_line_and_name_the_file(saved, tmp_path):
     (tmp_path / "folder.keras").mkdir()
     with pytest.raises(IsADirectoryError, match=r"Expected a \.keras file; .*folder\.keras' is a folder"):
         load_model(tmp_path / "folder.keras")
-    with pytest.raises(ValueError, match=r"Expected a \.keras file\. Received: .*model\.h5.*model\.save"):
-        load_model(tmp_path / "model.h5")
+    with pytest.raises(ValueError, match=r"Expected a Keras model .* Received: .*model\.onnx.*model\.save"):
+        load_model(tmp_path / "model.onnx")
     path = saved[1]
     for content in (b"not a model", path.read_bytes()[:-30]):
         path.write_bytes(content)

@@ -1,6 +1,7 @@
 """The command line: one short command per verb, and no logic that the library lacks.
 
-The files of the commands import the library inside functions, so that help does not need it.
+The files of the commands import the library inside functions, after `load_library`: help and mistakes in the
+arguments are answered without TensorFlow.
 """
 
 import logging
@@ -13,8 +14,9 @@ from typing import Annotated
 import typer
 import typer.core
 
+from keras_kd import __version__, startup
 from keras_kd.cli import compare, deploy, inspect, train
-from keras_kd.cli.output import in_shell, one_line_warnings, say
+from keras_kd.cli.output import in_shell, one_line_warnings, say, write
 from keras_kd.cli.streams import standard_streams
 from keras_kd.messages import one_line
 
@@ -62,14 +64,23 @@ app = typer.Typer(
     name="keras-kd",
     cls=OneLineErrors,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
 
+def show_version(wanted: bool) -> None:
+    """Print the version and end, if that is what is wanted."""
+    if wanted:
+        write(f"keras-kd {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version.")
+    ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Distill, compress and export Keras models, and measure the result."""
@@ -103,7 +114,7 @@ def main() -> None:
     for number in _REQUESTS:
         if signal.getsignal(number) is signal.SIG_DFL:  # not ignored, as after nohup
             signal.signal(number, _terminate)
-    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # not ignored, as in the background
+    if signal.getsignal(signal.SIGINT) is startup.end_at_once:  # not ignored, as in the background
         signal.signal(signal.SIGINT, signal.default_int_handler)
     with standard_streams(), one_line_warnings():
         try:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from keras_kd.cli.options import AsJson, MetricOption, Overwrite, TestFile
+from keras_kd.cli.loading import load_library
+from keras_kd.cli.options import AsJson, CustomObjects, MetricOption, Overwrite, TestFile
 from keras_kd.cli.output import command_line, in_shell, show_progress, show_report
+from keras_kd.locations import check_lite_file, check_model, check_report_target
 
 if TYPE_CHECKING:
     from keras_kd.reports import Report
@@ -23,6 +25,7 @@ def compare(
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Also write .html, .md or .json.")] = None,
     metric: MetricOption = None,
+    custom_objects: CustomObjects = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -30,13 +33,15 @@ def compare(
 
     Example: keras-kd compare small=small.keras int8=small.tflite --data mine.npz --source int8=small
     """
+    named, sources = files_by_name(models), parse_sources(source or [])
+    for file in named.values():
+        check_lite_file(file) if file.endswith(".tflite") else check_model(file)
+    if out is not None:
+        check_report_target(out, overwrite=overwrite)
+    load_library(custom_objects)
     from keras_kd.datasets.npz import load_test
     from keras_kd.reports.comparison import compare
-    from keras_kd.reports.report import check_report_path
 
-    named, sources = files_by_name(models), parse_sources(source or [])
-    if out is not None:
-        check_report_path(out, overwrite=overwrite)
     with show_progress() as progress:
         report = compare(
             load_test(data),

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from keras_kd.cli.loading import load_library
 from keras_kd.cli.options import (
-    CALIBRATION_HELP,
     AsJson,
     BatchSize,
+    CalibrationFile,
+    CustomObjects,
     FileIO,
     InputShape,
     LiteFile,
@@ -21,6 +23,7 @@ from keras_kd.cli.options import (
     TestFile,
 )
 from keras_kd.cli.output import show, show_status
+from keras_kd.locations import check_lite_target
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,12 +33,15 @@ def export(
     model: ModelFile,
     out: Annotated[Path, typer.Option("--out", help="The .tflite file to write.")],
     quantization: Quantization = QuantizationOption.float32,
-    data: Annotated[Path | None, typer.Option(help=CALIBRATION_HELP)] = None,
-    io: Annotated[FileIO, typer.Option(help="Type of the inputs and outputs.")] = FileIO.float32,
+    data: CalibrationFile = None,
+    io: Annotated[
+        FileIO, typer.Option(case_sensitive=False, help="Type of the inputs and outputs.")
+    ] = FileIO.float32,
     batch_size: BatchSize = "1",
     input_shape: InputShape = None,
     sparse: Annotated[bool, typer.Option("--sparse", help="Store pruned weights without zeros.")] = False,
     allow_flex: Annotated[bool, typer.Option("--allow-flex", help="Accept TensorFlow operators.")] = False,
+    custom_objects: CustomObjects = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -43,6 +49,9 @@ def export(
 
     Example: keras-kd export student.keras --out student.tflite --quantization int8 --data mine.npz
     """
+    check_lite_target(out, overwrite=overwrite)
+    samples, shape = parse_batch_size(batch_size), parse_input_shape(input_shape)
+    load_library(custom_objects)
     from keras_kd.deployment.tflite import export
     from keras_kd.model_files import load_model
 
@@ -53,8 +62,8 @@ def export(
             quantization=None if quantization is QuantizationOption.float32 else quantization.value,
             calibration=read_calibration(data),
             io=io.value,
-            batch_size=parse_batch_size(batch_size),
-            input_shape=parse_input_shape(input_shape),
+            batch_size=samples,
+            input_shape=shape,
             sparse=sparse,
             allow_flex=allow_flex,
             overwrite=overwrite,
@@ -74,12 +83,14 @@ def verify(
     file: LiteFile,
     data: TestFile,
     metric: MetricOption = None,
+    custom_objects: CustomObjects = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a model and its file on the test split and compare their outputs.
 
     Example: keras-kd verify student.keras student.tflite --data mine.npz
     """
+    load_library(custom_objects)
     from keras_kd.datasets.npz import load_test
     from keras_kd.deployment.verification import verify
     from keras_kd.model_files import load_model
@@ -103,12 +114,12 @@ def benchmark(
 
     Example: keras-kd benchmark student.tflite --threads 1
     """
+    shape = parse_input_shape(input_shape)
+    load_library()
     from keras_kd.deployment.benchmark import benchmark
 
     with show_status("timing"):
-        result = benchmark(
-            file, threads=threads, batch_size=batch_size, input_shape=parse_input_shape(input_shape)
-        )
+        result = benchmark(file, threads=threads, batch_size=batch_size, input_shape=shape)
     show(result, as_json)
 
 

@@ -2,16 +2,18 @@
 
 import json
 
-from keras_kd.cli.options import AsJson, ModelFile
+from keras_kd.cli.loading import load_library
+from keras_kd.cli.options import AsJson, CustomObjects, ModelFile
 from keras_kd.cli.output import write
 from keras_kd.messages import printable
 
 
-def taps(model: ModelFile, as_json: AsJson = False) -> None:
+def taps(model: ModelFile, custom_objects: CustomObjects = None, as_json: AsJson = False) -> None:
     """List the layers whose output an objective can read.
 
     Example: keras-kd taps student.keras
     """
+    load_library(custom_objects)
     from keras_kd.model_files import load_model
     from keras_kd.signals.listing import tap_shapes
 

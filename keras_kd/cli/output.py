@@ -34,6 +34,7 @@ _OPTIONS = {
     "quantization=": "--quantization ",
     "inputs, as a tf.data.Dataset or arrays": "inputs, as x_train in an .npz file",
     "metric='accuracy'": "--metric accuracy",
+    "import the module first: import MODULE": "name the module: --custom-objects MODULE",
     "sources names": "--source names",
     "sources maps": "--source maps",
     "in sources": "with --source FILE=MODEL",

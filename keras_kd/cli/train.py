@@ -5,12 +5,14 @@ from typing import Annotated
 
 import typer
 
-from keras_kd.cli.options import AsJson, DataFile, DemoData, Epochs, Folder, Labels, Seeds
+from keras_kd.cli.loading import load_library
+from keras_kd.cli.options import AsJson, CustomObjects, DataFile, DemoData, Epochs, Folder, Labels, Seeds
 from keras_kd.cli.output import command_line, show_progress, show_run
+from keras_kd.locations import check_model
 
 
 def demo(
-    data: Annotated[DemoData, typer.Option(help="The dataset.")] = DemoData.digits,
+    data: Annotated[DemoData, typer.Option(case_sensitive=False, help="The dataset.")] = DemoData.digits,
     labels: Labels = None,
     seeds: Seeds = 1,
     epochs: Epochs = None,
@@ -23,6 +25,7 @@ def demo(
 
     Example: keras-kd demo --data digits --labels 100 --seeds 5
     """
+    load_library()
     from keras_kd.jobs.demo import demo
 
     with show_progress() as progress:
@@ -39,8 +42,10 @@ def demo(
 
 
 def distill(
-    teacher: Annotated[Path, typer.Option(help="The trained teacher, a .keras file.")],
-    student: Annotated[Path, typer.Option(help="The student, a .keras file with its initial weights.")],
+    teacher: Annotated[Path, typer.Option(callback=check_model, help="The trained teacher, a Keras model.")],
+    student: Annotated[
+        Path, typer.Option(callback=check_model, help="The student, a Keras model with its initial weights.")
+    ],
     data: DataFile,
     out: Folder,
     labels: Labels = None,
@@ -50,12 +55,14 @@ def distill(
     learning_rate: Annotated[float, typer.Option(min=0, help="Initial learning rate of Adam.")] = 2e-3,
     temperature: Annotated[float, typer.Option(min=0, help="Temperature of the soft targets.")] = 4.0,
     alpha: Annotated[float, typer.Option(min=0, max=1, help="Weight of the hard labels.")] = 0.1,
+    custom_objects: CustomObjects = None,
     as_json: AsJson = False,
 ) -> None:
     """Do for your teacher, student and data what the demo does.
 
     Example: keras-kd distill --teacher big.keras --student small.keras --data mine.npz --out runs/mine
     """
+    load_library(custom_objects)
     from keras_kd.jobs.distil_files import distil_files
     from keras_kd.jobs.experiment import Hyperparameters
 

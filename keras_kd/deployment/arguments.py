@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import keras
 
 from keras_kd.deployment import quantizations
 from keras_kd.deployment.quantizations import Quantization
 from keras_kd.deployment.source.source_model import is_quantization_aware, recurrent_layer
-from keras_kd.files import check_writable
 
 
 def check_integer(name: str, value: object, least: int) -> None:
     """Raise a `ValueError` unless an argument is an integer of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ValueError(f"{name} must be an integer of at least {least}; received {value!r}.")
-
-
-def check_path(path: str | os.PathLike[str], overwrite: bool) -> Path:
-    """Check that a `.tflite` file can be written at `path`."""
-    target = Path(path)
-    check_writable(target, overwrite=overwrite, suffixes=(".tflite",))
-    return target
 
 
 def check_quantization(

@@ -11,7 +11,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_kd.deployment.arguments import check_path, check_quantization, select_batch_size
+from keras_kd.deployment.arguments import check_quantization, select_batch_size
 from keras_kd.deployment.calibration import representative_samples
 from keras_kd.deployment.conversion.converter_process import ConverterCrashed, converter
 from keras_kd.deployment.conversion.failures import about_free_sizes, failure_message
@@ -31,6 +31,7 @@ from keras_kd.deployment.source.random_samples import random_samples
 from keras_kd.deployment.source.serving import Serving, make_serving
 from keras_kd.deployment.source.source_model import is_quantization_aware, resolve_model, student_keys
 from keras_kd.files import write_atomically
+from keras_kd.locations import check_lite_target
 from keras_kd.messages import one_line
 
 
@@ -114,7 +115,7 @@ def export(
         True
     """
     keys, model = student_keys(model), resolve_model(model)
-    target = check_path(path, overwrite)
+    target = check_lite_target(path, overwrite=overwrite)
     row = check_quantization(model, quantization, io, sparse=sparse, calibrated=calibration is not None)
     converter.start()  # TensorFlow loads in the child while the model is traced here
     served = sized(make_serving(model, inputs=inputs, keys=keys), input_shape)
@@ -221,4 +222,4 @@ def _nudged(array: np.ndarray) -> np.ndarray:
 def _write(content: bytes, target: Path, overwrite: bool) -> None:
     with write_atomically(target) as part:
         part.write_bytes(content)
-        check_path(target, overwrite)  # it may have appeared in the meantime
+        check_lite_target(target, overwrite=overwrite)  # it may have appeared in the meantime

@@ -4,7 +4,6 @@ A student trained alone and the same student distilled share the seed, the initi
 the number of steps, so that the only difference is the teacher.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,6 +11,7 @@ import keras
 
 from keras_kd.datasets import Data
 from keras_kd.distillation.distiller import Distiller
+from keras_kd.jobs.epoch_progress import EpochProgress
 from keras_kd.jobs.experiment import Experiment, Progress
 from keras_kd.jobs.findings import ALONE, DISTILLED, TEACHER
 from keras_kd.jobs.runs import Run
@@ -122,26 +122,18 @@ class Trainings:
             loss=keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits),
             weighted_metrics=["accuracy"],  # rows whose label was removed must not count
         )
-        self.progress.note(f"{title}: epoch 1 of {epochs}")
         fitted = trainee.fit(
             data.train,
             validation_data=data.validation,
             epochs=epochs,
-            callbacks=[self._report_epochs(title, epochs)],
+            callbacks=[EpochProgress(title, epochs, self.progress.note)],
             verbose=0,
             shuffle=False,
         )
         values = {key: list(map(float, values)) for key, values in fitted.history.items()}
         self.run.keep(history, values)
         accuracy = f"validation accuracy {100 * values['val_accuracy'][-1]:.1f} %"
-        self.progress.say(f"{title}: {epochs} epochs, {accuracy}")
-
-    def _report_epochs(self, title: str, epochs: int) -> keras.callbacks.Callback:
-        def note(epoch: int, logs: Mapping[str, float]) -> None:
-            accuracy = f"validation accuracy {100 * logs['val_accuracy']:.1f} %"
-            self.progress.note(f"{title}: epoch {epoch + 1} of {epochs}, {accuracy}")
-
-        return keras.callbacks.LambdaCallback(on_epoch_end=note)
+        self.progress.say(f"{title}: {epochs} epoch{'s' * (epochs != 1)}, {accuracy}")
 
 
 def _accuracy(model: keras.Model, data: Data) -> float:

@@ -5,7 +5,8 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from keras_kd.files import check_writable, write_atomically
+from keras_kd.files import write_atomically
+from keras_kd.locations import REPORT_SUFFIXES, check_report_target
 from keras_kd.reports import table
 from keras_kd.reports.markdown import markdown
 from keras_kd.reports.page import page
@@ -13,7 +14,6 @@ from keras_kd.reports.rows import Meta, NotMeasured, Row, plain_number
 from keras_kd.results import Result
 
 FORMAT = "keras_kd report 1"
-SUFFIXES = (".html", ".md", ".json")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,9 +117,8 @@ class Report(Result):
             ...     Report.load(path)["student"].accuracy
             0.9
         """
-        path = Path(path)
-        check_report_path(path, overwrite=overwrite)
-        write = dict(zip(SUFFIXES, (page, markdown, Report.to_json), strict=True))[path.suffix.lower()]
+        path = check_report_target(path, overwrite=overwrite)
+        write = dict(zip(REPORT_SUFFIXES, (page, markdown, Report.to_json), strict=True))[path.suffix.lower()]
         with write_atomically(path) as part:
             part.write_text(write(self), encoding="utf-8")
         return path
@@ -211,9 +210,3 @@ def plain_curves(
         name: {metric: tuple(map(plain_number, values)) for metric, values in history.items()}
         for name, history in curves.items()
     }
-
-
-def check_report_path(path: Path, *, overwrite: bool) -> None:
-    """Raise an error now if a report cannot be saved at `path` later; the suffix may be in any case."""
-    suffixes = (path.suffix,) if path.suffix.lower() in SUFFIXES else SUFFIXES
-    check_writable(path, overwrite=overwrite, suffixes=suffixes)

@@ -18,6 +18,7 @@ from keras_kd.deployment.scoring.evidence import Evidence, compiled_evidence, tr
 from keras_kd.deployment.source.serving import make_serving
 from keras_kd.deployment.source.source_model import student_keys
 from keras_kd.legacy import is_model
+from keras_kd.locations import MODEL_SUFFIXES
 from keras_kd.messages import did_you_mean
 from keras_kd.model_files import load_model
 from keras_kd.tensors import Tensors
@@ -75,7 +76,7 @@ def open_subjects(
     if (
         isinstance(baseline, str)
         and baseline not in models
-        and Path(baseline).suffix not in (".tflite", ".keras")
+        and Path(baseline).suffix not in (".tflite", *MODEL_SUFFIXES)
     ):
         raise ValueError(
             f"The baseline must be a model, a .tflite or .keras file or one of the names {list(models)}. "
@@ -127,14 +128,16 @@ def _evidence(model: object, activations: Mapping[str, str | None]) -> dict[str,
 
 
 def _open_file(name: str, path: Path) -> Subject:
-    if path.suffix == ".keras":
+    if path.suffix in MODEL_SUFFIXES or path.is_dir():
         try:
             model = load_model(path)
         except (ValueError, FileNotFoundError) as error:
             raise type(error)(f"{name!r}: {error}") from error
         return open_subject(name, model)
     if path.suffix != ".tflite":
-        raise ValueError(f"{name!r} must be a .tflite or a .keras file. Received: {str(path)!r}")
+        raise ValueError(
+            f"{name!r} must be a .tflite file or a Keras model (.keras, .h5, .hdf5). Received: {str(path)!r}"
+        )
     lite = LiteModel(path)
     edges = read_edges(path)
     names = [tensor.name for tensor in lite.outputs]

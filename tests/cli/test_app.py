@@ -1,20 +1,24 @@
 """The command line as a whole: help, exit codes, errors in one line."""
 
-import ast
 import runpy
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-import keras_kd.cli
+from keras_kd import startup
 from keras_kd.cli import app
 from keras_kd.deployment import benchmark
 from tests.cli.conftest import run
 
 COMMANDS = ["demo", "distill", "taps", "export", "verify", "benchmark", "compare"]
+
+
+@pytest.fixture
+def existing(tmp_path):
+    (tmp_path / "x.tflite").touch()
+    return tmp_path / "x.tflite"
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -36,7 +40,6 @@ def test_as_a_module_it_is_the_command(capfd, monkeypatch):
     assert "Example: keras-kd taps" in capfd.readouterr().out
 
 
-@pytest.mark.slow
 def test_as_a_module_it_is_quiet_about_tensorflow():
     result = subprocess.run(
         [sys.executable, "-m", "keras_kd", "taps", "--help"], capture_output=True, text=True
@@ -56,41 +59,36 @@ def test_a_missing_file_is_one_line_and_a_traceback_on_request(printed):
         run("--debug", "benchmark", "nowhere.tflite")
 
 
-def test_an_unexpected_error_is_named(printed, monkeypatch):
+def test_an_unexpected_error_is_named(printed, monkeypatch, existing):
     def fails(*args, **kwargs):
         raise ZeroDivisionError("division by zero")
 
     monkeypatch.setattr(benchmark, "benchmark", fails)
-    assert run("benchmark", "x.tflite") == 1
+    assert run("benchmark", existing) == 1
     assert printed()[1] == "Error: ZeroDivisionError: division by zero\n"
 
 
-def test_interrupted(printed, monkeypatch):
+def test_interrupted(printed, monkeypatch, existing):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(benchmark, "benchmark", interrupted)
-    assert run("benchmark", "x.tflite") == 130
+    assert run("benchmark", existing) == 130
     assert "the same command resumes" in printed()[1]
 
 
-def test_an_interrupt_while_tensorflow_loads_ends_the_process_without_a_traceback(monkeypatch):
+def test_main_takes_the_signals_over_unless_they_are_ignored(monkeypatch):
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, *app._REQUESTS)}
-    monkeypatch.setattr(sys, "orig_argv", ["python", "-m", "keras_kd", "taps"])
-    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")  # puts back what is set here
     monkeypatch.setattr(app, "run", lambda arguments: 3)
     try:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, startup.end_at_once)  # as for a command
         signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whatever the tests themselves were started with
-        runpy.run_path(keras_kd._startup.__file__)
-        assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
         with pytest.raises(SystemExit, match="3"):
             app.main()
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
         assert signal.getsignal(signal.SIGHUP) is signal.getsignal(signal.SIGTERM) is app._terminate
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # as for a job in the background
-        runpy.run_path(keras_kd._startup.__file__)
         with pytest.raises(SystemExit, match="3"):
             app.main()
         assert signal.getsignal(signal.SIGINT) == signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
@@ -100,7 +98,7 @@ def test_an_interrupt_while_tensorflow_loads_ends_the_process_without_a_tracebac
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_terminated(number, code, printed, monkeypatch):
+def test_terminated(number, code, printed, monkeypatch, existing):
     """As service managers, job schedulers and terminals end a process; what is open is closed on the way."""
     closed = []
 
@@ -113,7 +111,7 @@ def test_terminated(number, code, printed, monkeypatch):
     monkeypatch.setattr(benchmark, "benchmark", terminated)
     before = signal.signal(number, app._terminate)
     try:
-        assert run("benchmark", "x.tflite") == code
+        assert run("benchmark", existing) == code
         assert signal.getsignal(number) == signal.SIG_DFL  # a second one does not wait
     finally:
         signal.signal(number, before)
@@ -127,17 +125,6 @@ def test_usage_errors(printed):
     assert run("exprot") == 2
 
 
-@pytest.mark.parametrize(
-    "path", sorted(Path(keras_kd.cli.__file__).parent.glob("*.py")), ids=lambda p: p.stem
-)
-def test_commands_import_the_library_when_they_run(path):
-    """So that help can do without TensorFlow."""
-    imports = [
-        node for node in ast.parse(path.read_text()).body if isinstance(node, ast.Import | ast.ImportFrom)
-    ]
-    names = {alias.name for node in imports if isinstance(node, ast.Import) for alias in node.names}
-    names |= {node.module for node in imports if isinstance(node, ast.ImportFrom)}
-    light = {*sys.stdlib_module_names, "typer", "rich"}
-    heavy = [name for name in names if name.split(".")[0] not in light]
-    ground = ("keras_kd.cli", "keras_kd.descriptors", "keras_kd.messages")
-    assert [name for name in heavy if not name.startswith(ground)] == []
+def test_choices_in_any_case(printed):
+    assert run("export", "none.keras", "--quantization", "INT8", "--out", "m.tflite") == 1
+    assert "none.keras" in printed()[1]

@@ -45,7 +45,7 @@ NAN = np.full((200, 8, 8, 1), np.nan, "float32")
 
 BAD = {
     "no such teacher": (lambda f, out: {"--teacher": f / "none.keras"}, "There is no file"),
-    "not a model": (lambda f, out: {"--teacher": f / "data.npz"}, "Expected a .keras file"),
+    "not a model": (lambda f, out: {"--teacher": f / "data.npz"}, "Expected a Keras model"),
     "no such data": (lambda f, out: {"--data": f / "none.npz"}, "There is no file"),
     "not data": (lambda f, out: {"--data": f / "teacher.keras"}, "is not a .npz file"),
     "classes": (lambda f, out: {"--teacher": f / "twelve.keras"}, "12 classes and the student 10"),

@@ -47,7 +47,7 @@ def test_the_report_says_what_happened(finished):
     assert "predicts the class that the Keras student predicts: float32 100.00 %" in facts
     assert set(report.curves) == {TEACHER, ALONE, DISTILLED}
     assert any("spread" in gap.what for gap in report.not_measured)
-    assert any(line.startswith("teacher: 1 epochs") for line in lines)
+    assert any(line.startswith("teacher: 1 epoch,") for line in lines)
 
 
 def test_a_finished_run_is_read(finished, experiment):

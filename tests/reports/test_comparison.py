@@ -340,7 +340,7 @@ BAD = {
     "no model": ({"a": 3}, TypeError, "'a' must be a keras.Model or the path"),
     "no file": ({"a": "none.tflite"}, FileNotFoundError, r"none\.tflite"),
     "no keras file": ({"a": "none.keras"}, FileNotFoundError, r"none\.keras"),
-    "other file": ({"a": "model.onnx"}, ValueError, r"a \.tflite or a \.keras file"),
+    "other file": ({"a": "model.onnx"}, ValueError, r"a \.tflite file or a Keras model"),
     "blank name": ({"models": {" ": "student"}}, ValueError, "needs a readable name"),
     "clash": ({"models": {"a": "student"}, "a": "student"}, ValueError, "Every row needs its own name"),
     "baseline twice": (

@@ -1,0 +1,87 @@
+"""Where a training is: its epoch, its losses, and the time that is left."""
+
+import time
+from collections.abc import Callable, Mapping
+
+import keras
+
+_PAUSE = 0.5  # seconds between two notes of one epoch
+
+
+class EpochProgress(keras.callbacks.Callback):
+    """Notes the epoch, its losses and metrics so far, the seconds of an epoch, and the time left.
+
+    Args:
+        title: What is trained.
+        epochs: How many epochs.
+        note: Called with one line of text, at most twice a second.
+        clock: Seconds from any start.
+
+    Examples:
+        >>> progress = EpochProgress("student", 2, print)
+        >>> progress.on_epoch_begin(0)
+        student: epoch 1 of 2
+    """
+
+    def __init__(
+        self,
+        title: str,
+        epochs: int,
+        note: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__()
+        self._title, self._epochs, self._note, self._clock = title, epochs, note, clock
+        self._began = self._noted = clock()
+        self._epoch = 0
+        self._seconds: list[float] = []  # of each finished epoch
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Note which epoch begins."""
+        self._epoch, self._began = epoch, self._clock()
+        self._tell({})
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Note the losses so far, every now and then."""
+        if self._clock() - self._noted >= _PAUSE:
+            self._tell(logs or {})
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Note the losses of the epoch."""
+        self._seconds.append(self._clock() - self._began)
+        self._epoch, self._began = epoch + 1, self._clock()
+        self._tell(logs or {}, done=True)
+
+    def _tell(self, logs: Mapping[str, float], done: bool = False) -> None:
+        self._noted = self._clock()
+        epoch = self._epoch if done else self._epoch + 1
+        figures = [f"{name} {float(value):.4g}" for name, value in logs.items()]
+        parts = [f"{self._title}: epoch {epoch} of {self._epochs}", *figures]
+        if self._seconds:
+            # The first one traces the model, and takes longer than those to come.
+            each = (
+                sorted(self._seconds)[len(self._seconds) // 2]
+                if len(self._seconds) > 2
+                else self._seconds[-1]
+            )
+            left = each * (self._epochs - self._epoch) - (self._clock() - self._began)
+            parts += [f"{duration(each)} an epoch", f"{duration(max(left, 0.0))} left"]
+        self._note(", ".join(parts))
+
+
+def duration(seconds: float) -> str:
+    """A time in one or two units.
+
+    Examples:
+        >>> [duration(seconds) for seconds in (0.04, 1.26, 59.7, 75, 3700)]
+        ['0.04 s', '1.3 s', '60 s', '1 min 15 s', '1 h 1 min']
+    """
+    if seconds < 1:
+        return f"{seconds:.2g} s"
+    if seconds < 60:
+        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if minutes < 10 and rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"

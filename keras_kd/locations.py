@@ -1,0 +1,90 @@
+"""Where models, files and reports lie: what can be said of a path before anything is loaded."""
+
+import os
+from pathlib import Path
+
+from keras_kd.files import check_regular, check_writable
+from keras_kd.messages import did_you_mean
+
+MODEL_SUFFIXES = (".keras", ".h5", ".hdf5")
+REPORT_SUFFIXES = (".html", ".md", ".json")
+
+
+def check_model(path: str | os.PathLike[str]) -> Path:
+    """The path of a Keras model.
+
+    Args:
+        path: A file, or a folder with the parts of one.
+
+    Raises:
+        FileNotFoundError: There is none.
+        ValueError: It has another suffix, or is a TensorFlow SavedModel, which Keras 3 does not load.
+        OSError: It is a pipe, a socket or a device.
+
+    Examples:
+        >>> check_model("student.tflite")
+        Traceback (most recent call last):
+        ValueError: Expected a Keras model (.keras, .h5 or .hdf5). Received: 'student.tflite'.
+    """
+    path = Path(path)
+    if (path / "saved_model.pb").exists():
+        raise ValueError(
+            f"{str(path)!r} is a TensorFlow SavedModel, which Keras 3 does not load. If tf_keras saved it, "
+            "load it there, and pass the model or a copy of it: kd.tfmot.from_tf_keras(tf_keras.models.load_"
+            "model(...)).save('NAME.keras')."
+        )
+    if path.is_dir() and (path / "config.json").exists():
+        return path
+    if path.suffix not in MODEL_SUFFIXES and not path.is_dir():
+        save = "" if path.suffix == ".tflite" else " Save it with model.save('NAME.keras')."
+        raise ValueError(f"Expected a Keras model (.keras, .h5 or .hdf5). Received: {str(path)!r}.{save}")
+    _check_there(path, f"a {path.suffix or '.keras'} file", MODEL_SUFFIXES)
+    return path
+
+
+def check_lite_file(path: str | os.PathLike[str]) -> Path:
+    """The path of a `.tflite` file.
+
+    Raises:
+        FileNotFoundError: There is none.
+        ValueError: It is the file of a Keras model.
+        OSError: It is a folder, a pipe, a socket or a device.
+    """
+    path = Path(path)
+    if path.suffix in MODEL_SUFFIXES:
+        raise ValueError(f"Expected a .tflite file. Received: {str(path)!r}, a Keras model: export it first.")
+    _check_there(path, "a .tflite file", (".tflite",))
+    return path
+
+
+def _check_there(path: Path, expected: str, suffixes: tuple[str, ...]) -> None:
+    try:
+        check_regular(path, expected)
+    except FileNotFoundError as error:
+        others = [name.name for name in path.parent.glob("*") if name.suffix in suffixes]
+        raise FileNotFoundError(f"{error}{did_you_mean(path.name, others)}") from None
+
+
+def check_lite_target(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
+    """The path where a `.tflite` file is going to be written.
+
+    Raises:
+        ValueError: Another suffix.
+        OSError: As `check_writable` of `keras_kd.files`.
+    """
+    path = Path(path)
+    check_writable(path, overwrite=overwrite, suffixes=(".tflite",))
+    return path
+
+
+def check_report_target(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
+    """The path where a report is going to be saved; its suffix may be in any case.
+
+    Raises:
+        ValueError: Another suffix than those of reports.
+        OSError: As `check_writable` of `keras_kd.files`.
+    """
+    path = Path(path)
+    suffixes = (path.suffix,) if path.suffix.lower() in REPORT_SUFFIXES else REPORT_SUFFIXES
+    check_writable(path, overwrite=overwrite, suffixes=suffixes)
+    return path

@@ -1,0 +1,110 @@
+"""What the command line answers without TensorFlow, and what it says while that loads."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from keras_kd.cli.loading import check_modules
+from tests.cli.conftest import run
+
+HEAVY = {"tensorflow", "keras", "numpy", "h5py", "matplotlib", "keras_kd.losses", "keras_kd.jobs"}
+MISSING = ["--teacher", "big.keras", "--student", "small.keras", "--data", "mine.npz", "--out", "run"]
+ANSWERED = {
+    "help": (["--help"], 0, "Usage"),
+    "version": (["--version"], 0, "keras-kd 0"),
+    "help of a command": (["distill", "--help"], 0, "Example"),
+    "no such command": (["exprot"], 2, "export"),
+    "no such choice": (["export", "m.keras", "--quantization", "int7", "--out", "m.tflite"], 2, "int8"),
+    "no such model": (["taps", "m.keras"], 1, "There is no file 'm.keras'"),
+    "no such file": (["benchmark", "m.tflite"], 1, "There is no file 'm.tflite'"),
+    "no such data": (["verify", "a.keras", "a.tflite", "--data", "a.npz"], 1, "no file 'a.npz'"),
+    "another suffix": (["taps", "m.onnx"], 1, "Expected a Keras model"),
+    "another suffix to write": (["export", "a.keras", "--out", "a.onnx"], 1, "must end in .tflite"),
+    "another batch size": (["export", "a.keras", "--out", "b.tflite", "--batch-size", "x"], 1, "or free"),
+    "models of a run": (["distill", *MISSING], 1, "There is no file 'big.keras'"),
+    "models of a comparison": (["compare", "big=m.keras", "--data", "b.npz"], 1, "no file 'm.keras'"),
+    "no such module": (["taps", "a.keras", "--custom-objects", "mine"], 1, "no module 'mine'"),
+}
+
+
+def imported(stderr):
+    """What `-X importtime` lists, and the rest of standard error."""
+    lines = stderr.splitlines()
+    times = [line for line in lines if line.startswith("import time:")]
+    return {line.rpartition("|")[2].strip() for line in times}, [line for line in lines if line not in times]
+
+
+@pytest.mark.parametrize(("words", "code", "text"), ANSWERED.values(), ids=ANSWERED)
+def test_is_answered_without_tensorflow(words, code, text, tmp_path):
+    for name in ("a.keras", "a.tflite", "b.npz"):
+        (tmp_path / name).touch()
+    command = [sys.executable, "-X", "importtime", "-m", "keras_kd", *words]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    modules, told = imported(result.stderr)
+    assert result.returncode == code
+    assert text in " ".join([result.stdout, *told])
+    assert "loading TensorFlow" not in told
+    assert "keras_kd.cli.app" in modules
+    assert not modules & HEAVY
+
+
+def test_ctrl_c_while_tensorflow_loads_is_one_line(files, tmp_path):
+    command = [sys.executable, "-m", "keras_kd", "taps", files / "student.keras"]
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert process.stderr.readline() == "loading TensorFlow\n"
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=30) == ("", "Interrupted.\n")
+    assert process.returncode == 130
+
+
+LAYER = """
+import keras
+@keras.saving.register_keras_serializable()
+class Zoom(keras.layers.Layer):
+    def call(self, x):
+        return 2 * x
+"""
+
+
+@pytest.mark.slow
+def test_a_command_that_needs_tensorflow(tmp_path):
+    """A model with a layer of the user's and one of this package; both are registered before it loads."""
+    (tmp_path / "zoom.py").write_text(LAYER)
+    make = """
+import keras, zoom, keras_kd as kd
+model = keras.Sequential([keras.Input((2,)), zoom.Zoom(), keras.layers.Dense(3)])
+kd.Distiller(model).save("m.keras")
+"""
+    subprocess.run([sys.executable, "-c", make], cwd=tmp_path, check=True, capture_output=True)
+    command = [sys.executable, "-m", "keras_kd", "taps", "m.keras"]
+    for module, code in (([], 1), (["--custom-objects", "zoom"], 0), (["--custom-objects", "zoom.py"], 0)):
+        result = subprocess.run([*command, *module], cwd=tmp_path, capture_output=True, text=True)
+        assert result.returncode == code, result.stderr
+        first, *rest = result.stderr.splitlines()
+        assert first == "loading TensorFlow"
+        assert bool(rest) == bool(code)
+    assert "zoom" in result.stdout
+
+
+def test_layers_that_are_not_known(tmp_path, printed):
+    assert run("taps", tmp_path / "none.keras", "--custom-objects", tmp_path / "none.py") == 1
+    assert printed()[1].startswith("Error: There is no ")
+
+
+def test_modules_of_the_current_folder_are_found(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "layers_of_mine.py").write_text("")
+    assert check_modules(["layers_of_mine", "layers_of_mine.py"])
+    assert sys.path[0] == os.getcwd()
+    with pytest.raises(ValueError, match="There is no module 'layers_of_none'"):
+        check_modules(["layers_of_none"])

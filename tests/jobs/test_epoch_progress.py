@@ -1,0 +1,50 @@
+"""What is noted while a model trains."""
+
+import keras
+import numpy as np
+
+from keras_kd.jobs.epoch_progress import EpochProgress
+
+
+class Clock:
+    """A clock that moves when it is told to."""
+
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_epoch_losses_seconds_and_time_left():
+    clock, notes = Clock(), []
+    progress = EpochProgress("student", 4, notes.append, clock)
+    progress.on_epoch_begin(0)
+    progress.on_train_batch_end(0, {"loss": 1.0})  # too early
+    clock.now = 0.6
+    progress.on_train_batch_end(1, {"loss": np.float32(0.51234)})
+    clock.now = 8.0
+    progress.on_epoch_end(0, {"loss": 0.5, "val_accuracy": 0.75})
+    progress.on_epoch_begin(1)
+    clock.now = 9.0
+    progress.on_train_batch_end(0, {"loss": 0.4})
+    clock.now = 12.0
+    progress.on_epoch_end(1, {"loss": 0.3})
+    assert notes == [
+        "student: epoch 1 of 4",
+        "student: epoch 1 of 4, loss 0.5123",
+        "student: epoch 1 of 4, loss 0.5, val_accuracy 0.75, 8 s an epoch, 24 s left",
+        "student: epoch 2 of 4, 8 s an epoch, 24 s left",
+        "student: epoch 2 of 4, loss 0.4, 8 s an epoch, 23 s left",
+        "student: epoch 2 of 4, loss 0.3, 4 s an epoch, 8 s left",
+    ]
+
+
+def test_in_fit():
+    notes = []
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    progress = EpochProgress("net", 2, notes.append)
+    model.fit(np.ones((4, 2)), np.ones(4), epochs=2, verbose=0, callbacks=[progress])
+    assert notes[0] == "net: epoch 1 of 2"
+    assert notes[-1].startswith("net: epoch 2 of 2, loss ")
+    assert notes[-1].endswith(" an epoch, 0 s left")

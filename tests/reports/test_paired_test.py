@@ -1,0 +1,98 @@
+"""Whether one model is better than another: known values, and simulated test sets."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from keras_kd.reports.paired_test import compare_scores
+
+
+def discordant(won, lost, both=100):
+    """Scores of two models that differ on so many samples."""
+    first = np.repeat([1, 0, 1], [won, lost, both])
+    return first, np.repeat([0, 1, 1], [won, lost, both])
+
+
+# Computed by hand: the binomial tail, doubled.
+@pytest.mark.parametrize(
+    ("won", "lost", "p", "outcome"),
+    [
+        (9, 1, 2 * 11 / 1024, "better"),
+        (1, 9, 2 * 11 / 1024, "worse"),
+        (8, 2, 2 * 56 / 1024, "inconclusive"),
+        (5, 5, 1.0, "inconclusive"),
+        (0, 0, 1.0, "inconclusive"),
+    ],
+)
+def test_mcnemar(won, lost, p, outcome):
+    test = compare_scores(*discordant(won, lost))
+    assert test.p == pytest.approx(p)
+    assert test.outcome == outcome
+    assert test.difference == pytest.approx((won - lost) / (won + lost + 100))
+    assert test.method == "exact McNemar test"
+
+
+@given(st.integers(0, 60), st.integers(0, 60))
+def test_the_interval_leaves_zero_out_if_the_test_decides(won, lost):
+    test = compare_scores(*discordant(won, lost))
+    assert test.low <= test.difference <= test.high
+    assert (test.low > 0 or test.high < 0) == (test.outcome != "inconclusive")
+    turned = compare_scores(*discordant(lost, won))
+    assert (turned.low, turned.high) == (pytest.approx(-test.high), pytest.approx(-test.low))
+
+
+def test_scores_that_are_not_right_or_wrong():
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(size=(2, 40))
+    expected = stats.ttest_rel(first, second)
+    test = compare_scores(first, second)
+    assert test.p == pytest.approx(expected.pvalue)
+    interval = expected.confidence_interval()
+    assert (test.low, test.high) == (pytest.approx(interval.low), pytest.approx(interval.high))
+    same = compare_scores(first, first)
+    assert (same.p, same.outcome) == (1.0, "inconclusive")
+    assert compare_scores(first + 1, first).outcome == "better"
+
+
+def simulated(rng, accuracies, samples, seeds=1):
+    """Answers of two kinds of students: some samples are hard for all, and each training has its own luck.
+
+    Of one training each, it is these two students whose accuracies are given.
+    """
+    scale = 0.05 if seeds > 1 else 0.0
+    difficulty, luck = rng.normal(size=samples), rng.normal(scale=scale, size=(2, seeds, 1))
+    noise = rng.normal(size=(2, seeds, samples))
+    hard = 0.9 * difficulty + np.sqrt(1 - 0.9**2) * noise + luck
+    limits = stats.norm.ppf(accuracies) * np.sqrt(1 + scale**2)
+    right = (hard < limits[:, None, None]).astype(int)
+    return right[:, 0] if seeds == 1 else right
+
+
+def outcomes(accuracies, sets, samples, seeds=1):
+    rng = np.random.default_rng(0)
+    found = [compare_scores(*simulated(rng, accuracies, samples, seeds)).outcome for _ in range(sets)]
+    return {outcome: found.count(outcome) / sets for outcome in ("better", "inconclusive", "worse")}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("samples", "seeds"), [(1000, 1), (360, 1), (360, 2), (1000, 5)])
+def test_students_of_equal_accuracy_are_told_apart_in_one_case_of_20_at_most(samples, seeds):
+    found = outcomes((0.9, 0.9), 1000, samples, seeds)
+    assert found["better"] + found["worse"] <= 0.05
+    assert found["inconclusive"] < 1  # a test that never decides would pass
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seeds", [1, 5])
+def test_a_gain_of_three_points_on_a_thousand_samples_is_found(seeds):
+    found = outcomes((0.93, 0.9), 1000, 1000, seeds)
+    assert found["better"] >= 0.8
+    assert found["worse"] == 0
+
+
+def test_scores_of_other_shapes():
+    for first, second in (([1, 0], [1]), ([1], [0]), (np.ones((2, 2, 2)), np.ones((2, 2, 2)))):
+        with pytest.raises(ValueError, match=r"\(samples,\) or \(seeds, samples\), the same for both"):
+            compare_scores(np.asarray(first), np.asarray(second))
