@@ -27,6 +27,7 @@ err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 # What the library's messages call something that is an option here.
 _OPTIONS = {
     "overwrite=True": "--overwrite",
+    "strict=True": "--strict",
     "calibration=": "--data",
     "allow_flex=True": "--allow-flex",
     "batch_size=": "--batch-size ",

@@ -55,6 +55,7 @@ def distill(
     learning_rate: Annotated[float, typer.Option(min=0, help="Initial learning rate of Adam.")] = 2e-3,
     temperature: Annotated[float, typer.Option(min=0, help="Temperature of the soft targets.")] = 4.0,
     alpha: Annotated[float, typer.Option(min=0, max=1, help="Weight of the hard labels.")] = 0.1,
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse a teacher with little to teach.")] = False,
     custom_objects: CustomObjects = None,
     as_json: AsJson = False,
 ) -> None:
@@ -73,6 +74,7 @@ def distill(
             batch_size=batch_size,
             labels=labels,
             seeds=seeds,
+            strict=strict,
             progress=progress,
             command=command_line(),
         )

@@ -9,6 +9,7 @@ import keras
 from keras_kd.jobs import findings
 from keras_kd.jobs.experiment import Experiment, Progress, check_experiment
 from keras_kd.jobs.findings import ALONE, DISTILLED, TEACHER, Figures
+from keras_kd.jobs.preflight import find_doubts, require_no_doubts
 from keras_kd.jobs.runs import Run
 from keras_kd.jobs.student_files import QUANTIZATIONS, StudentFiles
 from keras_kd.jobs.trainings import Trainings, files_of_student
@@ -17,13 +18,19 @@ from keras_kd.reports.comparison import compare
 
 
 def distil(
-    run: Run, experiment: Experiment, *, progress: Progress | None = None, command: str | None = None
+    run: Run,
+    experiment: Experiment,
+    *,
+    strict: bool = False,
+    progress: Progress | None = None,
+    command: str | None = None,
 ) -> Report:
     """Do the main job in a run's folder, or whatever part of it is left.
 
     Args:
         run: Where models, files and the report go.
         experiment: The data, the models, and how they are trained.
+        strict: Whether a teacher that has little to teach is an error instead of a warning.
         progress: Where to report progress.
         command: The command that was typed, for the report.
 
@@ -31,7 +38,7 @@ def distil(
         The report, which is also in the folder as `report.html`, `.md` and `.json`.
 
     Raises:
-        ValueError: Models that do not fit the data or each other.
+        ValueError: Models that do not fit the data or each other; doubts about the teacher, if `strict`.
     """
     progress = progress or Progress()
     if run.has("report.json") and run.is_whole():
@@ -40,6 +47,11 @@ def distil(
     check_experiment(experiment)
     trainings = Trainings(run, experiment, progress)
     teacher = trainings.teacher()
+    doubts = find_doubts(teacher, experiment.student(), experiment.data)
+    if strict:
+        require_no_doubts(doubts)
+    for doubt in doubts:
+        progress.say(f"Warning: {doubt}")
     students = [trainings.students(teacher, seed) for seed in range(experiment.seeds)]
     alone, distilled = students[0]
     files = StudentFiles(run, experiment.data, distilled, files_of_student("distilled", 0).model, progress)
@@ -47,7 +59,7 @@ def distil(
     verified = {quantization: files.verified(quantization) for quantization in QUANTIZATIONS}
     models = {TEACHER: teacher, ALONE: alone, DISTILLED: distilled, **exported}
     report = _measure(models, trainings, progress, command)
-    report = replace(report, facts=_facts(report, trainings, verified))
+    report = replace(report, facts=[*doubts, *_facts(report, trainings, verified)])
     for suffix in ("html", "md", "json"):  # the last one marks the run as finished
         report.save(run.path(f"report.{suffix}"), overwrite=True)
     run.record("report.json")

@@ -8,6 +8,7 @@ from keras_kd.datasets.npz import NotClasses
 from keras_kd.jobs.checksums import file_digest
 from keras_kd.jobs.distil import distil
 from keras_kd.jobs.experiment import Experiment, Hyperparameters, Progress, check_experiment
+from keras_kd.jobs.preflight import find_doubts, require_no_doubts
 from keras_kd.jobs.runs import Run
 from keras_kd.model_files import load_model
 from keras_kd.reports import Report
@@ -23,6 +24,7 @@ def distil_files(
     batch_size: int = 64,
     labels: int | None = None,
     seeds: int = 1,
+    strict: bool = False,
     progress: Progress | None = None,
     command: str | None = None,
 ) -> tuple[Run, Report]:
@@ -37,6 +39,7 @@ def distil_files(
         batch_size: Samples per step.
         labels: The number of labels that the students see.
         seeds: How often the student is trained each way.
+        strict: Whether a teacher that has little to teach is an error instead of a warning.
         progress: Where to report progress.
         command: The command that was typed, for the report.
 
@@ -64,11 +67,13 @@ def distil_files(
         seeds=seeds,
     )
     check_experiment(experiment)  # before the folder is created
+    if strict:
+        require_no_doubts(find_doubts(trained, experiment.student(), experiment.data))
     files = {"teacher": file_digest(teacher), "student": file_digest(student), "data": file_digest(data)}
     options = {"batch_size": batch_size, "labels": labels, "seeds": seeds}
     # The last key is the one for the settings in folders of earlier versions.
     run = Run(out, {**files, **options, "recipe": asdict(hyperparameters)})
-    return run, distil(run, experiment, progress=progress, command=command)
+    return run, distil(run, experiment, strict=strict, progress=progress, command=command)
 
 
 def _load_classes(path: str | os.PathLike[str], batch_size: int) -> datasets.Data:

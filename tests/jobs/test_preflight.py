@@ -1,0 +1,65 @@
+"""Teachers that have little to teach, and good ones."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_kd.datasets.data import Split, make_data
+from keras_kd.jobs.preflight import find_doubts
+
+CLASSES = 5
+
+
+def split(samples, seed, classes=CLASSES):
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, classes, samples).astype("int32")
+    x = np.eye(classes, dtype="float32")[y] + 0.1 * rng.normal(size=(samples, classes)).astype("float32")
+    return Split(x, y)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return make_data("made", CLASSES, split(200, 0), split(100, 1), split(50, 2), 32)
+
+
+def linear(kernel, hidden=0):
+    """A model that answers with the inputs times a matrix; hidden units make it larger."""
+    inputs = keras.Input((CLASSES,))
+    outputs = keras.layers.Dense(CLASSES, use_bias=False, name="answer")(inputs)
+    if hidden:
+        more = keras.layers.Dense(CLASSES, kernel_initializer="zeros")(keras.layers.Dense(hidden)(inputs))
+        outputs = keras.layers.Add()([outputs, more])
+    model = keras.Model(inputs, outputs)
+    model.get_layer("answer").set_weights([np.asarray(kernel, "float32")])
+    return model
+
+
+GOOD, ZERO = np.eye(CLASSES), np.zeros((CLASSES, CLASSES))
+SHIFTED = np.roll(np.eye(CLASSES), 1, axis=1)
+
+
+@pytest.mark.parametrize(
+    ("teacher", "student", "said"),
+    [
+        (linear(GOOD, 9), linear(ZERO), []),
+        (linear(ZERO, 9), linear(ZERO), ["no better than always answering class"]),
+        (linear(SHIFTED, 9), linear(ZERO), ["would be 100.0% if its classes had other numbers"]),
+        (linear(GOOD, 9), linear(GOOD), ["the student already has 100.0%: the teacher is the weaker one"]),
+        (linear(GOOD), linear(ZERO, 9), ["fewer than the student's", "exchanged"]),
+    ],
+    ids=["good", "untrained", "another order", "weaker", "exchanged"],
+)
+def test_doubts(teacher, student, said, data):
+    doubts = " ".join(find_doubts(teacher, student, data))
+    assert all(text in doubts for text in said)
+    assert bool(doubts) == bool(said)
+
+
+def test_the_classes_of_another_order_are_listed(data):
+    (order, *_) = find_doubts(linear(SHIFTED, 9), linear(ZERO), data)
+    assert "(it answers 0 for 4, 1 for 0, 2 for 1, ...)" in order
+
+
+def test_a_mediocre_teacher_is_no_reason_to_warn(data):
+    rng = np.random.default_rng(0)
+    assert find_doubts(linear(GOOD + rng.normal(scale=0.7, size=(5, 5)), 9), linear(ZERO), data) == []
