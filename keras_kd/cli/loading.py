@@ -7,12 +7,15 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
+from importlib.machinery import PathFinder
 from pathlib import Path
 from types import FrameType
 
 from keras_kd import startup
+from keras_kd.files import check_regular
 
 _NOTICE = b"loading TensorFlow"
+_ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 def load_library(custom_objects: Sequence[str] | None = None) -> None:
@@ -21,8 +24,8 @@ def load_library(custom_objects: Sequence[str] | None = None) -> None:
     What is loaded is said on standard error, and nothing that TensorFlow logs. Ctrl-C ends the process.
 
     Args:
-        custom_objects: Modules that register layers with Keras, by name or as `.py` files; `check_modules`
-            knows them.
+        custom_objects: Modules that register layers with Keras, by name or as `.py` files; they passed
+            `check_modules`. They may import what lies beside them, or in the current folder.
     """
     if startup.is_deferred:
         sys.stderr.flush()
@@ -34,20 +37,36 @@ def load_library(custom_objects: Sequence[str] | None = None) -> None:
             # As `import keras_kd` does elsewhere, this registers its classes with Keras.
             importlib.reload(sys.modules["keras_kd"])
     for name in custom_objects or ():
-        importlib.import_module(Path(name).stem if name.endswith(".py") else name)
+        _import(name)
+
+
+def _import(name: str) -> None:
+    """Import a module by its name or file: a file is what it is, whatever other module has its name."""
+    if not name.endswith(".py"):
+        sys.path.insert(0, os.getcwd())
+        importlib.import_module(name)
+        return
+    path = Path(name).resolve()
+    sys.path.insert(0, str(path.parent))
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None, "its name ends in .py"
+    assert spec.loader is not None, "it is a file"
+    module = importlib.util.module_from_spec(spec)
+    sys.modules.setdefault(path.stem, module)
+    spec.loader.exec_module(module)
 
 
 def check_modules(names: Sequence[str] | None) -> Sequence[str] | None:
     """Modules of the user, which are looked for in the current folder, too.
 
     Raises:
+        FileNotFoundError: There is no such file.
         ValueError: There is no such module.
     """
     for name in names or ():
-        folder = Path(name).parent if name.endswith(".py") else Path()
-        sys.path.insert(0, str(folder.resolve()))
-        module = Path(name).stem if name.endswith(".py") else name.partition(".")[0]
-        if importlib.util.find_spec(module) is None:
+        if name.endswith(".py"):
+            check_regular(Path(name), "a .py file")
+        elif PathFinder.find_spec(name.partition(".")[0], [os.getcwd(), *sys.path]) is None:
             raise ValueError(
                 f"There is no module {name!r}, neither in the current folder nor installed. "
                 "--custom-objects takes the name of a module, or a .py file, that registers your layers."
@@ -95,7 +114,7 @@ def _ended_by_signals(stderr: int) -> Iterator[None]:
 
     handled = {
         number: signal.getsignal(number)
-        for number in (signal.SIGINT, signal.SIGTERM)
+        for number in (getattr(signal, name) for name in _ENDING if hasattr(signal, name))
         if signal.getsignal(number) is not signal.SIG_IGN
     }
     for number in handled:

@@ -151,12 +151,10 @@ class Wiring:
             self.connect(Batch(spec))
         except PreprocessingError:
             return False  # it may read what the student does not take; with the data it runs again
-        except InputsError as error:
-            awaits = self.models.preprocess is None and awaits_data(self.models.teacher, self.models.student)
-            if awaits or (has_free_sizes(spec) and is_of_model(error)):
-                return False
-            raise
         except Exception as error:
+            does_not_fit = isinstance(error, InputsError) and self.models.preprocess is None
+            if does_not_fit and awaits_data(self.models.teacher, self.models.student):
+                return False
             if has_free_sizes(spec) and is_of_model(error):
                 return False  # a model may read sizes that only data has
             raise

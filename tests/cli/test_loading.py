@@ -1,13 +1,12 @@
 """What the command line answers without TensorFlow, and what it says while that loads."""
 
-import os
 import signal
 import subprocess
 import sys
 
 import pytest
 
-from keras_kd.cli.loading import check_modules
+from keras_kd.cli.loading import check_modules, load_library
 from tests.cli.conftest import run
 
 HEAVY = {"tensorflow", "keras", "numpy", "h5py", "matplotlib", "keras_kd.losses", "keras_kd.jobs"}
@@ -102,9 +101,23 @@ def test_layers_that_are_not_known(tmp_path, printed):
 
 def test_modules_of_the_current_folder_are_found(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
+    before = [*sys.path]
     (tmp_path / "layers_of_mine.py").write_text("")
-    assert check_modules(["layers_of_mine", "layers_of_mine.py"])
-    assert sys.path[0] == os.getcwd()
+    assert check_modules(["layers_of_mine", "layers_of_mine.py", "json"])
+    assert sys.path == before
     with pytest.raises(ValueError, match="There is no module 'layers_of_none'"):
         check_modules(["layers_of_none"])
+
+
+def test_a_file_is_not_taken_for_another_module_of_its_name(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    with pytest.raises(FileNotFoundError, match=r"json\.py"):
+        check_modules([str(tmp_path / "json.py")])
+    (tmp_path / "beside.py").write_text("")
+    (tmp_path / "json.py").write_text(
+        "import beside, pathlib\npathlib.Path(__file__).with_suffix('.ran').touch()"
+    )
+    load_library([str(tmp_path / "json.py")])
+    assert (tmp_path / "json.ran").exists()
+    assert sys.modules["json"].__name__ == "json"
+    assert hasattr(sys.modules["json"], "dumps")

@@ -63,3 +63,8 @@ def test_the_classes_of_another_order_are_listed(data):
 def test_a_mediocre_teacher_is_no_reason_to_warn(data):
     rng = np.random.default_rng(0)
     assert find_doubts(linear(GOOD + rng.normal(scale=0.7, size=(5, 5)), 9), linear(ZERO), data) == []
+
+
+def test_too_few_samples_to_tell(data):
+    few = make_data("few", CLASSES, split(50, 0), split(2, 1), split(9, 2), 32)
+    assert find_doubts(linear(GOOD, 9), linear(ZERO), few) == []
