@@ -3,7 +3,7 @@
 import re
 from typing import TYPE_CHECKING
 
-from keras_kd.reports import table
+from keras_kd.reports import provenance, table
 
 if TYPE_CHECKING:
     from keras_kd.reports.report import Report
@@ -21,12 +21,12 @@ def markdown(report: "Report") -> str:
     lines += [_line([escape(column.text(row)) for column in columns]) for row in report.rows]
     lines += _section("Notes", [f"{row.name}: {note}" for row in report.rows for note in row.notes])
     lines += _section("Not measured", [f"{gap.what}: {gap.why}" for gap in report.not_measured])
-    lines += _section("How it was measured", report.method())
+    lines += _section("How it was measured", provenance.methods(report))
     lines += _section(
         "Columns", [f"{title}: {meaning}" for title, meaning in table.meanings(report.rows).items()]
     )
     lines += _curves(report)
-    lines += _section("Where it was measured", _pairs(report.origin()))
+    lines += _section("Where it was measured", _pairs(provenance.origin(report)))
     return "\n".join(lines) + "\n"
 
 
@@ -51,6 +51,6 @@ def _curves(report: "Report") -> list[str]:
     if not report.curves:
         return []
     lines = ["", "## Training", "", _line(["Model", "Metric", "Epochs", "First", "Last"]), _line(["---"] * 5)]
-    for cells in report.curve_summary():
+    for cells in provenance.curve_summary(report):
         lines.append(_line([escape(cell) for cell in cells]))
     return lines

@@ -3,7 +3,7 @@
 from html import escape
 from typing import TYPE_CHECKING
 
-from keras_kd.reports import plots, table
+from keras_kd.reports import plots, provenance, table
 from keras_kd.reports.rows import Row
 from keras_kd.reports.style import SERIES, STYLE
 
@@ -31,9 +31,9 @@ def page(report: "Report") -> str:
         _training(report),
         _section("Notes", [f"{row.name}: {note}" for row in report.rows for note in row.notes]),
         _section("Not measured", [f"{gap.what}: {gap.why}" for gap in report.not_measured]),
-        _section("How it was measured", report.method()),
+        _section("How it was measured", provenance.methods(report)),
         _pairs("What the columns mean", table.meanings(report.rows)),
-        _pairs("Where it was measured", report.origin()),
+        _pairs("Where it was measured", provenance.origin(report)),
         "</main>\n</body>\n</html>\n",
     ]
     return "\n".join(part for part in parts if part)
@@ -109,7 +109,7 @@ def _quality_plots(report: "Report") -> str:
 
 
 def _training(report: "Report") -> str:
-    values = report.curve_summary()
+    values = provenance.curve_summary(report)
     if not values:
         return ""
     held_out = "On the validation data, if there is any."

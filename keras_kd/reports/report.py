@@ -4,6 +4,7 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from keras_kd.files import write_atomically
 from keras_kd.locations import REPORT_SUFFIXES, check_report_target
@@ -11,6 +12,7 @@ from keras_kd.reports import table
 from keras_kd.reports.markdown import markdown
 from keras_kd.reports.page import page
 from keras_kd.reports.rows import Meta, NotMeasured, Row, plain_number
+from keras_kd.reports.verdict import Choice, ClassFigures, Confusion, Verdict
 from keras_kd.results import Result
 
 FORMAT = "keras_kd report 1"
@@ -27,6 +29,11 @@ class Report(Result):
         facts: Sentences to show first, such as what distillation gained.
         curves: Model name -> metric -> one value per epoch (the `history.history` of a Keras fit).
         not_measured: What is missing, and why.
+        verdict: Whether the training that the report is about helped.
+        choice: The file to ship.
+        classes: How well each class is recognized, in the order of the classes.
+        confusions: The classes that the models confuse most, the most frequent first.
+        snippets: Name of a language -> a program that runs the chosen file.
 
     A report is frozen; `dataclasses.replace(report, facts=[...])` returns one with more facts.
 
@@ -52,6 +59,11 @@ class Report(Result):
     facts: Sequence[str] = ()
     curves: Mapping[str, Mapping[str, Sequence[float | None]]] = dataclasses.field(default_factory=dict)
     not_measured: Sequence[NotMeasured] = ()
+    verdict: Verdict | None = None
+    choice: Choice | None = None
+    classes: Sequence[ClassFigures] = ()
+    confusions: Sequence[Confusion] = ()
+    snippets: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         names = [row.name for row in self.rows]
@@ -61,8 +73,11 @@ class Report(Result):
             raise ValueError(f"Row names must all be different. Received: {names}")
         if self.baseline is not None and self.baseline not in names:
             raise ValueError(f"The baseline must be one of the rows {names}. Received: {self.baseline!r}")
-        for field in ("rows", "facts", "not_measured"):
+        if self.choice is not None and self.choice.name not in names:
+            raise ValueError(f"The choice must be one of the rows {names}. Received: {self.choice.name!r}")
+        for field in ("rows", "facts", "not_measured", "classes", "confusions"):
             object.__setattr__(self, field, tuple(getattr(self, field)))
+        object.__setattr__(self, "snippets", dict(self.snippets))
         object.__setattr__(self, "curves", plain_curves(self.curves))
 
     def __getitem__(self, name: str) -> Row:
@@ -141,65 +156,27 @@ class Report(Result):
             found = saved.get("format") if isinstance(saved, dict) else type(saved).__name__
             raise ValueError(f"{str(path)!r} is not a {FORMAT!r}. Received: {found!r}")
         try:
-            return cls(
-                rows=[Row(**row) for row in saved["rows"]],
-                baseline=saved["baseline"],
-                meta=Meta(**saved["meta"]),
-                facts=saved["facts"],
-                curves=saved["curves"],
-                not_measured=[NotMeasured(**gap) for gap in saved["not_measured"]],
-            )
+            return _of_saved(saved)
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{str(path)!r} is a damaged report: {error}") from error
 
-    def method(self) -> list[str]:
-        """How the figures were measured, one sentence each."""
-        lines = []
-        if self.meta.samples is not None:
-            metrics = "".join(f", {name}" for name in dict.fromkeys(row.metric for row in self.rows) if name)
-            lines.append(
-                f"Accuracy and agreement{metrics}: all models saw the same {self.meta.samples:,} samples."
-            )
-        if any(row.median_ms is not None for row in self.rows):
-            count = self.meta.threads
-            threads = f", {count} thread{'s' if count > 1 else ''}" if count else ""
-            lines.append(
-                f"Latency: one sample per call{threads}, the interpreter alone; the files take turns, so "
-                "that a busy moment of the machine affects all equally. Other machines give other figures."
-            )
-        if any(row.kind == "keras" and row.bytes is not None for row in self.rows):
-            lines.append(
-                "A Keras model is sized and timed as the float32 .tflite file that it exports to, "
-                "so that all sizes and times are comparable. Its accuracy is Keras's own."
-            )
-        return lines
 
-    def origin(self) -> dict[str, str]:
-        """Label -> text: when, on what and with which versions the figures were measured."""
-        meta = self.meta
-        labels = {
-            "Date": meta.created,
-            "Data": meta.data,
-            "Samples": None if meta.samples is None else f"{meta.samples:,}",
-            "Processor": meta.cpu,
-            "Threads": None if meta.threads is None else str(meta.threads),
-            "Versions": ", ".join(f"{name} {version}" for name, version in meta.versions.items()),
-            "Command": meta.command,
-        }
-        return {label: text for label, text in labels.items() if text}
-
-    def curve_summary(self) -> list[tuple[str, str, str, str, str]]:
-        """Model, metric, epochs, first value and last value of every training curve, as text."""
-
-        def text(value: float | None) -> str:
-            return table.MISSING if value is None else f"{value:.4g}"
-
-        return [
-            (name, metric, str(len(values)), text(values[0]), text(values[-1]))
-            for name, history in self.curves.items()
-            for metric, values in history.items()
-            if values
-        ]
+def _of_saved(saved: dict[str, Any]) -> Report:
+    """The report of what `load` read; reports of earlier versions have no conclusions."""
+    verdict, choice = saved.get("verdict"), saved.get("choice")
+    return Report(
+        rows=[Row(**row) for row in saved["rows"]],
+        baseline=saved["baseline"],
+        meta=Meta(**saved["meta"]),
+        facts=saved["facts"],
+        curves=saved["curves"],
+        not_measured=[NotMeasured(**gap) for gap in saved["not_measured"]],
+        verdict=verdict and Verdict(**verdict),
+        choice=choice and Choice(**choice),
+        classes=[ClassFigures(**figures) for figures in saved.get("classes", ())],
+        confusions=[Confusion(**confusion) for confusion in saved.get("confusions", ())],
+        snippets=saved.get("snippets", {}),
+    )
 
 
 def plain_curves(

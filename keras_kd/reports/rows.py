@@ -7,6 +7,9 @@ from typing import Any
 
 from keras_kd.results import Result
 
+# The fields of a row that are no numbers.
+_TEXTS = ("name", "kind", "metric", "notes", "source", "path")
+
 
 @dataclasses.dataclass(frozen=True)
 class Row(Result):
@@ -33,6 +36,12 @@ class Row(Result):
         metric: Name of the metric that was asked for, if it is another than the accuracy.
         metric_value: Its value.
         notes: What a reader should know about this row.
+        accuracy_low: The lower end of the 95 % interval of the accuracy, by Wilson, 0 to 1: other samples of
+            the same kind would give other accuracies.
+        accuracy_high: The upper end.
+        source: The name of the row of the Keras model that a file was made from.
+        path: Where the file is, or where the float32 file of a Keras model is. In a saved report, relative to
+            the report.
 
     Examples:
         >>> from keras_kd.reports import Row
@@ -59,10 +68,14 @@ class Row(Result):
     metric: str | None = None
     metric_value: float | None = None
     notes: tuple[str, ...] = ()
+    accuracy_low: float | None = None
+    accuracy_high: float | None = None
+    source: str | None = None
+    path: str | None = None
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            if field.name not in ("name", "kind", "metric", "notes"):
+            if field.name not in _TEXTS:
                 object.__setattr__(self, field.name, plain_number(getattr(self, field.name)))
         object.__setattr__(self, "notes", tuple(self.notes))
 
@@ -98,6 +111,7 @@ class Meta(Result):
         threads: Threads of the interpreter while latency was measured.
         versions: Package name -> version.
         command: The command that produced this report.
+        settings: What the models were trained with, such as the temperature: name -> value.
 
     Examples:
         >>> from keras_kd.reports import Meta
@@ -113,9 +127,11 @@ class Meta(Result):
     threads: int | None = None
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
     command: str | None = None
+    settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "versions", dict(self.versions))
+        for field in ("versions", "settings"):
+            object.__setattr__(self, field, dict(getattr(self, field)))
 
 
 def plain_number(value: object) -> Any:

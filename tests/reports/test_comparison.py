@@ -7,7 +7,7 @@ from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.tflite import export
 from keras_kd.deployment.verification import verify
 from keras_kd.distillation.distiller import Distiller
-from keras_kd.reports import NotMeasured, Report, compare
+from keras_kd.reports import NotMeasured, Report, compare, provenance
 from tests.deployment.foreign import converted_functions
 from tests.reports.conftest import CLASSES, FEATURES, dense
 
@@ -262,7 +262,7 @@ def test_another_metric_is_shown_by_its_name(data, scores, tmp_path):
         assert "absolute" in text
         assert suffix == ".json" or f"{row.metric_value:.5g}" in text
     assert Report.load(tmp_path / "report.json") == report
-    assert "mean_absolute_error" in report.method()[0]
+    assert "mean_absolute_error" in provenance.methods(report)[0]
 
 
 def test_a_compiled_model_says_what_it_answers(data, tmp_path):

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from keras_kd.reports import Meta, NotMeasured, Report, Row
+from keras_kd.reports import Report, Row
 
 
 def test_json_comes_back_equal(report, tmp_path):
@@ -105,11 +105,3 @@ def test_the_smallest_report(tmp_path):
     for suffix in (".html", ".md", ".json"):
         assert "a" in report.save(tmp_path / f"report{suffix}").read_text(encoding="utf-8")
     assert Report.load(tmp_path / "report.json") == report
-
-
-def test_method_says_only_what_was_done():
-    timed = Report([Row("f", "int8", median_ms=1.0)], meta=Meta(threads=2, samples=9))
-    assert [line.split(":")[0] for line in timed.method()] == ["Accuracy and agreement", "Latency"]
-    assert "2 threads" in timed.method()[1]
-    assert Report([Row("k", "keras", bytes=1)]).method()[0].startswith("A Keras model is sized")
-    assert Report([Row("k", "keras")], not_measured=[NotMeasured("a", "b")]).method() == []
