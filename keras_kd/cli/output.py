@@ -28,6 +28,8 @@ err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 _OPTIONS = {
     "overwrite=True": "--overwrite",
     "strict=True": "--strict",
+    "more_epochs=True": "--continue",
+    "another loss=": "another --loss",
     "calibration=": "--data",
     "allow_flex=True": "--allow-flex",
     "batch_size=": "--batch-size ",

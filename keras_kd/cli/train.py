@@ -6,8 +6,28 @@ from typing import Annotated
 import typer
 
 from keras_kd.cli.loading import load_library
-from keras_kd.cli.options import AsJson, CustomObjects, DataFile, DemoData, Epochs, Folder, Labels, Seeds
+from keras_kd.cli.options import (
+    AsJson,
+    CustomObjects,
+    DataFile,
+    DemoData,
+    Epochs,
+    Folder,
+    Labels,
+    MetricOption,
+    Seeds,
+)
 from keras_kd.cli.output import command_line, show_progress, show_run
+from keras_kd.cli.training_options import (
+    QUANTIZATIONS,
+    Augment,
+    EarlyStopping,
+    Files,
+    Loss,
+    Objectives,
+    TensorBoard,
+    listed,
+)
 from keras_kd.locations import check_model
 
 
@@ -50,11 +70,21 @@ def distill(
     out: Folder,
     labels: Labels = None,
     seeds: Seeds = 1,
-    epochs: Annotated[int, typer.Option(min=1, help="Epochs of each student.")] = 20,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs of each student, in all.")] = 20,
     batch_size: Annotated[int, typer.Option(min=1, help="Samples per step.")] = 64,
     learning_rate: Annotated[float, typer.Option(min=0, help="Initial learning rate of Adam.")] = 2e-3,
     temperature: Annotated[float, typer.Option(min=0, help="Temperature of the soft targets.")] = 4.0,
     alpha: Annotated[float, typer.Option(min=0, max=1, help="Weight of the hard labels.")] = 0.1,
+    loss: Loss = None,
+    objectives: Objectives = None,
+    files: Files = None,
+    metric: MetricOption = None,
+    early_stopping: EarlyStopping = None,
+    augment: Augment = None,
+    tensorboard: TensorBoard = None,
+    more_epochs: Annotated[
+        bool, typer.Option("--continue", help="Train a run of fewer epochs on to --epochs.")
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse a teacher with little to teach.")] = False,
     custom_objects: CustomObjects = None,
     as_json: AsJson = False,
@@ -65,15 +95,25 @@ def distill(
     """
     load_library(custom_objects)
     from keras_kd.jobs.distil_files import distil_files
-    from keras_kd.jobs.experiment import Hyperparameters
+    from keras_kd.jobs.hyperparameters import Hyperparameters
 
-    hyperparameters = Hyperparameters(0, epochs, learning_rate, temperature, alpha)
+    hyperparameters = Hyperparameters(
+        *(0, epochs, learning_rate, temperature, alpha),
+        loss=loss,
+        objectives=tuple(objectives or ()),
+        early_stopping=early_stopping,
+        augment=listed(augment),
+    )
     with show_progress() as progress:
         run, report = distil_files(
             *(teacher, student, data, out, hyperparameters),
             batch_size=batch_size,
             labels=labels,
             seeds=seeds,
+            files=listed(files) or QUANTIZATIONS,
+            metric=metric,
+            tensorboard=tensorboard,
+            more_epochs=more_epochs,
             strict=strict,
             progress=progress,
             command=command_line(),

@@ -9,7 +9,8 @@ import keras
 
 from keras_kd import datasets, models
 from keras_kd.jobs.distil import distil
-from keras_kd.jobs.experiment import Experiment, Hyperparameters, Progress
+from keras_kd.jobs.experiment import Experiment, Progress
+from keras_kd.jobs.hyperparameters import Hyperparameters
 from keras_kd.jobs.runs import Run
 from keras_kd.reports import Report
 

@@ -1,6 +1,6 @@
 """The main job: a teacher, a student trained alone and distilled, five files, one report."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,11 +8,13 @@ import keras
 
 from keras_kd.jobs import findings
 from keras_kd.jobs.experiment import Experiment, Progress, check_experiment
-from keras_kd.jobs.findings import ALONE, DISTILLED, TEACHER, Figures
+from keras_kd.jobs.findings import Figures
 from keras_kd.jobs.preflight import find_doubts, require_no_doubts
 from keras_kd.jobs.runs import Run
-from keras_kd.jobs.student_files import QUANTIZATIONS, StudentFiles
-from keras_kd.jobs.trainings import Trainings, files_of_student
+from keras_kd.jobs.selection import Selection
+from keras_kd.jobs.student_files import StudentFiles
+from keras_kd.jobs.tasks import Task
+from keras_kd.jobs.trainings import NAMES, TEACHER, Trainings
 from keras_kd.reports import Report
 from keras_kd.reports.comparison import compare
 
@@ -26,6 +28,9 @@ def distil(
     command: str | None = None,
 ) -> Report:
     """Do the main job in a run's folder, or whatever part of it is left.
+
+    Files are made from the student that is better on validation data: the one trained alone, or the distilled
+    one.
 
     Args:
         run: Where models, files and the report go.
@@ -44,22 +49,18 @@ def distil(
     if run.has("report.json") and run.is_whole():
         return _read_report(run, progress)
     run.discard("report.json")  # of results that were lost
-    check_experiment(experiment)
-    trainings = Trainings(run, experiment, progress)
+    tasks = check_experiment(experiment)
+    trainings = Trainings(run, experiment, tasks, progress)
     teacher = trainings.teacher()
-    doubts = find_doubts(teacher, experiment.student(), experiment.data)
+    doubts = find_doubts(teacher, experiment.student(), tasks, experiment.data)
     if strict:
         require_no_doubts(doubts)
     for doubt in doubts:
         progress.say(f"Warning: {doubt}")
-    students = [trainings.students(teacher, seed) for seed in range(experiment.seeds)]
-    alone, distilled = students[0]
-    files = StudentFiles(run, experiment.data, distilled, files_of_student("distilled", 0).model, progress)
-    exported = {quantization: files.exported(quantization) for quantization in QUANTIZATIONS}
-    verified = {quantization: files.verified(quantization) for quantization in QUANTIZATIONS}
-    models = {TEACHER: teacher, ALONE: alone, DISTILLED: distilled, **exported}
-    report = _measure(models, trainings, progress, command)
-    report = replace(report, facts=[*doubts, *_facts(report, trainings, verified)])
+    kinds, seeds = NAMES, range(experiment.seeds)
+    students = [trainings.student(kind, teacher, seed) for seed in seeds for kind in kinds]
+    report = _report(trainings, teacher, Selection(students, tasks[0].tap), command)
+    report = replace(report, facts=[*doubts, *report.facts])
     for suffix in ("html", "md", "json"):  # the last one marks the run as finished
         report.save(run.path(f"report.{suffix}"), overwrite=True)
     run.record("report.json")
@@ -79,30 +80,65 @@ def _read_report(run: Run, progress: Progress) -> Report:
     return report
 
 
+def _report(trainings: Trainings, teacher: keras.Model, selection: Selection, command: str | None) -> Report:
+    experiment, progress, task = trainings.experiment, trainings.progress, trainings.tasks[0]
+    progress.say(findings.made_from(selection, task))
+    shown = [selection.best(kind) for kind in NAMES]
+    models = {NAMES[student.kind]: trainings.load(student) for student in shown}
+    chosen = NAMES[selection.better]
+    files = StudentFiles(trainings.run, experiment.data, models[chosen], selection.chosen.file, progress)
+    exported = {quantization: files.exported(quantization) for quantization in experiment.files}
+    verified = {quantization: files.verified(quantization) for quantization in experiment.files}
+    report = _measure({TEACHER: teacher, **models, **exported}, chosen, selection, trainings, command)
+    return replace(
+        report,
+        verdict=findings.judge(selection, task),
+        facts=_facts(report, selection, trainings, verified),
+        meta=replace(report.meta, settings=findings.settings(experiment)),
+    )
+
+
 def _measure(
-    models: Mapping[str, keras.Model | Path], trainings: Trainings, progress: Progress, command: str | None
+    models: Mapping[str, keras.Model | Path],
+    chosen: str,
+    selection: Selection,
+    trainings: Trainings,
+    command: str | None,
 ) -> Report:
-    data, seeds = trainings.experiment.data, trainings.experiment.seeds
-    accuracies = {ALONE: trainings.accuracies("alone"), DISTILLED: trainings.accuracies("distilled")}
+    experiment, data = trainings.experiment, trainings.experiment.data
+    task, shown = trainings.tasks[0], [selection.best(kind) for kind in NAMES]
+    accuracies = {NAMES[kind]: selection.on_test(kind).mean(1).tolist() for kind in NAMES}
+    several = experiment.seeds > 1 and task.measure == "accuracy"
     return compare(
         data.test,
         baseline=TEACHER,
         models=models,
-        sources=dict.fromkeys(QUANTIZATIONS, DISTILLED),
-        seeds=accuracies if seeds > 1 else None,
-        curves=trainings.curves(),
-        title=f"{data.name}: teacher, student, and five files",
+        sources=dict.fromkeys(experiment.files, chosen),
+        seeds=accuracies if several else None,
+        curves=trainings.curves(shown),
+        title=f"{data.name}: teacher, student, and {len(experiment.files)} files",
         data_name=f"{data.name}, test split",
         command=command,
-        progress=progress.note,
-        not_measured=findings.gaps(seeds),
+        metric=metric_of(trainings.tasks, experiment.metric),
+        progress=trainings.progress.note,
+        not_measured=findings.gaps(experiment.seeds),
     )
 
 
-def _facts(report: Report, trainings: Trainings, verified: Mapping[str, Figures]) -> list[str]:
-    experiment = trainings.experiment
-    samples = len(experiment.data.arrays["test"].x)
-    facts = [findings.verdict(trainings.accuracies("distilled"), trainings.accuracies("alone"), samples)]
+def metric_of(tasks: Sequence[Task], asked: str | None) -> str | dict[str, str] | None:
+    """What the report measures of the first output: what was asked for, or else what decides."""
+    task = tasks[0]
+    metric = asked or ("mean_absolute_error" if task.kind == "numbers" else "accuracy")
+    return metric if task.name is None else {task.name: metric}
+
+
+def _facts(
+    report: Report, selection: Selection, trainings: Trainings, verified: Mapping[str, Figures]
+) -> list[str]:
+    experiment, (first, *others) = trainings.experiment, trainings.tasks
+    facts = [findings.made_from(selection, first)]
+    facts += [findings.judge(selection, task).text for task in others]
     if experiment.labels is not None:
         facts.append(findings.few_labels(experiment.labels, experiment.data, experiment.train_teacher))
-    return [*facts, *findings.sizes(report), findings.agreements(verified)]
+    facts += findings.sizes(report, NAMES[selection.better], experiment.files)
+    return [*facts, findings.agreements(verified)] if verified else facts

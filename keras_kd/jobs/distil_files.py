@@ -1,13 +1,15 @@
 """The main job on a user's own models and data."""
 
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 
 from keras_kd import datasets
-from keras_kd.datasets.npz import NotClasses
-from keras_kd.jobs.checksums import file_digest
+from keras_kd.jobs.checksums import content_digest
+from keras_kd.jobs.continuation import open_run
 from keras_kd.jobs.distil import distil
-from keras_kd.jobs.experiment import Experiment, Hyperparameters, Progress, check_experiment
+from keras_kd.jobs.experiment import QUANTIZATIONS, Experiment, Progress, check_experiment
+from keras_kd.jobs.hyperparameters import Hyperparameters
 from keras_kd.jobs.preflight import find_doubts, require_no_doubts
 from keras_kd.jobs.runs import Run
 from keras_kd.model_files import load_model
@@ -22,8 +24,14 @@ def distil_files(
     hyperparameters: Hyperparameters,
     *,
     batch_size: int = 64,
+    target: str | None = None,
+    pixels: str = "0..255",
     labels: int | None = None,
     seeds: int = 1,
+    files: tuple[str, ...] = QUANTIZATIONS,
+    metric: str | None = None,
+    tensorboard: str | os.PathLike[str] | None = None,
+    more_epochs: bool = False,
     strict: bool = False,
     progress: Progress | None = None,
     command: str | None = None,
@@ -31,14 +39,22 @@ def distil_files(
     """Do the main job on a user's own models and data.
 
     Args:
-        teacher: A trained teacher, a `.keras` file.
-        student: The student with its initial weights, a `.keras` file.
-        data: An `.npz` file, see `keras_kd.datasets.load`.
+        teacher: A trained teacher, a `.keras`, `.h5` or `.hdf5` file.
+        student: The student with its initial weights, likewise.
+        data: An `.npz`, `.csv` or `.parquet` file, a folder of images, or `"tfds:NAME"`; see
+            `keras_kd.datasets.open_data`.
         out: Folder for the results.
         hyperparameters: How to train.
         batch_size: Samples per step.
+        target: The columns of a table that hold the labels.
+        pixels: The range of pixels that the models take.
         labels: The number of labels that the students see.
         seeds: How often the student is trained each way.
+        files: The quantizations of the files that are made.
+        metric: The name of a Keras metric that is measured besides.
+        tensorboard: A folder for logs of the trainings.
+        more_epochs: Whether a run of fewer epochs in the folder is continued. The students keep what they
+            learned; Adam and the learning rate start anew.
         strict: Whether a teacher that has little to teach is an error instead of a warning.
         progress: Where to report progress.
         command: The command that was typed, for the report.
@@ -52,35 +68,35 @@ def distil_files(
 
     Examples:
         >>> from keras_kd.jobs.distil_files import distil_files
-        >>> from keras_kd.jobs.experiment import Hyperparameters
+        >>> from keras_kd.jobs.hyperparameters import Hyperparameters
         >>> distil_files("big.keras", "small.keras", "mine.npz", "runs/mine", Hyperparameters(0, 20))
         Traceback (most recent call last):
         FileNotFoundError: There is no file 'big.keras'.
     """
+    progress = progress or Progress()
     trained = load_model(teacher)
     experiment = Experiment(
-        _load_classes(data, batch_size),
+        datasets.load(data, batch_size=batch_size),
         lambda: trained,
         lambda: load_model(student),
         hyperparameters,
         labels=labels,
         seeds=seeds,
+        files=files,
+        metric=metric,
+        tensorboard=None if tensorboard is None else Path(tensorboard),
     )
-    check_experiment(experiment)  # before the folder is created
+    progress.say(str(experiment.data))
+    tasks = check_experiment(experiment)  # before the folder is created
     if strict:
-        require_no_doubts(find_doubts(trained, experiment.student(), experiment.data))
-    files = {"teacher": file_digest(teacher), "student": file_digest(student), "data": file_digest(data)}
-    options = {"batch_size": batch_size, "labels": labels, "seeds": seeds}
+        require_no_doubts(find_doubts(trained, experiment.student(), tasks, experiment.data))
+    sources = {"teacher": teacher, "student": student, "data": data}
+    digests = {role: content_digest(source) for role, source in sources.items()}
+    options = {"batch_size": batch_size, "labels": labels, "seeds": seeds, "files": files, "metric": metric}
+    read = {"target": target, "pixels": pixels}
     # The last key is the one for the settings in folders of earlier versions.
-    run = Run(out, {**files, **options, "recipe": asdict(hyperparameters)})
+    settings = {**digests, **options, **read, "recipe": asdict(hyperparameters)}
+    run = open_run(out, settings, more_epochs=more_epochs)
+    earlier = tuple(run.settings["recipe"]["earlier"])
+    experiment = replace(experiment, hyperparameters=replace(hyperparameters, earlier=earlier))
     return run, distil(run, experiment, strict=strict, progress=progress, command=command)
-
-
-def _load_classes(path: str | os.PathLike[str], batch_size: int) -> datasets.Data:
-    try:
-        return datasets.load(path, batch_size=batch_size)
-    except NotClasses as error:  # the shape of numbers to predict can be right: the job is for classes
-        raise ValueError(
-            "distill is for models with one score per class, and labels that are class numbers; for others, "
-            f"use kd.Distiller in Python. {error}"
-        ) from None

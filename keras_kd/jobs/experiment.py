@@ -3,30 +3,19 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import keras
 
 from keras_kd.datasets import Data
-from keras_kd.distillation.distiller import Distiller
+from keras_kd.deployment import quantizations
+from keras_kd.jobs.augmentation import make_augmentation
+from keras_kd.jobs.hyperparameters import Hyperparameters
+from keras_kd.jobs.objectives import make_distiller
+from keras_kd.jobs.tasks import Task, find_tasks
+from keras_kd.messages import did_you_mean
 
-
-@dataclass(frozen=True)
-class Hyperparameters:
-    """How the main job trains.
-
-    Args:
-        teacher_epochs: Epochs of the teacher.
-        student_epochs: Epochs of each student.
-        learning_rate: Initial learning rate of Adam, which decays to zero along a cosine.
-        temperature: Temperature of the soft targets.
-        alpha: Weight of the hard loss; the soft targets have weight `1 - alpha`.
-    """
-
-    teacher_epochs: int
-    student_epochs: int
-    learning_rate: float = 2e-3
-    temperature: float = 4.0
-    alpha: float = 0.1
+QUANTIZATIONS = tuple(row.label for row in quantizations.QUANTIZATIONS)
 
 
 @dataclass(frozen=True)
@@ -41,7 +30,10 @@ class Experiment:
         train_teacher: Whether the teacher is trained, on all labels.
         labels: How many inputs have a label that the student sees; `None` for all. Alone, it trains on these
             inputs; distilled, on the same labels and on the teacher's soft targets for every training input.
-        seeds: How many times the student is trained both ways. Files are made from the first seed.
+        seeds: How many times the student is trained both ways.
+        files: The quantizations of the files that are made.
+        metric: The name of a Keras metric that is measured besides.
+        tensorboard: The folder for the logs that TensorBoard shows.
     """
 
     data: Data
@@ -51,6 +43,9 @@ class Experiment:
     train_teacher: bool = False
     labels: int | None = None
     seeds: int = 1
+    files: tuple[str, ...] = QUANTIZATIONS
+    metric: str | None = None
+    tensorboard: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -61,40 +56,82 @@ class Progress:
     note: Callable[[str], None] = lambda text: None
 
 
-def check_experiment(experiment: Experiment) -> None:
-    """Raise a `ValueError` for what would fail later, perhaps after hours of training."""
-    teacher, student = experiment.teacher(), experiment.student()
-    check_models_fit(teacher, student, experiment.data)
-    hyperparameters = experiment.hyperparameters
+def check_experiment(experiment: Experiment) -> tuple[Task, ...]:
+    """The tasks of the models' outputs.
+
+    Raises:
+        ValueError: What would fail later, perhaps after hours of training.
+    """
+    teacher, student, hyperparameters = experiment.teacher(), experiment.student(), experiment.hyperparameters
+    tasks = check_models_fit(teacher, student, experiment.data)
     if not 0 < hyperparameters.learning_rate < math.inf:
         raise ValueError(
             f"The learning rate must be positive and finite. Received: {hyperparameters.learning_rate}."
         )
-    Distiller(student, teacher, temperature=hyperparameters.temperature, alpha=hyperparameters.alpha)
+    all_labels = experiment.labels is None
+    make_distiller(student, teacher, tasks, hyperparameters, use_sample_weight=all_labels)
+    make_augmentation(hyperparameters.augment, experiment.data.input_shape)
+    for name in experiment.files:
+        if name not in QUANTIZATIONS:
+            raise ValueError(
+                f"There is no quantization {name!r}; there are {', '.join(QUANTIZATIONS)}."
+                f"{did_you_mean(name, QUANTIZATIONS)}"
+            )
     if experiment.labels is not None:
         experiment.data.labelled_only(experiment.labels)
+    return tasks
 
 
-def check_models_fit(teacher: keras.Model, student: keras.Model, data: Data) -> None:
-    """Raise a `ValueError` unless the models fit the data and each other."""
+def check_models_fit(teacher: keras.Model, student: keras.Model, data: Data) -> tuple[Task, ...]:
+    """The tasks of the models' outputs.
+
+    Raises:
+        ValueError: The models do not fit the data, or each other.
+    """
     for role, model in (("teacher", teacher), ("student", student)):
-        if any(len(getattr(model, ends, None) or []) != 1 for ends in ("inputs", "outputs")):
-            raise ValueError(f"The {role} must be a built model with one input and one output.")
-        shape, output = tuple(model.inputs[0].shape[1:]), tuple(model.outputs[0].shape)
+        if len(getattr(model, "inputs", None) or []) != 1 or not getattr(model, "outputs", None):
+            raise ValueError(
+                f"The {role} must be a built functional or sequential model with one input. For others, use "
+                "kd.Distiller in Python."
+            )
+        shape = tuple(model.inputs[0].shape[1:])
         if len(shape) != len(data.input_shape) or any(
             expected not in (None, size) for expected, size in zip(shape, data.input_shape, strict=True)
         ):
             raise ValueError(
                 f"The {role} takes inputs of shape {shape}, but the data has {data.input_shape}."
             )
-        if len(output) != 2 or output[-1] < data.classes:
-            raise ValueError(
-                f"The {role} must give one score per class, (batch, {data.classes}). "
-                f"Its output has the shape {output}."
-            )
-    classes = teacher.outputs[0].shape[-1], student.outputs[0].shape[-1]
-    if classes[0] != classes[1]:
+    found = {role: _tasks(role, model, data) for role, model in (("teacher", teacher), ("student", student))}
+    _check_same_outputs(teacher, student, found)
+    return found["student"]
+
+
+def _tasks(role: str, model: keras.Model, data: Data) -> tuple[Task, ...]:
+    try:
+        return find_tasks(model, data.arrays["train"].y)
+    except ValueError as error:
+        raise ValueError(f"The {role} does not fit the data: {error}") from None
+
+
+def _check_same_outputs(
+    teacher: keras.Model, student: keras.Model, found: dict[str, tuple[Task, ...]]
+) -> None:
+    names = {role: {task.name for task in tasks} for role, tasks in found.items()}
+    if names["teacher"] != names["student"]:
         raise ValueError(
-            f"The teacher has {classes[0]} classes and the student {classes[1]}: they must be the same "
-            "classes."
+            f"The teacher's outputs are {sorted(map(str, names['teacher']))}, and the student's "
+            f"{sorted(map(str, names['student']))}: they must have the same names."
         )
+    for name in teacher.output_names if len(teacher.outputs) > 1 else [None]:
+        sizes = [_output(model, name) for model in (teacher, student)]
+        if sizes[0][-1] != sizes[1][-1] or len(sizes[0]) != len(sizes[1]):
+            what = "classes" if found["student"][0].kind in ("classes", "one-hot") else "outputs"
+            raise ValueError(
+                f"The teacher has {sizes[0][-1]} {what} and the student {sizes[1][-1]}: they must be the "
+                f"same {what}."
+            )
+
+
+def _output(model: keras.Model, name: str | None) -> tuple[int | None, ...]:
+    index = 0 if name is None else list(model.output_names).index(name)
+    return tuple(model.outputs[index].shape)

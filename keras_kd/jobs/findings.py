@@ -1,39 +1,82 @@
 """What the main job found, in sentences."""
 
-import math
-import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from keras_kd.datasets import Data
+from keras_kd.jobs.experiment import Experiment
+from keras_kd.jobs.selection import Selection
+from keras_kd.jobs.tasks import Task
+from keras_kd.jobs.trainings import TEACHER, Kind
 from keras_kd.reports import NotMeasured, Report
+from keras_kd.reports.paired_test import PairedTest, compare_scores
+from keras_kd.reports.verdict import Verdict
 
 Figures: TypeAlias = dict[str, Any]  # of one result, by name
 
-TEACHER, ALONE, DISTILLED = "teacher", "student alone", "student distilled"
+_MANY_SEEDS = 5
 
 
-def verdict(distilled: Sequence[float], alone: Sequence[float], samples: int) -> str:
-    """Whether distillation helped, from the accuracies (0 to 1) of both students, one per seed."""
-    gains = [100 * (d - a) for d, a in zip(distilled, alone, strict=True)]
-    gain = statistics.mean(gains)
-    if len(gains) == 1:
-        rate = statistics.mean([*distilled, *alone])
-        chance = 100 * math.sqrt(2 * rate * (1 - rate) / samples)
-        return (
-            f"Distilled minus alone: {gain:+.2f} points of accuracy, with one seed. Chance alone moves this "
-            f"by about {chance:.2f} points ({samples} test samples): more seeds give a firmer answer."
-        )
-    error = statistics.stdev(gains) / math.sqrt(len(gains))
-    if gain > 2 * error:
-        meaning = "distillation helped"
-    elif gain < -2 * error:
-        meaning = "distillation did not help: train this student alone"
-    else:
-        meaning = "no difference beyond twice that"
+def judge(selection: Selection, task: Task) -> Verdict:
+    """Whether distillation helped, from how right the students are about the same test samples."""
+    scores = [selection.on_test(kind, task.tap) for kind in ("distilled", "alone")]
+    test = compare_scores(*(each[0] if len(each) == 1 else each for each in scores))
+    return Verdict.of_test(test, _sentence(test, task, *scores))
+
+
+def _sentence(test: PairedTest, task: Task, distilled: np.ndarray, alone: np.ndarray) -> str:
+    seeds, samples = distilled.shape
+    begin = {
+        "better": "Distillation helped",
+        "inconclusive": "Distillation made no difference that chance does not explain",
+        "worse": "Distillation hurt",
+    }[test.outcome]
+    of_output = f" for {task.name!r}" if task.name else ""
+    means = [task.figure(float(each.mean())) for each in (distilled, alone)]
+    chance = f"p = {test.p:.2g}" if test.p >= 0.001 else "p < 0.001"
+    where = f"{samples:,} test samples" + (f", {seeds} seeds" if seeds > 1 else "")
+    end = {
+        "better": "",
+        "inconclusive": _advice(seeds),
+        "worse": " Ship the student that was trained alone.",
+    }[test.outcome]
     return (
-        f"Distilled minus alone: {gain:+.2f} points of accuracy, standard error {error:.2f} over "
-        f"{len(gains)} seeds: {meaning}."
+        f"{begin}{of_output}: {task.measure} {means[0]} with the teacher, {means[1]} alone, on {where} "
+        f"({_difference(test, task)}; {test.method}, {chance}).{end}"
+    )
+
+
+def _advice(seeds: int) -> str:
+    if seeds < _MANY_SEEDS:
+        return f" More seeds (--seeds {_MANY_SEEDS}) or more test samples give a firmer answer."
+    return " More test samples give a firmer answer."
+
+
+def _difference(test: PairedTest, task: Task) -> str:
+    """The difference and its interval; of errors, less is better."""
+    if task.kind == "numbers":
+        return f"{-test.difference:+.3g}, 95 % interval {-test.high:+.3g} to {-test.low:+.3g}"
+    low, high = (f"{100 * end:+.2f}" for end in (test.low, test.high))
+    return f"{100 * test.difference:+.2f} points, 95 % interval {low} to {high}"
+
+
+def made_from(selection: Selection, task: Task) -> str:
+    """Which student the files are made from, and why."""
+    names: dict[Kind, str] = {"alone": "trained alone", "distilled": "that was distilled"}
+    figures = {kind: task.figure(selection.on_validation(kind)) for kind in names}
+    better = selection.better
+    other: Kind = "alone" if better == "distilled" else "distilled"
+    seed = f" (seed {selection.chosen.seed}, the best of its kind)" if len(selection.students) > 2 else ""
+    if selection.on_validation(better) == selection.on_validation(other):
+        return (
+            f"Files are made from the student {names[better]}{seed}: on validation data both students have "
+            f"{task.measure} {figures[better]}."
+        )
+    return (
+        f"Files are made from the student {names[better]}{seed}: on validation data it has {task.measure} "
+        f"{figures[better]}, the other one {figures[other]}."
     )
 
 
@@ -47,31 +90,35 @@ def few_labels(labels: int, data: Data, train_teacher: bool) -> str:
     )
 
 
-def sizes(report: Report) -> list[str]:
-    """How much smaller and faster the student is than the teacher."""
-    teacher, student, int8 = report[TEACHER], report[DISTILLED], report["int8"]
-    facts = []
-    if teacher.parameters and student.parameters:
-        ratio = teacher.parameters / student.parameters
+def sizes(report: Report, student: str, files: Sequence[str]) -> list[str]:
+    """How much smaller the student and its smallest file are than the teacher."""
+    teacher, facts = report[TEACHER], []
+    if teacher.parameters and (parameters := report[student].parameters):
         facts.append(
-            f"The student has {student.parameters:,} parameters, {ratio:.1f} times fewer than the teacher's "
-            f"{teacher.parameters:,}."
+            f"The student has {parameters:,} parameters, {teacher.parameters / parameters:.1f} times fewer "
+            f"than the teacher's {teacher.parameters:,}."
         )
-    if int8.speedup and int8.compression:
+    sized = [report[name] for name in files if report[name].compression]
+    if sized:
+        smallest = max(sized, key=lambda row: row.compression or 0)
         facts.append(
-            f"Its int8 file is {int8.compression:.1f} times smaller than the teacher's float32 file, and "
-            f"{int8.speedup:.1f} times as fast at one thread."
+            f"Its {smallest.name} file is {smallest.compression:.1f} times smaller than the teacher's "
+            "float32 file."
         )
     return facts
 
 
 def agreements(verified: Mapping[str, Figures]) -> str:
-    """How often each file predicts the same class as the Keras student, from its verification."""
+    """How close each file is to the Keras student, from its verification."""
+    known = [name for name, figures in verified.items() if figures.get("agreement") is not None]
+    if len(known) < len(verified):
+        each = ", ".join(f"{name} {figures['max_error']:.2g}" for name, figures in verified.items())
+        return f"Largest difference between a file's outputs and the Keras student's on test samples: {each}."
     each = ", ".join(
         f"{name} {100 * figures['agreement']:.2f} % (max |error| {figures['max_error']:.2g})"
         for name, figures in verified.items()
     )
-    return f"Test samples on which a file predicts the class that the Keras student predicts: {each}."
+    return f"Test samples on which a file gives the answer that the Keras student gives: {each}."
 
 
 def gaps(seeds: int) -> list[NotMeasured]:
@@ -82,3 +129,23 @@ def gaps(seeds: int) -> list[NotMeasured]:
             NotMeasured("the spread over training seeds", "only one seed was used; --seeds 5 measures it")
         )
     return gaps
+
+
+def settings(experiment: Experiment) -> dict[str, str]:
+    """What the models were trained with: name -> value, without what was not asked for."""
+    used = experiment.hyperparameters
+    phases = " + ".join(map(str, used.phases))
+    values = {
+        "Temperature": used.temperature,
+        "Alpha": f"{used.alpha} (weight of the labels)",
+        "Loss": used.loss,
+        "Objectives": ", ".join(used.objectives),
+        "Learning rate": f"{used.learning_rate:g} (Adam, cosine decay)",
+        "Epochs": phases if not experiment.train_teacher else f"{phases} (teacher: {used.teacher_epochs})",
+        "Early stopping": used.early_stopping and f"after {used.early_stopping} epochs",
+        "Augmentation": ", ".join(used.augment),
+        "Batch size": experiment.data.batch_size,
+        "Labels": experiment.labels,
+        "Seeds": experiment.seeds,
+    }
+    return {name: str(value) for name, value in values.items() if value not in (None, "")}

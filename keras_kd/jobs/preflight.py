@@ -1,12 +1,17 @@
 """Whether a teacher is worth learning from: asked of validation data, before anything is trained."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import keras
 import numpy as np
 from scipy import optimize, stats
 
-from keras_kd.datasets import Data, Split
+from keras_kd.datasets import Data
+from keras_kd.jobs.scoring import labels_of, predictions
+from keras_kd.jobs.tasks import Task
+from keras_kd.reports.paired_test import compare_scores
+from keras_kd.signals.tracing import output_activations
 
 # Probability below which a teacher's lead over guessing is no chance.
 _LEVEL = 0.01
@@ -15,29 +20,32 @@ _LEVEL = 0.01
 _GAIN, _RATIO = 0.2, 1.5
 
 
-def find_doubts(teacher: keras.Model, student: keras.Model, data: Data) -> list[str]:
+def find_doubts(teacher: keras.Model, student: keras.Model, tasks: Sequence[Task], data: Data) -> list[str]:
     """Sentences about a teacher that has little to teach, each with its figure; none for a good one.
 
     Args:
         teacher: The teacher, trained.
         student: The student as it is before the training.
+        tasks: What the outputs of both are for; the first one is looked at.
         data: The data; its validation split is read, and its training labels.
 
     Examples:
         >>> import keras_kd as kd
+        >>> from keras_kd.jobs.tasks import Task
         >>> data = kd.datasets.digits()
-        >>> [doubt] = find_doubts(kd.models.digits_teacher(), kd.models.digits_student(), data)
+        >>> models = kd.models.digits_teacher(), kd.models.digits_student()
+        >>> [doubt] = find_doubts(*models, [Task("classes")], data)
         >>> "no better than always answering" in doubt
         True
     """
-    split = data.arrays["validation"]
-    answers, of_student = (_answers(model, split) for model in (teacher, student))
-    accuracy, starts_at = float((answers == split.y).mean()), float((of_student == split.y).mean())
-    doubts = [*_about_order(answers, split), *_about_guessing(answers, split, data.arrays["train"].y)]
-    if not doubts and starts_at >= accuracy:
+    task = tasks[0]
+    of_teacher, of_student = (_Answers.of(model, task, data) for model in (teacher, student))
+    find = _of_classes if task.kind in ("classes", "one-hot") else _of_numbers
+    doubts = find(of_teacher, labels_of(data.arrays["train"].y, task))
+    if not doubts and of_student.mean >= of_teacher.mean:
         doubts.append(
-            f"The teacher's accuracy on validation data is {accuracy:.1%}, and the student already has "
-            f"{starts_at:.1%}: the teacher is the weaker one."
+            f"The teacher's {task.measure} on validation data is {of_teacher.figure}, and the student "
+            f"already has {of_student.figure}: the teacher is the weaker one."
         )
     if teacher.count_params() < student.count_params():
         doubts.append(
@@ -47,15 +55,64 @@ def find_doubts(teacher: keras.Model, student: keras.Model, data: Data) -> list[
     return doubts
 
 
-def _answers(model: keras.Model, split: Split) -> np.ndarray:
-    return np.asarray(model.predict(split.x, batch_size=256, verbose=0)).argmax(-1)
+@dataclass(frozen=True)
+class _Answers:
+    """What a model gives for the validation samples, what is right, and how right each sample is."""
+
+    task: Task
+    outputs: np.ndarray
+    labels: np.ndarray
+    scores: np.ndarray
+
+    @classmethod
+    def of(cls, model: keras.Model, task: Task, data: Data) -> "_Answers":
+        outputs = predictions(model, data.validation)[task.tap]
+        labels = labels_of(data.arrays["validation"].y, task)
+        [activation] = output_activations(model, [task.tap]).values()
+        return cls(task, outputs, labels, task.scores(outputs, labels, activation))
+
+    @property
+    def mean(self) -> float:
+        return float(self.scores.mean())
+
+    @property
+    def figure(self) -> str:
+        return self.task.figure(self.mean)
 
 
-def _about_guessing(answers: np.ndarray, split: Split, labels: np.ndarray) -> list[str]:
+def _of_numbers(teacher: _Answers, labels: np.ndarray) -> list[str]:
+    """Whether the teacher does better than whoever always gives the same, the best for training labels."""
+    task = teacher.task
+    constant = np.median(labels, axis=0)
+    activation = "sigmoid" if task.kind == "answers" else None  # the constant is a probability or a number
+    always = np.broadcast_to(np.reshape(constant, teacher.outputs.shape[1:]), teacher.outputs.shape)
+    guessed = task.scores(always, teacher.labels, activation)
+    if len(guessed) < 2 or compare_scores(teacher.scores, guessed).outcome == "better":
+        return []
+    if compare_scores(np.zeros_like(guessed) + guessed.max(), guessed).outcome != "better":
+        return []  # so few samples that not even a perfect teacher would show
+    what = "the median" if task.kind == "numbers" else "the most frequent answers"
+    return [
+        f"The teacher's {task.measure} on validation data is {teacher.figure}, no better than always giving "
+        f"{what} of the training labels ({task.figure(float(guessed.mean()))}): it has nothing to teach. Is "
+        "it trained, and is the data scaled as it was for its training?"
+    ]
+
+
+def _of_classes(teacher: _Answers, labels: np.ndarray) -> list[str]:
+    one_hot = teacher.task.kind == "one-hot"
+    truth, known = (each.argmax(-1) if one_hot else each for each in (teacher.labels, labels))
+    answers = teacher.outputs.argmax(-1)
+    truth = np.reshape(truth, answers.shape)
+    flat = answers.reshape(-1), truth.reshape(-1)
+    return [*_about_order(*flat), *_about_guessing(*flat, known.reshape(-1))]
+
+
+def _about_guessing(answers: np.ndarray, truth: np.ndarray, labels: np.ndarray) -> list[str]:
     """Whether the teacher does better than whoever always answers the most frequent class."""
     frequent = int(np.bincount(labels).argmax())
-    guessed = float((split.y == frequent).mean())
-    right = int((answers == split.y).sum())
+    guessed = float((truth == frequent).mean())
+    right = int((answers == truth).sum())
     if guessed ** len(answers) >= _LEVEL:
         return []  # so few samples, or so much of one class, that not even a perfect teacher would show
     if stats.binomtest(right, len(answers), max(guessed, 1e-9), alternative="greater").pvalue < _LEVEL:
@@ -67,11 +124,11 @@ def _about_guessing(answers: np.ndarray, split: Split, labels: np.ndarray) -> li
     ]
 
 
-def _about_order(answers: np.ndarray, split: Split) -> list[str]:
+def _about_order(answers: np.ndarray, truth: np.ndarray) -> list[str]:
     """Whether the teacher would be right if its classes had other numbers."""
-    classes = int(max(answers.max(), split.y.max())) + 1
+    classes = int(max(answers.max(), truth.max())) + 1
     counts = np.zeros((classes, classes), int)
-    np.add.at(counts, (answers, split.y), 1)
+    np.add.at(counts, (answers, truth), 1)
     given, meant = optimize.linear_sum_assignment(-counts)
     accuracy, renamed = counts.trace() / len(answers), counts[given, meant].sum() / len(answers)
     if renamed < accuracy + _GAIN or renamed < _RATIO * accuracy:

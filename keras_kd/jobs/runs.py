@@ -15,7 +15,7 @@ from keras_kd.model_files import load_model
 
 Json: TypeAlias = dict[str, Any] | list[Any] | str | float | bool | None
 
-_SETTINGS = "settings.json"
+SETTINGS = "settings.json"
 
 
 class Run:
@@ -49,16 +49,16 @@ class Run:
         self.folder = Path(folder)
         self.settings = json.loads(json.dumps(settings))
         _make_folder(self.folder)
-        check_writable(self.folder / _SETTINGS)
+        check_writable(self.folder / SETTINGS)
         self._checksums = Checksums(self.folder)
         self._check_unchanged()
         self._claim()
 
     def _check_unchanged(self) -> None:
         changed = self._checksums.changed()
-        if _SETTINGS in changed:
+        if SETTINGS in changed:
             raise ValueError(
-                f"{self.folder / _SETTINGS} was changed after it was written, so it is not known what the "
+                f"{self.folder / SETTINGS} was changed after it was written, so it is not known what the "
                 "results were made with. Put it back, or name another folder."
             )
         if changed:
@@ -69,7 +69,7 @@ class Run:
             )
 
     def _claim(self) -> None:
-        file = self.folder / _SETTINGS
+        file = self.folder / SETTINGS
         if file.exists():
             old, new = _flat(_read_json(file, keys=())), _flat(self.settings)
             keys = [key for key in dict.fromkeys([*old, *new]) if old.get(key) != new.get(key)]
@@ -86,7 +86,13 @@ class Run:
             raise FileExistsError(
                 f"{self.folder} holds files that are not from a run. Name an empty or new folder."
             )
-        self.keep(_SETTINGS, self.settings)
+        self.keep(SETTINGS, self.settings)
+
+    def renew(self, settings: Mapping[str, Json]) -> None:
+        """Give the run other settings, in which what it holds is a part; its report is made again."""
+        self.discard("report.json")  # before the settings: it would pass for a report of them
+        self.settings = json.loads(json.dumps(settings))
+        self.keep(SETTINGS, self.settings)
 
     def path(self, name: str) -> Path:
         """Where the result with that name is or will be."""

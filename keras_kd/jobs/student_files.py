@@ -1,4 +1,4 @@
-"""The files of the main job: the distilled student in every quantization, each verified."""
+"""The files of the main job: the better student in several quantizations, each verified."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +11,6 @@ from keras_kd.deployment.verification import verify
 from keras_kd.jobs.experiment import Progress
 from keras_kd.jobs.findings import Figures
 from keras_kd.jobs.runs import Run
-
-QUANTIZATIONS = ("float32", "float16", "dynamic", "int8", "int16x8")
 
 
 @dataclass(frozen=True)

@@ -4,35 +4,62 @@ A student trained alone and the same student distilled share the seed, the initi
 the number of steps, so that the only difference is the teacher.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 import keras
+import tensorflow as tf
 
 from keras_kd.datasets import Data
-from keras_kd.distillation.distiller import Distiller
+from keras_kd.jobs.augmentation import make_augmentation
 from keras_kd.jobs.epoch_progress import EpochProgress
 from keras_kd.jobs.experiment import Experiment, Progress
-from keras_kd.jobs.findings import ALONE, DISTILLED, TEACHER
+from keras_kd.jobs.objectives import make_distiller
 from keras_kd.jobs.runs import Run
-from keras_kd.signals.tracing import output_activation
+from keras_kd.jobs.scoring import Scores, score
+from keras_kd.jobs.tasks import Task
+from keras_kd.signals.tracing import output_activations
+
+T = TypeVar("T")
+Kind: TypeAlias = Literal["alone", "distilled"]
+TEACHER, ALONE, DISTILLED = "teacher", "student alone", "student distilled"
+NAMES: Mapping[Kind, str] = {"alone": ALONE, "distilled": DISTILLED}
 
 
 class Files(NamedTuple):
-    """The results of one training run: the model, its curves, and its accuracy on the test split."""
+    """The results of one training run: the model, and its curves."""
 
     model: str
     history: str
-    test: str
 
 
-def files_of_student(kind: str, seed: int) -> Files:
-    """Where the results of a student are; `kind` is `"alone"` or `"distilled"`."""
-    stem = f"seed{seed}/{kind}"
-    return Files(f"{stem}.keras", f"{stem}.history.json", f"{stem}.test.json")
+def files_of_student(kind: Kind, seed: int, phase: int = 0) -> Files:
+    """Where the results of a student are; a run that was continued has one more for each time."""
+    stem = f"seed{seed}/{kind}" + (f"+{phase}" if phase else "")
+    return Files(f"{stem}.keras", f"{stem}.history.json")
 
 
-FILES_OF_TEACHER = Files("teacher.keras", "teacher.history.json", "teacher.test.json")
+FILES_OF_TEACHER = Files("teacher.keras", "teacher.history.json")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A student that was trained.
+
+    Args:
+        kind: Whether it was trained `"alone"` or `"distilled"`.
+        seed: The seed.
+        file: Where it is in the run.
+        validation: How right it is about each validation sample.
+        test: The same of the test samples.
+    """
+
+    kind: Kind
+    seed: int
+    file: str
+    validation: Scores
+    test: Scores
 
 
 @dataclass(frozen=True)
@@ -41,6 +68,7 @@ class Trainings:
 
     run: Run
     experiment: Experiment
+    tasks: Sequence[Task]
     progress: Progress
 
     def teacher(self) -> keras.Model:
@@ -56,53 +84,64 @@ class Trainings:
         make = train if self.experiment.train_teacher else self.experiment.teacher
         return self.run.model(FILES_OF_TEACHER.model, make)
 
-    def students(self, teacher: keras.Model, seed: int) -> tuple[keras.Model, keras.Model]:
-        """The student trained alone, and the same student distilled."""
-        return self._student(None, seed), self._student(teacher, seed)
+    def student(self, kind: Kind, teacher: keras.Model, seed: int) -> Trained:
+        """A student, trained alone or with the teacher, and how right it is."""
+        last = len(self.experiment.hyperparameters.phases) - 1
+        model, data = self._student(kind, teacher, seed, last), self.experiment.data
+        return Trained(
+            kind,
+            seed,
+            files_of_student(kind, seed, last).model,
+            score(model, self.tasks, data, "validation"),
+            score(model, self.tasks, data, "test"),
+        )
 
-    def accuracies(self, kind: str) -> list[float]:
-        """The test accuracy of one kind of student for each seed; the students must be trained already."""
-        files = [files_of_student(kind, seed) for seed in range(self.experiment.seeds)]
-        return [self.run.figures(file.test, dict, ["accuracy"])["accuracy"] for file in files]
+    def load(self, trained: Trained) -> keras.Model:
+        """The model of a student."""
+        return self.run.model(trained.file, _was_made)
 
-    def curves(self) -> dict[str, dict[str, list[float]]]:
-        """The validation curves of the first seed; the training losses of the models are not comparable."""
-        files = {ALONE: files_of_student("alone", 0), DISTILLED: files_of_student("distilled", 0)}
-        if self.experiment.train_teacher:
-            files = {TEACHER: FILES_OF_TEACHER, **files}
-        keys = ("val_accuracy", "val_loss")
-        histories = {name: self.run.figures(file.history, dict, keys=()) for name, file in files.items()}
-        return {
-            name: {key: history[key] for key in keys if key in history} for name, history in histories.items()
+    def curves(self, students: Sequence[Trained]) -> dict[str, dict[str, list[float]]]:
+        """The validation curves of the teacher, if it was trained, and of students.
+
+        The training losses of the models are not comparable.
+        """
+        phases = range(len(self.experiment.hyperparameters.phases))
+        files = {
+            NAMES[s.kind]: [files_of_student(s.kind, s.seed, phase) for phase in phases] for s in students
         }
+        if self.experiment.train_teacher:
+            files = {TEACHER: [FILES_OF_TEACHER], **files}
+        return {name: self._validation_curves(each) for name, each in files.items()}
 
-    def _student(self, teacher: keras.Model | None, seed: int) -> keras.Model:
-        kind, name = ("alone", ALONE) if teacher is None else ("distilled", DISTILLED)
-        files = files_of_student(kind, seed)
+    def _validation_curves(self, files: Sequence[Files]) -> dict[str, list[float]]:
+        histories = [self.run.figures(file.history, dict, keys=()) for file in files]
+        keys = [key for key in histories[0] if key.startswith("val_")]
+        return {key: [value for history in histories for value in history.get(key, [])] for key in keys}
+
+    def _student(self, kind: Kind, teacher: keras.Model, seed: int, phase: int) -> keras.Model:
+        files = files_of_student(kind, seed, phase)
 
         def train() -> keras.Model:
-            keras.utils.set_random_seed(seed)
-            student = self.experiment.student()
-            trainee = student if teacher is None else self._distiller(student, teacher)
-            data = self._training_data(teacher is not None, seed)
-            epochs = self.experiment.hyperparameters.student_epochs
-            keras.utils.set_random_seed(seed)  # the data has the same order as in the other training run
-            self._fit(trainee, student, data, epochs, f"{name}, seed {seed}", files.history)
-            self.run.discard(files.test)  # of a student that was lost
+            keras.utils.set_random_seed(seed + 1000 * phase)
+            student = self._student(kind, teacher, seed, phase - 1) if phase else self.experiment.student()
+            trainee = student if kind == "alone" else self._distiller(student, teacher)
+            data = self._training_data(kind == "distilled", seed)
+            # The data has the same order as in the other training run.
+            keras.utils.set_random_seed(seed + 1000 * phase)
+            title = f"{NAMES[kind]}, seed {seed}" + (f", continued ({phase})" if phase else "")
+            epochs = self.experiment.hyperparameters.phases[phase]
+            self._fit(trainee, student, data, epochs, title, files.history)
             return student
 
-        model = self.run.model(files.model, train)
-        self.run.figures(files.test, lambda: {"accuracy": _accuracy(model, self.experiment.data)})
-        return model
+        return self.run.model(files.model, train)
 
-    def _distiller(self, student: keras.Model, teacher: keras.Model) -> Distiller:
-        hyperparameters = self.experiment.hyperparameters
-        distiller = Distiller(
-            student, teacher, temperature=hyperparameters.temperature, alpha=hyperparameters.alpha
-        )
+    def _distiller(self, student: keras.Model, teacher: keras.Model) -> keras.Model:
         # Inputs whose label was removed have weight zero, but still have soft targets.
-        distiller.objectives[0].use_sample_weight = self.experiment.labels is None
-        return distiller
+        use_sample_weight = self.experiment.labels is None
+        hyperparameters = self.experiment.hyperparameters
+        return make_distiller(
+            student, teacher, self.tasks, hyperparameters, use_sample_weight=use_sample_weight
+        )
 
     def _training_data(self, distilled: bool, seed: int) -> Data:
         data, labels = self.experiment.data, self.experiment.labels
@@ -114,28 +153,64 @@ class Trainings:
         self, trainee: keras.Model, model: keras.Model, data: Data, epochs: int, title: str, history: str
     ) -> None:
         """Train `trainee`, which is `model` or a `Distiller` of it, and save the history."""
-        steps = epochs * int(data.train.cardinality())
-        rate = keras.optimizers.schedules.CosineDecay(self.experiment.hyperparameters.learning_rate, steps)
-        from_logits = output_activation(model) is None
-        trainee.compile(
-            keras.optimizers.Adam(rate),
-            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=from_logits),
-            weighted_metrics=["accuracy"],  # rows whose label was removed must not count
-        )
+        self._compile(trainee, model, epochs * int(data.train.cardinality()))
         fitted = trainee.fit(
-            data.train,
+            self._augmented(data.train),
             validation_data=data.validation,
             epochs=epochs,
-            callbacks=[EpochProgress(title, epochs, self.progress.note)],
+            callbacks=self._callbacks(title, epochs),
             verbose=0,
             shuffle=False,
         )
         values = {key: list(map(float, values)) for key, values in fitted.history.items()}
         self.run.keep(history, values)
-        accuracy = f"validation accuracy {100 * values['val_accuracy'][-1]:.1f} %"
-        self.progress.say(f"{title}: {epochs} epoch{'s' * (epochs != 1)}, {accuracy}")
+        done, measured = len(values["val_loss"]), "val_accuracy" in values
+        text = (
+            f"accuracy {values['val_accuracy'][-1]:.1%}" if measured else f"loss {values['val_loss'][-1]:.4g}"
+        )
+        self.progress.say(f"{title}: {done} epoch{'s' * (done != 1)}, validation {text}")
+
+    def _compile(self, trainee: keras.Model, model: keras.Model, steps: int) -> None:
+        rate = keras.optimizers.schedules.CosineDecay(self.experiment.hyperparameters.learning_rate, steps)
+        ends = output_activations(model, [task.tap for task in self.tasks])
+        weight = 1.0 if trainee is model else self.experiment.hyperparameters.alpha
+        trainee.compile(
+            keras.optimizers.Adam(rate),
+            loss=_of_outputs({task.name: task.hard_loss(ends[task.tap]) for task in self.tasks}),
+            loss_weights=_of_outputs({task.name: weight for task in self.tasks}),
+            # Rows whose label was removed must not count.
+            weighted_metrics=_of_outputs({task.name: [task.metric(ends[task.tap])] for task in self.tasks}),
+        )
+
+    def _augmented(self, batches: tf.data.Dataset) -> tf.data.Dataset:
+        data, names = self.experiment.data, self.experiment.hyperparameters.augment
+        augment = make_augmentation(names, data.input_shape)
+        if augment is None:
+            return batches
+        return batches.map(lambda x, *labels: (augment(x, training=True), *labels)).prefetch(2)
+
+    def _callbacks(self, title: str, epochs: int) -> list[keras.callbacks.Callback]:
+        found: list[keras.callbacks.Callback] = [EpochProgress(title, epochs, self.progress.note)]
+        patience = self.experiment.hyperparameters.early_stopping
+        if patience is not None:
+            has_accuracy = len(self.tasks) == 1 and self.tasks[0].measure == "accuracy"
+            monitor, mode = ("val_accuracy", "max") if has_accuracy else ("val_loss", "min")
+            stopping = keras.callbacks.EarlyStopping(
+                monitor, mode=mode, patience=patience, restore_best_weights=True, start_from_epoch=0
+            )
+            found.append(stopping)
+        if self.experiment.tensorboard is not None:
+            folder = self.experiment.tensorboard / title.replace(", ", "-").replace(" ", "-")
+            found.append(keras.callbacks.TensorBoard(str(folder), write_graph=False))
+        return found
 
 
-def _accuracy(model: keras.Model, data: Data) -> float:
-    split = data.arrays["test"]
-    return float((model.predict(split.x, batch_size=256, verbose=0).argmax(-1) == split.y).mean())
+def _of_outputs(values: Mapping[str | None, T]) -> T | dict[str, T]:
+    """The value of the only output, or those of several by their names."""
+    if list(values) == [None]:
+        return values[None]
+    return {str(name): value for name, value in values.items()}
+
+
+def _was_made() -> keras.Model:
+    raise AssertionError("a student is made before it is loaded")

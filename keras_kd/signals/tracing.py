@@ -163,11 +163,16 @@ def probed(
 
 def output_activation(model: keras.Model) -> str | None:
     """`"softmax"` or `"sigmoid"` if a model with one output and known inputs ends in one, else `None`."""
-    taps, spec = Taps(model, ["output"]), input_spec(model)
+    return output_activations(model, ["output"])["output"]
+
+
+def output_activations(model: keras.Model, outputs: Iterable[str]) -> dict[str, str | None]:
+    """The same for each output of a model with known inputs, by its tap."""
+    taps, spec = Taps(model, outputs), input_spec(model)
 
     def call(inputs: Any) -> tuple[Any, Recording]:
         with taps.record() as recording:
             return model(inputs, training=False), recording
 
-    signals = trace_signals(call, taps, spec)
-    return probed(call, taps, spec, signals, ["output"])["output"].activation
+    signals = probed(call, taps, spec, trace_signals(call, taps, spec), taps.names)
+    return {tap: signals[tap].activation for tap in taps.names}

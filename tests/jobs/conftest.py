@@ -4,7 +4,8 @@ import pytest
 
 from keras_kd.datasets import Split
 from keras_kd.jobs.distil import distil
-from keras_kd.jobs.experiment import Experiment, Hyperparameters, Progress
+from keras_kd.jobs.experiment import Experiment, Progress
+from keras_kd.jobs.hyperparameters import Hyperparameters
 from keras_kd.jobs.runs import Run
 from tests.conftest import classifier
 from tests.sharing import made_once

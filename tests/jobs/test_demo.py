@@ -1,6 +1,7 @@
 """The demo: which folder it takes, and what it refuses before it makes one. `tests/cli` runs it."""
 
 import dataclasses
+import json
 
 import pytest
 
@@ -29,7 +30,8 @@ def test_the_folder_is_named_after_the_options(experiments, tmp_path, monkeypatc
 def test_epochs_replace_those_of_both_trainings(experiments, tmp_path):
     run, _ = demo("digits", epochs=3, out=tmp_path)
     (experiment,) = experiments
-    assert dataclasses.asdict(experiment.hyperparameters) == run.settings["recipe"]
+    recipe = json.loads(json.dumps(dataclasses.asdict(experiment.hyperparameters)))
+    assert recipe == run.settings["recipe"]
     assert (experiment.hyperparameters.teacher_epochs, experiment.hyperparameters.student_epochs) == (3, 3)
     assert experiment.train_teacher
 

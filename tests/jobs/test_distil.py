@@ -7,10 +7,9 @@ import pytest
 
 from keras_kd.jobs import student_files
 from keras_kd.jobs.distil import distil
-from keras_kd.jobs.experiment import Progress
-from keras_kd.jobs.findings import ALONE, DISTILLED, TEACHER
+from keras_kd.jobs.experiment import QUANTIZATIONS, Progress
 from keras_kd.jobs.runs import Run
-from keras_kd.jobs.student_files import QUANTIZATIONS
+from keras_kd.jobs.trainings import ALONE, DISTILLED, TEACHER
 
 
 @pytest.fixture
@@ -42,9 +41,11 @@ def test_the_report_has_every_row(finished):
 def test_the_report_says_what_happened(finished):
     _, report, lines = finished
     facts = " ".join(report.facts)
-    assert "Distilled minus alone:" in facts
+    assert report.verdict.effect in ("helped", "inconclusive", "hurt")
+    assert "Files are made from the student " in facts
+    assert report.meta.settings["Temperature"] == "4.0"
     assert "times fewer than the teacher's" in facts
-    assert "predicts the class that the Keras student predicts: float32 100.00 %" in facts
+    assert "gives the answer that the Keras student gives: float32 100.00 %" in facts
     assert set(report.curves) == {TEACHER, ALONE, DISTILLED}
     assert any("spread" in gap.what for gap in report.not_measured)
     assert any(line.startswith("teacher: 1 epoch,") for line in lines)
@@ -98,7 +99,7 @@ def test_few_labels_and_several_seeds(experiment, finished, tmp_path):
     shutil.copy(finished[0].path("teacher.history.json"), tmp_path)
     report = distil(run, dataclasses.replace(experiment, labels=20, seeds=2))
     facts = " ".join(report.facts)
-    assert "standard error" in facts
+    assert "t-test over samples and 2 seeds" in report.verdict.text
     assert "The students saw 20 labels" in facts
     assert "trained on all 256 labels" in facts
     assert report[DISTILLED].seeds == 2

@@ -1,11 +1,12 @@
 """The main job on files: settings follow their content. `tests/cli` runs it, with good and bad files."""
 
+import keras
 import numpy as np
 import pytest
 
 from keras_kd.jobs import distil_files as module
 from keras_kd.jobs.distil_files import distil_files
-from keras_kd.jobs.experiment import Hyperparameters
+from keras_kd.jobs.hyperparameters import Hyperparameters
 from tests.conftest import classifier
 
 
@@ -27,14 +28,40 @@ def test_a_run_belongs_to_the_content_of_its_files(digits, tmp_path, monkeypatch
         distil_files(*files, Hyperparameters(0, 1), batch_size=16)
 
 
-@pytest.mark.parametrize("shape", [(100,), (100, 1)])
-def test_for_numbers_to_predict_it_says_first_what_it_is_for(digits, tmp_path, shape):
-    classifier("model", 4).save(tmp_path / "model.keras")
-    x, y = digits.arrays["train"].x[:100], np.linspace(0, 1, 100).reshape(shape)
-    np.savez(tmp_path / "data.npz", x_train=x, y_train=y, x_test=x, y_test=y)
-    files = [tmp_path / name for name in ("model.keras", "model.keras", "data.npz", "run")]
-    with pytest.raises(
-        ValueError, match=r"^distill is for models with one score per class.*train: labels must"
-    ):
-        distil_files(*files, Hyperparameters(0, 1))
-    assert not (tmp_path / "run").exists()
+@pytest.mark.slow
+def test_numbers_are_predicted_and_a_finished_run_is_continued(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 4)).astype("float32")
+    y = (x @ [1.0, -2.0, 0.5, 0.0]).astype("float32")
+    np.savez(tmp_path / "data.npz", x_train=x[:200], y_train=y[:200], x_test=x[200:], y_test=y[200:])
+    teacher = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8), keras.layers.Dense(1)])
+    teacher.compile(keras.optimizers.Adam(0.05), loss="mse")
+    teacher.fit(x[:200], y[:200], epochs=20, verbose=0)
+    teacher.save(tmp_path / "teacher.keras")
+    keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)]).save(tmp_path / "student.keras")
+    files = [tmp_path / name for name in ("teacher.keras", "student.keras", "data.npz", "run")]
+
+    def distilled(epochs, **options):
+        hyperparameters = Hyperparameters(0, epochs, learning_rate=0.05)
+        return distil_files(*files, hyperparameters, files=("float32", "int8"), batch_size=32, **options)
+
+    run, report = distilled(2)
+    assert [row.name for row in report.rows] == [
+        "teacher",
+        "student alone",
+        "student distilled",
+        "float32",
+        "int8",
+    ]
+    assert {row.metric for row in report.rows} == {"mean_absolute_error"}
+    assert report["teacher"].metric_value < 0.5
+    assert "mean absolute error" in report.verdict.text
+    first = run.path("seed0/distilled.keras").read_bytes()
+    with pytest.raises(FileExistsError, match="a run of 2 epochs"):
+        distilled(6)
+    run, more = distilled(6, more_epochs=True)
+    assert run.path("seed0/distilled.keras").read_bytes() == first
+    assert more["student alone"].metric_value < report["student alone"].metric_value
+    assert {len(curve["val_loss"]) for curve in more.curves.values()} == {6}
+    assert more.meta.settings["Epochs"] == "2 + 4"
+    assert distilled(6)[1] == more  # finished: read, not made

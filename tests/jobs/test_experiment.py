@@ -25,7 +25,7 @@ def linear(shape, classes):
         (
             lambda: keras.Sequential([keras.layers.Dense(10)]),
             lambda: linear((8, 8, 1), 10),
-            "one input and one output",
+            "built functional or sequential model with one input",
         ),
     ],
 )

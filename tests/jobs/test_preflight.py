@@ -4,10 +4,12 @@ import keras
 import numpy as np
 import pytest
 
-from keras_kd.datasets.data import Split, make_data
+from keras_kd.datasets.data import Data, Split, make_data
 from keras_kd.jobs.preflight import find_doubts
+from keras_kd.jobs.tasks import Task
 
 CLASSES = 5
+TASKS = [Task("classes")]
 
 
 def split(samples, seed, classes=CLASSES):
@@ -44,27 +46,52 @@ SHIFTED = np.roll(np.eye(CLASSES), 1, axis=1)
         (linear(GOOD, 9), linear(ZERO), []),
         (linear(ZERO, 9), linear(ZERO), ["no better than always answering class"]),
         (linear(SHIFTED, 9), linear(ZERO), ["would be 100.0% if its classes had other numbers"]),
-        (linear(GOOD, 9), linear(GOOD), ["the student already has 100.0%: the teacher is the weaker one"]),
+        (linear(GOOD, 9), linear(GOOD), ["the student already has 100.00 %: the teacher is the weaker one"]),
         (linear(GOOD), linear(ZERO, 9), ["fewer than the student's", "exchanged"]),
     ],
     ids=["good", "untrained", "another order", "weaker", "exchanged"],
 )
 def test_doubts(teacher, student, said, data):
-    doubts = " ".join(find_doubts(teacher, student, data))
+    doubts = " ".join(find_doubts(teacher, student, TASKS, data))
     assert all(text in doubts for text in said)
     assert bool(doubts) == bool(said)
 
 
 def test_the_classes_of_another_order_are_listed(data):
-    (order, *_) = find_doubts(linear(SHIFTED, 9), linear(ZERO), data)
+    (order, *_) = find_doubts(linear(SHIFTED, 9), linear(ZERO), TASKS, data)
     assert "(it answers 0 for 4, 1 for 0, 2 for 1, ...)" in order
 
 
 def test_a_mediocre_teacher_is_no_reason_to_warn(data):
     rng = np.random.default_rng(0)
-    assert find_doubts(linear(GOOD + rng.normal(scale=0.7, size=(5, 5)), 9), linear(ZERO), data) == []
+    assert find_doubts(linear(GOOD + rng.normal(scale=0.7, size=(5, 5)), 9), linear(ZERO), TASKS, data) == []
 
 
 def test_too_few_samples_to_tell(data):
     few = make_data("few", CLASSES, split(50, 0), split(2, 1), split(9, 2), 32)
-    assert find_doubts(linear(GOOD, 9), linear(ZERO), few) == []
+    assert find_doubts(linear(GOOD, 9), linear(ZERO), TASKS, few) == []
+
+
+def numbers(kind, samples, seed):
+    """A regression or yes-no questions, of which the inputs are the answer."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(samples, CLASSES)).astype("float32")
+    return Split(x, x if kind == "numbers" else (x > 0).astype("int32"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "kernel", "said"),
+    [
+        ("numbers", 2 * GOOD, "median of the training labels"),
+        ("numbers", GOOD, ""),
+        ("answers", -GOOD, "most frequent answers of the training labels"),
+        ("answers", GOOD, ""),
+    ],
+)
+def test_doubts_about_numbers_and_answers(kind, kernel, said):
+    parts = [numbers(kind, samples, seed) for seed, samples in enumerate((200, 100, 50))]
+    arrays = dict(zip(("train", "validation", "test"), parts, strict=True))
+    data = Data("made", None, {**arrays, "calibration": parts[0]})
+    doubts = " ".join(find_doubts(linear(kernel, 9), linear(ZERO), [Task(kind)], data))
+    assert said in doubts
+    assert bool(doubts) == bool(said)

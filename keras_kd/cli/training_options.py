@@ -1,0 +1,83 @@
+"""Options of commands that train; what they name is checked before TensorFlow loads, as far as it can be."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keras_kd.cli.options import QuantizationOption
+from keras_kd.messages import did_you_mean
+
+# As in `keras_kd.jobs.augmentation`, which imports Keras.
+AUGMENTATIONS = ("flip", "shift", "zoom", "rotate")
+
+
+def listed(text: str | None) -> tuple[str, ...]:
+    """The words of a list with commas, each once.
+
+    Examples:
+        >>> listed("int8, float16,int8"), listed(None)
+        (('int8', 'float16'), ())
+    """
+    words = (word.strip().lower() for word in (text or "").split(","))
+    return tuple(dict.fromkeys(word for word in words if word))
+
+
+def _check_list(known: Sequence[str]) -> Callable[[str | None], str | None]:
+    def check(text: str | None) -> str | None:
+        if text is not None and not listed(text):
+            raise typer.BadParameter(f"expected some of {', '.join(known)}, with commas between them.")
+        for word in listed(text):
+            if word not in known:
+                hint = did_you_mean(word, known)
+                raise typer.BadParameter(f"there is no {word!r}; there are {', '.join(known)}.{hint}")
+        return text
+
+    return check
+
+
+QUANTIZATIONS = tuple(option.value for option in QuantizationOption)
+
+Files = Annotated[
+    str | None,
+    typer.Option(
+        "--files",
+        metavar="LIST",
+        callback=_check_list(QUANTIZATIONS),
+        help=f"The files to make, such as int8,float16. Default: {','.join(QUANTIZATIONS)}.",
+    ),
+]
+Augment = Annotated[
+    str | None,
+    typer.Option(
+        "--augment",
+        metavar="LIST",
+        callback=_check_list(AUGMENTATIONS),
+        help=f"Random changes of training images: {','.join(AUGMENTATIONS)}.",
+    ),
+]
+Loss = Annotated[
+    str | None,
+    typer.Option("--loss", metavar="NAME", help="A loss of kd.losses in place of the soft targets."),
+]
+Objectives = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--objective",
+        metavar="LOSS:STUDENT:TEACHER",
+        help="What else to learn from: a loss and two taps, such as mse:block2:block4 or 0.5*mse:a:b.",
+    ),
+]
+EarlyStopping = Annotated[
+    int | None,
+    typer.Option(
+        "--early-stopping",
+        min=1,
+        metavar="EPOCHS",
+        help="Stop after so many epochs that were no better on validation, and keep the best one.",
+    ),
+]
+TensorBoard = Annotated[
+    Path | None, typer.Option("--tensorboard", metavar="DIR", help="Write logs for TensorBoard there.")
+]

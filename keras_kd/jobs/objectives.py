@@ -1,0 +1,121 @@
+"""What the student of the main job learns from: the teacher's outputs, and what the user adds."""
+
+import inspect
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import keras
+
+from keras_kd import losses
+from keras_kd.distillation.distiller import Distiller
+from keras_kd.distillation.objectives import Objective
+from keras_kd.jobs.hyperparameters import Hyperparameters
+from keras_kd.jobs.tasks import Task
+from keras_kd.losses.loss import snake_case
+
+
+class ObjectiveSpec(NamedTuple):
+    """An objective as it is typed."""
+
+    loss: str
+    student: str
+    teacher: str
+    weight: float
+
+
+def parse_objective(text: str) -> ObjectiveSpec:
+    """The parts of an objective, such as `"0.5*mse:block2:block4"`.
+
+    Raises:
+        ValueError: It is written in another way.
+
+    Examples:
+        >>> from keras_kd.jobs.objectives import parse_objective
+        >>> parse_objective("mse:shared:1:block4")
+        ObjectiveSpec(loss='mse', student='shared:1', teacher='block4', weight=1.0)
+    """
+    weight, star, rest = text.rpartition("*")
+    parts: list[str] = []
+    for part in (rest or text).split(":"):
+        if part.isdecimal() and len(parts) > 1:
+            parts[-1] += f":{part}"  # a call of a layer that runs several times
+        else:
+            parts.append(part)
+    try:
+        factor = float(weight) if star else 1.0
+    except ValueError:
+        parts = []
+    if len(parts) != 3 or not all(parts):
+        raise ValueError(
+            "An objective is written LOSS:STUDENT_TAP:TEACHER_TAP, such as mse:block2:block4, or with a "
+            f"weight, 0.5*mse:block2:block4; keras-kd taps MODEL lists the taps. Received: {text!r}."
+        )
+    return ObjectiveSpec(parts[0], parts[1], parts[2], factor)
+
+
+def make_distiller(
+    student: keras.Model,
+    teacher: keras.Model,
+    tasks: Sequence[Task],
+    hyperparameters: Hyperparameters,
+    *,
+    use_sample_weight: bool = True,
+) -> Distiller:
+    """The Distiller of the main job; a feature of another width than the teacher's gets a projection.
+
+    Raises:
+        ValueError: A loss or a tap that does not exist, or signals that a loss cannot compare.
+    """
+    specs = [parse_objective(text) for text in hyperparameters.objectives]
+    soft = [_soft(task, hyperparameters, use_sample_weight) for task in tasks]
+    projected: set[int] = set()
+    while True:
+        features = [_feature(spec, i in projected, use_sample_weight) for i, spec in enumerate(specs)]
+        try:
+            return Distiller(student, teacher, objectives=[*soft, *features])
+        except ValueError as error:
+            named = [i for i, feature in enumerate(features) if repr(feature.name) in str(error)]
+            if not named or named[0] in projected or "project=True" not in str(error):
+                raise
+            projected.add(named[0])
+
+
+def _soft(task: Task, hyperparameters: Hyperparameters, use_sample_weight: bool) -> Objective:
+    loss = _soft_loss(task, hyperparameters)
+    needs_labels = loss.reads_labels and loss.teacher_signals[0] > 1
+    if needs_labels and not use_sample_weight:
+        raise ValueError(
+            f"{type(loss).__name__} reads the label of every sample, and few labels are left: choose another "
+            "loss=, or keep all labels."
+        )
+    if needs_labels and task.name is not None:
+        raise ValueError(f"{type(loss).__name__} reads labels, and is for models with one output.")
+    return Objective(
+        loss,
+        student=task.tap,
+        teacher=(task.tap, "labels") if needs_labels else task.tap,
+        weight=1 - hyperparameters.alpha,
+        use_sample_weight=use_sample_weight,
+    )
+
+
+def _soft_loss(task: Task, hyperparameters: Hyperparameters) -> losses.SignalLoss:
+    if hyperparameters.loss is None:
+        return task.soft_loss(hyperparameters.temperature)
+    known = getattr(losses, hyperparameters.loss, None)
+    name = snake_case(hyperparameters.loss) if isinstance(known, type) else hyperparameters.loss
+    found = losses.get(name)
+    if "temperature" in inspect.signature(type(found)).parameters:
+        return type(found).from_config({**found.get_config(), "temperature": hyperparameters.temperature})
+    return found
+
+
+def _feature(spec: ObjectiveSpec, project: bool, use_sample_weight: bool) -> Objective:
+    return Objective(
+        spec.loss,
+        student=spec.student,
+        teacher=spec.teacher,
+        weight=spec.weight,
+        project=project or None,
+        use_sample_weight=use_sample_weight,
+    )

@@ -1,0 +1,62 @@
+"""Runs that go on with more epochs."""
+
+import pytest
+
+from keras_kd.jobs.continuation import open_run
+
+
+def settings(epochs, **others):
+    return {"data": "x", "recipe": {"student_epochs": epochs, "earlier": [], "alpha": 0.1, **others}}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    run = open_run(tmp_path / "run", settings(20), more_epochs=False)
+    run.keep("report.json", {})
+    return run.folder
+
+
+def recipe(run):
+    return run.settings["recipe"]["student_epochs"], run.settings["recipe"]["earlier"]
+
+
+def test_a_run_is_continued_and_then_resumed(folder):
+    run = open_run(folder, settings(50), more_epochs=True)
+    assert recipe(run) == (50, [20])
+    assert not run.has("report.json")
+    for more in (True, False):  # resumed, whether the option is typed again or not
+        assert recipe(open_run(folder, settings(50), more_epochs=more)) == (50, [20])
+    assert recipe(open_run(folder, settings(60), more_epochs=True)) == (60, [20, 50])
+
+
+def test_as_many_epochs_are_no_change(folder):
+    run = open_run(folder, settings(20), more_epochs=True)
+    assert recipe(run) == (20, [])
+    assert run.has("report.json")
+
+
+@pytest.mark.parametrize(
+    ("epochs", "options", "more", "error", "message"),
+    [
+        (50, {}, False, FileExistsError, "a run of 20 epochs. more_epochs=True trains its students on to 50"),
+        (10, {}, True, ValueError, "a run of 20 epochs, which cannot become 10"),
+        (50, {"alpha": 0.5}, True, FileExistsError, "other settings .recipe.alpha was 0.1, now 0.5"),
+    ],
+)
+def test_what_cannot_be_continued(folder, epochs, options, more, error, message):
+    with pytest.raises(error, match=message):
+        open_run(folder, settings(epochs, **options), more_epochs=more)
+    assert (folder / "report.json").exists()
+
+
+def test_nothing_to_continue(tmp_path):
+    with pytest.raises(FileNotFoundError, match="holds no run that could be continued"):
+        open_run(tmp_path / "run", settings(20), more_epochs=True)
+    assert not (tmp_path / "run").exists()
+
+
+def test_settings_that_cannot_be_read_are_told_of(folder):
+    (folder / "settings.json").write_text("{")
+    (folder / "SHA256SUMS").unlink()
+    with pytest.raises(ValueError, match=r"settings.json is not valid JSON"):
+        open_run(folder, settings(20), more_epochs=False)
