@@ -7,6 +7,7 @@ import numpy as np
 from scipy import optimize, stats
 
 from keras_kd.datasets import Data, Split
+from keras_kd.datasets.splits import class_numbers
 
 # Probability below which a teacher's lead over guessing is no chance.
 _LEVEL = 0.01
@@ -30,10 +31,13 @@ def find_doubts(teacher: keras.Model, student: keras.Model, data: Data) -> list[
         >>> "no better than always answering" in doubt
         True
     """
-    split = data.arrays["validation"]
+    split, trained_on = data.arrays["validation"], class_numbers(data.arrays["train"].y)
+    truth = class_numbers(split.y)
+    assert truth is not None, "check_experiment refuses other labels"
+    assert trained_on is not None, "likewise"
     answers, of_student = (_answers(model, split) for model in (teacher, student))
-    accuracy, starts_at = float((answers == split.y).mean()), float((of_student == split.y).mean())
-    doubts = [*_about_order(answers, split), *_about_guessing(answers, split, data.arrays["train"].y)]
+    accuracy, starts_at = float((answers == truth).mean()), float((of_student == truth).mean())
+    doubts = [*_about_order(answers, truth), *_about_guessing(answers, truth, trained_on)]
     if not doubts and starts_at >= accuracy:
         doubts.append(
             f"The teacher's accuracy on validation data is {accuracy:.1%}, and the student already has "
@@ -51,11 +55,11 @@ def _answers(model: keras.Model, split: Split) -> np.ndarray:
     return np.asarray(model.predict(split.x, batch_size=256, verbose=0)).argmax(-1)
 
 
-def _about_guessing(answers: np.ndarray, split: Split, labels: np.ndarray) -> list[str]:
+def _about_guessing(answers: np.ndarray, truth: np.ndarray, labels: np.ndarray) -> list[str]:
     """Whether the teacher does better than whoever always answers the most frequent class."""
     frequent = int(np.bincount(labels).argmax())
-    guessed = float((split.y == frequent).mean())
-    right = int((answers == split.y).sum())
+    guessed = float((truth == frequent).mean())
+    right = int((answers == truth).sum())
     if guessed ** len(answers) >= _LEVEL:
         return []  # so few samples, or so much of one class, that not even a perfect teacher would show
     if stats.binomtest(right, len(answers), max(guessed, 1e-9), alternative="greater").pvalue < _LEVEL:
@@ -67,11 +71,11 @@ def _about_guessing(answers: np.ndarray, split: Split, labels: np.ndarray) -> li
     ]
 
 
-def _about_order(answers: np.ndarray, split: Split) -> list[str]:
+def _about_order(answers: np.ndarray, truth: np.ndarray) -> list[str]:
     """Whether the teacher would be right if its classes had other numbers."""
-    classes = int(max(answers.max(), split.y.max())) + 1
+    classes = int(max(answers.max(), truth.max())) + 1
     counts = np.zeros((classes, classes), int)
-    np.add.at(counts, (answers, split.y), 1)
+    np.add.at(counts, (answers, truth), 1)
     given, meant = optimize.linear_sum_assignment(-counts)
     accuracy, renamed = counts.trace() / len(answers), counts[given, meant].sum() / len(answers)
     if renamed < accuracy + _GAIN or renamed < _RATIO * accuracy:
