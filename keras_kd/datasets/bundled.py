@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from keras_kd.datasets.data import Data, Split, make_data, split_off
+from keras_kd.datasets.data import Data, make_data
+from keras_kd.datasets.splits import Split, split_off
 
 if TYPE_CHECKING:
     from tensorflow_datasets.core import DatasetBuilder

@@ -1,34 +1,23 @@
-"""A dataset with splits, and the selection of rows."""
+"""A dataset with splits."""
 
 import dataclasses
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, TypeAlias
 
 import numpy as np
 import tensorflow as tf
 
-SPLIT_SEED = 20_260  # the splits never depend on the seed of a training run
+from keras_kd.datasets.splits import SPLIT_SEED, Labels, Split, map_labels, select_rows
+
 CALIBRATION_SAMPLES = 256
 
-
-class Split(NamedTuple):
-    """The arrays of one split.
-
-    Attributes:
-        x: Inputs, `(samples, ...)`.
-        y: Integer labels, `(samples,)`.
-        weight: Sample weights, `(samples,)`, or `None` for ones.
-
-    Examples:
-        >>> from keras_kd.datasets import digits
-        >>> x, y, weight = digits().arrays["test"]
-        >>> x.shape, y.shape, weight
-        ((360, 8, 8, 1), (360,), None)
-    """
-
-    x: np.ndarray
-    y: np.ndarray
-    weight: np.ndarray | None = None
+Pixels: TypeAlias = Literal["0..255", "0..1", "-1..1"]
+# What bytes are multiplied by, and what is added, so that they are in these ranges.
+SCALES: dict[Pixels, tuple[float, float]] = {
+    "0..255": (1.0, 0.0),
+    "0..1": (1 / 255, 0.0),
+    "-1..1": (2 / 255, -1.0),
+}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -42,11 +31,16 @@ class Data:
 
     Args:
         name: Its name in reports.
-        classes: Number of classes. Labels run from 0 to `classes - 1`.
+        classes: Number of classes. Labels run from 0 to `classes - 1`. `None` if the labels are not class
+            numbers.
         arrays: The splits `"train"`, `"validation"`, `"test"` and `"calibration"`. The last is a part of the
             training inputs, for quantization.
         batch_size: Samples per batch.
         steps: Batches per epoch of `train`, which is repeated to provide them. `None` means one pass.
+        class_names: The names of the classes, if they are known.
+        pixels: The range of the inputs in the batches, `"0..255"`, `"0..1"` or `"-1..1"`, if the arrays hold
+            bytes that are turned into float32 batch by batch. `None`: the batches hold what the arrays hold.
+        source: Where the rows came from and how they were split, in one line.
 
     Examples:
         >>> from keras_kd.datasets import digits
@@ -59,10 +53,13 @@ class Data:
     """
 
     name: str
-    classes: int
+    classes: int | None
     arrays: Mapping[str, Split]
     batch_size: int = 64
     steps: int | None = None
+    class_names: tuple[str, ...] = ()
+    pixels: Pixels | None = None
+    source: str = ""
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
@@ -71,7 +68,19 @@ class Data:
     def __str__(self) -> str:
         shape = "x".join(map(str, self.input_shape))
         sizes = ", ".join(f"{len(self.arrays[name].x)} {name}" for name in ("train", "validation", "test"))
-        return f"{self.name}: inputs {shape}, {self.classes} classes, {sizes}"
+        return f"{self.name}: inputs {shape}, {self.labels}, {sizes}"
+
+    @property
+    def labels(self) -> str:
+        """What the labels are, in words: `"10 classes"`, `"5 labels"`, `"outputs: age, kind"`."""
+        y = self.arrays["train"].y
+        if not isinstance(y, np.ndarray):
+            return f"outputs: {', '.join(y)}"
+        if self.classes is not None:
+            return f"{self.classes} classes"
+        if y.dtype.kind == "f":
+            return f"regression targets ({'x'.join(map(str, y.shape[1:])) or 1})"
+        return f"{y.shape[1]} labels" if y.ndim == 2 else f"label maps {'x'.join(map(str, y.shape[1:]))}"
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -83,32 +92,34 @@ class Data:
         """Training batches, reshuffled in every epoch."""
         rows = self._rows("train").shuffle(len(self.arrays["train"].x), seed=SPLIT_SEED)
         if self.steps is None:
-            return rows.batch(self.batch_size).prefetch(2)
-        return rows.repeat().batch(self.batch_size).take(self.steps).prefetch(2)
+            return self._batches(rows)
+        return self._batches(rows.repeat(), self.steps)
 
     @property
     def validation(self) -> tf.data.Dataset:
         """Validation batches: for learning curves, never trained on."""
-        return self._rows("validation").batch(self.batch_size).prefetch(2)
+        return self._batches(self._rows("validation"))
 
     @property
     def test(self) -> tf.data.Dataset:
         """Test batches: for the final figures only."""
-        return self._rows("test").batch(self.batch_size).prefetch(2)
+        return self._batches(self._rows("test"))
 
     @property
     def calibration(self) -> tf.data.Dataset:
         """Batches of training inputs for `kd.export(..., calibration=...)`."""
-        return self._rows("calibration").batch(self.batch_size).prefetch(2)
+        return self._batches(self._rows("calibration"))
 
     def labelled_only(self, labels: int, seed: int = 0) -> "Data":
         """The same data with only `labels` training rows, balanced across classes as far as possible.
+
+        Rows whose labels are not class numbers are selected at random.
 
         An epoch keeps its number of steps: the few rows are repeated, so that a student trained on them
         alone takes as many steps as one that sees every input.
 
         Args:
-            labels: How many training rows to keep, from `classes` to all of them.
+            labels: How many training rows to keep, from one per class to all of them.
             seed: Selects the rows. `partly_labelled` with the same seed selects the same ones.
 
         Raises:
@@ -123,7 +134,7 @@ class Data:
         train = self.arrays["train"]
         rows = self._labelled_rows(labels, seed)
         steps = self.steps or -(-len(train.x) // self.batch_size)
-        return self._with_train(Split(train.x[rows], train.y[rows]), steps, labels)
+        return self._with_train(Split(train.x, train.y).rows(rows), steps, labels)
 
     def partly_labelled(self, labels: int, seed: int = 0) -> "Data":
         """The same data with all of its training inputs, only `labels` of which keep their label.
@@ -133,7 +144,7 @@ class Data:
         are 0.
 
         Args:
-            labels: How many training rows keep their label, from `classes` to all of them.
+            labels: How many training rows keep their label, from one per class to all of them.
             seed: Selects the rows. `labelled_only` with the same seed selects the same ones.
 
         Raises:
@@ -147,19 +158,19 @@ class Data:
         """
         train = self.arrays["train"]
         rows = self._labelled_rows(labels, seed)
-        y = np.zeros_like(train.y)
-        y[rows] = train.y[rows]
-        weight = np.zeros(len(y), "float32")
-        weight[rows] = len(y) / labels
+        weight = np.zeros(len(train.x), "float32")
+        weight[rows] = len(train.x) / labels
+        y = map_labels(
+            lambda array: np.where(_like(weight > 0, array), array, 0).astype(array.dtype), train.y
+        )
         return self._with_train(Split(train.x, y, weight), self.steps, labels)
 
     def _labelled_rows(self, labels: int, seed: int) -> np.ndarray:
-        y = self.arrays["train"].y
-        if not self.classes <= labels <= len(y):
-            raise ValueError(
-                f"labels must be from {self.classes} (one per class) to {len(y)} (every row), got {labels}"
-            )
-        return select_rows(y, labels, seed, balanced=True)
+        train = self.arrays["train"]
+        least, why = (1, "") if self.classes is None else (self.classes, " (one per class)")
+        if not least <= labels <= len(train.x):
+            raise ValueError(f"labels must be from {least}{why} to {len(train.x)} (every row), got {labels}")
+        return select_rows(train.y, labels, seed, balanced=True)
 
     def _with_train(self, train: Split, steps: int | None, labels: int) -> "Data":
         name = f"{self.name}, {labels} labels"
@@ -170,27 +181,34 @@ class Data:
             tuple(part for part in self.arrays[split] if part is not None)
         )
 
-
-def select_rows(y: np.ndarray, size: int, seed: int, balanced: bool = False) -> np.ndarray:
-    """Indices of `size` rows: each class in proportion, or balanced as far as possible."""
-    order = np.random.default_rng(seed).permutation(len(y))
-    rank = np.empty(len(y))
-    for label in np.unique(y):
-        rows = order[y[order] == label]
-        rank[rows] = np.arange(len(rows)) / (1 if balanced else len(rows))
-    return order[np.argsort(rank[order], kind="stable")[:size]]
+    def _batches(self, rows: tf.data.Dataset, steps: int = -1) -> tf.data.Dataset:
+        batches = rows.batch(self.batch_size).take(steps)
+        if self.pixels is not None:
+            factor, offset = SCALES[self.pixels]
+            batches = batches.map(lambda x, *y: (tf.cast(x, "float32") * factor + offset, *y))
+        return batches.prefetch(2)
 
 
-def split_off(split: Split, size: int) -> tuple[Split, Split]:
-    """The remaining rows, and `size` rows with every class in proportion."""
-    rows = select_rows(split.y, size, SPLIT_SEED)
-    rest = np.setdiff1d(np.arange(len(split.y)), rows)
-    return Split(split.x[rest], split.y[rest]), Split(split.x[rows], split.y[rows])
+def _like(rows: np.ndarray, array: np.ndarray) -> np.ndarray:
+    """A value for each row, in a shape that broadcasts against an array."""
+    return rows.reshape(-1, *[1] * (array.ndim - 1))
 
 
-def make_data(name: str, classes: int, train: Split, validation: Split, test: Split, batch_size: int) -> Data:
+def make_data(
+    name: str, classes: int | None, train: Split, validation: Split, test: Split, batch_size: int
+) -> Data:
     """`Data` with a calibration split taken from the training rows."""
-    rows = select_rows(train.y, CALIBRATION_SAMPLES, SPLIT_SEED)
-    calibration = Split(train.x[rows], train.y[rows])
+    calibration = train.rows(calibration_rows(train.y))
     arrays = {"train": train, "validation": validation, "test": test, "calibration": calibration}
     return Data(name, classes, arrays, batch_size)
+
+
+def calibration_rows(y: Labels) -> np.ndarray:
+    """The training rows that ranges are measured on."""
+    return select_rows(y, CALIBRATION_SAMPLES, SPLIT_SEED)
+
+
+def scale_pixels(x: np.ndarray, pixels: Pixels) -> np.ndarray:
+    """Bytes as float32 in the range of `pixels`."""
+    factor, offset = SCALES[pixels]
+    return x.astype("float32") * np.float32(factor) + np.float32(offset)

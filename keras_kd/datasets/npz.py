@@ -8,15 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_kd.archives import DamagedArchive, read_arrays
-from keras_kd.datasets.data import (
-    CALIBRATION_SAMPLES,
-    SPLIT_SEED,
-    Data,
-    Split,
-    make_data,
-    select_rows,
-    split_off,
-)
+from keras_kd.datasets.data import Data, calibration_rows, make_data
+from keras_kd.datasets.splits import Split, class_numbers, split_off
 from keras_kd.files import check_regular
 from keras_kd.finite import nonfinite
 from keras_kd.tensors import Tensor
@@ -53,7 +46,9 @@ def load(path: str | os.PathLike[str], *, batch_size: int = 64, name: str | None
     splits = read_splits(path)
     train = splits["train"]
     check(train.x, train.y, what="train")
-    classes = int(train.y.max()) + 1
+    labels = class_numbers(train.y)
+    assert labels is not None, "they were checked"
+    classes = int(labels.max()) + 1
     for key, split in splits.items():
         check(split.x, split.y, classes=classes, what=key)
         if split.x.shape[1:] != train.x.shape[1:]:
@@ -179,7 +174,7 @@ def load_calibration(path: str | os.PathLike[str]) -> np.ndarray:
     train = Split(x, y if are_classes else np.zeros(len(x), "int32"))
     if "x_val" not in arrays and len(x) > 1:
         train, _ = split_off(train, max(1, len(x) // 10))
-    return train.x[select_rows(train.y, CALIBRATION_SAMPLES, SPLIT_SEED)]
+    return train.x[calibration_rows(train.y)]
 
 
 def _check_labels(x: np.ndarray, y: np.ndarray) -> None:

@@ -1,11 +1,14 @@
 """A data set that is split: its order, and the labels that are taken away."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 
 from keras_kd import datasets
-from keras_kd.datasets.data import select_rows, split_off
+from keras_kd.datasets.data import make_data, scale_pixels
+from keras_kd.datasets.splits import Split
 from tests.datasets.conftest import contents
 
 
@@ -100,14 +103,60 @@ def test_batch_size_must_be_positive():
         datasets.digits(batch_size=0)
 
 
-def test_rows_are_selected_in_proportion_or_balanced():
-    y = np.repeat([0, 1, 2], [60, 30, 10])
-    assert np.bincount(y[select_rows(y, 10, seed=1)]).tolist() == [6, 3, 1]
-    assert np.bincount(y[select_rows(y, 12, seed=1, balanced=True)]).tolist() == [4, 4, 4]
+ROWS = np.arange(40.0, dtype="float32")
+LABELS = {
+    "classes": (ROWS.astype(int) % 4, 4, "4 classes"),
+    "numbers": (ROWS, None, "regression targets (1)"),
+    "rows of numbers": (np.outer(ROWS, np.ones(3)), None, "regression targets (3)"),
+    "yes or no": (np.eye(40, 5, dtype="int32"), None, "5 labels"),
+    "maps": (np.zeros((40, 3, 2), "int32"), None, "label maps 3x2"),
+    "outputs": ({"age": ROWS, "kind": ROWS.astype(int) % 2}, None, "outputs: age, kind"),
+}
 
 
-def test_a_split_and_the_rest_are_all_rows():
-    x, y = np.arange(100.0)[:, None], np.arange(100) % 4
-    rest, part = split_off(datasets.Split(x, y), 20)
-    assert (len(rest.x), len(part.x)) == (80, 20)
-    assert sorted(np.concatenate([rest.x, part.x])[:, 0]) == list(range(100))
+def labelled(y, classes=None):
+    split = Split(ROWS[:, None], y)
+    return make_data("made", classes, split, split, split, 16)
+
+
+@pytest.mark.parametrize(("y", "classes", "words"), LABELS.values(), ids=LABELS)
+def test_labels_of_any_kind(y, classes, words):
+    data = labelled(y, classes)
+    assert str(data) == f"made: inputs 1, {words}, 40 train, 40 validation, 40 test"
+    only, partly = data.labelled_only(8).arrays["train"], data.partly_labelled(8).arrays["train"]
+    kept = partly.weight > 0
+    assert kept.sum() == 8
+    arrays = (
+        {name: (y[name], only.y[name], partly.y[name]) for name in y}
+        if classes is None and isinstance(y, dict)
+        else {"": (y, only.y, partly.y)}
+    )
+    for full, few, some in arrays.values():
+        rows = only.x[:, 0].astype(int)
+        np.testing.assert_array_equal(few, full[rows])
+        np.testing.assert_array_equal(some[kept], full[kept])
+        assert not some[~kept].any()
+        assert (some.dtype, some.shape) == (full.dtype, full.shape)
+    _, labels, weight = next(iter(data.partly_labelled(8).train))
+    assert isinstance(labels, dict) == isinstance(y, dict)
+    assert weight.shape == (16,)
+    least, why = (4, r"4 \(one per class\)") if classes else (1, "1")
+    with pytest.raises(ValueError, match=rf"from {why} to 40 \(every row\), got {least - 1}"):
+        data.labelled_only(least - 1)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "low", "high"), [("0..255", 0, 255), ("0..1", 0, 1), ("-1..1", -1, 1), (None, 0, 255)]
+)
+def test_bytes_become_floats_batch_by_batch(pixels, low, high):
+    split = Split(np.array([[0], [255], [51]], "uint8"), np.zeros(3, int))
+    data = dataclasses.replace(make_data("made", 1, split, split, split, 2), pixels=pixels)
+    assert data.arrays["test"].x.dtype == "uint8"
+    for batches in (data.train, data.validation, data.test, data.calibration, data.labelled_only(2).train):
+        x = np.concatenate([x for x, *_ in batches])
+        assert x.dtype == ("float32" if pixels else "uint8")
+        assert low <= x.min() <= x.max() <= high
+    x = np.concatenate([x for x, _ in data.test])
+    np.testing.assert_allclose(x[:, 0], [low, high, low + (high - low) / 5], atol=1e-6)
+    if pixels:
+        np.testing.assert_allclose(scale_pixels(split.x, pixels), x, atol=1e-6)
