@@ -5,8 +5,9 @@ import re
 import shlex
 import shutil
 import sys
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Console
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 # Draws on standard error; all text that it gets went through `printable`.
 err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+
+# Seconds of silence after which a note is printed where no status line can be drawn.
+_FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 80.0
 
 # What the library's messages call something that is an option here.
 _OPTIONS = {
@@ -99,11 +103,39 @@ def _status(text: str) -> Text:
     return Text(printable(text, keep=""))
 
 
+class SparseNotes:
+    """Prints a note where no status line can be drawn, after silence that gets longer and longer.
+
+    Args:
+        say: Prints a line.
+        clock: Seconds from any start.
+    """
+
+    def __init__(self, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+        self._say, self._clock = say, clock
+        self._spoke, self._pause = clock(), _FIRST_PAUSE
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        self._say(text)
+        self._spoke, self._pause = self._clock(), _FIRST_PAUSE
+
+    def note(self, text: str) -> None:
+        """Print a note if it is time for one."""
+        if self._clock() - self._spoke >= self._pause:
+            self._say(text)
+            self._spoke, self._pause = self._clock(), min(2 * self._pause, _LONGEST_PAUSE)
+
+
 @contextlib.contextmanager
 def show_progress() -> Iterator["Progress"]:
-    """Print lines on standard error and, if it is a terminal, a status line that says what is running."""
+    """Print lines on standard error, and what is running: as a status line, or now and then as a line."""
     from keras_kd.jobs.experiment import Progress
 
+    if not err.is_terminal:
+        notes = SparseNotes(say)
+        yield Progress(say=notes.say, note=notes.note)
+        return
     with _spinner("starting") as spinner:
         yield Progress(say=say, note=lambda note: spinner.update(text=_status(note)))
 

@@ -34,3 +34,16 @@ def test_arguments_of_the_library_are_options_in_messages():
 def test_the_command_line_can_be_pasted_into_a_shell(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["/bin/keras-kd", "taps", "my model.keras"])
     assert output.command_line() == "keras-kd taps 'my model.keras'"
+
+
+def test_where_no_status_line_can_be_drawn_notes_are_few():
+    lines, now = [], [0.0]
+    notes = output.SparseNotes(lines.append, clock=lambda: now[0])
+    for second in range(200):
+        now[0] = float(second)
+        notes.note(f"epoch at {second}")
+    assert lines == [f"epoch at {second}" for second in (5, 15, 35, 75, 155)]
+    notes.say("done")
+    now[0] += 5
+    notes.note("next")
+    assert lines[-2:] == ["done", "next"]
