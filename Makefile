@@ -9,6 +9,8 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
+# What is ours: a user's own scripts may lie beside it.
+SOURCES := keras_kd tests examples benchmarks docs setup.py
 # Each worker takes a run of tests that stand together, so that most fixtures of a module are made once.
 WORKERS := -n 2 --dist worksteal
 PYTEST := $(BIN)/python -m pytest $(WORKERS)
@@ -52,8 +54,8 @@ test-next: $(INSTALLED) ## the quick tests on the newest Keras nightly, in .venv
 	.venv-next/bin/python -m pytest $(WORKERS) -m "not slow"
 
 lint: $(INSTALLED) ## style, format and types
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy keras_kd
 
 docs: $(INSTALLED) ## build the documentation into site/

@@ -52,6 +52,7 @@ def feature_distiller(kind, student, teacher):
 
 def trained_teacher(data, epochs):
     keras.utils.set_random_seed(0)
+    say("training the teacher")
     teacher = make_teacher()
     teacher.compile(keras.optimizers.Adam(2e-3), loss=cross_entropy())
     teacher.fit(data.train, epochs=epochs, verbose=0, shuffle=False)
@@ -66,6 +67,7 @@ def accuracy(model, data):
 def accuracies(kind, teacher, data, epochs, seeds):
     found = []
     for seed in range(seeds):
+        say(f"training {kind}, seed {seed + 1} of {seeds}")
         keras.utils.set_random_seed(seed)
         student = make_student()
         model = student if kind == "student alone" else logits_distiller(kind, student, teacher)
@@ -83,6 +85,7 @@ def step_times(models, data, rounds, steps):
     for model in models.values():
         model.fit(batches, steps_per_epoch=3, verbose=0, shuffle=False)  # traces
     times = {name: [] for name in models}
+    say(f"timing {len(models)} kinds of steps in turns")
     for _ in range(rounds):
         for name, model in models.items():
             start = time.process_time()
@@ -126,6 +129,11 @@ def moved_by_evaluate(kind, teacher, data):
     model.evaluate(data.validation, verbose=0)
     pairs = zip(student.non_trainable_weights, before, strict=True)
     return max(float(np.abs(w.numpy() - b).max()) for w, b in pairs)
+
+
+def say(text):
+    """Where it is, on standard error."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def show(title, rows):
