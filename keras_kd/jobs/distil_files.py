@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from keras_kd import datasets
+from keras_kd.jobs import findings
 from keras_kd.jobs.checksums import content_digest
 from keras_kd.jobs.continuation import open_run
 from keras_kd.jobs.distil import distil
@@ -86,7 +87,6 @@ def distil_files(
         metric=metric,
         tensorboard=None if tensorboard is None else Path(tensorboard),
     )
-    progress.say(str(experiment.data))
     tasks = check_experiment(experiment)  # before the folder is created
     if strict:
         require_no_doubts(find_doubts(trained, experiment.student(), tasks, experiment.data))
@@ -97,6 +97,7 @@ def distil_files(
     # The last key is the one for the settings in folders of earlier versions.
     settings = {**digests, **options, **read, "recipe": asdict(hyperparameters)}
     run = open_run(out, settings, more_epochs=more_epochs)
+    progress.say(f"{experiment.data}. Labels: {findings.labels_in_words(tasks)}.")
     earlier = tuple(run.settings["recipe"]["earlier"])
     experiment = replace(experiment, hyperparameters=replace(hyperparameters, earlier=earlier))
     return run, distil(run, experiment, strict=strict, progress=progress, command=command)

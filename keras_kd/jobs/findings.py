@@ -80,6 +80,11 @@ def made_from(selection: Selection, task: Task) -> str:
     )
 
 
+def labels_in_words(tasks: Sequence[Task]) -> str:
+    """What the labels of each output were taken for."""
+    return ", ".join(f"{task.name}: {task.words}" if task.name else task.words for task in tasks)
+
+
 def few_labels(labels: int, data: Data, train_teacher: bool) -> str:
     """What the students were trained on when most labels were removed."""
     total = len(data.arrays["train"].x)

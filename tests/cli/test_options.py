@@ -5,7 +5,7 @@ import inspect
 from keras_kd import datasets
 from keras_kd.cli.options import DemoData, FileIO, QuantizationOption
 from keras_kd.deployment.tflite import export
-from keras_kd.jobs.student_files import QUANTIZATIONS
+from keras_kd.jobs.experiment import QUANTIZATIONS
 
 
 def test_quantizations_are_those_of_the_library():
