@@ -66,6 +66,7 @@ RATIOS = {
     "sparse_files": "ms / dense",
     "step": "keras_kd, logits / floor",
     "training": "last / first",
+    "verdicts": "claimed / true",
     "versus_keras": "keras.distillation / keras_kd",
 }
 
