@@ -3,8 +3,8 @@
     python benchmarks/verdicts.py [--short]
 
 Two students answer the same samples. Some samples are hard for both, and with several seeds every training
-has its own luck. Their true accuracies are known, so that every verdict is right or wrong. The last column is the
-mean gain that was found, divided by the true one.
+has its own luck. Their true accuracies are known, so that every verdict is right or wrong. The last column is
+the mean gain that was found, divided by the true one.
 """
 
 import argparse
