@@ -2,12 +2,67 @@
 
 import os
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from keras_kd.files import check_regular, check_writable
 from keras_kd.messages import did_you_mean
 
+DataKind: TypeAlias = Literal["arrays", "table", "folder", "tfds"]
+
 MODEL_SUFFIXES = (".keras", ".h5", ".hdf5")
+TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
+DATA_SUFFIXES = (".npz", *TABLE_SUFFIXES)
+TFDS = "tfds:"
 REPORT_SUFFIXES = (".html", ".md", ".json")
+
+
+def data_kind(source: str | os.PathLike[str]) -> DataKind | None:
+    """What kind of data a text or path names; `None` if it names none.
+
+    Examples:
+        >>> data_kind("tfds:mnist"), data_kind("flowers.csv"), data_kind("student.keras")
+        ('tfds', 'table', None)
+    """
+    text = os.fspath(source)
+    if text.startswith(TFDS):
+        return "tfds"
+    suffix = Path(text).suffix.lower()
+    if os.path.isdir(text):
+        return "folder"
+    return "arrays" if suffix == ".npz" else "table" if suffix in TABLE_SUFFIXES else None
+
+
+def check_data(source: str | os.PathLike[str]) -> str:
+    """The text that names data: an .npz file, a table, a folder of images, or `tfds:NAME`.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It has another suffix, or `tfds:` is followed by no name.
+        OSError: It is a pipe, a socket or a device.
+
+    Examples:
+        >>> check_data("student.keras")
+        Traceback (most recent call last):
+        FileNotFoundError: There is no file or folder 'student.keras'.
+    """
+    text, kind = os.fspath(source), data_kind(source)
+    path = Path(text)
+    if kind is None:
+        if not path.exists():
+            others = [p.name for p in path.parent.glob("*") if p.suffix in DATA_SUFFIXES or p.is_dir()]
+            hint = did_you_mean(path.name, others) or f" Datasets are named as in {TFDS}mnist." * (
+                ":" in text
+            )
+            raise FileNotFoundError(f"There is no file or folder {text!r}.{hint}")
+        raise ValueError(
+            f"Expected data: {', '.join(DATA_SUFFIXES)}, a folder of images, or tfds:NAME. "
+            f"Received: {text!r}."
+        )
+    if kind in ("arrays", "table"):
+        _check_there(path, f"a {path.suffix.lower()} file", DATA_SUFFIXES)
+    if text == TFDS:
+        raise ValueError("The name of a dataset has to follow, as in tfds:mnist. Received: 'tfds:'.")
+    return text
 
 
 def check_model(path: str | os.PathLike[str]) -> Path:

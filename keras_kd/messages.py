@@ -70,6 +70,17 @@ def _comes_from_here(error: BaseException) -> bool:
     return name.partition(".")[0] == __name__.partition(".")[0]
 
 
+def some_of(names: Iterable[str], most: int = 6) -> str:
+    """The first names of a list, separated by commas.
+
+    Examples:
+        >>> some_of("abcdefgh", 3)
+        'a, b, c, ...'
+    """
+    listed = list(names)
+    return ", ".join(listed[:most]) + (", ..." if len(listed) > most else "")
+
+
 def close_matches(name: str, names: Iterable[str], most: int = 1) -> list[str]:
     """The names most similar to a misspelled one, the closest first; case does not matter.
 

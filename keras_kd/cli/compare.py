@@ -7,9 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from keras_kd.cli.loading import load_library
-from keras_kd.cli.options import AsJson, CustomObjects, MetricOption, Overwrite, TestFile
+from keras_kd.cli.options import (
+    AsJson,
+    CustomObjects,
+    ImageSize,
+    MetricOption,
+    Overwrite,
+    PixelRange,
+    PixelsOption,
+    Target,
+    TestFile,
+)
 from keras_kd.cli.output import command_line, in_shell, show_progress, show_report
-from keras_kd.locations import check_lite_file, check_model, check_report_target
+from keras_kd.cli.sources import open_source, shape_for
+from keras_kd.locations import check_lite_file, check_model, check_report_target, data_kind
 
 if TYPE_CHECKING:
     from keras_kd.reports import Report
@@ -18,6 +29,9 @@ if TYPE_CHECKING:
 def compare(
     models: Annotated[list[str], typer.Argument(metavar="NAME=FILE...", help=".keras or .tflite files.")],
     data: TestFile,
+    target: Target = None,
+    pixels: PixelRange = PixelsOption.bytes,
+    image_size: ImageSize = None,
     baseline: Annotated[str | None, typer.Option(help="The name to compare with.")] = None,
     source: Annotated[
         list[str] | None,
@@ -39,16 +53,15 @@ def compare(
     if out is not None:
         check_report_target(out, overwrite=overwrite)
     load_library(custom_objects)
-    from keras_kd.datasets.npz import load_test
     from keras_kd.reports.comparison import compare
 
     with show_progress() as progress:
         report = compare(
-            load_test(data),
+            open_source(data, target, pixels, image_size).test(shape_for(data, next(iter(named.values())))),
             baseline=baseline,
             models=named,
             sources=sources,
-            data_name=f"{data.name}, test split",
+            data_name=f"{name_of_data(data)}, test split",
             command=command_line(),
             metric=metric,
             progress=progress.note,
@@ -70,6 +83,11 @@ def files_by_name(texts: list[str]) -> dict[str, str]:
             )
         named[name] = file
     return named
+
+
+def name_of_data(text: str) -> str:
+    """The name of data in a report: that of its file, or as it was typed."""
+    return text if data_kind(text) == "tfds" else Path(text).name
 
 
 def split_name_and_file(text: str) -> tuple[str, str]:

@@ -2,31 +2,36 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from keras_kd.cli.loading import load_library
 from keras_kd.cli.options import (
+    AllowFlex,
     AsJson,
     BatchSize,
     CalibrationFile,
     CustomObjects,
     FileIO,
+    ImageSize,
     InputShape,
+    IOType,
     LiteFile,
     MetricOption,
     ModelFile,
     Overwrite,
+    PixelRange,
+    PixelsOption,
     Quantization,
     QuantizationOption,
+    Sparse,
+    Target,
     TestFile,
 )
 from keras_kd.cli.output import show, show_status
+from keras_kd.cli.sources import open_source
 from keras_kd.locations import check_lite_target
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 def export(
@@ -34,13 +39,14 @@ def export(
     out: Annotated[Path, typer.Option("--out", help="The .tflite file to write.")],
     quantization: Quantization = QuantizationOption.float32,
     data: CalibrationFile = None,
-    io: Annotated[
-        FileIO, typer.Option(case_sensitive=False, help="Type of the inputs and outputs.")
-    ] = FileIO.float32,
+    target: Target = None,
+    pixels: PixelRange = PixelsOption.bytes,
+    image_size: ImageSize = None,
+    io: IOType = FileIO.float32,
     batch_size: BatchSize = "1",
     input_shape: InputShape = None,
-    sparse: Annotated[bool, typer.Option("--sparse", help="Store pruned weights without zeros.")] = False,
-    allow_flex: Annotated[bool, typer.Option("--allow-flex", help="Accept TensorFlow operators.")] = False,
+    sparse: Sparse = False,
+    allow_flex: AllowFlex = False,
     custom_objects: CustomObjects = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
@@ -52,15 +58,18 @@ def export(
     check_lite_target(out, overwrite=overwrite)
     samples, shape = parse_batch_size(batch_size), parse_input_shape(input_shape)
     load_library(custom_objects)
+    from keras_kd.datasets.model_shape import ModelShape
     from keras_kd.deployment.tflite import export
     from keras_kd.model_files import load_model
 
+    source = None if data is None else open_source(data, target, pixels, image_size)
+    loaded = load_model(model)
     with show_status("converting"):
         exported = export(
-            load_model(model),
+            loaded,
             out,
             quantization=None if quantization is QuantizationOption.float32 else quantization.value,
-            calibration=read_calibration(data),
+            calibration=None if source is None else source.calibration(ModelShape.of(loaded)),
             io=io.value,
             batch_size=samples,
             input_shape=shape,
@@ -71,17 +80,13 @@ def export(
     show(exported, as_json)
 
 
-def read_calibration(path: Path | None) -> "np.ndarray | None":
-    """The samples of a data file that ranges are measured on."""
-    from keras_kd.datasets.npz import load_calibration
-
-    return None if path is None else load_calibration(path)
-
-
 def verify(
     model: ModelFile,
     file: LiteFile,
     data: TestFile,
+    target: Target = None,
+    pixels: PixelRange = PixelsOption.bytes,
+    image_size: ImageSize = None,
     metric: MetricOption = None,
     custom_objects: CustomObjects = None,
     as_json: AsJson = False,
@@ -91,11 +96,12 @@ def verify(
     Example: keras-kd verify student.keras student.tflite --data mine.npz
     """
     load_library(custom_objects)
-    from keras_kd.datasets.npz import load_test
+    from keras_kd.datasets.model_shape import ModelShape
     from keras_kd.deployment.verification import verify
     from keras_kd.model_files import load_model
 
-    show(verify(load_model(model), file, load_test(data), metric=metric), as_json)
+    source, loaded = open_source(data, target, pixels, image_size), load_model(model)
+    show(verify(loaded, file, source.test(ModelShape.of(loaded)), metric=metric), as_json)
 
 
 def benchmark(

@@ -1,5 +1,6 @@
 """Arguments and options that several commands share; paths are checked before TensorFlow loads."""
 
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -7,12 +8,11 @@ from typing import Annotated
 import typer
 
 from keras_kd.cli.loading import check_modules
-from keras_kd.files import check_regular
-from keras_kd.locations import check_lite_file, check_model
+from keras_kd.locations import check_data, check_lite_file, check_model
 
-DATA_HELP = "An .npz file with the arrays x_train, y_train, x_test, y_test and, optionally, x_val, y_val."
-CALIBRATION_HELP = "For calibration: an .npz file with the array x_train."
-TEST_HELP = "An .npz file with the array x_test, and labels of any kind in y_test."
+DATA_HELP = "An .npz file, a folder of images by class, a .csv, .tsv or .parquet table, or tfds:NAME."
+CALIBRATION_HELP = f"For calibration, of which the training inputs are used. {DATA_HELP}"
+TEST_HELP = f"Of which the test rows are used. {DATA_HELP}"
 
 
 class DemoData(StrEnum):
@@ -41,11 +41,32 @@ class FileIO(StrEnum):
     int16 = "int16"
 
 
-def check_data(path: Path | None) -> Path | None:
-    """The path of a data file, or none."""
-    if path is not None:
-        check_regular(path, "an .npz file")
-    return path
+class PixelsOption(StrEnum):
+    """The ranges of pixels that models expect."""
+
+    bytes = "0..255"
+    unit = "0..1"
+    symmetric = "-1..1"
+
+
+def check_optional_data(text: str | None) -> str | None:
+    """The text that names data, or none."""
+    return None if text is None else check_data(text)
+
+
+def parse_image_size(text: str) -> tuple[int, int]:
+    """Height and width."""
+    sizes = [size.strip() for size in re.split("[,x]", text)]
+    if len(sizes) > 2 or not all(size.isdecimal() and int(size) for size in sizes):
+        raise ValueError(f"--image-size takes HEIGHTxWIDTH, as in 224x224. Received: {text!r}")
+    return int(sizes[0]), int(sizes[-1])
+
+
+def check_image_size(text: str | None) -> str | None:
+    """A height and width, or none."""
+    if text is not None:
+        parse_image_size(text)
+    return text
 
 
 Quantization = Annotated[QuantizationOption, typer.Option(case_sensitive=False, help="Number format.")]
@@ -54,9 +75,30 @@ ModelFile = Annotated[
     Path, typer.Argument(metavar="MODEL", callback=check_model, help="A Keras model: .keras, .h5 or .hdf5.")
 ]
 LiteFile = Annotated[Path, typer.Argument(metavar="FILE", callback=check_lite_file, help="A .tflite file.")]
-DataFile = Annotated[Path, typer.Option("--data", callback=check_data, help=DATA_HELP)]
-TestFile = Annotated[Path, typer.Option("--data", callback=check_data, help=TEST_HELP)]
-CalibrationFile = Annotated[Path | None, typer.Option("--data", callback=check_data, help=CALIBRATION_HELP)]
+DataFile = Annotated[str, typer.Option("--data", metavar="DATA", callback=check_data, help=DATA_HELP)]
+TestFile = Annotated[str, typer.Option("--data", metavar="DATA", callback=check_data, help=TEST_HELP)]
+CalibrationFile = Annotated[
+    str | None,
+    typer.Option("--data", metavar="DATA", callback=check_optional_data, help=CALIBRATION_HELP),
+]
+Target = Annotated[
+    str | None,
+    typer.Option(
+        "--target", metavar="COLUMN", help="The column of a table with the labels, or several: a,b."
+    ),
+]
+PixelRange = Annotated[
+    PixelsOption, typer.Option("--pixels", help="The range of pixels that the model expects of images.")
+]
+ImageSize = Annotated[
+    str | None,
+    typer.Option(
+        "--image-size",
+        metavar="HEIGHTxWIDTH",
+        callback=check_image_size,
+        help="Size of images, where the model leaves it free.",
+    ),
+]
 BatchSize = Annotated[
     str,
     typer.Option("--batch-size", metavar="N|free", help="Samples per call; browsers and GPUs need a number."),
@@ -82,6 +124,9 @@ CustomObjects = Annotated[
         help="A module, or a .py file, that registers layers of your own with Keras.",
     ),
 ]
+IOType = Annotated[FileIO, typer.Option("--io", case_sensitive=False, help="Type of the inputs and outputs.")]
+Sparse = Annotated[bool, typer.Option("--sparse", help="Store pruned weights without zeros.")]
+AllowFlex = Annotated[bool, typer.Option("--allow-flex", help="Accept TensorFlow operators.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
 Folder = Annotated[Path, typer.Option("--out", help="Folder for the results.")]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs of every training run.")]

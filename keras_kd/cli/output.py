@@ -60,11 +60,17 @@ class Figures(Protocol):
 
 def in_shell(message: str) -> str:
     """Rewrite a message from the library in the terms of the command line."""
+    message = re.sub(r"(?<=image_size=)\((\d+), (\d+)\)", r"\1x\2", message)
+    message = re.sub(r"\b(target|pixels|image_size)=(?=(['\d])?)", _data_option, message)
     message = re.sub(r"(?<=input_shape=)\(([\d, ]+)\)", lambda match: match[1].replace(" ", ""), message)
     message = re.sub(r"input_shape=\{([^}]*)\}", _named_shapes, message)
     for argument, option in _OPTIONS.items():
         message = message.replace(argument, option)
     return message
+
+
+def _data_option(found: re.Match[str]) -> str:
+    return f"--{found[1].replace('_', '-')}{' ' if found[2] else ''}"
 
 
 def _named_shapes(found: re.Match[str]) -> str:

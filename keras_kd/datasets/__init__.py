@@ -8,8 +8,8 @@ Examples:
 
 from keras_kd.datasets.bundled import digits as digits
 from keras_kd.datasets.bundled import fashion_mnist as fashion_mnist
+from keras_kd.datasets.checks import check as check
 from keras_kd.datasets.data import Data as Data
-from keras_kd.datasets.npz import check as check
 from keras_kd.datasets.npz import load as load
 from keras_kd.datasets.splits import Split as Split
 

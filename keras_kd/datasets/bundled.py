@@ -1,7 +1,5 @@
 """Datasets that come with a dependency or with a system package."""
 
-import contextlib
-import io
 import os
 import struct
 import sys
@@ -12,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
+from keras_kd.datasets.catalog import read_split
 from keras_kd.datasets.data import Data, make_data
+from keras_kd.datasets.downloads import prepare
 from keras_kd.datasets.splits import Split, split_off
 
 if TYPE_CHECKING:
@@ -87,13 +87,10 @@ def fashion_mnist(
 
     builder = tfds.builder("fashion_mnist", data_dir=data_dir)
     if not builder.data_path.exists():
-        prepare(builder, fashion_folder(source), progress or (lambda line: print(line, file=sys.stderr)))
-    # Files in order: the same rows in every process.
-    read = tfds.ReadConfig(interleave_cycle_length=1)
-    known, test = (
-        to_split(builder.as_dataset(split=name, batch_size=-1, shuffle_files=False, read_config=read))
-        for name in ("train", "test")
-    )
+        prepare_fashion(
+            builder, fashion_folder(source), progress or (lambda line: print(line, file=sys.stderr))
+        )
+    known, test = (to_split(read_split(builder, name)) for name in ("train", "test"))
     train, validation = split_off(known, 5_000)
     return make_data("fashion_mnist", 10, train, validation, test, batch_size)
 
@@ -108,28 +105,21 @@ def fashion_folder(source: str | os.PathLike[str] | None) -> Path | None:
     return None if missing else folder
 
 
-def prepare(builder: "DatasetBuilder", folder: Path | None, progress: Callable[[str], None]) -> None:
+def prepare_fashion(builder: "DatasetBuilder", folder: Path | None, progress: Callable[[str], None]) -> None:
     """Make tensorflow-datasets write its records, from `folder` if there is one."""
-    import tensorflow_datasets as tfds
-
-    tfds.disable_progress_bar()
-    origin = f"from {folder}" if folder else "by downloading 30 MB"
-    progress(f"Preparing Fashion-MNIST {origin}: takes up to a minute, only this time")
     with tempfile.TemporaryDirectory() as manual:
-        if folder:
-            for name in FASHION_FILES:
-                (Path(manual) / f"{name}.gz").write_bytes(original_bytes(folder, name))
-        config = tfds.download.DownloadConfig(manual_dir=manual if folder else None)
-        try:
-            # It prints two lines about unknown sizes, but standard output belongs to our caller.
-            with contextlib.redirect_stdout(io.StringIO()):
-                builder.download_and_prepare(download_config=config)
-        except Exception as error:  # whatever failed, the remedy is the same
-            raise OSError(
-                f"Fashion-MNIST could not be prepared {origin} ({type(error).__name__}: {error}). "
-                "Install the Debian package dataset-fashion-mnist, or set KERAS_KD_FASHION_MNIST "
-                "to a folder with its four .gz files."
-            ) from error
+        for name in FASHION_FILES if folder else ():
+            (Path(manual) / f"{name}.gz").write_bytes(original_bytes(folder or Path(), name))
+        prepare(
+            builder,
+            progress,
+            title="Fashion-MNIST",
+            origin=f"from {folder}" if folder else "by downloading 30 MB",
+            duration="up to a minute",
+            remedy="Install the Debian package dataset-fashion-mnist, or set KERAS_KD_FASHION_MNIST to a "
+            "folder with its four .gz files.",
+            manual=Path(manual) if folder else None,
+        )
 
 
 def original_bytes(folder: Path, name: str) -> bytes:
@@ -144,6 +134,7 @@ def original_bytes(folder: Path, name: str) -> bytes:
     return b"\x1f\x8b\x08\x08" + stamp + raw[8:10] + name.encode() + b"\0" + raw[10:]
 
 
-def to_split(rows: dict[str, tf.Tensor]) -> Split:
-    """Images in [0, 1] and labels, from one tensorflow-datasets batch that contains the whole split."""
-    return Split(rows["image"].numpy().astype("float32") / 255, rows["label"].numpy().astype("int32"))
+def to_split(rows: tf.data.Dataset) -> Split:
+    """Images in [0, 1] and labels."""
+    images, labels = rows.batch(100_000).get_single_element()
+    return Split(images.numpy().astype("float32") / 255, labels.numpy().astype("int32"))

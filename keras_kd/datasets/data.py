@@ -1,13 +1,14 @@
 """A dataset with splits."""
 
 import dataclasses
+import hashlib
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 import numpy as np
 import tensorflow as tf
 
-from keras_kd.datasets.splits import SPLIT_SEED, Labels, Split, map_labels, select_rows
+from keras_kd.datasets.splits import SPLIT_SEED, Labels, Split, labels_in_words, map_labels, select_rows
 
 CALIBRATION_SAMPLES = 256
 
@@ -73,14 +74,7 @@ class Data:
     @property
     def labels(self) -> str:
         """What the labels are, in words: `"10 classes"`, `"5 labels"`, `"outputs: age, kind"`."""
-        y = self.arrays["train"].y
-        if not isinstance(y, np.ndarray):
-            return f"outputs: {', '.join(y)}"
-        if self.classes is not None:
-            return f"{self.classes} classes"
-        if y.dtype.kind == "f":
-            return f"regression targets ({'x'.join(map(str, y.shape[1:])) or 1})"
-        return f"{y.shape[1]} labels" if y.ndim == 2 else f"label maps {'x'.join(map(str, y.shape[1:]))}"
+        return labels_in_words(self.arrays["train"].y, self.classes)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -109,6 +103,27 @@ class Data:
     def calibration(self) -> tf.data.Dataset:
         """Batches of training inputs for `kd.export(..., calibration=...)`."""
         return self._batches(self._rows("calibration"))
+
+    def digest(self) -> str:
+        """A checksum of all rows, labels and class names: it is equal for equal data, wherever it came from.
+
+        Examples:
+            >>> from keras_kd.datasets import digits
+            >>> digits().digest() == digits(batch_size=8).digest()
+            True
+        """
+        told = hashlib.sha256(repr((self.class_names, self.pixels)).encode())
+        for key, (x, y, weight) in self.arrays.items():
+            labels = {"": y} if isinstance(y, np.ndarray) else y
+            for name, array in {
+                "x": x,
+                **{f"y {name}": a for name, a in labels.items()},
+                "w": weight,
+            }.items():
+                if array is not None:
+                    told.update(repr((key, name, array.dtype.str, array.shape)).encode())
+                    told.update(np.ascontiguousarray(array).data)
+        return told.hexdigest()
 
     def labelled_only(self, labels: int, seed: int = 0) -> "Data":
         """The same data with only `labels` training rows, balanced across classes as far as possible.
@@ -182,11 +197,7 @@ class Data:
         )
 
     def _batches(self, rows: tf.data.Dataset, steps: int = -1) -> tf.data.Dataset:
-        batches = rows.batch(self.batch_size).take(steps)
-        if self.pixels is not None:
-            factor, offset = SCALES[self.pixels]
-            batches = batches.map(lambda x, *y: (tf.cast(x, "float32") * factor + offset, *y))
-        return batches.prefetch(2)
+        return scaled(rows.batch(self.batch_size).take(steps), self.pixels).prefetch(2)
 
 
 def _like(rows: np.ndarray, array: np.ndarray) -> np.ndarray:
@@ -206,6 +217,19 @@ def make_data(
 def calibration_rows(y: Labels) -> np.ndarray:
     """The training rows that ranges are measured on."""
     return select_rows(y, CALIBRATION_SAMPLES, SPLIT_SEED)
+
+
+def scaled(batches: tf.data.Dataset, pixels: Pixels | None) -> tf.data.Dataset:
+    """Batches whose inputs, which are bytes, are turned into float32; `None` leaves them as they are."""
+    if pixels is None:
+        return batches
+    factor, offset = SCALES[pixels]
+
+    def scale(x: tf.Tensor, *others: tf.Tensor) -> tf.Tensor | tuple[tf.Tensor, ...]:
+        floats = tf.cast(x, "float32") * factor + offset
+        return (floats, *others) if others else floats
+
+    return batches.map(scale)
 
 
 def scale_pixels(x: np.ndarray, pixels: Pixels) -> np.ndarray:

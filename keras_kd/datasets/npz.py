@@ -2,21 +2,21 @@
 
 import os
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 from keras_kd.archives import DamagedArchive, read_arrays
-from keras_kd.datasets.data import Data, calibration_rows, make_data
-from keras_kd.datasets.splits import Split, class_numbers, split_off
+from keras_kd.datasets.checks import NotClasses as NotClasses
+from keras_kd.datasets.checks import check, check_inputs, check_labels
+from keras_kd.datasets.data import Data, Pixels, calibration_rows, make_data
+from keras_kd.datasets.labels import fit_labels
+from keras_kd.datasets.model_shape import ModelShape
+from keras_kd.datasets.rows import Found, Rows
+from keras_kd.datasets.splits import Labels, Split, class_numbers, count, map_labels, split_off
 from keras_kd.files import check_regular
-from keras_kd.finite import nonfinite
-from keras_kd.tensors import Tensor
-
-
-class NotClasses(ValueError):
-    """Labels that are not one class number per sample."""
 
 
 def load(path: str | os.PathLike[str], *, batch_size: int = 64, name: str | None = None) -> Data:
@@ -51,85 +51,68 @@ def load(path: str | os.PathLike[str], *, batch_size: int = 64, name: str | None
     classes = int(labels.max()) + 1
     for key, split in splits.items():
         check(split.x, split.y, classes=classes, what=key)
-        if split.x.shape[1:] != train.x.shape[1:]:
-            raise ValueError(
-                f"{key}: inputs of shape {split.x.shape[1:]}, but those of train {train.x.shape[1:]}"
-            )
-        if (split.x.dtype.kind == "f") != (train.x.dtype.kind == "f"):
-            raise ValueError(
-                f"{key}: inputs of type {split.x.dtype}, but those of train {train.x.dtype}: scale both alike"
-            )
-    if "val" in splits:
-        validation = splits["val"]
-    elif len(train.x) == 1:
-        raise ValueError(f"{path} has only one training row, so none can be set aside: add x_val and y_val")
-    else:
-        train, validation = split_off(train, max(1, len(train.x) // 10))
+    _check_alike(splits)
+    train, validation = _validation(splits, path)
     return make_data(name or path.stem, classes, train, validation, splits["test"], batch_size)
 
 
-def check(x: Tensor, y: Tensor, classes: int | None = None, what: str = "train") -> None:
-    """Raise a one-line error if a model cannot be trained on inputs and labels.
+def _check_alike(splits: Mapping[str, Split]) -> None:
+    """Raise a `ValueError` for splits whose inputs differ in shape or kind from those of training."""
+    train = splits["train"].x
+    for key, (x, *_) in splits.items():
+        if x.shape[1:] != train.shape[1:]:
+            raise ValueError(f"{key}: inputs of shape {x.shape[1:]}, but those of train {train.shape[1:]}")
+        if (x.dtype.kind == "f") != (train.dtype.kind == "f"):
+            raise ValueError(
+                f"{key}: inputs of type {x.dtype}, but those of train {train.dtype}: scale both alike"
+            )
+
+
+def _validation(splits: Mapping[str, Split], path: Path) -> tuple[Split, Split]:
+    """The splits for training and validation; if the file has none, a tenth of the rows is set aside."""
+    train = splits["train"]
+    if "val" in splits:
+        return train, splits["val"]
+    if len(train.x) == 1:
+        raise ValueError(f"{path} has only one training row, so none can be set aside: add x_val and y_val")
+    return split_off(train, max(1, len(train.x) // 10))
+
+
+def find_arrays(path: Path, model: ModelShape, pixels: Pixels | None) -> Found:
+    """The arrays of a `.npz` file, with labels of any kind, for one or several outputs of a model.
 
     Args:
-        x: Inputs, `(samples, ...)`.
-        y: Integer labels, `(samples,)`.
-        classes: The number of classes, which labels must be below. `None` sets no upper limit.
-        what: The name of the arrays in the error.
+        path: The file.
+        model: What the labels have to fit.
+        pixels: The range that bytes are turned into, if they are.
 
     Raises:
-        ValueError: If the arrays are empty, differ in length, have the wrong rank or type, contain NaN or
-            infinity, or if a label is out of range.
-
-    Examples:
-        >>> check(np.zeros((4, 8)), np.array([0, 1, 2, 7]), classes=3)
-        Traceback (most recent call last):
-        ValueError: train: labels must be from 0 to 2, found 7 at row 3
+        OSError: As in `load`.
+        ValueError: As in `load`, or the labels do not fit the model.
     """
-    x, y = np.asarray(x), np.asarray(y)
-    _check_inputs(x, what)
-    if y.ndim != 1:
-        hint = "; turn one-hot labels into integers with y.argmax(-1)" if _are_one_hot(y) else ""
-        raise NotClasses(f"{what}: labels must have the shape (samples,), got {y.shape}{hint}")
-    if len(x) != len(y):
-        raise ValueError(f"{what}: {len(x)} inputs but {len(y)} labels")
-    if y.dtype.kind not in "iu":
-        raise NotClasses(f"{what}: labels must be integers, got {y.dtype}")
-    wrong = (y < 0) | (y >= (classes if classes is not None else np.inf))
-    if wrong.any():
-        row = int(wrong.argmax())
-        limits = f"from 0 to {classes - 1}" if classes is not None else "at least 0"
-        raise ValueError(f"{what}: labels must be {limits}, found {y[row]} at row {row}")
-
-
-def _check_inputs(x: np.ndarray, what: str) -> None:
-    if x.ndim < 2:
-        raise ValueError(f"{what}: inputs must have the shape (samples, ...), got {x.shape}")
-    if len(x) == 0:
-        raise ValueError(f"{what}: there are no samples")
-    if x.size == 0:
-        raise ValueError(f"{what}: inputs of shape {x.shape[1:]} hold no values")
-    if x.dtype.kind not in "fiub":
-        raise ValueError(f"{what}: inputs must be numbers, got {x.dtype}")
-    _check_finite(x, f"{what}: %d inputs")
-
-
-def _check_finite(array: np.ndarray, what: str) -> None:
-    bad = nonfinite(array).reshape(len(array), -1).any(axis=1)
-    if bad.any():
-        raise ValueError(f"{what % bad.sum()} hold NaN or infinity, the first at row {bad.argmax()}")
-
-
-def _are_one_hot(y: np.ndarray) -> bool:
-    return (
-        y.ndim == 2
-        and y.dtype.kind in "biuf"
-        and bool(((y == 0) | (y == 1)).all() and (y.sum(-1) == 1).all())
-    )
+    found = read_splits(path)
+    for key, split in found.items():
+        check_inputs(split.x, key)
+        if count(split.y) != len(split.x):
+            raise ValueError(f"{key}: {len(split.x)} inputs but {count(split.y)} labels")
+    _check_alike(found)
+    x = found["train"].x
+    if pixels is not None and x.dtype != np.uint8:
+        raise ValueError(f"pixels= is for inputs that are bytes (uint8); those of {path} are {x.dtype}.")
+    fitted = fit_labels({key: split.y for key, split in found.items()}, model)
+    splits = {key: Split(split.x, fitted[key]) for key, split in found.items()}
+    train, validation = _validation(splits, path)
+    groups = {"train": train, "validation": validation, "test": splits["test"]}
+    rows = {key: Rows(len(split.x), split.x.__getitem__, split.y) for key, split in groups.items()}
+    text = f"arrays of {x.dtype} {'x'.join(map(str, x.shape[1:]))}"
+    aside = "" if "val" in found else ", validation set aside from train"
+    return Found(rows, text + aside, pixels=pixels)
 
 
 def load_test(path: str | os.PathLike[str], *, batch_size: int = 64) -> tf.data.Dataset:
     """The test split of a `.npz` file in batches, with labels of any kind in `y_test`, or none.
+
+    Labels in `y_test_NAME` are a dict by the name of the output.
 
     Args:
         path: The file.
@@ -145,10 +128,10 @@ def load_test(path: str | os.PathLike[str], *, batch_size: int = 64) -> tf.data.
         [[0.5, 1.5, 2.5]]
     """
     arrays = read_npz(Path(path))
-    x, y = _array(arrays, "x_test", path), arrays.get("y_test")
-    _check_inputs(x, "test")
+    x, y = _array(arrays, "x_test", path), _labels(arrays, "test", path)
+    check_inputs(x, "test")
     if y is not None:
-        _check_labels(x, y)
+        map_labels(lambda array: check_labels(x, array, "test"), y)
     return tf.data.Dataset.from_tensor_slices(x if y is None else (x, y)).batch(batch_size)
 
 
@@ -169,20 +152,12 @@ def load_calibration(path: str | os.PathLike[str]) -> np.ndarray:
     """
     arrays = read_npz(Path(path))
     x, y = _array(arrays, "x_train", path), arrays.get("y_train", np.empty(0))
-    _check_inputs(x, "train")
+    check_inputs(x, "train")
     are_classes = y.shape == (len(x),) and y.dtype.kind in "iu"
     train = Split(x, y if are_classes else np.zeros(len(x), "int32"))
     if "x_val" not in arrays and len(x) > 1:
         train, _ = split_off(train, max(1, len(x) // 10))
     return train.x[calibration_rows(train.y)]
-
-
-def _check_labels(x: np.ndarray, y: np.ndarray) -> None:
-    if y.dtype.kind not in "biuf":
-        raise ValueError(f"test: labels must be numbers, got {y.dtype}")
-    if y.shape[:1] != x.shape[:1]:
-        raise ValueError(f"test: {len(x)} inputs but labels of shape {y.shape}")
-    _check_finite(y, "test: %d labels")
 
 
 def _array(arrays: dict[str, np.ndarray], name: str, path: str | os.PathLike[str]) -> np.ndarray:
@@ -194,13 +169,27 @@ def _array(arrays: dict[str, np.ndarray], name: str, path: str | os.PathLike[str
 def read_splits(path: Path) -> dict[str, Split]:
     """The splits of a `.npz` file, with `"val"` only if the file has one."""
     arrays = read_npz(path)
-    keys = ["train", "test"] + ["val"] * ("x_val" in arrays or "y_val" in arrays)
-    missing = [name for key in keys for name in (f"x_{key}", f"y_{key}") if name not in arrays]
+    keys = ["train", "test"] + ["val"] * any(name.startswith(("x_val", "y_val")) for name in arrays)
+    labels = {key: _labels(arrays, key, path) for key in keys}
+    missing = [f"x_{key}" for key in keys if f"x_{key}" not in arrays]
+    missing += [f"y_{key}" for key in keys if labels[key] is None]
     if missing:
         raise ValueError(
             f"{path} has no array {', '.join(missing)}; it has {', '.join(sorted(arrays)) or 'none'}"
         )
-    return {key: Split(arrays[f"x_{key}"], arrays[f"y_{key}"]) for key in keys}
+    return {key: Split(arrays[f"x_{key}"], y) for key, y in labels.items() if y is not None}
+
+
+def _labels(arrays: dict[str, np.ndarray], key: str, path: str | os.PathLike[str]) -> Labels | None:
+    """The labels of a split: one array, or one for each output by its name, or none."""
+    one, prefix = f"y_{key}", f"y_{key}_"
+    named = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+    if one in arrays and named:
+        raise ValueError(
+            f"{path} has {one} and {prefix}{next(iter(named))}: give one array of labels, or one for "
+            "each output"
+        )
+    return arrays.get(one, named or None)
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:

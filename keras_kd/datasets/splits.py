@@ -7,6 +7,9 @@ import numpy as np
 
 SPLIT_SEED = 20_260  # the splits never depend on the seed of a training run
 
+# What splits are called in folders and tables -> in `Data.arrays`.
+SPLIT_NAMES = {"train": "train", "val": "validation", "validation": "validation", "test": "test"}
+
 Labels: TypeAlias = np.ndarray | Mapping[str, np.ndarray]
 
 
@@ -53,6 +56,18 @@ def class_numbers(labels: Labels) -> np.ndarray | None:
     if isinstance(labels, np.ndarray) and labels.ndim == 1 and labels.dtype.kind in "iu":
         return labels
     return None
+
+
+def labels_in_words(y: Labels, classes: int | None) -> str:
+    """What labels are: `"10 classes"`, `"5 labels"`, `"regression targets (3)"`, `"outputs: age, kind"`."""
+    if not isinstance(y, np.ndarray):
+        return f"outputs: {', '.join(y)}"
+    if classes is not None:
+        return f"{classes} classes"
+    sizes = "x".join(map(str, y.shape[1:]))
+    if y.dtype.kind == "f":
+        return f"regression targets ({sizes or 1})"
+    return f"{sizes} labels" if y.ndim == 2 else f"label maps {sizes}"
 
 
 def select_rows(y: Labels, size: int, seed: int, balanced: bool = False) -> np.ndarray:

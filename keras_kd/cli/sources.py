@@ -1,0 +1,46 @@
+"""The data that commands measure with, and the models that it has to fit."""
+
+from typing import TYPE_CHECKING
+
+from keras_kd.cli.options import PixelsOption, parse_image_size
+from keras_kd.cli.output import say
+from keras_kd.locations import data_kind
+
+if TYPE_CHECKING:
+    from keras_kd.datasets.model_shape import ModelShape
+    from keras_kd.datasets.sources import Source
+
+
+def open_source(data: str, target: str | None, pixels: PixelsOption, image_size: str | None) -> "Source":
+    """What `--data` names, read as the other options say.
+
+    Args:
+        data: The data.
+        target: The columns of labels in a table.
+        pixels: The range of pixels.
+        image_size: Height and width of images.
+    """
+    from keras_kd.datasets.sources import Source
+
+    size = None if image_size is None else parse_image_size(image_size)
+    return Source(data, target, pixels.value, size, say)
+
+
+def shape_for(data: str, path: str) -> "ModelShape":
+    """The shapes that data has to fit: those of a Keras model or a `.tflite` file.
+
+    Arrays are measured with as they are, so that no model has to be loaded for them.
+    """
+    from keras_kd.datasets.model_shape import ModelShape
+    from keras_kd.deployment.litemodel import LiteModel
+    from keras_kd.model_files import load_model
+
+    if data_kind(data) == "arrays":
+        return ModelShape({}, {})
+    if not path.endswith(".tflite"):
+        return ModelShape.of(load_model(path))
+    file = LiteModel(path)
+    return ModelShape(
+        {tensor.name: tensor.shape[1:] for tensor in file.inputs},
+        {tensor.name: tensor.shape[1:] for tensor in file.outputs},
+    )

@@ -1,0 +1,161 @@
+"""The columns of a `.csv`, `.tsv` or `.parquet` file."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from keras_kd.datasets.checks import check_finite
+from keras_kd.files import check_regular
+from keras_kd.messages import did_you_mean, one_line
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_LARGEST_BLOCK = 2**31 - 1
+_USUAL_TARGETS = ("label", "target", "class", "y")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a file, read as numbers or text; none of their values may be missing.
+
+    Args:
+        path: The file.
+        table: What it holds.
+    """
+
+    path: Path
+    table: "pa.Table"
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the columns, in order."""
+        return list(self.table.column_names)
+
+    def named(self, text: str) -> list[str]:
+        """The columns that a text names, separated by commas.
+
+        Raises:
+            ValueError: There is no such column.
+        """
+        if text in self.names:  # a name may contain a comma
+            return [text]
+        names = list(dict.fromkeys(name.strip() for name in text.split(",")))
+        for name in names:
+            if name not in self.names:
+                raise ValueError(
+                    f"{str(self.path)!r} has no column {name!r} for the labels."
+                    f"{did_you_mean(name, self.names)} Its columns are {', '.join(self.names)}."
+                )
+        return names
+
+    def likely_target(self) -> str:
+        """The column that probably holds the labels."""
+        return next((name for name in self.names if name.lower() in _USUAL_TARGETS), self.names[-1])
+
+    def are_numbers(self, name: str) -> bool:
+        """Whether a column holds numbers, or yes and no."""
+        from pyarrow import types
+
+        kind = self.table.schema.field(name).type
+        tests = (types.is_integer, types.is_floating, types.is_boolean, types.is_decimal)
+        return any(test(kind) for test in tests)
+
+    def values(self, name: str) -> np.ndarray:
+        """The values of a column: numbers, or objects.
+
+        Raises:
+            ValueError: Some are missing.
+        """
+        from pyarrow import compute
+
+        column = self.table.column(name)
+        missing, values = compute.is_null(column, nan_is_null=True).to_numpy(), column.to_numpy()
+        if not self.are_numbers(name):
+            missing = missing | (values == "")
+        if missing.any():
+            raise ValueError(
+                f"{self._of(name)} has {missing.sum():,} missing values, the first in row {missing.argmax()} "
+                "(counting from 0). Fill them in, or leave the rows out."
+            )
+        return values.astype("float64") if self.are_numbers(name) and values.dtype == object else values
+
+    def inputs(self, name: str) -> np.ndarray:
+        """The numbers of a column that a model reads.
+
+        Raises:
+            ValueError: They are no numbers, some are missing, or too large for float32.
+        """
+        if not self.are_numbers(name):
+            raise ValueError(
+                f"{self._of(name)} holds {self._type(name)}, and a model reads numbers. Encode it as "
+                "numbers, or leave it out."
+            )
+        with np.errstate(over="ignore"):  # what is too large becomes infinite
+            values = self.values(name).astype("float32")
+        check_finite(values, f"{self._of(name)}: %d values")
+        return values
+
+    def labels(self, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Labels as numbers; if they are text, class numbers in sorted order and the text of each class.
+
+        Raises:
+            ValueError: They are neither, or some are missing.
+        """
+        values = self.values(name)
+        if self.are_numbers(name):
+            return values, ()
+        if not all(isinstance(value, str) for value in values):
+            raise ValueError(f"{self._of(name)} holds {self._type(name)}. Labels are numbers or text.")
+        class_names, numbers = np.unique(values.astype(str), return_inverse=True)
+        return numbers.astype("int32"), tuple(class_names.tolist())
+
+    def _of(self, name: str) -> str:
+        return f"{str(self.path)!r}: column {name!r}"
+
+    def _type(self, name: str) -> str:
+        return str(self.table.schema.field(name).type)
+
+
+def read_columns(path: Path) -> Columns:
+    """The columns of a file.
+
+    Raises:
+        OSError: There is no such file.
+        ValueError: It cannot be read, has no rows, or two columns of the same name.
+    """
+    import pyarrow as pa
+
+    suffix = path.suffix.lower()
+    check_regular(path, f"a {suffix} file")
+    try:
+        table = _read(path, suffix)
+    except pa.ArrowException as error:
+        raise ValueError(f"{str(path)!r} cannot be read as a {suffix} table: {one_line(error)}") from None
+    names = table.column_names
+    repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if repeated:
+        raise ValueError(f"{str(path)!r} has several columns named {repeated[0]!r}: rename them.")
+    if not table.num_rows:
+        raise ValueError(f"{str(path)!r} has no rows.")
+    if len(names) == 1 and ";" in names[0]:
+        raise ValueError(f"{str(path)!r} separates its columns with ';'. Write it with ',' instead.")
+    return Columns(path, table)
+
+
+def _read(path: Path, suffix: str) -> "pa.Table":
+    if suffix == ".parquet":
+        from pyarrow import parquet
+
+        table = parquet.ParquetFile(path).read()
+        # Where pandas keeps row labels.
+        return table.drop_columns([n for n in table.column_names if re.fullmatch(r"__index_level_\d+__", n)])
+    from pyarrow import csv
+
+    # In one block: types are inferred from the first one.
+    size = min(max(path.stat().st_size, 1), _LARGEST_BLOCK)
+    delimiter = "\t" if suffix == ".tsv" else ","
+    return csv.read_csv(path, csv.ReadOptions(block_size=size), csv.ParseOptions(delimiter=delimiter))
