@@ -49,7 +49,7 @@ def check_data(source: str | os.PathLike[str]) -> str:
     path = Path(text)
     if kind is None:
         if not path.exists():
-            others = [p.name for p in path.parent.glob("*") if p.suffix in DATA_SUFFIXES or p.is_dir()]
+            others = [p.name for p in path.parent.glob("*") if data_kind(p) is not None]
             hint = did_you_mean(path.name, others) or f" Datasets are named as in {TFDS}mnist." * (
                 ":" in text
             )
@@ -116,7 +116,7 @@ def _check_there(path: Path, expected: str, suffixes: tuple[str, ...]) -> None:
     try:
         check_regular(path, expected)
     except FileNotFoundError as error:
-        others = [name.name for name in path.parent.glob("*") if name.suffix in suffixes]
+        others = [name.name for name in path.parent.glob("*") if name.suffix.lower() in suffixes]
         raise FileNotFoundError(f"{error}{did_you_mean(path.name, others)}") from None
 
 

@@ -1,10 +1,18 @@
 """Paths of models, files and reports."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from keras_kd.locations import check_lite_file, check_lite_target, check_model, check_report_target
+from keras_kd.locations import (
+    check_data,
+    check_lite_file,
+    check_lite_target,
+    check_model,
+    check_report_target,
+    data_kind,
+)
 
 
 @pytest.fixture
@@ -17,11 +25,28 @@ def here(tmp_path, monkeypatch):
     Path("unpacked").mkdir()
     Path("unpacked/config.json").touch()
     Path("empty").mkdir()
+    for name in ("mine.npz", "flowers.CSV", "a.parquet"):
+        Path(name).touch()
+    os.mkfifo("pipe.tsv")
 
 
 @pytest.mark.parametrize("name", ["student.keras", "old.h5", "unpacked"])
 def test_models(name, here):
     assert check_model(name) == Path(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("mine.npz", "arrays"),
+        ("flowers.CSV", "table"),
+        ("a.parquet", "table"),
+        ("empty", "folder"),
+        ("tfds:mnist", "tfds"),
+    ],
+)
+def test_data(name, kind, here):
+    assert (check_data(Path(name)), data_kind(name)) == (name, kind)
 
 
 @pytest.mark.parametrize(
@@ -33,6 +58,13 @@ def test_models(name, here):
         (check_model, "model.onnx", ValueError, r"Received: 'model.onnx'. Save it with model.save"),
         (check_model, "saved", ValueError, "'saved' is a TensorFlow SavedModel.* kd.tfmot.from_tf_keras"),
         (check_model, "empty", IsADirectoryError, "'empty' is a folder"),
+        (check_data, "mine.npy", FileNotFoundError, "no file or folder 'mine.npy'. Did you mean 'mine.npz'"),
+        (check_data, "flowrs.csv", FileNotFoundError, "no file 'flowrs.csv'. Did you mean 'flowers.CSV'"),
+        (check_data, "emty", FileNotFoundError, "no file or folder 'emty'. Did you mean 'empty'"),
+        (check_data, "tdfs:mnist", FileNotFoundError, "'tdfs:mnist'. Datasets are named as in tfds:mnist"),
+        (check_data, "student.keras", ValueError, "Expected data: .npz, .* Received: 'student.keras'"),
+        (check_data, "pipe.tsv", OSError, "Expected a .tsv file; 'pipe.tsv' is a pipe"),
+        (check_data, "tfds:", ValueError, "The name of a dataset has to follow, as in tfds:mnist"),
         (check_lite_file, "student.tflit", FileNotFoundError, "Did you mean 'student.tflite'"),
         (check_lite_file, "student.keras", ValueError, "Received: 'student.keras', a Keras model: export it"),
     ],

@@ -62,7 +62,7 @@ def export(
     from keras_kd.deployment.tflite import export
     from keras_kd.model_files import load_model
 
-    source = None if data is None else open_source(data, target, pixels, image_size)
+    source = None if data is None else open_source(data, target, pixels, image_size or size_in(shape))
     loaded = load_model(model)
     with show_status("converting"):
         exported = export(
@@ -127,6 +127,11 @@ def benchmark(
     with show_status("timing"):
         result = benchmark(file, threads=threads, batch_size=batch_size, input_shape=shape)
     show(result, as_json)
+
+
+def size_in(shape: tuple[int, ...] | dict[str, tuple[int, ...]] | None) -> str | None:
+    """The height and width in the shape of an image, as --image-size takes them."""
+    return f"{shape[0]}x{shape[1]}" if isinstance(shape, tuple) and len(shape) == 3 else None
 
 
 def parse_batch_size(text: str) -> int | None:

@@ -122,8 +122,8 @@ def _are_images(features: "FeatureConnector") -> bool:
 
 def _kind(features: "FeatureConnector") -> str:
     """The type of a feature."""
-    kind = getattr(features, "dtype", None)
-    return tf.as_dtype(kind).name if kind is not None and not isinstance(kind, dict) else "a structure"
+    kind = features.tf_dtype
+    return kind.name if isinstance(kind, tf.DType) else "a structure"
 
 
 def _supervised(builder: "DatasetBuilder") -> "tuple[FeatureConnector, FeatureConnector]":

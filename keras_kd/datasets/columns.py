@@ -78,8 +78,8 @@ class Columns:
             missing = missing | (values == "")
         if missing.any():
             raise ValueError(
-                f"{self._of(name)} has {missing.sum():,} missing values, the first in row {missing.argmax()} "
-                "(counting from 0). Fill them in, or leave the rows out."
+                f"{self._of(name)} has no value in {missing.sum():,} of {len(missing):,} rows, the first "
+                f"time in row {missing.argmax()} (counting from 0). Fill them in, or leave the rows out."
             )
         return values.astype("float64") if self.are_numbers(name) and values.dtype == object else values
 

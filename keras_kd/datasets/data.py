@@ -1,7 +1,6 @@
 """A dataset with splits."""
 
 import dataclasses
-import hashlib
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
@@ -103,27 +102,6 @@ class Data:
     def calibration(self) -> tf.data.Dataset:
         """Batches of training inputs for `kd.export(..., calibration=...)`."""
         return self._batches(self._rows("calibration"))
-
-    def digest(self) -> str:
-        """A checksum of all rows, labels and class names: it is equal for equal data, wherever it came from.
-
-        Examples:
-            >>> from keras_kd.datasets import digits
-            >>> digits().digest() == digits(batch_size=8).digest()
-            True
-        """
-        told = hashlib.sha256(repr((self.class_names, self.pixels)).encode())
-        for key, (x, y, weight) in self.arrays.items():
-            labels = {"": y} if isinstance(y, np.ndarray) else y
-            for name, array in {
-                "x": x,
-                **{f"y {name}": a for name, a in labels.items()},
-                "w": weight,
-            }.items():
-                if array is not None:
-                    told.update(repr((key, name, array.dtype.str, array.shape)).encode())
-                    told.update(np.ascontiguousarray(array).data)
-        return told.hexdigest()
 
     def labelled_only(self, labels: int, seed: int = 0) -> "Data":
         """The same data with only `labels` training rows, balanced across classes as far as possible.

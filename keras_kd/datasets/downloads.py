@@ -14,7 +14,7 @@ from keras_kd.messages import one_line
 if TYPE_CHECKING:
     from tensorflow_datasets.core import DatasetBuilder
 
-_RETRIES = 4  # of a download; without a network, that is 3 seconds instead of minutes
+_RETRIES = 3  # of a download; without a network, that is a second instead of minutes
 
 
 def prepare(

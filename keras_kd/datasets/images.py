@@ -140,7 +140,7 @@ def _decoded(paths: np.ndarray, shape: tuple[int, int, int]) -> tf.data.NumpyIte
         image = tf.io.decode_image(tf.io.read_file(path), channels=shape[2], expand_animations=False)
         return to_bytes(image, shape)
 
-    dataset = tf.data.Dataset.from_tensor_slices(paths.tolist())
+    dataset = tf.data.Dataset.from_tensor_slices(tf.constant(paths.tolist(), tf.string))
     return dataset.map(read, num_parallel_calls=tf.data.AUTOTUNE).as_numpy_iterator()
 
 

@@ -5,21 +5,21 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from keras_kd.datasets.checks import are_one_hot, check_class_numbers, check_finite
+from keras_kd.datasets.checks import check_class_numbers, check_finite
 from keras_kd.datasets.model_shape import ModelShape, fits
 from keras_kd.datasets.splits import Labels
 from keras_kd.messages import did_you_mean
 from keras_kd.tensors import Shape
 
-# Class numbers, rows of them with a single one, a yes or no for each value, numbers to predict.
-Kind: TypeAlias = Literal["classes", "one-hot", "yes or no", "numbers"]
+# Class numbers, a yes or no for each value (or one-hot rows), numbers to predict.
+Kind: TypeAlias = Literal["classes", "yes or no", "numbers"]
 
 
 def fit_labels(groups: Mapping[str, Labels], model: ModelShape) -> dict[str, Labels]:
     """The labels of all splits, checked and converted to what the model's outputs are.
 
-    One integer per row for one of several classes, also from one-hot rows or a single yes or no; integers 0
-    and 1 in the shape of the output for several labels; float32 for numbers.
+    One integer per row for one of several classes, or for a single yes or no; integers 0 and 1 in the shape
+    of the output for several labels and one-hot rows; float32 for numbers.
 
     Args:
         groups: The labels of each split.
@@ -30,8 +30,8 @@ def fit_labels(groups: Mapping[str, Labels], model: ModelShape) -> dict[str, Lab
 
     Examples:
         >>> model = ModelShape({"x": (4,)}, {"kind": (3,)})
-        >>> fit_labels({"train": np.eye(3)}, model)
-        {'train': array([0, 1, 2], dtype=int32)}
+        >>> fit_labels({"train": np.array([[0.0], [2.0], [1.0]])}, model)
+        {'train': array([0, 2, 1], dtype=int32)}
     """
     named = {key: _by_output(labels, model, key) for key, labels in groups.items()}
     fitted: dict[str, dict[str, np.ndarray]] = {key: {} for key in groups}
@@ -109,16 +109,17 @@ def kind_of(arrays: Sequence[np.ndarray], output: Shape, name: str) -> Kind:
     if are_flat and is_single:
         return "classes" if _are_binary(arrays) else "numbers"
     if len(shape) == len(output) and fits(shape, output):
-        if len(shape) == 1 and all(are_one_hot(array) for array in arrays):
-            return "one-hot"
         return "yes or no" if _are_binary(arrays) else "numbers"
     if not (fits(shape, output[:-1]) or fits(shape, (*output[:-1], 1))):
         raise ValueError(
-            f"{name}: labels of shape {('samples', *shape)} do not fit outputs of shape "
-            f"{('samples', *output)}: expected class numbers {('samples', *output[:-1])}, or rows "
-            f"{('samples', *output)}".replace("'", "").replace(",)", ")")
+            f"{name}: labels of shape {_sizes(shape)} do not fit outputs of shape {_sizes(output)}: expected "
+            f"class numbers {_sizes(output[:-1])}, or rows {_sizes(output)}"
         )
     return "classes"
+
+
+def _sizes(shape: Shape) -> str:
+    return f"({', '.join(['samples', *map(str, shape)])})"
 
 
 def _are_binary(arrays: Sequence[np.ndarray]) -> bool:
@@ -128,8 +129,6 @@ def _are_binary(arrays: Sequence[np.ndarray]) -> bool:
 
 
 def _converted(array: np.ndarray, kind: Kind, output: Shape, what: str) -> np.ndarray:
-    if kind == "one-hot":
-        return array.argmax(-1).astype("int32")
     if kind == "yes or no":
         return array.astype("int32")
     if kind == "numbers":

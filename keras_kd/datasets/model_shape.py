@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import keras
 
+from keras_kd import keras_internals
 from keras_kd.tensors import Shape
 
 
@@ -37,16 +38,15 @@ class ModelShape:
     @classmethod
     def of(cls, model: keras.Model) -> "ModelShape":
         """The shapes of a Keras model; one that is not built has none."""
-        inputs, outputs = (keras.tree.flatten(getattr(model, side, None)) for side in ("inputs", "outputs"))
-        names = list(getattr(model, "output_names", None) or ())
-        return cls(
-            {tensor.name: tuple(tensor.shape[1:]) for tensor in inputs if tensor is not None},
-            {
-                name: tuple(tensor.shape[1:])
-                for name, tensor in zip(names, outputs, strict=False)
-                if tensor is not None
-            },
-        )
+        function = keras_internals.functional_of(model) if keras_internals.runs_as_wired(model) else None
+        if function is None:
+            return cls({}, {})
+        structure = keras_internals.output_structure(function)
+        # `fit` takes labels by the keys of a dict, which Keras flattens in their order.
+        names = sorted(structure) if isinstance(structure, dict) else function.output_names
+        inputs = {tensor.name: tuple(tensor.shape[1:]) for tensor in function.inputs}
+        outputs = {n: tuple(tensor.shape[1:]) for n, tensor in zip(names, function.outputs, strict=True)}
+        return cls(inputs, outputs)
 
     def only_input(self, what: str) -> Shape:
         """The shape of the only input.

@@ -60,7 +60,7 @@ def open_data(
     Returns:
         `Data`. Splits that are missing are set aside from the training rows: a tenth for validation, and a
         tenth for the test, always the same rows, with each class in proportion. Labels fit the outputs of the
-        model: class numbers, also from names and one-hot rows; 0 and 1 for each of several labels; float32
+        model: class numbers, also from names; 0 and 1 for each of several labels and in one-hot rows; float32
         for numbers. Images stay bytes until they are in a batch.
 
     Raises:

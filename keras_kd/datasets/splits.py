@@ -5,6 +5,8 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
+from keras_kd.datasets.checks import are_one_hot
+
 SPLIT_SEED = 20_260  # the splits never depend on the seed of a training run
 
 # What splits are called in folders and tables -> in `Data.arrays`.
@@ -67,6 +69,8 @@ def labels_in_words(y: Labels, classes: int | None) -> str:
     sizes = "x".join(map(str, y.shape[1:]))
     if y.dtype.kind == "f":
         return f"regression targets ({sizes or 1})"
+    if are_one_hot(y):
+        return f"one-hot rows ({sizes})"
     return f"{sizes} labels" if y.ndim == 2 else f"label maps {sizes}"
 
 

@@ -40,7 +40,7 @@ def find_table(path: Path, model: ModelShape, target: str | None, *, needs_targe
     used = [name for name in columns.names if name not in left_out]
     x = _inputs(columns, used, model, bool(targets))
     labels, class_names = _labels(columns, targets, model)
-    text = f"{len(x):,} rows with {len(used)} inputs ({some_of(used)})"
+    text = f"{len(x):,} row{'s' * (len(x) > 1)} with {len(used)} inputs ({some_of(used)})"
     text += f", labels in {some_of(targets)}" if targets else ""
     return Found(_groups(Rows(len(x), lambda some: x[some], labels), splits), text, class_names)
 

@@ -20,6 +20,12 @@ ANSWERED = {
     "no such model": (["taps", "m.keras"], 1, "There is no file 'm.keras'"),
     "no such file": (["benchmark", "m.tflite"], 1, "There is no file 'm.tflite'"),
     "no such data": (["verify", "a.keras", "a.tflite", "--data", "a.npz"], 1, "no file 'a.npz'"),
+    "another suffix of data": (
+        ["verify", "a.keras", "a.tflite", "--data", "a.keras"],
+        1,
+        "Expected data: .npz",
+    ),
+    "another size": (["export", "a.keras", "--out", "b.tflite", "--image-size", "x"], 1, "as in 224x224"),
     "another suffix": (["taps", "m.onnx"], 1, "Expected a Keras model"),
     "another suffix to write": (["export", "a.keras", "--out", "a.onnx"], 1, "must end in .tflite"),
     "another batch size": (["export", "a.keras", "--out", "b.tflite", "--batch-size", "x"], 1, "or free"),

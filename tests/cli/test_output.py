@@ -26,6 +26,9 @@ def test_arguments_of_the_library_are_options_in_messages():
     assert output.in_shell("fix it: input_shape={'a': (16, 16, 3), 'b': (4,)}.") == (
         "fix it: --input-shape a=16,16,3 --input-shape b=4."
     )
+    assert output.in_shell("say image_size=(224, 96), pixels='0..1', target='kind'; needs target=.") == (
+        "say --image-size 224x96, --pixels '0..1', --target 'kind'; needs --target."
+    )
     assert output.in_shell("received batch_size=3. Say input_shape=.") == (
         "received --batch-size 3. Say --input-shape ."
     )

@@ -47,7 +47,7 @@ BAD = {
     "no such teacher": (lambda f, out: {"--teacher": f / "none.keras"}, "There is no file"),
     "not a model": (lambda f, out: {"--teacher": f / "data.npz"}, "Expected a Keras model"),
     "no such data": (lambda f, out: {"--data": f / "none.npz"}, "There is no file"),
-    "not data": (lambda f, out: {"--data": f / "teacher.keras"}, "is not a .npz file"),
+    "not data": (lambda f, out: {"--data": f / "teacher.keras"}, "Expected data: .npz, .csv, .tsv"),
     "classes": (lambda f, out: {"--teacher": f / "twelve.keras"}, "12 classes and the student 10"),
     "labels": (lambda f, out: {"--data": broken_npz(f, out, y_train=np.full(200, -1))}, "labels must be"),
     "more classes": (

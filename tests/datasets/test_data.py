@@ -108,7 +108,8 @@ LABELS = {
     "classes": (ROWS.astype(int) % 4, 4, "4 classes"),
     "numbers": (ROWS, None, "regression targets (1)"),
     "rows of numbers": (np.outer(ROWS, np.ones(3)), None, "regression targets (3)"),
-    "yes or no": (np.eye(40, 5, dtype="int32"), None, "5 labels"),
+    "yes or no": ((np.arange(200).reshape(40, 5) % 3 > 0).astype("int32"), None, "5 labels"),
+    "one-hot": (np.eye(4, dtype="int32")[np.arange(40) % 4], None, "one-hot rows (4)"),
     "maps": (np.zeros((40, 3, 2), "int32"), None, "label maps 3x2"),
     "outputs": ({"age": ROWS, "kind": ROWS.astype(int) % 2}, None, "outputs: age, kind"),
 }

@@ -6,41 +6,11 @@ import numpy as np
 import pytest
 
 from keras_kd import datasets
-from keras_kd.datasets import check
-from keras_kd.datasets.npz import load_calibration, load_test
+from keras_kd.datasets.model_shape import ModelShape
+from keras_kd.datasets.npz import find_arrays, load_calibration, load_test
 from tests.datasets.conftest import contents
 
 X, Y = np.zeros((4, 3)), np.array([0, 1, 2, 0])
-
-
-@pytest.mark.parametrize(
-    ("x", "y", "message"),
-    [
-        (X[:0], Y[:0], "val: there are no samples"),
-        (X[:, 0], Y, r"val: inputs must have the shape \(samples, ...\), got \(4,\)"),
-        (X, np.eye(3)[Y], r"got \(4, 3\); turn one-hot labels into integers with y.argmax\(-1\)"),
-        (X, np.array([[0, 1, 1]] * 4), r"labels must have the shape \(samples,\), got \(4, 3\)$"),
-        (X, Y[:, None, None], r"labels must have the shape \(samples,\), got \(4, 1, 1\)$"),
-        (X, Y[:3], "val: 4 inputs but 3 labels"),
-        (X.astype(str), Y, "val: inputs must be numbers, got <U32"),
-        (X, Y.astype(float), "val: labels must be integers, got float64"),
-        (np.where(np.eye(4, 3), np.nan, 0), Y, "val: 3 inputs hold NaN or infinity, the first at row 0"),
-        (np.full((4, 3), np.inf), Y, "val: 4 inputs hold NaN or infinity"),
-        (X, np.array([0, -1, 2, 0]), "val: labels must be from 0 to 2, found -1 at row 1"),
-        (X, np.array([0, 1, 3, 0]), "val: labels must be from 0 to 2, found 3 at row 2"),
-    ],
-)
-def test_check_says_what_is_wrong(x, y, message):
-    with pytest.raises(ValueError, match=message) as caught:
-        check(x, y, classes=3, what="val")
-    assert "\n" not in str(caught.value)
-
-
-def test_check_accepts_what_can_be_trained_on():
-    check(X, Y)
-    check(X.astype("uint8"), Y.astype("uint8"), classes=3)
-    with pytest.raises(ValueError, match="labels must be at least 0, found -1 at row 0"):
-        check(X, Y - 1)
 
 
 @pytest.fixture
@@ -176,3 +146,52 @@ def test_load_calibration_says_what_is_wrong(tmp_path):
         np.savez(path, **{"x_test": X} | ({} if x is None else {"x_train": x}))
         with pytest.raises(ValueError, match=message):
             load_calibration(path)
+
+
+ONE, TWO = ModelShape({"x": (3,)}, {"kind": (4,)}), ModelShape({"x": (3,)}, {"age": (1,), "kind": (4,)})
+
+
+def test_arrays_are_split_as_load_splits_them(mine):
+    path, arrays = mine
+    np.savez(path, **arrays)
+    found, loaded = find_arrays(path, ONE, None), datasets.load(path)
+    for key, rows in found.groups.items():
+        np.testing.assert_array_equal(rows.read(slice(None)), loaded.arrays[key].x)
+        np.testing.assert_array_equal(rows.y, loaded.arrays[key].y)
+
+
+def test_labels_of_several_outputs(mine):
+    path, arrays = mine
+    labels = {f"{key}_{name}": arrays[key] for key in ("y_train", "y_test") for name in ("age", "kind")}
+    inputs = {key: arrays[key] for key in ("x_train", "x_test")}
+    np.savez(path, **inputs, **labels)
+    found = find_arrays(path, TWO, None)
+    assert list(found.groups["validation"].y) == ["age", "kind"]
+    assert (found.groups["test"].y["age"].dtype, found.groups["test"].y["kind"].dtype) == ("float32", "int32")
+    assert list(next(iter(load_test(path)))[1]) == ["age", "kind"]
+    np.savez(path, **inputs, **{key.replace("kind", "knid"): y for key, y in labels.items()})
+    with pytest.raises(
+        ValueError, match=r"train: labels for 'knid', .* are age, kind. Did you mean 'kind'\?"
+    ):
+        find_arrays(path, TWO, None)
+    np.savez(path, **inputs, **labels, y_train=arrays["y_train"])
+    with pytest.raises(ValueError, match="has y_train and y_train_age: give one array of labels, or one for"):
+        find_arrays(path, TWO, None)
+
+
+@pytest.mark.parametrize(
+    ("change", "pixels", "message"),
+    [
+        ({"y_test": None}, None, "has no array y_test; it has x_test, x_train, y_train"),
+        ({"y_test": np.zeros(3, int)}, None, "test: 8 inputs but 3 labels"),
+        ({"x_test": np.zeros((8, 2))}, None, r"test: inputs of shape \(2,\), but those of train \(3,\)"),
+        ({"y_train": np.full(40, 7)}, None, "train: output of 4 units: labels must be from 0 to 3, found 7"),
+        ({"y_train": np.array(["a"] * 40)}, None, "train: labels must be numbers, got <U1"),
+        ({}, "0..1", r"pixels= is for inputs that are bytes \(uint8\); those of .* are float32"),
+    ],
+)
+def test_find_arrays_says_what_is_wrong(mine, change, pixels, message):
+    path, arrays = mine
+    np.savez(path, **{key: value for key, value in {**arrays, **change}.items() if value is not None})
+    with pytest.raises(ValueError, match=message):
+        find_arrays(path, ONE, pixels)

@@ -1,8 +1,5 @@
 """Which rows belong to which split."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -51,7 +48,5 @@ def test_portions_are_a_partition_with_each_class_in_proportion(sizes, first, se
 
 
 def test_portions_are_the_same_in_every_process():
-    code = "import numpy as np; from keras_kd.datasets.splits import portions; "
-    code += "print([part.tolist() for part in portions(np.arange(50) % 3, 5, 5)])"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == str([part.tolist() for part in portions(np.arange(50) % 3, 5, 5)])
+    _, *parts = portions(np.arange(20) % 3, 3, 3)
+    assert [part.tolist() for part in parts] == [[2, 3, 13], [9, 10, 17]]
