@@ -13,9 +13,14 @@ from keras_kd.cli.options import (
     DemoData,
     Epochs,
     Folder,
+    ImageSize,
     Labels,
     MetricOption,
+    PixelRange,
+    PixelsOption,
     Seeds,
+    Target,
+    parse_image_size,
 )
 from keras_kd.cli.output import command_line, show_progress, show_run
 from keras_kd.cli.training_options import (
@@ -68,6 +73,9 @@ def distill(
     ],
     data: DataFile,
     out: Folder,
+    target: Target = None,
+    pixels: PixelRange = PixelsOption.bytes,
+    image_size: ImageSize = None,
     labels: Labels = None,
     seeds: Seeds = 1,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of each student, in all.")] = 20,
@@ -108,6 +116,9 @@ def distill(
         run, report = distil_files(
             *(teacher, student, data, out, hyperparameters),
             batch_size=batch_size,
+            target=target,
+            pixels=pixels.value,
+            image_size=None if image_size is None else parse_image_size(image_size),
             labels=labels,
             seeds=seeds,
             files=listed(files) or QUANTIZATIONS,

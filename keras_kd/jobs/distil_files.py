@@ -4,7 +4,9 @@ import os
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from keras_kd import datasets
+from keras_kd.datasets.data import Pixels
+from keras_kd.datasets.model_shape import ModelShape
+from keras_kd.datasets.sources import open_data
 from keras_kd.jobs import findings
 from keras_kd.jobs.checksums import content_digest
 from keras_kd.jobs.continuation import open_run
@@ -26,7 +28,8 @@ def distil_files(
     *,
     batch_size: int = 64,
     target: str | None = None,
-    pixels: str = "0..255",
+    pixels: Pixels = "0..255",
+    image_size: tuple[int, int] | None = None,
     labels: int | None = None,
     seeds: int = 1,
     files: tuple[str, ...] = QUANTIZATIONS,
@@ -42,13 +45,13 @@ def distil_files(
     Args:
         teacher: A trained teacher, a `.keras`, `.h5` or `.hdf5` file.
         student: The student with its initial weights, likewise.
-        data: An `.npz`, `.csv` or `.parquet` file, a folder of images, or `"tfds:NAME"`; see
-            `keras_kd.datasets.open_data`.
+        data: An `.npz` file, a folder of images, a table, or `"tfds:NAME"`, as `datasets.open_data` takes it.
         out: Folder for the results.
         hyperparameters: How to train.
         batch_size: Samples per step.
         target: The columns of a table that hold the labels.
-        pixels: The range of pixels that the models take.
+        pixels: The range of pixels that the models expect.
+        image_size: Height and width of images, for models that leave them free.
         labels: The number of labels that the students see.
         seeds: How often the student is trained each way.
         files: The quantizations of the files that are made.
@@ -77,7 +80,15 @@ def distil_files(
     progress = progress or Progress()
     trained = load_model(teacher)
     experiment = Experiment(
-        datasets.load(data, batch_size=batch_size),
+        open_data(
+            data,
+            ModelShape.of(trained),
+            batch_size=batch_size,
+            target=target,
+            pixels=pixels,
+            image_size=image_size,
+            progress=progress.note,
+        ),
         lambda: trained,
         lambda: load_model(student),
         hyperparameters,
@@ -93,11 +104,11 @@ def distil_files(
     sources = {"teacher": teacher, "student": student, "data": data}
     digests = {role: content_digest(source) for role, source in sources.items()}
     options = {"batch_size": batch_size, "labels": labels, "seeds": seeds, "files": files, "metric": metric}
-    read = {"target": target, "pixels": pixels}
+    read = {"target": target, "pixels": pixels, "image_size": image_size}
     # The last key is the one for the settings in folders of earlier versions.
     settings = {**digests, **options, **read, "recipe": asdict(hyperparameters)}
     run = open_run(out, settings, more_epochs=more_epochs)
-    progress.say(f"{experiment.data}. Labels: {findings.labels_in_words(tasks)}.")
+    progress.say(f"{experiment.data.source}; the labels are {findings.labels_in_words(tasks)}")
     earlier = tuple(run.settings["recipe"]["earlier"])
     experiment = replace(experiment, hyperparameters=replace(hyperparameters, earlier=earlier))
     return run, distil(run, experiment, strict=strict, progress=progress, command=command)

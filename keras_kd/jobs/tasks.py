@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 import keras
 import numpy as np
 
+from keras_kd import keras_internals
 from keras_kd.losses import BinarySoftTargets, Elementwise, SignalLoss, SoftTargets
 from keras_kd.parts import parts
 from keras_kd.signals.tracing import output_activations
@@ -130,9 +131,10 @@ def find_tasks(model: keras.Model, labels: Labels) -> tuple[Task, ...]:
         >>> find_tasks(model, np.array([0, 2, 1]))[0].words
         'class numbers'
     """
-    paths = parts(model.output)
+    function = keras_internals.functional_of(model)
+    paths = parts(keras_internals.output_structure(function))
     # Keras sorts the keys of a dict.
-    names = {id(tensor): name for tensor, name in zip(model.outputs, model.output_names, strict=True)}
+    names = {id(tensor): name for tensor, name in zip(function.outputs, function.output_names, strict=True)}
     named = {f"output/{path}": names[id(tensor)] for path, tensor in paths.items()}
     if list(paths) == [""]:
         named = {"output": None}
