@@ -132,6 +132,8 @@ def find_tasks(model: keras.Model, labels: Labels) -> tuple[Task, ...]:
         'class numbers'
     """
     function = keras_internals.functional_of(model)
+    if function is None:
+        raise ValueError(f"Expected a built functional or sequential model. {model.name!r} is none.")
     paths = parts(keras_internals.output_structure(function))
     # Keras sorts the keys of a dict.
     names = {id(tensor): name for tensor, name in zip(function.outputs, function.output_names, strict=True)}
