@@ -158,6 +158,16 @@ def test_site_builds_strictly_and_loads_nothing_from_the_network(site):
         assert not re.search(r"url\(\s*[\"']?(?:https?:)?//|@import", style.read_text()), style.name
 
 
+@pytest.mark.slow
+def test_the_search_works_on_pages_opened_from_the_disk(site):
+    """There the search finds no server: its index is a script, and its worker the one beside the home page."""
+    assert (site / "search" / "search_index.js").read_text().startswith("var __index = {")
+    for page in site.rglob("*.html"):
+        worker = re.search(r'<script src="([^"]*iframe-worker[^"]*)"', page.read_text())
+        root = site if page.name == "404.html" else page.parent
+        assert worker and (root / worker[1].lstrip("/")).is_file(), page.name
+
+
 def test_the_page_of_losses_is_up_to_date(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["losses.py", "--check"])
     runpy.run_path(str(SOURCE / "losses.py"), run_name="__main__")
