@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import keras_kd
@@ -160,17 +161,53 @@ def test_site_builds_strictly_and_loads_nothing_from_the_network(site):
 
 @pytest.mark.slow
 def test_the_search_works_on_pages_opened_from_the_disk(site):
-    """There the search finds no server: its index is a script, and its worker the one beside the home page."""
+    """There is no server then: the index is a script, and the worker the one beside the home page."""
     assert (site / "search" / "search_index.js").read_text().startswith("var __index = {")
     for page in site.rglob("*.html"):
         worker = re.search(r'<script src="([^"]*iframe-worker[^"]*)"', page.read_text())
         root = site if page.name == "404.html" else page.parent
-        assert worker and (root / worker[1].lstrip("/")).is_file(), page.name
+        assert worker, page.name
+        assert (root / worker[1].lstrip("/")).is_file(), page.name
 
 
-def test_the_page_of_losses_is_up_to_date(monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["losses.py", "--check"])
-    runpy.run_path(str(SOURCE / "losses.py"), run_name="__main__")
+@pytest.mark.parametrize("script", ["losses.py", "pictures.py"])
+def test_what_is_written_for_the_site_is_up_to_date(script, monkeypatch):
+    monkeypatch.setattr(sys, "argv", [script, "--check"])
+    runpy.run_path(str(SOURCE / script), run_name="__main__")
+
+
+def test_what_is_not_up_to_date_is_found(tmp_path):
+    save = runpy.run_path(str(SOURCE / "generated.py"))["save"]
+    page = tmp_path / "page.md"
+    save({page: "new"}, "script.py", check=False)
+    assert page.read_text() == "new"
+    save({page: "new"}, "script.py", check=True)
+    for path, text in ((page, "newer"), (tmp_path / "missing.md", "new")):
+        with pytest.raises(SystemExit, match=rf"docs/{path.name} is not what docs/source/script.py writes"):
+            save({path: text}, "script.py", check=True)
+
+
+@pytest.mark.slow
+def test_the_bytes_of_a_file_are_those_of_its_layers_and_the_rest(tmp_path):
+    student = keras_kd.models.digits_student()
+    student.get_layer("logits").bias.assign([*range(10)])  # one of zeros is left out of the file
+    file = keras_kd.export(student, tmp_path / "student.tflite")
+    found = runpy.run_path(str(SOURCE / "file_parts.py"))["parts"](file.path)
+    weights = {
+        "conv1": 3 * 3 * 8 + 8,
+        "conv2": 3 * 3 * 8 * 16 + 16,
+        "conv3": 3 * 3 * 16 * 24 + 24,
+        "logits": 250,
+    }
+    assert {f"weights of {name}": 4 * count for name, count in weights.items()}.items() <= found.items()
+    assert sum(found.values()) == file.bytes
+    assert min(found.values()) > 0
+
+
+def test_the_digit_of_the_picture_looks_like_one_other_class_to_a_sure_teacher():
+    telling = runpy.run_path(str(SOURCE / "pictures.py"))["telling"]
+    like_none, like_one, unsure, wrong = [12, 0, 0], [12, 6, 0], [12, 11, 0], [6, 12, 0]
+    assert telling(np.array([like_none, like_one, unsure, wrong]), np.zeros(4)) == 1
 
 
 def test_the_readme_counts_the_losses():

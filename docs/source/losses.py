@@ -8,10 +8,10 @@ The figures are what these commands wrote:
     python benchmarks/losses.py --json docs/source/cost.json
 """
 
-import argparse
 import inspect
 import json
 import math
+import re
 import statistics
 import sys
 from pathlib import Path
@@ -19,11 +19,27 @@ from pathlib import Path
 import keras_kd as kd
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parents[1]))  # the rows of the losses are in tests/
+sys.path[:0] = [str(HERE), str(HERE.parents[1])]  # the rows of the losses are in tests/
+from generated import parser, save  # noqa: E402
+
 from tests.contract import FAMILIES  # noqa: E402
 
 PAGE, CHART = HERE.parent / "losses.md", HERE.parent / "losses.svg"
 PARTS = ["Formula", "Reads", "Defaults", "Equals", "Source"]
+TASKS = {
+    "digits": "Which digit it is, with a convolutional network",
+    "tokens": "Which digit it is, with the rows of the image as tokens",
+    "attributes": "Four yes/no questions about the digit, and the fraction of correct answers",
+    "value": "The digit as a number, and the fraction of which it is the nearest",
+}
+INPUTS = {  # what a loss reads, by its first shape
+    "128x1000": "Class scores",
+    "128x512": "Vectors",
+    "128x32x32x64": "Feature maps",
+    "128x32x32x100": "Class maps",
+    "8x128x256": "Tokens",
+    "8x128x8x32": "Attention heads",
+}
 
 
 def exported():
@@ -54,33 +70,29 @@ def cell(text):
 def family(modules):
     """The losses whose rows stand in some modules of `tests/oracles`, as a table."""
     names = {name for module in modules for name in module.ROWS}
-    rows = ["| Loss | |", "|---|---|"]
+    rows = ["| Loss | What it compares, and reads |", "|---|---|"]
     for name, loss in exported().items():
         if name in names:
-            texts = {part: cell(text) for part, text in parts(loss).items()}
-            first = f"[`{name}`](api/losses.md#keras_kd.losses.{name})<br>{texts['Summary']}"
-            second = "<br>".join(f"**{part}:** {texts[part]}" for part in PARTS)
-            rows.append(f"| {first} | {second} |")
+            found = parts(loss)
+            reads = re.split(r"[:;]|, `|\.( |$)", found["Reads"])[0]  # without the examples
+            text = cell(f"{found['Summary']}<br>Reads {reads}.")
+            rows.append(f"| [`{name}`](api/losses.md#keras_kd.losses.{name}) | {text} |")
     return "\n".join(rows)
 
 
 def training(rows):
-    """How far each loss falls, and what it does for a student of 100 labels."""
-    text = [
-        "| Loss | First value | Last value | Last / first | Weighted first value "
-        "| Alone, % | With it, % | Difference |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|",
-    ]
-    for row in rows:
-        ratio = f"{row['last'] / row['first']:.3f}"
-        values = [f"{row['first']:.4g}", f"{row['last']:.4g}", ratio, f"{row['weight']:.0f}"]
-        text.append("| " + " | ".join([f"`{row['loss']}`{task(row)}", *values, *accuracy(row)]) + " |")
-    return "\n".join(text)
-
-
-def task(row):
-    """The task, where it is not to classify the digit."""
-    return "" if row["task"] == "digits" else f" ({row['task']})"
+    """What each loss does for a student of 100 labels, and how far it falls, task by task."""
+    tables = []
+    for task in dict.fromkeys(row["task"] for row in rows):
+        found = [row for row in rows if row["task"] == task]
+        (alone,) = {spread(row["alone"]) for row in found}
+        text = [f"{TASKS[task]}. The student alone: {alone} %.", ""]
+        text += ["| Loss | With it, % | Difference | Falls to |", "|---|--:|--:|--:|"]
+        for row in found:
+            cells = [spread(row["with"]), difference(row), f"{row['last'] / row['first']:.3f}"]
+            text.append("| " + " | ".join([f"`{row['loss']}`", *cells]) + " |")
+        tables.append("\n".join(text))
+    return "\n\n".join(tables)
 
 
 def gain(row):
@@ -89,22 +101,26 @@ def gain(row):
     return statistics.mean(differences), statistics.stdev(differences) / len(differences) ** 0.5
 
 
-def accuracy(row):
-    """Accuracies as mean and standard deviation; a difference is bold beyond twice its standard error."""
+def spread(accuracies):
+    """Accuracies as mean and standard deviation."""
+    return f"{statistics.mean(accuracies):.2f} ± {statistics.stdev(accuracies):.2f}"
+
+
+def difference(row):
+    """The gain and its standard error: bold beyond twice that."""
     mean, error = gain(row)
-    difference = f"{mean:+.2f} ({error:.2f})"
-    both = [f"{statistics.mean(v):.2f} ± {statistics.stdev(v):.2f}" for v in (row["alone"], row["with"])]
-    return [*both, f"**{difference}**" if abs(mean) > 2 * error else difference]
+    text = f"{mean:+.2f} ({error:.2f})"
+    return f"**{text}**" if abs(mean) > 2 * error else text
 
 
 STYLE = """<style>
-.gains text { fill: currentColor; font: 13px/1 system-ui, sans-serif; }
+.gains text { fill: currentColor; font: 14px/1 system-ui, sans-serif; }
 .gains line { stroke: currentColor; }
 .gains .grid { opacity: 0.25; }
 .gains .bar { stroke-width: 2; }
 .gains circle { fill: currentColor; }
 </style>"""
-LEFT, WIDTH, LINE, TOP = 215, 400, 20, 8  # of the chart, in pixels
+LEFT, WIDTH, LINE, TOP = 215, 240, 20, 8  # of the chart, in pixels
 
 
 def chart(rows):
@@ -118,7 +134,7 @@ def chart(rows):
 
     bottom = TOP + LINE * len(found)
     size = f'viewBox="0 0 {LEFT + WIDTH + 25} {bottom + 42}" width="{LEFT + WIDTH + 25}"'
-    label = "points over the student alone; bars are twice the standard error"
+    label = "points over the student alone"
     text = [
         f'<svg {size} role="img" style="max-width: 100%; height: auto" aria-labelledby="gains" '
         'xmlns="http://www.w3.org/2000/svg">',
@@ -150,15 +166,21 @@ def mark(y, ends, x, name):
 
 
 def cost(rows):
-    """What each loss costs beside a mean squared error."""
-    text = [
-        "| Loss | Student's shapes | ms | MSE, ms | Loss / MSE | Largest tensor, MB | MSE's, MB |",
-        "|---|---|--:|--:|--:|--:|--:|",
-    ]
-    for row in rows:
-        figures = [f"{row[key]:.2f}" for key in ("ms", "mse_ms", "ratio", "largest_mb", "mse_largest_mb")]
-        text.append("| " + " | ".join([f"`{row['loss']}`", row["shapes"], *figures]) + " |")
-    return "\n".join(text)
+    """What each loss costs beside a mean squared error, table by table of what it reads."""
+    tables = []
+    for shape in dict.fromkeys(row["shapes"].split(",")[0] for row in rows):
+        found = [row for row in rows if row["shapes"].split(",")[0] == shape]
+        text = [
+            f"{INPUTS[shape]}, {shape}. The mean squared error holds {found[0]['mse_largest_mb']:.2f} MB.",
+            "",
+        ]
+        text += ["| Loss | ms | / MSE | MB |", "|---|--:|--:|--:|"]
+        for row in found:
+            others = "".join(f"<br>and {other}" for other in row["shapes"].split(", ")[1:])
+            figures = [f"{row[key]:.2f}" for key in ("ms", "ratio", "largest_mb")]
+            text.append("| " + " | ".join([f"`{row['loss']}`{others}", *figures]) + " |")
+        tables.append("\n".join(text))
+    return "\n\n".join(tables)
 
 
 def figures(name):
@@ -181,14 +203,8 @@ def page():
 
 def main():
     """Write the page and its chart, or say whether they are up to date."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="only say whether the page is up to date")
-    check = parser.parse_args().check
-    for path, text in {PAGE: page(), CHART: chart(figures("training.json"))}.items():
-        if not check:
-            path.write_text(text)
-        elif path.read_text() != text:
-            sys.exit(f"docs/{path.name} is not what docs/source/losses.py writes. Run it.")
+    arguments = parser(__doc__).parse_args()
+    save({PAGE: page(), CHART: chart(figures("training.json"))}, __file__, arguments.check)
 
 
 if __name__ == "__main__":
