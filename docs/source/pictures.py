@@ -148,7 +148,7 @@ def taps(shapes):
     marks.append(label(240, bottom + 24, "the student and the projection learn from the sum"))
     text = (
         "Two stacks of layers. The output of the teacher's stage2 goes to a loss, and so does that of the "
-        "student's stage2, through a projection to the teacher's channels. The logits of both go to SoftTargets."
+        "student's, through a projection to the teacher's channels. The logits of both go to SoftTargets."
     )
     return picture("taps", "What is tapped", text, bottom + 34, marks)
 
