@@ -6,8 +6,6 @@ TensorFlow's converter sorts inputs and outputs, which a SavedModel numbers, and
 
 from __future__ import annotations
 
-import json
-import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,18 +13,17 @@ from typing import Any, TypeAlias
 
 import keras
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 from tensorflow.lite.python import schema_py_generated as converter_schema
 from tensorflow.lite.tools import flatbuffer_utils
 
+from keras_kd.deployment.metadata import add_metadata, damaged, read_metadata
+from keras_kd.deployment.origin import MADE_FROM, Origin
 from keras_kd.deployment.source.input_structure import flatten_like
 from keras_kd.deployment.tensor_details import TensorDetails, checked_arrays, unknown_name
 from keras_kd.parts import Keys, parts_by_key, take
 from keras_kd.tensors import Tensor, Tensors
 
 Names: TypeAlias = str | list[Any] | tuple[Any, ...] | dict[str, Any]  # names in the structure of the tensors
-
-_METADATA = "keras_kd"
 
 
 @dataclass(frozen=True)
@@ -150,22 +147,16 @@ def read_interface(path: Path, inputs: Sequence[str], outputs: Sequence[str]) ->
     Raises:
         ValueError: if what the file says about its names is damaged.
     """
-    with path.open("rb") as file:
-        model = schema.Model.GetRootAs(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), 0)
-    entries = (model.Metadata(i) for i in range(model.MetadataLength()))
-    found = [entry.Buffer() for entry in entries if entry.Name() == _METADATA.encode()]
-    if not found:
+    known = read_metadata(path)
+    if known is None:
         return Interface.of_names(inputs, outputs)
     try:
-        if found[0] >= model.BuffersLength():
-            raise ValueError("it is missing")
-        known = json.loads(bytes(model.Buffers(found[0]).DataAsNumpy()))
-        interface = Interface(**known, keys=None, guessed=False)
+        interface = Interface(**{key: part for key, part in known.items() if key != MADE_FROM})
         _check_names(interface.inputs, inputs)
         _check_names(interface.outputs, outputs)
         _check_aliases(interface)
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"{str(path)!r} is damaged: its metadata {_METADATA!r} is wrong: {error}") from error
+    except (ValueError, TypeError, AttributeError) as error:
+        raise damaged(path, error) from error
     return interface
 
 
@@ -181,12 +172,13 @@ def _check_aliases(interface: Interface) -> None:
         raise ValueError(f"it gives other names to {sorted(map(str, unknown))}")
 
 
-def write_interface(content: bytes, interface: Interface) -> bytes:
+def write_interface(content: bytes, interface: Interface, made_from: Origin | None = None) -> bytes:
     """Put the inputs and outputs of a converted file in the model's order, under the model's names.
 
     Args:
         content: what the converter wrote, with numbers for names.
         interface: the names in the model's structures.
+        made_from: the model, which the file then tells.
     """
     model = flatbuffer_utils.convert_bytearray_to_object(content)
     if any(buffer.offset for buffer in model.buffers):
@@ -198,7 +190,7 @@ def write_interface(content: bytes, interface: Interface) -> bytes:
     graph.outputs = np.array([entry.tensorIndex for entry in signature.outputs], "int32")
     _rename(graph, [*signature.outputs, *signature.inputs])
     kept = {name: getattr(interface, name) for name in ("inputs", "outputs", "aliases")}
-    _add_metadata(model, json.dumps(kept).encode())
+    add_metadata(model, kept if made_from is None else kept | {MADE_FROM: made_from.to_dict()})
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
@@ -215,11 +207,3 @@ def _rename(graph: converter_schema.SubGraphT, entries: list[Any]) -> None:
     for entry in entries:
         if entry.name not in taken:
             graph.tensors[entry.tensorIndex].name = entry.name
-
-
-def _add_metadata(model: converter_schema.ModelT, content: bytes) -> None:
-    buffer, entry = converter_schema.BufferT(), converter_schema.MetadataT()
-    buffer.data = np.frombuffer(content, "uint8")
-    entry.name, entry.buffer = _METADATA, len(model.buffers)
-    model.buffers.append(buffer)
-    model.metadata = [*(model.metadata or []), entry]

@@ -16,6 +16,7 @@ from keras_kd.deployment.elements import Inputs
 from keras_kd.deployment.interface import Interface, read_interface
 from keras_kd.deployment.opening.entry_point import read_entry_point
 from keras_kd.deployment.opening.interpreters import open_interpreter, quiet_stderr, read_signature
+from keras_kd.deployment.origin import read_origin
 from keras_kd.deployment.tensor_details import TensorDetails
 from keras_kd.finite import nonfinite
 from keras_kd.tensors import Tensors
@@ -51,6 +52,7 @@ class LiteModel:
         batch_size: the fixed batch size, or `None` if it is free.
         interface: the structures of the inputs and outputs.
         keeps_values: whether the file assigns variables, so that the order of samples matters.
+        made_from: the model that `export` made it from, as an `Origin`; `None` if the file does not tell.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -86,7 +88,7 @@ class LiteModel:
             missing = "outputs" if self.inputs else "inputs"
             raise ValueError(f"{str(path)!r} has no {missing}: there is nothing to predict.")
         self._input_indices, self._output_indices = signature.input_indices, signature.output_indices
-        self.interface = self._read_interface()
+        self.interface, self.made_from = self._read_interface(), read_origin(self.path)
         sizes = {tensor.shape[0] for tensor in self.inputs if tensor.shape}
         self.batch_size: int | None = max((size for size in sizes if size is not None), default=None)
         self._shapes: dict[str, tuple[int, ...]] = {}

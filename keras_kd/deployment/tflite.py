@@ -23,6 +23,7 @@ from keras_kd.deployment.input_steps import rounded_inputs
 from keras_kd.deployment.inspection import inspect_file
 from keras_kd.deployment.integer_parts import check_integer_io
 from keras_kd.deployment.opening.trials import trials
+from keras_kd.deployment.origin import Origin
 from keras_kd.deployment.ranges import InputRange, ranges_of, unlike_model
 from keras_kd.deployment.source.input_shapes import InputShape, sized
 from keras_kd.deployment.source.input_structure import InputSpecs
@@ -149,7 +150,11 @@ def _convert(
     request: Request, served: Serving, samples: dict[str, np.ndarray], *, real_samples: bool
 ) -> Exported:
     compared = {name: array[:COMPARED] for name, array in samples.items()}
-    request = replace(request, interface=served.interface(outputs_of_one(served, compared)))
+    request = replace(
+        request,
+        interface=served.interface(outputs_of_one(served, compared)),
+        made_from=Origin.of(served.model, request.quantization.name, request.batch_size),
+    )
     expected = keras_outputs(served, compared)
     try:
         actual = _file_outputs(request, served, samples)

@@ -5,21 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import keras
 import numpy as np
 
 from keras_kd.deployment.belonging import OwnedFile, Owner
-from keras_kd.deployment.comparison import LITTLE_LEFT, NOTHING_LEFT
 from keras_kd.deployment.data_sources import Data, batches, with_an_end
 from keras_kd.deployment.edges import Edges, read_edges
 from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.notes import name_outputs
 from keras_kd.deployment.opening.entry_point import KEPT
+from keras_kd.deployment.output_tally import OutputTally
 from keras_kd.deployment.ranges import RangeCheck
-from keras_kd.deployment.saturation import Saturation
-from keras_kd.deployment.scoring.accuracy import Differences
 from keras_kd.deployment.scoring.evidence import Evidence, compiled_evidence
 from keras_kd.deployment.scoring.metrics import MetricLike
 from keras_kd.deployment.scoring.named_outputs import (
@@ -29,94 +26,14 @@ from keras_kd.deployment.scoring.named_outputs import (
     own_labels,
     why_without,
 )
-from keras_kd.deployment.scoring.scores import Scores
+from keras_kd.deployment.source.fingerprint import Fingerprint
 from keras_kd.deployment.source.input_structure import InputSpecs
 from keras_kd.deployment.source.serving import make_serving
 from keras_kd.deployment.source.source_model import resolve_model, student_keys
-from keras_kd.deployment.spread import Spread
-from keras_kd.deployment.unusable import Unusable
-from keras_kd.deployment.verified import OutputVerification, Verification
-from keras_kd.tensors import Tensor, Tensors
+from keras_kd.deployment.verified import Verification
+from keras_kd.tensors import Tensors
 
-_KERAS, _FILE = "Keras", "file"  # the two models that are compared
-# Fewer answers that agree than this are no evidence that a file was made from a model.
-_UNRELATED = 0.7
 _OF_ALL = ("name", "max_error", "mean_error")  # figures that several outputs have together
-
-
-class _OutputTally:
-    """Running figures of one output."""
-
-    def __init__(
-        self,
-        name: str,
-        metric: MetricLike | None,
-        evidence: Evidence,
-        limits: tuple[float, float] | None = None,
-    ) -> None:
-        self.name = name
-        self.differences = Differences()
-        self.saturation = Saturation(limits)
-        self.spread = Spread()
-        self.unusable = {_KERAS: Unusable(), _FILE: Unusable()}
-        self.scores = Scores(metric, {_KERAS: evidence, _FILE: evidence})
-
-    def add(self, wanted: np.ndarray, received: np.ndarray, labels: Tensor | None, missing: str) -> None:
-        self.differences.add(received, wanted)
-        self.saturation.add(wanted)
-        self.unusable[_FILE].add([received], [wanted])
-        self.unusable[_KERAS].add([wanted], [received])
-        if np.issubdtype(received.dtype, np.floating):
-            self.spread.add(wanted, received)
-        self.scores.add(labels, {_KERAS: wanted, _FILE: received}, reference=_KERAS, missing=missing)
-
-    def result(self) -> OutputVerification:
-        loss = self.spread.loss()
-        return OutputVerification(
-            name=self.name,
-            max_error=self.differences.largest,
-            mean_error=self.differences.mean,
-            agreement=self.scores.accuracy(_FILE).agreement,
-            keras_accuracy=self.scores.accuracy(_KERAS).accuracy,
-            file_accuracy=self.scores.accuracy(_FILE).accuracy,
-            relative_error=loss.error if loss else None,
-            metric=self.scores.metric_name,
-            keras_metric=self.scores.value(_KERAS),
-            file_metric=self.scores.value(_FILE),
-        )
-
-    def notes(self, off_range: bool, cut_off: bool) -> list[str]:
-        """What was not measured and why, and what seems to be wrong.
-
-        Args:
-            off_range: Whether inputs are on another scale than the calibrated one, which explains errors.
-            cut_off: Whether inputs leave it, which explains outputs that end.
-        """
-        why = self.scores.why
-        missing = "accuracy" if self.scores.task.kind else "agreement and no accuracy"
-        notes = [*self._about_unusable(), *([f"no {missing}: {why}"] if why else [])]
-        ends = [] if cut_off else self.saturation.notes()
-        notes += ends
-        loss, agreement = self.spread.loss(), self.scores.accuracy(_FILE).agreement
-        if loss is None or loss.error <= LITTLE_LEFT or off_range:
-            return notes
-        agrees = "" if agreement is None else f", and {agreement:.0%} of the answers agree"
-        errors = f"the errors are {loss.error:.0%} of the spread of Keras's outputs{agrees}"
-        if not ends and loss.noise >= NOTHING_LEFT and (agreement is None or agreement < _UNRELATED):
-            return [
-                *notes,
-                f"the file's values have nothing to do with the model's: {errors}. It looks like the file of "
-                "another model, or of another training of this one: export it anew",
-            ]
-        return [*notes, f"the file lost much of what the model tells apart: {errors}"]
-
-    def _about_unusable(self) -> list[str]:
-        """Say which of the two gives NaN or infinity, where they differ or neither is an answer."""
-        file, theirs = (str(self.unusable[name]) for name in (_FILE, _KERAS))
-        if not file:
-            return [f"Keras gives {theirs}, and the file does not"] if theirs else []
-        also = f"Keras gives {theirs}" if theirs else "Keras for none"
-        return [f"the file gives {file}, and {also}"]
 
 
 def verify(
@@ -174,7 +91,7 @@ def verify(
     served = make_serving(model, inputs=inputs, keys=student_keys(trained))
     run = served.runner()
     file = OwnedFile(lite, Owner.of_model(served, run))
-    tallies: dict[str, _OutputTally] = {}
+    tallies: dict[str, OutputTally] = {}
     ranges, samples = RangeCheck(file.of_inputs(edges.ranges)), 0
     for x, y in batches(data, inputs=served.data_inputs()):
         arrays = served.arrays(x)
@@ -186,11 +103,13 @@ def verify(
         _add(tallies, wanted, received, own_labels(y, theirs, metric))
         ranges.add(arrays)
         samples += len(next(iter(arrays.values())))
-    return _result(Path(path), samples, list(tallies.values()), ranges, [KEPT] if lite.keeps_values else [])
+    result = _result(lite, samples, list(tallies.values()), ranges)
+    other = "" if lite.made_from is None else lite.made_from.beside(model.name, Fingerprint.of(model))
+    return replace(result, notes=(f"the file was {other}", *result.notes)) if other else result
 
 
 def _add(
-    tallies: dict[str, _OutputTally],
+    tallies: dict[str, OutputTally],
     wanted: dict[str, np.ndarray],
     received: dict[str, np.ndarray],
     y: Tensors,
@@ -207,11 +126,11 @@ def _start_tallies(
     metric: MetricLike | Mapping[str, MetricLike] | None,
     file: OwnedFile,
     edges: Edges,
-) -> dict[str, _OutputTally]:
+) -> dict[str, OutputTally]:
     evidence = compiled_evidence(trained, outputs)
     activations, limits = file.of_outputs(edges.activations), file.of_outputs(edges.limits)
     return {
-        name: _OutputTally(
+        name: OutputTally(
             name,
             asked,
             replace(evidence.get(name, Evidence()), activation=activations.get(name)),
@@ -221,23 +140,22 @@ def _start_tallies(
     }
 
 
-def _result(
-    path: Path, samples: int, tallies: list[_OutputTally], ranges: RangeCheck, notes_of_file: list[str]
-) -> Verification:
+def _result(lite: LiteModel, samples: int, tallies: list[OutputTally], ranges: RangeCheck) -> Verification:
     if samples == 0:
         raise ValueError("The data is empty; pass a batched tf.data.Dataset or arrays with some samples.")
     outputs = tuple(tally.result() for tally in tallies)
     differences = [tally.differences for tally in tallies]
     one = outputs[0] if len(outputs) == 1 else None
     of_inputs, cut_off = ranges.notes(), ranges.are_cut_off()
-    notes = name_outputs({tally.name: tally.notes(bool(of_inputs), cut_off) for tally in tallies})
+    told = lite.made_from is not None
+    notes = name_outputs({tally.name: tally.notes(bool(of_inputs), cut_off, told) for tally in tallies})
     figures = {} if one is None else {k: v for k, v in vars(one).items() if k not in _OF_ALL}
     return Verification(
-        path=path,
+        path=lite.path,
         samples=samples,
         max_error=float(np.max([d.largest for d in differences])),
         mean_error=sum(d.total for d in differences) / max(1, sum(d.elements for d in differences)),
         outputs=outputs,
-        notes=(*of_inputs, *notes_of_file, *notes),
+        notes=(*of_inputs, *([KEPT] if lite.keeps_values else []), *notes),
         **dict.fromkeys(("agreement", "keras_accuracy", "file_accuracy")) | figures,
     )

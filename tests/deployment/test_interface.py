@@ -195,9 +195,9 @@ def test_damaged_metadata_are_an_error(several, tmp_path):
     _, exported = several
     content = exported.path.read_bytes()
     for old, new in (
-        (b'"zebra": "zebra"', b'"zebra": "zeb_a"'),
+        (b'"zebra":"zebra"', b'"zebra":"zeb_a"'),
         (b'{"inputs"', b'{"in_uts"'),
-        (b'["zebra", ', b'["zeb_a", '),
+        (b'["zebra",', b'["zeb_a",'),
         (b'{"inputs"', b'|"inputs"'),
     ):
         assert content.count(old) == 1

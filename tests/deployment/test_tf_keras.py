@@ -8,6 +8,7 @@ import tf_keras
 
 import keras_kd as kd
 from keras_kd.deployment.opening.flatbuffer import Contents
+from keras_kd.deployment.source.fingerprint import Fingerprint
 from keras_kd.deployment.source.serving import make_serving
 
 layers = tf_keras.layers
@@ -208,6 +209,29 @@ def test_a_quantization_aware_model_is_compared_as_its_int8_file(aware, exported
     assert report["int8"].agreement >= 0.99
     assert report["int8"].kind == "int8"
     assert "int8 file that it was trained to be" in " ".join(report["baseline"].notes)
+
+
+def test_freezing_saving_and_loading_keep_the_fingerprint(tmp_path):
+    model = built(sequential)
+    before = Fingerprint.of(model)
+    assert before.keras == tf_keras.__version__
+    model.layers[0].trainable = False
+    assert Fingerprint.of(model) == before
+    model.save(tmp_path / "m.keras")
+    loaded = tf_keras.models.load_model(tmp_path / "m.keras")
+    assert Fingerprint.of(loaded) == before
+    loaded.set_weights([weight + 1 for weight in loaded.get_weights()])
+    assert Fingerprint.of(loaded)._replace(weights=before.weights) == before != Fingerprint.of(loaded)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+def test_a_quantization_aware_model_keeps_its_fingerprint_too(aware, exported_aware, tfmot, tmp_path):
+    assert kd.LiteModel(exported_aware("int8").path).made_from.is_of(Fingerprint.of(aware))
+    aware.save(tmp_path / "m.h5")
+    with tfmot.quantization.keras.quantize_scope():
+        loaded = tf_keras.models.load_model(tmp_path / "m.h5", compile=False)
+    assert Fingerprint.of(loaded) == Fingerprint.of(aware)
 
 
 @pytest.mark.slow

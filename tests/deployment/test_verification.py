@@ -39,9 +39,24 @@ def test_figures_are_those_of_both_models(dense, dense_file, other):
     moved = its - its.mean(0), mine - mine.mean(0)
     relative = np.sqrt(((mine - its) ** 2).mean() / (moved[1] ** 2).mean())
     assert checked.relative_error == pytest.approx(relative, rel=1e-4)
-    (note,) = checked.notes
+    origin, note = checked.notes
+    assert origin == "the file was made from 'dense' with other weights: export it again"
     assert "nothing to do with the model's" in note
-    assert f"{checked.agreement:.0%} of the answers agree. It looks like the file of another model" in note
+    assert note.endswith(f"{checked.agreement:.0%} of the answers agree")
+    assert verify(dense, dense_file, (x, y)).notes == ()
+
+
+def test_whose_a_file_of_another_tool_is_has_to_be_guessed(dense, other, tmp_path):
+    x, y = labelled(dense)
+    (note,) = verify(other, converted(dense, tmp_path / "m.tflite"), (x, y)).notes
+    assert "nothing to do with the model's" in note
+    assert "of the answers agree. It looks like the file of another model" in note
+
+
+def test_a_file_of_a_model_with_other_layers_is_called_that(dense, small_file):
+    path = small_file(small.custom)[1].path
+    (note, *_) = verify(dense, path, small.data(dense)).notes
+    assert note == "the file was made from another model, 'custom'"
 
 
 def test_the_form_of_the_data_does_not_matter(dense, dense_file, other):
@@ -213,7 +228,7 @@ def test_a_file_that_gives_nan_or_infinity_is_called_that(dense, dense_file, tmp
         assert note == f"the file gives {called} for 40 of 40 samples, and Keras for none"
     other = keras.models.clone_model(dense)
     other.set_weights([np.full_like(weight, np.nan) for weight in dense.get_weights()])
-    note, *_ = verify(other, dense_file, x).notes
+    _, note, *_ = verify(other, dense_file, x).notes
     assert note == "Keras gives NaN for 40 of 40 samples, and the file does not"
 
 

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 
 from keras_kd.deployment import quantizations
 from keras_kd.deployment.interface import Interface
+from keras_kd.deployment.origin import Origin
 from keras_kd.deployment.quantizations import Quantization
 
 COMPARED = 16  # samples on which a file is compared with Keras
@@ -28,6 +29,7 @@ class Request:
         has_ranges: Whether the model is quantization aware, so that it needs no calibration.
         compared: The number of samples that the file is run on.
         interface: The names of its inputs and outputs; `None` leaves them to the converter.
+        made_from: What the file says of the model, with those names.
     """
 
     folder: Path
@@ -39,6 +41,7 @@ class Request:
     has_ranges: bool = False
     compared: int = COMPARED
     interface: Interface | None = None
+    made_from: Origin | None = None
 
     @property
     def saved_model(self) -> Path:
@@ -66,6 +69,7 @@ class Request:
             "folder": str(self.folder),
             "quantization": self.quantization.name,
             "interface": self.interface and vars(self.interface),
+            "made_from": self.made_from and vars(self.made_from),
         }
         return json.dumps(vars(self) | plain)
 
@@ -79,6 +83,7 @@ class Request:
                 "folder": Path(fields["folder"]),
                 "quantization": quantizations.get(fields["quantization"]),
                 "interface": fields["interface"] and Interface(**fields["interface"]),
+                "made_from": fields["made_from"] and Origin(**fields["made_from"]),
             }
         )
 

@@ -40,7 +40,7 @@ def answer(request: Request) -> Answer:
     except Exception as error:  # the converter may throw anything
         return Failure("convert", reason(str(error) or repr(error)))
     if request.interface is not None:
-        content = write_interface(content, request.interface)
+        content = write_interface(content, request.interface, request.made_from)
     request.file.write_bytes(content)
     if Contents.read(request.file).flex_operators:
         return Converted(ran=False)

@@ -13,6 +13,7 @@ from keras_kd.deployment.conversion.request import (
     answer_to_json,
 )
 from keras_kd.deployment.interface import Interface
+from keras_kd.deployment.origin import Origin
 from keras_kd.deployment.quantizations import FLOAT32, INT8, QUANTIZATIONS
 
 
@@ -26,7 +27,8 @@ def test_requests_survive_json(quantization, tmp_path):
 
 def test_names_survive_json(tmp_path):
     interface = Interface({"é": "input_0"}, ["a", {"b": "a_b"}], {"é": "input_0"})
-    request = Request(tmp_path, FLOAT32, interface=interface)
+    origin = Origin("é", 3, "12", "34", None, 1, "3.15.1", None)
+    request = Request(tmp_path, FLOAT32, interface=interface, made_from=origin)
     assert Request.from_json(request.to_json()) == request
 
 
