@@ -9,6 +9,7 @@ from pathlib import Path
 
 from keras_kd.deployment.metadata import damaged, read_metadata
 from keras_kd.deployment.source.fingerprint import Fingerprint
+from keras_kd.deployment.source.source_model import is_automatic
 from keras_kd.legacy import KerasModel
 from keras_kd.results import Result
 
@@ -78,12 +79,19 @@ class Origin(Result):
         """
         if self.is_of(model):
             return ""
-        alike = self.layers == model.layers
-        if self.model == name:
-            how = "with other weights" if alike else "with other layers"
-            return f"made from {name!r} {how}: export it again"
-        how = ", which has the same layers and other weights" if alike else ""
+        change = self.change(name, model)
+        if change:
+            return f"made from {name!r} {change}: export it again"
+        how = ", which has the same layers and other weights" if self.layers == model.layers else ""
         return f"made from another model, {self.model!r}{how}"
+
+    def change(self, name: str, model: Fingerprint) -> str:
+        """What has become of it if it is an earlier state of this model; empty if it is not."""
+        if self.model != name or self.is_of(model):
+            return ""
+        if self.layers == model.layers:
+            return "with other weights"
+        return "" if is_automatic(name) else "with other layers"
 
 
 def read_origin(path: Path) -> Origin | None:

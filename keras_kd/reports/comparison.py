@@ -1,9 +1,7 @@
 """compare(): models and files side by side, all measured on the same data."""
 
 import contextlib
-import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import NamedTuple
@@ -14,18 +12,19 @@ import tensorflow as tf
 
 from keras_kd.deployment.benchmark import Benchmark
 from keras_kd.deployment.data_sources import Data, batches, with_an_end
-from keras_kd.deployment.opening.entry_point import KEPT
 from keras_kd.deployment.scoring.metrics import MetricLike
 from keras_kd.deployment.scoring.named_outputs import common_names, own_labels, own_names
 from keras_kd.deployment.source.input_shapes import InputShape
-from keras_kd.messages import did_you_mean
 from keras_kd.reports import gaps
-from keras_kd.reports.measurement import measure_files, trained_quantization
+from keras_kd.reports.arguments import check_arguments, merge_names
+from keras_kd.reports.entries import row_of, with_seeds
+from keras_kd.reports.measurement import measure_files
 from keras_kd.reports.owners import with_owners
 from keras_kd.reports.report import Report, plain_curves
 from keras_kd.reports.rows import Meta, NotMeasured, Row, compare_with_baseline
+from keras_kd.reports.sources import Sources, find_sources
 from keras_kd.reports.subjects import ModelOrFile, Subject, open_subjects
-from keras_kd.reports.tally import Metric, Tally, count
+from keras_kd.reports.tally import Metric, count
 from keras_kd.tensors import Tensors
 
 
@@ -57,13 +56,14 @@ def compare(
     Args:
         data: Batches of x, (x, y) or (x, y, weights), in any form that `calibration` of `export` takes.
             Weights are ignored.
-        baseline: What the others are compared with: a model, a file (its row is named "baseline"),
-            or the name of one of the models.
+        baseline: What the others are compared with: a model, a file, or the name of one of the models. A
+            model or file that is none of these has a row of its own, by the name of the model or the stem of
+            the file; `"baseline"` if Keras made the name up or another row has it.
         models: Name -> model or file, for names that cannot be Python keywords.
-        sources: Name of a file -> name of the Keras model, also compared, that it was made from. Gives the
-            file's row `parameters` and `max_error`, and a note if the file cannot reach the model's outputs.
-            A file of another tool is read by the names and in the order of its source, or else of the first
-            model that it fits.
+        sources: For files of other tools, name of a file -> name of the Keras model, also compared, that it
+            was made from; files of `export` know theirs. Gives the file's row `max_error`, and a note if the
+            file cannot reach the model's outputs. A file of another tool is read by the names and in the
+            order of its source, or else of the first model that it fits.
         seeds: Name -> accuracies (0 to 1) of repeated training runs of that model.
         curves: Name -> metric -> one value per epoch: the `history.history` of a fit.
         facts: Sentences that the report shows first.
@@ -78,7 +78,8 @@ def compare(
         **named: Name -> a `keras.Model`, or the path of a `.tflite` or `.keras` file.
 
     Raises:
-        ValueError: There are no models, names clash or are unknown, the data is empty or contains NaN, labels
+        ValueError: There are no models, names clash or are unknown, a file was made from another model than
+            `sources` says, the data is empty or contains NaN, labels
             are outside the classes of a classifier, outputs have different shapes, or the metric fails.
         TypeError: A value is neither a model nor a path.
         FileNotFoundError: A file does not exist.
@@ -92,15 +93,16 @@ def compare(
         >>> report["same"].agreement, report["same"].parameters
         (1.0, 15)
     """
-    subjects, reference = open_subjects(_merge(models, named), baseline)
-    sources, seeds, plain = dict(sources or {}), dict(seeds or {}), plain_curves(curves or {})
-    _check(subjects, sources, seeds, facts)
-    subjects, names = with_owners(subjects, sources), _names_in_keras(subjects)
+    subjects, reference = open_subjects(merge_names(models, named), baseline)
+    seeds, plain = dict(seeds or {}), plain_curves(curves or {})
+    check_arguments(subjects, sources or {}, seeds, facts)
+    found = find_sources(subjects, sources or {})
+    subjects, names = with_owners(subjects, found.models), _names_in_keras(subjects)
     metric = own_names(metric, names) if isinstance(metric, Mapping) else metric
     parts = batches(with_an_end(data), batch_size, subjects[0].inputs)
     labeled = ((x, own_labels(y, names, metric)) for x, y in parts)
-    measured = _measure(subjects, reference, sources, labeled, progress, metric)
-    rows = compare_with_baseline(_with_seeds(measured.rows, seeds), reference)
+    measured = _measure(subjects, reference, found, labeled, progress, metric)
+    rows = compare_with_baseline(with_seeds(measured.rows, seeds), reference)
     missing = [*map(_gap, not_measured), *measured.gaps]
     meta = _meta(title, data_name, command, measured)
     return Report(rows, baseline=reference, meta=meta, facts=facts, curves=plain, not_measured=missing)
@@ -124,19 +126,22 @@ class _Measured(NamedTuple):
 def _measure(
     subjects: Sequence[Subject],
     reference: str | None,
-    sources: Mapping[str, str],
+    sources: Sources,
     data: Iterable[tuple[Tensors, Tensors]],
     progress: Callable[[str], None] | None,
     metric: Metric,
 ) -> _Measured:
     say = progress or (lambda text: None)
     shapes: list[InputShape] = []
-    tallies, samples = count(subjects, _with_shapes(data, shapes), reference, sources, say, metric)
+    tallies, samples = count(subjects, _with_shapes(data, shapes), reference, sources.models, say, metric)
     by_name = {subject.name: subject for subject in subjects}
-    rows = [_row(s, tallies[s.name], by_name.get(sources.get(s.name, ""))) for s in subjects]
+    rows = [
+        row_of(s, tallies[s.name], by_name.get(sources.models.get(s.name, "")), sources.notes.get(s.name))
+        for s in subjects
+    ]
     rows, timings, gaps_of_files = measure_files(rows, subjects, say, shapes[0])
     missing = [*gaps.missing_accuracies(tallies, reference), *gaps_of_files]
-    return _Measured(rows, samples, timings, [*missing, *gaps.missing_sources(rows, sources)])
+    return _Measured(rows, samples, timings, [*missing, *gaps.missing_sources(rows)])
 
 
 def _with_shapes(
@@ -146,80 +151,6 @@ def _with_shapes(
     for x, y in data:
         shapes.append(keras.tree.map_structure(lambda array: np.shape(array)[1:], x))
         yield x, y
-
-
-def _merge(
-    models: Mapping[str, ModelOrFile] | None, named: Mapping[str, ModelOrFile]
-) -> dict[str, ModelOrFile]:
-    twice = sorted(set(models or {}) & set(named))
-    if twice:
-        raise ValueError(
-            f"These names are both in models= and keywords: {twice}. Every row needs its own name."
-        )
-    return {**(models or {}), **named}
-
-
-def _check(
-    subjects: Sequence[Subject],
-    sources: Mapping[str, str],
-    seeds: Mapping[str, Sequence[float]],
-    facts: Sequence[str],
-) -> None:
-    _check_names({subject.name: subject for subject in subjects}, sources, seeds)
-    if isinstance(facts, str):
-        raise TypeError(f"facts is a list of sentences. Received one string: {facts!r}")
-
-
-def _check_names(
-    subjects: Mapping[str, Subject], sources: Mapping[str, str], seeds: Mapping[str, Sequence[float]]
-) -> None:
-    for argument, names in (("sources", [*sources, *sources.values()]), ("seeds", list(seeds))):
-        for name in names:
-            if name not in subjects:
-                known = list(subjects)
-                raise ValueError(
-                    f"{argument} names {name!r}, but the models are {known}.{did_you_mean(name, subjects)}"
-                )
-    for file, source in sources.items():
-        if subjects[file].path is None or subjects[source].model is None:
-            raise ValueError(f"sources maps a file to a Keras model. Received: {file!r} -> {source!r}")
-    for name, accuracies in seeds.items():
-        if not len(accuracies) or not all(0 <= accuracy <= 1 for accuracy in accuracies):
-            raise ValueError(f"seeds[{name!r}] must be accuracies from 0 to 1. Received: {list(accuracies)}")
-
-
-def _row(subject: Subject, tally: Tally, source: Subject | None) -> Row:
-    model = subject.model or (source.model if source else None)
-    answers, notes = tally.answers, list(tally.notes)
-    if answers.broken:
-        notes.append(f"{answers.broken:,} of {answers.answers:,} predictions are NaN and count as wrong.")
-    elif tally.unusable:
-        notes.append(f"It gives {tally.unusable}.")
-    if subject.lite is not None and subject.lite.keeps_values:
-        notes.append(f"{KEPT[0].upper()}{KEPT[1:]}.")
-    if subject.model is not None and trained_quantization(subject.model):
-        notes.append("Sized and timed as the int8 file that it was trained to be.")
-    return Row(
-        name=subject.name,
-        kind=subject.kind,
-        accuracy=answers.accuracy,
-        agreement=answers.agreement,
-        parameters=None if model is None else model.count_params(),
-        max_error=tally.max_error,
-        metric=tally.metric,
-        metric_value=tally.value,
-        notes=tuple(notes),
-    )
-
-
-def _with_seeds(rows: Sequence[Row], seeds: Mapping[str, Sequence[float]]) -> list[Row]:
-    return [_with_spread(row, seeds[row.name]) if row.name in seeds else row for row in rows]
-
-
-def _with_spread(row: Row, accuracies: Sequence[float]) -> Row:
-    std = statistics.stdev(accuracies) if len(accuracies) > 1 else None
-    mean = statistics.fmean(accuracies)
-    return replace(row, accuracy_mean=mean, accuracy_std=std, seeds=len(accuracies))
 
 
 def _meta(title: str, data_name: str | None, command: str | None, measured: _Measured) -> Meta:

@@ -25,10 +25,14 @@ def missing_latencies(fixed_batch: set[str]) -> list[NotMeasured]:
     return [NotMeasured(f"latency of {', '.join(sorted(fixed_batch))}", why)] if fixed_batch else []
 
 
-def missing_sources(rows: Sequence[Row], sources: Mapping[str, str]) -> list[NotMeasured]:
-    """Files whose source model is unknown."""
-    files = [row.name for row in rows if row.kind != "keras" and row.name not in sources]
-    if not files:
-        return []
+def missing_sources(rows: Sequence[Row]) -> list[NotMeasured]:
+    """Files whose source model is unknown, or is not compared."""
+    files = [row for row in rows if row.kind != "keras" and row.source is None]
+    unknown = [row.name for row in files if row.parameters is None]
+    elsewhere = [row.name for row in files if row.parameters is not None]
     why = "the Keras model that a file was made from is not known; name it in sources"
-    return [NotMeasured(f"parameters and max error of {', '.join(files)}", why)]
+    gaps = [NotMeasured(f"parameters and max error of {', '.join(unknown)}", why)] if unknown else []
+    if elsewhere:
+        why = "the Keras model that a file was made from is not among those compared"
+        gaps.append(NotMeasured(f"max error of {', '.join(elsewhere)}", why))
+    return gaps

@@ -4,6 +4,7 @@ import re
 from typing import TYPE_CHECKING
 
 from keras_kd.reports import provenance, table
+from keras_kd.reports.twins import as_shown
 
 if TYPE_CHECKING:
     from keras_kd.reports.report import Report
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
 def markdown(report: "Report") -> str:
     """The whole report as GitHub-flavored Markdown."""
+    report = as_shown(report)
     columns = table.nonempty_columns(report.rows)
     lines = [f"# {escape(report.meta.title)}", ""]
     lines += [f"- {escape(fact)}" for fact in report.facts] + ([""] if report.facts else [])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from keras_kd.reports import plots, provenance, table
 from keras_kd.reports.rows import Row
 from keras_kd.reports.style import SERIES, STYLE
+from keras_kd.reports.twins import as_shown
 
 if TYPE_CHECKING:
     from keras_kd.reports.report import Report
@@ -16,7 +17,7 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 def page(report: "Report") -> str:
     """The whole report as HTML."""
-    title = escape(report.meta.title)
+    report, title = as_shown(report), escape(report.meta.title)
     parts = [
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',

@@ -23,7 +23,7 @@ def methods(report: "Report") -> list[str]:
             f"Latency: one sample per call{threads}, the interpreter alone; the files take turns, so "
             "that a busy moment of the machine affects all equally. Other machines give other figures."
         )
-    if any(row.kind == "keras" and row.bytes is not None for row in report.rows):
+    if any(row.kind.startswith("keras") and row.bytes is not None for row in report.rows):
         lines.append(
             "A Keras model is sized and timed as the float32 .tflite file that it exports to, "
             "so that all sizes and times are comparable. Its accuracy is Keras's own."

@@ -12,6 +12,7 @@ from keras_kd.reports import table
 from keras_kd.reports.markdown import markdown
 from keras_kd.reports.page import page
 from keras_kd.reports.rows import Meta, NotMeasured, Row, plain_number
+from keras_kd.reports.twins import as_shown
 from keras_kd.reports.verdict import Choice, ClassFigures, Confusion, Verdict
 from keras_kd.results import Result
 
@@ -96,11 +97,12 @@ class Report(Result):
         Args:
             width: Characters per line; a narrow table leaves out columns. `None` shows them all.
         """
-        lines = [table.plain(self.rows, width), ""]
-        if self.baseline is not None:
-            lines.append(f"baseline: {self.baseline}")
+        shown = as_shown(self)
+        lines = [table.plain(shown.rows, width), ""]
+        if shown.baseline is not None:
+            lines.append(f"baseline: {shown.baseline}")
         lines += self.facts
-        lines += [f"note: {row.name}: {note}" for row in self.rows for note in row.notes]
+        lines += [f"note: {row.name}: {note}" for row in shown.rows for note in row.notes]
         lines += [f"not measured: {gap.what} ({gap.why})" for gap in self.not_measured]
         return "\n".join(lines).rstrip()
 

@@ -14,9 +14,10 @@ from keras_kd.deployment.belonging import OwnedFile, Owner
 from keras_kd.deployment.edges import read_edges
 from keras_kd.deployment.elements import Inputs
 from keras_kd.deployment.litemodel import LiteModel
+from keras_kd.deployment.origin import Origin
 from keras_kd.deployment.scoring.evidence import Evidence, compiled_evidence, traced_activations
 from keras_kd.deployment.source.serving import make_serving
-from keras_kd.deployment.source.source_model import student_keys
+from keras_kd.deployment.source.source_model import is_automatic, student_keys
 from keras_kd.legacy import is_model
 from keras_kd.locations import MODEL_SUFFIXES
 from keras_kd.messages import did_you_mean
@@ -64,6 +65,11 @@ class Subject:
     owned: OwnedFile | None = None
     lite: LiteModel | None = None
 
+    @property
+    def made_from(self) -> Origin | None:
+        """What a file says of the model that it was made from."""
+        return None if self.lite is None else self.lite.made_from
+
 
 def open_subjects(
     models: Mapping[str, ModelOrFile], baseline: ModelOrFile | None
@@ -83,15 +89,26 @@ def open_subjects(
             f"Received: {baseline!r}{did_you_mean(baseline, models)}"
         )
     by_name = isinstance(baseline, str) and baseline in models
-    if baseline is not None and not by_name and BASELINE in models:
+    own = "" if baseline is None or by_name else _own_name(baseline, models)
+    if own in models:
         raise ValueError(
             f"Two models are named {BASELINE!r}: rename one, or pass baseline={BASELINE!r} alone."
         )
-    named = dict(models) if baseline is None or by_name else {BASELINE: baseline, **models}
+    named = {own: baseline, **models} if own else dict(models)
     if not named:
         raise ValueError("There is nothing to compare: pass models or files, such as student=model.")
-    reference = None if baseline is None else str(baseline) if by_name else BASELINE
+    reference = str(baseline) if by_name else own or None
     return [open_subject(key, value) for key, value in named.items()], reference
+
+
+def _own_name(baseline: ModelOrFile, taken: Mapping[str, ModelOrFile]) -> str:
+    """What a baseline is called that nobody gave a name: what it calls itself, if that tells it apart."""
+    if isinstance(baseline, str | os.PathLike):
+        name = Path(baseline).stem
+    else:
+        student = getattr(baseline, "student", None)
+        name = str(getattr(student if is_model(student) else baseline, "name", ""))
+    return BASELINE if not name.strip() or is_automatic(name) or name in taken else name
 
 
 def open_subject(name: str, value: ModelOrFile) -> Subject:

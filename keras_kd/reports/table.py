@@ -56,7 +56,13 @@ class Column:
 
 COLUMNS = (
     Column("name", "Model", "model", str),
-    Column("kind", "Kind", "kind", str, "keras is a Keras model; every other kind is a .tflite file."),
+    Column(
+        "kind",
+        "Kind",
+        "kind",
+        str,
+        "keras is a Keras model, keras + float32 one and its file; every other kind is a .tflite file.",
+    ),
     Column(
         "accuracy",
         "Accuracy",
@@ -99,7 +105,8 @@ COLUMNS = (
         "Max error",
         "max err",
         "{:.2g}".format,
-        "Largest absolute difference from the outputs of the Keras model that the file was made from.",
+        "Largest absolute difference from the outputs of the Keras model that the file was made from; "
+        "a Keras model has none.",
     ),
 )
 

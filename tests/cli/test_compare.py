@@ -7,6 +7,7 @@ import pytest
 from keras_kd.cli.compare import files_by_name, parse_sources, split_name_and_file
 from keras_kd.reports import Report
 from tests.cli.conftest import run
+from tests.deployment.foreign import rewritten
 
 
 def test_compare(files, printed, tmp_path):
@@ -42,9 +43,16 @@ def test_names_that_clash_are_told_with_the_remedy():
         files_by_name(["big=big.keras", "a/m.keras", "b/m.tflite"])
 
 
-def test_the_source_of_a_file_gives_its_parameters_and_error(files, printed):
-    words = ["compare", f"small={files / 'student.keras'}", f"file={files / 'student.tflite'}"]
-    words += ["--data", files / "data.npz", "--json"]
+def test_a_file_knows_its_source_and_one_of_another_tool_is_told(files, printed, tmp_path):
+    model, file = files / "student.keras", files / "student.tflite"
+    shared = ["compare", f"big={files / 'teacher.keras'}", f"small={model}", "--data", files / "data.npz"]
+    assert run(*shared, f"file={file}", "--json") == 0
+    report = json.loads(printed()[0])
+    assert (report["rows"][2]["source"], report["rows"][2]["path"]) == ("small", str(file))
+    assert run(*shared, f"file={file}", "--source", "file=big") == 1
+    assert "--source maps 'file' to 'big', but the file was made from 'small'" in printed()[1]
+    foreign = rewritten(file, tmp_path / "foreign.tflite", ["x"], ["y"])
+    words = [shared[0], *shared[2:], f"file={foreign}", "--json"]
     assert run(*words) == 0
     report = json.loads(printed()[0])
     assert report["rows"][1]["max_error"] is None

@@ -154,8 +154,7 @@ def test_sparse_files_are_compared_like_others(every_kind_files):
     model, file = every_kind_files
     paths = {"plain": file(None, True).path, "half": file("float16", True).path}
     x = small.data(model)
-    sources = dict.fromkeys(paths, "baseline")
-    report = kd.compare((x, np.zeros(len(x), int)), baseline=model, sources=sources, models=paths)
+    report = kd.compare((x, np.zeros(len(x), int)), baseline=model, models=paths)
     assert (report["plain"].kind, report["half"].kind) == ("float32", "float16")
     for name, path in paths.items():
         assert report[name].bytes == path.stat().st_size

@@ -204,7 +204,8 @@ def test_calibration_does_not_change_ranges_that_were_trained(aware, exported_aw
 @pytest.mark.slow
 def test_a_quantization_aware_model_is_compared_as_its_int8_file(aware, exported_aware, digits):
     path = exported_aware("float32").path
-    report = kd.compare(digit_arrays(digits, "test"), baseline=aware, int8=path, sources={"int8": "baseline"})
+    report = kd.compare(digit_arrays(digits, "test"), baseline=aware, int8=path)
+    assert report["int8"].source == report.baseline
     assert report["baseline"].bytes == report["int8"].bytes == path.stat().st_size
     assert report["int8"].agreement >= 0.99
     assert report["int8"].kind == "int8"

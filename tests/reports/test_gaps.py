@@ -23,8 +23,10 @@ def test_a_fixed_batch_has_no_latency():
 
 
 def test_files_without_a_source_are_named():
-    rows = [Row("model", "keras"), Row("known", "int8"), Row("other", "int8")]
-    assert list(words(gaps.missing_sources(rows, {"known": "model"}))) == [
-        "parameters and max error of other"
-    ]
-    assert gaps.missing_sources(rows[:2], {"known": "model"}) == []
+    rows = [Row("model", "keras", parameters=3), Row("known", "int8", parameters=3, source="model")]
+    others = [Row("foreign", "int8"), Row("strange", "int8", parameters=4)]
+    missing = words(gaps.missing_sources([*rows, *others]))
+    assert list(missing) == ["parameters and max error of foreign", "max error of strange"]
+    assert "name it in sources" in missing["parameters and max error of foreign"]
+    assert "is not among those compared" in missing["max error of strange"]
+    assert gaps.missing_sources(rows) == []

@@ -11,6 +11,7 @@ from keras_kd.legacy import all_layers_of, is_model, is_tf_keras, keras_classes,
 from keras_kd.parts import Keys
 
 _PLAIN = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.-]*")
+_AUTOMATIC = re.compile(r"(functional|sequential|model)(_\d+)?")
 HALF_PRECISION = ("float16", "bfloat16")
 # What remains to be done if a wrapper of tensorflow-model-optimization is still there.
 _UNFINISHED = {
@@ -37,6 +38,11 @@ def resolve_model(model: object) -> keras.Model:
     for layer in all_layers_of(model):
         _check_layer(layer, model)
     return model
+
+
+def is_automatic(name: str) -> bool:
+    """Whether a name is one that Keras gives to a model without a name, such as `"functional_3"`."""
+    return _AUTOMATIC.fullmatch(name) is not None
 
 
 def student_keys(model: object) -> Keys:
