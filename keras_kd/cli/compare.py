@@ -35,7 +35,7 @@ def compare(
     baseline: Annotated[str | None, typer.Option(help="The name to compare with.")] = None,
     source: Annotated[
         list[str] | None,
-        typer.Option(metavar="FILE=MODEL", help="The names of a file and of the model it was made from."),
+        typer.Option(metavar="FILE=MODEL", help="Names of a file of another tool and of its model."),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Also write .html, .md or .json.")] = None,
     metric: MetricOption = None,
@@ -45,7 +45,7 @@ def compare(
 ) -> None:
     """Measure several models and files on the test split, side by side.
 
-    Example: keras-kd compare small=small.keras int8=small.tflite --data mine.npz --source int8=small
+    Example: keras-kd compare big=big.keras small=small.keras int8=small.tflite --data mine.npz --baseline big
     """
     named, sources = files_by_name(models), parse_sources(source or [])
     for file in named.values():

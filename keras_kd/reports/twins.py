@@ -61,7 +61,7 @@ def _read_alike(file: Row, model: Row) -> bool:
 def _merged(model: Row, file: Row | None) -> Row:
     if file is None:
         return model
-    notes = dict.fromkeys([*model.notes, *file.notes, f"{file.name} is its float32 file: one row for both"])
+    notes = dict.fromkeys([*model.notes, *file.notes, f"the row stands for its file {file.name!r}, too"])
     return dataclasses.replace(
         model, kind=_KIND, path=file.path, max_error=file.max_error, notes=tuple(notes)
     )

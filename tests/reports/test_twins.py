@@ -29,7 +29,7 @@ def test_one_row_has_the_figures_of_the_model_and_what_only_the_file_has():
     first, second = shown_rows([MODEL, FILE, INT8])
     assert (first.name, first.kind, first.median_ms) == ("student", "keras + float32", 1.0)
     assert (first.path, first.max_error) == ("m.tflite", 1e-6)
-    assert first.notes == ("slow", "both", "odd", "lite is its float32 file: one row for both")
+    assert first.notes == ("slow", "both", "odd", "the row stands for its file 'lite', too")
     assert second == INT8
     assert shown_rows([FILE, MODEL])[0] == first
 
@@ -70,7 +70,7 @@ def test_every_format_shows_one_row_and_json_keeps_both(models, files, data, tmp
     report = compare(data, student=models[1], lite=files["float32"], int8=files["int8"])
     names = ["student", "int8"]
     assert [line.split()[0] for line in str(report).splitlines()[2:4]] == names
-    assert "note: student: lite is its float32 file: one row for both" in str(report)
+    assert "note: student: the row stands for its file 'lite', too" in str(report)
     text = {suffix: report.save(tmp_path / f"r{suffix}").read_text() for suffix in (".md", ".html", ".json")}
     assert [row[0] for row in Tables(text[".html"]).tables["figures"][1:]] == names
     title = f"# {report.meta.title}"
