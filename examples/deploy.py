@@ -42,7 +42,6 @@ report = kd.compare(
     teacher=teacher,
     student=student,
     int8="student-int8.tflite",
-    sources={"int8": "student"},
     title="Digits: a student and its int8 file",
 )
 print(report, end="\n\n")

@@ -13,7 +13,7 @@ import numpy as np
 from keras_kd.legacy import KerasModel, all_layers_of, is_tf_keras, is_wrapper, own_variables_of
 
 # What does not change what a layer computes, or what saving and loading change: names, what only training
-# reads, and the code of a Lambda, which Python writes in another way each time.
+# reads, and the code of a Lambda, which holds the number of its line.
 _LEFT_OUT = {"name", "trainable", "dtype", "seed", "function", "module", "registered_name"}
 _LEFT_OUT |= {"build_config", "build_input_shape", "compile_config", "shared_object_id"}
 _OF_TRAINING = ("_initializer", "_regularizer", "_constraint")
