@@ -11,16 +11,13 @@ import numpy as np
 
 from keras_kd.deployment.disturbances import find_difference, find_disturbance, noise_of
 from keras_kd.deployment.durations import duration, duration_within
-from keras_kd.deployment.intervals import Interval, median_interval
+from keras_kd.deployment.intervals import LEAST_NOISE, Interval, median_interval
 from keras_kd.deployment.source.input_shapes import InputShape
 from keras_kd.deployment.timed_calls import timed_call
 from keras_kd.deployment.timing import TimedCall, TimingOptions, time_in_turns
 from keras_kd.messages import did_you_mean
 from keras_kd.results import Result
 
-# Ratios nearer to 1 are not told from it: where a file lies in memory alone makes such a difference
-# (Mytkowicz et al. 2009, doi:10.1145/1508244.1508275).
-LEAST_NOISE = 0.05
 # The part of its seconds for which the baseline is timed again.
 _TWIN = 0.25
 
@@ -224,19 +221,20 @@ def _with_ratios(
     results: Mapping[str, Benchmark], calls: Mapping[str, TimedCall], baseline: str, twin: TimedCall
 ) -> dict[str, Benchmark]:
     """The results with the ratio of the baseline's time to each of them."""
-    reference = results[baseline]
     twins = _ratios(calls[baseline], twin)
     noise = max(LEAST_NOISE, noise_of(twins))
+    reference = results[baseline]
+    reference = replace(reference, disturbance=reference.disturbance or find_difference(twins))
     found = {}
-    for name, result in results.items():
+    for name, result in (dict(results) | {baseline: reference}).items():
         ratio = reference.median_ms / result.median_ms
         interval = Interval(1.0, 1.0) if name == baseline else _ratios(calls[baseline], calls[name])
         if interval is None and reference.median_interval and result.median_interval:  # no turns in common
             interval = reference.median_interval.relative_to(result.median_interval)
-        low, high = interval.widened(noise).with_value(ratio) if interval else (None, None)
+        known = interval is not None and not (reference.busy or result.busy)
+        low, high = interval.widened(noise).with_value(ratio) if interval and known else (None, None)
         found[name] = replace(result, speedup=ratio, speedup_low=low, speedup_high=high)
-    disturbance = reference.disturbance or find_difference(twins)
-    return found | {baseline: replace(found[baseline], disturbance=disturbance)}
+    return found
 
 
 def _ratios(reference: TimedCall, call: TimedCall) -> Interval | None:

@@ -134,7 +134,7 @@ def _measure(
     tallies, samples = count(subjects, _with_shapes(data, shapes), reference, sources, say, metric)
     by_name = {subject.name: subject for subject in subjects}
     rows = [_row(s, tallies[s.name], by_name.get(sources.get(s.name, ""))) for s in subjects]
-    rows, timings, gaps_of_files = measure_files(rows, subjects, say, shapes[0])
+    rows, timings, gaps_of_files = measure_files(rows, subjects, say, shapes[0], reference)
     missing = [*gaps.missing_accuracies(tallies, reference), *gaps_of_files]
     return _Measured(rows, samples, timings, [*missing, *gaps.missing_sources(rows, sources)])
 

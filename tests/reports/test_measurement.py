@@ -21,17 +21,29 @@ def test_a_file_has_its_size_and_a_time(files):
     assert (row.bytes, row.gzip_bytes) == (len(content), len(gzip.compress(content, mtime=0)))
     assert 0 < row.median_ms <= row.p90_ms
     assert timings["a"].median_ms == row.median_ms
+    assert row.median_low_ms <= row.median_ms <= row.median_high_ms
     assert missing == []
     assert said == ["timing 1 files in turns"]
 
 
 def test_a_file_that_cannot_be_timed_goes_by_the_name_of_its_row(models, monkeypatch):
-    def fails(files, options, own_shapes):
+    def fails(files, options, own_shapes, baseline):
         raise ValueError(f"{str(files['teacher'])!r} cannot be run: too small")
 
     monkeypatch.setattr(measurement, "benchmark_many", fails)
     with pytest.raises(ValueError, match=r"^'teacher' cannot be run: too small$"):
         measure_files([Row("teacher", "keras")], [open_subject("teacher", models[0])], print)
+
+
+def test_times_are_compared_with_those_of_the_baseline(files):
+    names = ["float32", "int8"]
+    subjects = [open_subject(name, files[name]) for name in names]
+    rows, timings, _ = measure_files([Row(n, n) for n in names], subjects, print, baseline="float32")
+    for row in rows:
+        timing = timings[row.name]
+        assert row.speedup == pytest.approx(rows[0].median_ms / row.median_ms)
+        assert (row.speedup_low, row.speedup_high) == (timing.speedup_low, timing.speedup_high)
+        assert row.disturbance == timing.disturbance
 
 
 def test_a_float_model_is_exported_as_float(models):
