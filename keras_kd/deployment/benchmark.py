@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 import keras
 import numpy as np
 
-from keras_kd.deployment.disturbances import find_difference, find_disturbance, noise_of
+from keras_kd.deployment.disturbances import find_difference, find_disturbance
 from keras_kd.deployment.durations import duration, duration_within
-from keras_kd.deployment.intervals import LEAST_NOISE, Interval, median_interval
+from keras_kd.deployment.intervals import Interval, median_interval
+from keras_kd.deployment.ratios import ratio_intervals
 from keras_kd.deployment.source.input_shapes import InputShape
 from keras_kd.deployment.timed_calls import timed_call
 from keras_kd.deployment.timing import TimedCall, TimingOptions, time_in_turns
@@ -92,7 +93,8 @@ class Benchmark(Result):
         sizes = {name: "x".join(map(str, shape)) for name, shape in self.shapes.items()}
         shapes = "".join(f"{name} {size}, " for name, size in sizes.items())
         fixed = "fixed at " if self.is_own_batch and self.batch_size > 1 else ""
-        aside = f", {self.interrupted} interrupted ones set aside" if self.interrupted else ""
+        calls = "call" if self.interrupted == 1 else "calls"
+        aside = f", {self.interrupted} interrupted {calls} set aside" if self.interrupted else ""
         median = duration_within(self.median_ms, *(self.median_interval or (self.median_ms, self.median_ms)))
         text = (
             f"{self.name}: median {median}, p90 {duration(self.p90_ms)} ({self.runs} runs{aside}, "
@@ -221,23 +223,13 @@ def _with_ratios(
     results: Mapping[str, Benchmark], calls: Mapping[str, TimedCall], baseline: str, twin: TimedCall
 ) -> dict[str, Benchmark]:
     """The results with the ratio of the baseline's time to each of them."""
-    twins = _ratios(calls[baseline], twin)
-    noise = max(LEAST_NOISE, noise_of(twins))
+    ratios = ratio_intervals(calls, baseline, twin)
     reference = results[baseline]
-    reference = replace(reference, disturbance=reference.disturbance or find_difference(twins))
+    reference = replace(reference, disturbance=reference.disturbance or find_difference(ratios[baseline]))
     found = {}
     for name, result in (dict(results) | {baseline: reference}).items():
         ratio = reference.median_ms / result.median_ms
-        interval = Interval(1.0, 1.0) if name == baseline else _ratios(calls[baseline], calls[name])
-        if interval is None and reference.median_interval and result.median_interval:  # no turns in common
-            interval = reference.median_interval.relative_to(result.median_interval)
-        known = interval is not None and not (reference.busy or result.busy)
-        low, high = interval.widened(noise).with_value(ratio) if interval and known else (None, None)
+        interval = None if reference.busy or result.busy else ratios[name]
+        low, high = interval.with_value(ratio) if interval else (None, None)
         found[name] = replace(result, speedup=ratio, speedup_low=low, speedup_high=high)
     return found
-
-
-def _ratios(reference: TimedCall, call: TimedCall) -> Interval | None:
-    """The interval of the ratio of two times, turn by turn: what slows a whole round down cancels out."""
-    first, second = reference.medians, call.medians
-    return median_interval([first[number] / second[number] for number in first if number in second])

@@ -31,12 +31,8 @@ def find_disturbance(call: TimedCall, median: float, p90: float, interval: Inter
     return None
 
 
-def find_difference(twins: Interval | None) -> str | None:
-    """How much two timings of the same file differ, if that is much."""
-    noise = noise_of(twins)
-    return f"two timings of the same file differ by up to {100 * noise:.0f} %" if noise > _WIDEST else None
-
-
-def noise_of(twins: Interval | None) -> float:
-    """The part by which ratios of times are off, from the ratio of two timings of the same file."""
-    return 0.0 if twins is None else max(twins.high, 1 / twins.low) - 1
+def find_difference(baseline: Interval | None) -> str | None:
+    """How much two timings of the same file differ, if that is much, from the baseline's ratio to itself."""
+    if baseline is None or baseline.high - 1 <= _WIDEST:
+        return None
+    return f"two timings of the same file differ by up to {100 * (baseline.high - 1):.0f} %"

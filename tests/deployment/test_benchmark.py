@@ -48,7 +48,6 @@ def test_more_work_takes_more_time(dense_file, tmp_path):
     path = export(model, tmp_path / "m.tflite").path
     results = benchmark_many({"small": dense_file, "large": path}, TimingOptions(runs=50))
     assert results["large"].median_ms > 3 * results["small"].median_ms
-    assert results["small"].median_high_ms < results["large"].median_low_ms
     assert results["small"].speedup is results["small"].speedup_low is None
 
 
@@ -59,14 +58,24 @@ def test_ratios_to_a_baseline(dense_file, tmp_path):
     results = benchmark_many(files, TimingOptions(runs=50), baseline="large")
     large, small, same = (results[name] for name in files)
     assert large.speedup == 1
-    assert large.speedup_low <= 1 / 1.05
-    assert large.speedup_high >= 1.05
-    assert small.speedup == large.median_ms / small.median_ms
-    assert 3 < small.speedup_low < small.speedup < small.speedup_high
-    assert same.speedup_low < 1 < same.speedup_high
+    assert small.speedup == large.median_ms / small.median_ms > 3
+    for result in (large, small, same):  # other programs may keep the machine busy
+        if large.busy or result.busy:
+            assert result.speedup_low is result.speedup_high is None
+        else:
+            assert result.speedup_low <= result.speedup <= result.speedup_high
+            assert result.speedup_high / result.speedup_low >= 1.05**2 * 0.999
     assert set(small.to_dict()) >= {"median_low_ms", "median_high_ms", "speedup_low", "disturbance"}
     with pytest.raises(ValueError, match=r"one of \['large', .*received 'lrge'\. Did you mean 'large'\?"):
         benchmark_many(files, baseline="lrge")
+
+
+def test_a_busy_machine_gives_no_ratios(dense_file, monkeypatch):
+    monkeypatch.setattr(time, "thread_time", lambda: 0.0)  # as if others had the processor all the time
+    found = benchmark_many({"a": dense_file, "b": dense_file}, TimingOptions(runs=20), baseline="a")
+    assert found["b"].disturbance == "other programs held the processor for 100 % of the time"
+    assert (found["a"].speedup_low, found["b"].speedup_high, found["b"].interrupted) == (None, None, 0)
+    assert found["b"].speedup > 0
 
 
 def test_too_few_runs_have_no_interval(dense_file):
@@ -98,7 +107,7 @@ def test_benchmark_prints_one_line(dense, dense_file):
         ({}, "m: median 0.3 ms, p90 0.4 ms (300 runs, batch 1, 1 thread, interpreter, CPU)"),
         (
             {"median_low_ms": 0.29, "median_high_ms": 0.3, "interrupted": 7},
-            "m: median 0.300 ± 0.010 ms, p90 0.4 ms (300 runs, 7 interrupted ones set aside, batch 1, "
+            "m: median 0.300 ± 0.010 ms, p90 0.4 ms (300 runs, 7 interrupted calls set aside, batch 1, "
             "1 thread, interpreter, CPU)",
         ),
         (

@@ -59,7 +59,7 @@ def test_after_a_pause_quick_calls_are_made_untimed_first():
     for number in range(3):
         before = len(made)
         quick.take_turn(number)
-        assert len(made) - before > 10
+        assert len(made) - before >= 2
     assert [len(turn) for turn in quick.turns.values()] == [1] * 3
 
 
