@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_kd.deployment.benchmark import Benchmark
 from keras_kd.deployment.tflite import export
 from keras_kd.reports import Row, compare, measurement
 from keras_kd.reports.measurement import measure_files, trained_quantization
@@ -44,6 +45,24 @@ def test_times_are_compared_with_those_of_the_baseline(files):
         assert row.speedup == pytest.approx(rows[0].median_ms / row.median_ms)
         assert (row.speedup_low, row.speedup_high) == (timing.speedup_low, timing.speedup_high)
         assert row.disturbance == timing.disturbance
+
+
+def test_a_comparison_says_what_is_slower(files, data, monkeypatch):
+    times = {"float32": (0.9, 1.0, 1.1), "int8": (1.9, 2.0, 2.1)}
+
+    def timed(files, options, own_shapes, baseline):
+        assert (list(files), baseline) == (list(times), "float32")
+        return {
+            name: Benchmark(
+                name, "tflite", middle, high, 300, 1, 1, "", median_low_ms=low, median_high_ms=high
+            )
+            for name, (low, middle, high) in times.items()
+        }
+
+    monkeypatch.setattr(measurement, "benchmark_many", timed)
+    report = compare(data, baseline="float32", models={name: files[name] for name in times})
+    assert "Takes 1.6 to 2.5 times as long as float32 on this processor." in report["int8"].notes
+    assert (report["int8"].median_low_ms, report["int8"].speedup) == (1.9, 0.5)
 
 
 def test_a_float_model_is_exported_as_float(models):
