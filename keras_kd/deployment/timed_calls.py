@@ -113,23 +113,12 @@ def _model_call(model: keras.Model, options: TimingOptions) -> TimedCall:
         for value in compiled(arrays).values():
             value.numpy()
 
-    gpus = tf.config.list_logical_devices("GPU")
+    device = "GPU" if tf.config.list_logical_devices("GPU") else processor()
     threads = tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count() or 1
-    device = "GPU" if gpus else processor()
+    clock = None if device == "GPU" else _clock("process_time")
     is_own = options.batch_size is None and served.own_batch_size is not None
-    clock = None if gpus else _clock("process_time")
-    return TimedCall(
-        model.name,
-        "keras",
-        threads,
-        device,
-        call,
-        options,
-        clock,
-        batch_size,
-        is_own_batch=is_own,
-        shapes=shapes,
-    )
+    timed = TimedCall(model.name, "keras", threads, device, call, options, clock, batch_size)
+    return replace(timed, is_own_batch=is_own, shapes=shapes)
 
 
 def _clock(name: Literal["thread_time", "process_time"]) -> Callable[[], float] | None:
