@@ -1,30 +1,31 @@
-"""Calls that are timed in turns, and what exactly one call of a file or a model is."""
+"""Calls that are timed in turns; those that other programs interrupt are repeated."""
 
 from __future__ import annotations
 
-import functools
-import os
-import platform
+import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from keras_kd.deployment.arguments import check_integer
-from keras_kd.deployment.litemodel import LiteModel
-from keras_kd.deployment.source.input_shapes import LENGTHS, InputShape, is_free, shapes_by_name, sized
-from keras_kd.deployment.source.random_samples import random_samples
-from keras_kd.deployment.source.serving import make_serving
-from keras_kd.deployment.source.source_model import resolve_model
-from keras_kd.deployment.tensor_details import TensorDetails
+from keras_kd.deployment.source.input_shapes import InputShape
 
-# A turn lasts about this long: caches are warm, and drift of the machine affects all calls equally.
+# Calls of one turn follow each other closely and are alike; what differs between turns shows how far the
+# machine can be trusted. Hence so many turns, ...
+TURNS = 15
+# ... at least so many, with which the extremes hold the median in 95 % of cases, ...
+FEWEST_TURNS = 6
+# ... and none longer than this: caches are warm, and drift of the machine affects all calls equally.
 _TURN_SECONDS = 0.02
-_FEWEST_RUNS = 5
+# Before each turn, quick calls are made untimed for so long: after another file, the first ones are slow.
+_WARM_SECONDS = 0.002
+# Between its start and its end, a call that ran alone had the processor for at least this part of the time.
+_HELD = 0.9
+# On a busy machine, calls are repeated until this many times as many are made, or the seconds have passed.
+_PATIENCE = 3
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class TimingOptions:
         threads: threads of the interpreter; TensorFlow's own cannot be changed once it is running.
         runs: maximum number of timed calls.
         warmup: untimed calls before the first timed one.
-        seconds: stop early after this time, but not before 5 runs.
+        seconds: stop early after this time, but not before 6 runs; on a busy machine, after three times this.
         input_shape: the shape of one sample, where a model leaves sizes free; for several inputs a dict or
             list of shapes. Without it, several lengths are tried.
 
@@ -61,6 +62,18 @@ class TimingOptions:
             raise ValueError(f"seconds must be more than 0; received {self.seconds!r}.")
 
 
+class Timing(NamedTuple):
+    """How long one call took, and for how long of it the processor worked on it, in seconds."""
+
+    seconds: float
+    held: float
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other program had the processor meanwhile."""
+        return self.held >= _HELD * self.seconds
+
+
 @dataclass
 class TimedCall:
     """A call, and its times so far.
@@ -71,10 +84,12 @@ class TimedCall:
         threads: threads that it may use.
         device: the processor.
         call: what is timed.
+        options: how often, and for how long.
+        clock: seconds of processor time that the call has used so far; `None` if nothing tells.
         batch_size: samples per call.
         is_own_batch: whether nobody asked for that number: the file or the model fixes it.
         shapes: one sample of each input that has free sizes, by name.
-        times: seconds of each call.
+        turns: the timings of each turn, by the number of the round.
         spent: seconds of all turns.
     """
 
@@ -83,149 +98,95 @@ class TimedCall:
     threads: int
     device: str
     call: Callable[[], None]
+    options: TimingOptions = field(default_factory=TimingOptions)
+    clock: Callable[[], float] | None = None
     batch_size: int = 1
     is_own_batch: bool = False
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    times: list[float] = field(default_factory=list)
+    turns: dict[int, list[Timing]] = field(default_factory=dict)
     spent: float = 0.0
+    _alone: int = 0
+    _least: float = math.inf
 
-    def warm_up(self, options: TimingOptions) -> None:
+    def warm_up(self) -> None:
         """Call without timing, for at most half of the seconds."""
         began = time.perf_counter()
-        for _ in range(options.warmup):
-            self.call()
-            if time.perf_counter() - began > options.seconds / 2:
+        for _ in range(self.options.warmup):
+            self._time()
+            if time.perf_counter() - began > self.options.seconds / 2:
                 break
 
-    def take_turn(self, runs: int) -> None:
-        """Time calls until the turn is over, at least one."""
-        began = time.perf_counter()
-        while len(self.times) < runs:
-            start = time.perf_counter()
+    def take_turn(self, number: int) -> None:
+        """Time calls until the turn is over, at least one.
+
+        Args:
+            number: of the round, in which every call takes one turn.
+        """
+        began = now = time.perf_counter()
+        while self._least < _WARM_SECONDS > now - began:
             self.call()
-            stop = time.perf_counter()
-            self.times.append(stop - start)
-            if stop - began >= _TURN_SECONDS:
-                break
+            now = time.perf_counter()
+        turn = self.turns[number] = []
+        most, left = math.ceil(self.options.runs / TURNS), _TURN_SECONDS
+        # Not by the clock: the first call after an interruption is slow, and must not be the only one.
+        while len(turn) < most and left > 0:
+            turn.append(self._time())
+            self._alone += turn[-1].alone
+            left -= turn[-1].seconds
         self.spent += time.perf_counter() - began
 
-    def is_done(self, options: TimingOptions) -> bool:
+    def _time(self) -> Timing:
+        before = self.clock() if self.clock else 0.0
+        start = time.perf_counter()
+        self.call()
+        seconds = time.perf_counter() - start
+        # Both readings of the processor's clock lie outside: of a call that ran alone, they differ by more.
+        held = self.clock() - before if self.clock else seconds
+        self._least = min(self._least, seconds)
+        return Timing(seconds, min(held, seconds))
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether enough turns have calls that nothing interrupted."""
+        quiet = sum(any(timing.alone for timing in turn) for turn in self.turns.values())
+        return quiet >= min(FEWEST_TURNS, self.options.runs)
+
+    @property
+    def kept(self) -> dict[int, list[float]]:
+        """Number of a round -> seconds of its calls: of those that nothing interrupted, if they suffice."""
+        quiet = self.is_quiet
+        kept = {
+            number: [t.seconds for t in turn if t.alone or not quiet] for number, turn in self.turns.items()
+        }
+        return {number: turn for number, turn in kept.items() if turn}
+
+    @property
+    def medians(self) -> dict[int, float]:
+        """Number of a round -> the median of the calls that are kept of it, in seconds."""
+        return {number: float(np.median(seconds)) for number, seconds in self.kept.items()}
+
+    @property
+    def set_aside(self) -> int:
+        """Calls that are not kept, because others had the processor meanwhile."""
+        return sum(map(len, self.turns.values())) - sum(map(len, self.kept.values()))
+
+    @property
+    def is_done(self) -> bool:
         """Whether there are enough runs, or the time is up and there are at least a few."""
-        enough = len(self.times) >= options.runs
-        few = len(self.times) >= min(_FEWEST_RUNS, options.runs)
-        return enough or (few and self.spent >= options.seconds)
+        options = self.options
+        if self._alone >= options.runs or (self.is_quiet and self.spent >= options.seconds):
+            return True
+        few = len(self.turns) >= min(FEWEST_TURNS, options.runs)
+        made = sum(map(len, self.turns.values()))
+        return made >= _PATIENCE * options.runs or (few and self.spent >= _PATIENCE * options.seconds)
 
 
-def time_in_turns(calls: Sequence[TimedCall], options: TimingOptions) -> None:
+def time_in_turns(calls: Sequence[TimedCall]) -> None:
     """Warm up, then time calls in turns, so that disturbances of the machine affect all of them equally."""
     for call in calls:
-        call.warm_up(options)
-    waiting = list(calls)
+        call.warm_up()
+    waiting, number = list(calls), 0
     while waiting:
         for call in waiting:
-            call.take_turn(options.runs)
-        waiting = [call for call in waiting if not call.is_done(options)]
-
-
-def timed_call(target: keras.Model | str | os.PathLike[str], options: TimingOptions) -> TimedCall:
-    """Prepare a call of a `.tflite` file, or of a model, which is traced here.
-
-    Raises:
-        ValueError: for a file with a different fixed batch size.
-    """
-    if isinstance(target, (str, os.PathLike)):
-        return _file_call(Path(target), options)
-    return _model_call(resolve_model(target), options)
-
-
-def _file_call(path: Path, options: TimingOptions) -> TimedCall:
-    lite = LiteModel(path, threads=options.threads)
-    batch_size = options.batch_size or lite.batch_size or 1
-    if lite.batch_size not in (None, batch_size):
-        raise ValueError(
-            f"The batch of {str(path)!r} is fixed at {lite.batch_size}; received "
-            f"batch_size={batch_size}. Export a file for it: batch_size={batch_size}."
-        )
-    shapes = _load_random(lite, batch_size, options)
-    is_own = options.batch_size is None and lite.batch_size is not None
-    return TimedCall(
-        str(path),
-        "tflite",
-        options.threads,
-        processor(),
-        lite.invoke,
-        batch_size,
-        is_own_batch=is_own,
-        shapes=shapes,
-    )
-
-
-def _load_random(lite: LiteModel, batch_size: int, options: TimingOptions) -> dict[str, tuple[int, ...]]:
-    """Load random inputs that the file can be run on; returns the sizes chosen for free ones."""
-    shapes = None
-    if options.input_shape is not None:
-        shapes = shapes_by_name(options.input_shape, lite.interface, lite.inputs)
-    lengths = LENGTHS if shapes is None and any(is_free(tensor) for tensor in lite.inputs) else LENGTHS[:1]
-    failures: list[ValueError] = []
-    for length in lengths:
-        try:
-            arrays = _random_inputs(lite, batch_size, length, shapes)
-            lite.load(arrays)
-            lite.try_out()
-        except ValueError as failure:
-            failures.append(failure)
-        else:
-            return _free_shapes(lite.inputs, arrays)
-    hint = " Say which size it takes: input_shape=." if len(lengths) > 1 else ""
-    raise ValueError(f"{failures[0]}{hint}") from failures[0]
-
-
-def _free_shapes(
-    tensors: Sequence[TensorDetails], arrays: Mapping[str, np.ndarray]
-) -> dict[str, tuple[int, ...]]:
-    return {tensor.name: arrays[tensor.name].shape[1:] for tensor in tensors if is_free(tensor)}
-
-
-def _random_inputs(
-    lite: LiteModel, batch_size: int, length: int, shapes: dict[str, tuple[int, ...]] | None
-) -> dict[str, np.ndarray]:
-    # The values hardly change the time; indices must be valid, and 0 and 1 nearly always are.
-    rng = np.random.default_rng(0)
-    arrays = {}
-    for tensor in lite.inputs:
-        shape = shapes[tensor.name] if shapes else [size or length for size in tensor.shape[1:]]
-        arrays[tensor.name] = rng.integers(0, 2, [batch_size, *shape]).astype(tensor.value_dtype)
-    return arrays
-
-
-def _model_call(model: keras.Model, options: TimingOptions) -> TimedCall:
-    served = make_serving(model, batch_size=options.batch_size)
-    batch_size, free = served.batch_size or 1, served.inputs
-    served = sized(replace(served, batch_size=batch_size), options.input_shape)
-    samples = random_samples(served, batch_size)
-    shapes = _free_shapes(free, samples)
-    served = sized(served, {name: array.shape[1:] for name, array in samples.items()})
-    arrays = {name: tf.constant(array) for name, array in samples.items()}
-    compiled = served.compiled()
-
-    def call() -> None:
-        # A GPU call returns before it is done; reading the outputs waits for it.
-        for value in compiled(arrays).values():
-            value.numpy()
-
-    gpus = tf.config.list_logical_devices("GPU")
-    threads = tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count() or 1
-    device = "GPU" if gpus else processor()
-    is_own = options.batch_size is None and served.own_batch_size is not None
-    return TimedCall(
-        model.name, "keras", threads, device, call, batch_size, is_own_batch=is_own, shapes=shapes
-    )
-
-
-@functools.cache
-def processor() -> str:
-    """Return the name of the processor."""
-    cpuinfo = Path("/proc/cpuinfo")  # on Linux only; Python itself does not read it
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+            call.take_turn(number)
+        waiting, number = [call for call in waiting if not call.is_done], number + 1

@@ -139,7 +139,7 @@ def _measure(
         row_of(s, tallies[s.name], by_name.get(sources.models.get(s.name, "")), sources.notes.get(s.name))
         for s in subjects
     ]
-    rows, timings, gaps_of_files = measure_files(rows, subjects, say, shapes[0])
+    rows, timings, gaps_of_files = measure_files(rows, subjects, say, shapes[0], reference)
     missing = [*gaps.missing_accuracies(tallies, reference), *gaps_of_files]
     return _Measured(rows, samples, timings, [*missing, *gaps.missing_sources(rows)])
 

@@ -21,7 +21,7 @@ def markdown(report: "Report") -> str:
     lines.append(_line([column.title for column in columns]))
     lines.append(_line(["---" if i < 2 else "---:" for i in range(len(columns))]))
     lines += [_line([escape(column.text(row)) for column in columns]) for row in report.rows]
-    lines += _section("Notes", [f"{row.name}: {note}" for row in report.rows for note in row.notes])
+    lines += _section("Notes", provenance.remarks(report))
     lines += _section("Not measured", [f"{gap.what}: {gap.why}" for gap in report.not_measured])
     lines += _section("How it was measured", provenance.methods(report))
     lines += _section(

@@ -16,7 +16,12 @@ from keras_kd.files import temporary_folder
 from keras_kd.messages import one_line
 from keras_kd.reports import gaps
 from keras_kd.reports.rows import NotMeasured, Row
+from keras_kd.reports.speed import with_speed_notes
 from keras_kd.reports.subjects import Subject
+
+# What a row takes over from its timing.
+_OF_MEDIAN = ("median_ms", "median_low_ms", "median_high_ms")
+_TIMES = (*_OF_MEDIAN, "p90_ms", "speedup", "speedup_low", "speedup_high", "disturbance")
 
 
 def measure_files(
@@ -24,14 +29,16 @@ def measure_files(
     subjects: Sequence[Subject],
     say: Callable[[str], None],
     input_shape: InputShape | None = None,
+    baseline: str | None = None,
 ) -> tuple[list[Row], dict[str, Benchmark], list[NotMeasured]]:
-    """The rows with sizes and times, the times alone, and what could not be measured.
+    """The rows with sizes, times and what these say, the times alone, and what could not be measured.
 
     Args:
         rows: one for each subject.
         subjects: what is measured.
         say: called with a line of text before each step.
         input_shape: the shape of one sample of the data.
+        baseline: the name of the row that the others are compared with.
     """
     fixed_batch = {subject.name for subject in subjects if subject.batch_size not in (None, 1)}
     with temporary_folder() as folder:
@@ -39,8 +46,10 @@ def measure_files(
         say(f"timing {len(files)} files in turns")
         timed = {name: path for name, path in files.items() if name not in fixed_batch}
         options = TimingOptions(batch_size=1, input_shape=input_shape)
-        timings = _timings(timed, options, _own_shapes(subjects, input_shape))
+        reference = baseline if baseline in timed else None
+        timings = _timings(timed, options, _own_shapes(subjects, input_shape), reference)
         rows = [_with_time(_with_size(row, files.get(row.name)), timings.get(row.name)) for row in rows]
+    rows = with_speed_notes(rows, reference)
     return rows, timings, [*failures, *gaps.missing_latencies(fixed_batch)]
 
 
@@ -52,11 +61,14 @@ def _own_shapes(subjects: Sequence[Subject], input_shape: InputShape | None) -> 
 
 
 def _timings(
-    files: Mapping[str, Path], options: TimingOptions, own_shapes: Mapping[str, InputShape]
+    files: Mapping[str, Path],
+    options: TimingOptions,
+    own_shapes: Mapping[str, InputShape],
+    baseline: str | None,
 ) -> dict[str, Benchmark]:
     """The times of files; an error goes by the names of the rows, as some files are here for this only."""
     try:
-        return benchmark_many(files, options, own_shapes)
+        return benchmark_many(files, options, own_shapes, baseline)
     except ValueError as error:
         text = str(error)
         for name, path in files.items():
@@ -102,4 +114,4 @@ def _with_size(row: Row, path: Path | None) -> Row:
 
 
 def _with_time(row: Row, timing: Benchmark | None) -> Row:
-    return row if timing is None else replace(row, median_ms=timing.median_ms, p90_ms=timing.p90_ms)
+    return row if timing is None else replace(row, **{key: getattr(timing, key) for key in _TIMES})

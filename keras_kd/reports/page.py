@@ -30,7 +30,7 @@ def page(report: "Report") -> str:
         _figures(report),
         _quality_plots(report),
         _training(report),
-        _section("Notes", [f"{row.name}: {note}" for row in report.rows for note in row.notes]),
+        _section("Notes", provenance.remarks(report)),
         _section("Not measured", [f"{gap.what}: {gap.why}" for gap in report.not_measured]),
         _section("How it was measured", provenance.methods(report)),
         _pairs("What the columns mean", table.meanings(report.rows)),
@@ -69,7 +69,9 @@ def _figures(report: "Report") -> str:
     )
     rows = "\n".join(_row(i, row, columns, best, report.baseline) for i, row in enumerate(report.rows))
     figures = _table("figures", "Table of figures", heads, rows)
-    legend = "Green: the best of its column, excluding the baseline; times within 5 % of it count as equal."
+    legend = (
+        "Green: the best of its column, excluding the baseline; times that noise may explain count as equal."
+    )
     return f'<section>\n<h2>Figures</h2>\n{figures}\n<p class="small">{legend}</p>\n</section>'
 
 

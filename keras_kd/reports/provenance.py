@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from keras_kd.reports import table
+from keras_kd.reports import speed, table
 
 if TYPE_CHECKING:
     from keras_kd.reports.report import Report
@@ -21,7 +21,8 @@ def methods(report: "Report") -> list[str]:
         threads = f", {count} thread{'s' if count > 1 else ''}" if count else ""
         lines.append(
             f"Latency: one sample per call{threads}, the interpreter alone; the files take turns, so "
-            "that a busy moment of the machine affects all equally. Other machines give other figures."
+            "that a busy moment of the machine affects all equally, and calls that other programs interrupt "
+            "are timed again. Other machines give other figures."
         )
     if any(row.kind.startswith("keras") and row.bytes is not None for row in report.rows):
         lines.append(
@@ -29,6 +30,12 @@ def methods(report: "Report") -> list[str]:
             "so that all sizes and times are comparable. Its accuracy is Keras's own."
         )
     return lines
+
+
+def remarks(report: "Report") -> list[str]:
+    """What a reader should know about single rows, and whether the machine was too busy to time them."""
+    busy = speed.busy_sentence(report.rows)
+    return [*([busy] if busy else []), *(f"{row.name}: {note}" for row in report.rows for note in row.notes)]
 
 
 def origin(report: "Report") -> dict[str, str]:

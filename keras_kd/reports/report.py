@@ -11,6 +11,7 @@ from keras_kd.locations import REPORT_SUFFIXES, check_report_target
 from keras_kd.reports import table
 from keras_kd.reports.markdown import markdown
 from keras_kd.reports.page import page
+from keras_kd.reports.provenance import remarks
 from keras_kd.reports.rows import Meta, NotMeasured, Row, plain_number
 from keras_kd.reports.twins import as_shown
 from keras_kd.reports.verdict import Choice, ClassFigures, Confusion, Verdict
@@ -102,7 +103,7 @@ class Report(Result):
         if shown.baseline is not None:
             lines.append(f"baseline: {shown.baseline}")
         lines += self.facts
-        lines += [f"note: {row.name}: {note}" for row in shown.rows for note in row.notes]
+        lines += [f"note: {remark}" for remark in remarks(shown)]
         lines += [f"not measured: {gap.what} ({gap.why})" for gap in self.not_measured]
         return "\n".join(lines).rstrip()
 

@@ -8,7 +8,7 @@ from typing import Any
 from keras_kd.results import Result
 
 # The fields of a row that are no numbers.
-_TEXTS = ("name", "kind", "metric", "notes", "source", "path")
+_TEXTS = ("name", "kind", "metric", "notes", "source", "path", "disturbance")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +42,13 @@ class Row(Result):
         source: The name of the row of the Keras model that a file was made from.
         path: Where the file is, or where the float32 file of a Keras model is. In a saved report, relative to
             the report.
+        median_low_ms: The lower end of the 95 % interval of the median.
+        median_high_ms: The upper end.
+        speedup_low: The lower end of the 95 % interval of `speedup`, with the noise of the machine; for the
+            baseline, that noise.
+        speedup_high: The upper end.
+        disturbance: The figure that says that the machine was too busy for the times to be relied on, in
+            words.
 
     Examples:
         >>> from keras_kd.reports import Row
@@ -72,6 +79,16 @@ class Row(Result):
     accuracy_high: float | None = None
     source: str | None = None
     path: str | None = None
+    median_low_ms: float | None = None
+    median_high_ms: float | None = None
+    speedup_low: float | None = None
+    speedup_high: float | None = None
+    disturbance: str | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether the machine was too busy for the times to be relied on."""
+        return self.disturbance is not None
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

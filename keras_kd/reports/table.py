@@ -5,8 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from keras_kd.deployment.durations import duration, duration_within
+from keras_kd.deployment.intervals import LEAST_NOISE
 from keras_kd.messages import printable
 from keras_kd.reports.rows import Row
+from keras_kd.reports.speed import speedup_text
 
 MISSING = "–"
 _WIDE = 100_000
@@ -24,17 +27,29 @@ def _kib(value: float) -> str:
     return f"{value / 1024:,.1f}"
 
 
-def _ms(value: float) -> str:
-    return f"{value:.3f}" if value >= 0.1 else f"{value:#.3g}"
-
-
 def _times(value: float) -> str:
     return f"{value:,.2f}x"
 
 
+def _over_seeds(row: Row) -> str:
+    mean = row.accuracy_mean or 0.0
+    if row.accuracy_std is None:
+        return _percent(mean)
+    return f"{100 * mean:.2f} ± {_percent(row.accuracy_std)} ({row.seeds})"
+
+
+def _median(row: Row) -> str:
+    value, low, high = row.median_ms or 0.0, row.median_low_ms, row.median_high_ms
+    text = duration(value) if low is None or high is None else duration_within(value, low, high)
+    return f"{text}, busy" if row.busy else text
+
+
 @dataclass(frozen=True)
 class Column:
-    """One column: a field of `Row`, headings, number format, and the fraction of a value that is noise."""
+    """One column: a field of `Row`, headings, number format, and the fraction of a value that is noise.
+
+    Some figures say more with others of their row: `write_row` writes them instead of `write`.
+    """
 
     key: str
     title: str
@@ -43,15 +58,14 @@ class Column:
     meaning: str = ""
     best: Literal["max", "min"] | None = None
     noise: float = 0.0
+    write_row: Callable[[Row], str] | None = None
 
     def text(self, row: Row) -> str:
         """The cell of a row as every format shows it."""
         value = getattr(row, self.key)
         if value is None:
             return MISSING
-        if self.key == "accuracy_mean" and row.accuracy_std is not None:
-            return f"{100 * value:.2f} ± {_percent(row.accuracy_std)} ({row.seeds})"
-        return self.write(value)
+        return self.write(value) if self.write_row is None else self.write_row(row)
 
 
 COLUMNS = (
@@ -77,6 +91,7 @@ COLUMNS = (
         "over seeds",
         _percent,
         "Mean ± standard deviation of the accuracy over repeated training runs, and how many of them.",
+        write_row=_over_seeds,
     ),
     Column(
         "accuracy_delta",
@@ -97,9 +112,25 @@ COLUMNS = (
     Column("bytes", "Size (KiB)", "KiB", _kib, "Size of the file; 1 KiB is 1024 bytes.", "min"),
     Column("gzip_bytes", "Gzip (KiB)", "gzip KiB", _kib, "Size of the file after gzip."),
     Column("compression", "Smaller", "smaller", _times, "Bytes of the baseline divided by bytes."),
-    Column("median_ms", "Median (ms)", "ms", _ms, "Median time of one call.", "min", noise=0.05),
-    Column("p90_ms", "p90 (ms)", "p90 ms", _ms, "Nine calls in ten took less than this."),
-    Column("speedup", "Faster", "faster", _times, "Median of the baseline divided by the median."),
+    Column(
+        "median_ms",
+        "Median time",
+        "time",
+        duration,
+        "Median time of one call ± how far it may be off in 95 % of cases; busy: not to be relied on.",
+        "min",
+        noise=LEAST_NOISE,
+        write_row=_median,
+    ),
+    Column("p90_ms", "p90", "p90", duration, "Nine calls in ten took less than this."),
+    Column(
+        "speedup",
+        "Faster",
+        "faster",
+        _times,
+        "Median of the baseline divided by the median; same: no difference beyond noise, ~: not known.",
+        write_row=speedup_text,
+    ),
     Column(
         "max_error",
         "Max error",
@@ -137,13 +168,20 @@ def best_rows(column: Column, rows: Sequence[Row], baseline: str | None) -> set[
     """Names of the rows, without the baseline, that have the best figure; none if all are equally good."""
     if column.best is None:
         return set()
-    values = {row.name: getattr(row, column.key) for row in rows if row.name != baseline}
-    measured = {name: value for name, value in values.items() if value is not None}
-    if not measured:
+    others = [row for row in rows if row.name != baseline and getattr(row, column.key) is not None]
+    if not others or (column.key == "median_ms" and any(row.busy for row in others)):
         return set()
-    top = (max if column.best == "max" else min)(measured.values())
-    best = {name for name, value in measured.items() if abs(value - top) <= column.noise * top}
-    return best if len(best) < len(measured) else set()
+    top = (max if column.best == "max" else min)(others, key=lambda row: getattr(row, column.key))
+    best = {row.name for row in others if _is_as_good(column, row, top)}
+    return best if len(best) < len(others) else set()
+
+
+def _is_as_good(column: Column, row: Row, top: Row) -> bool:
+    value, best = getattr(row, column.key), getattr(top, column.key)
+    if abs(value - best) <= column.noise * best:
+        return True
+    low, high = row.median_low_ms, top.median_high_ms
+    return column.key == "median_ms" and low is not None and high is not None and low <= high
 
 
 def plain(rows: Sequence[Row], width: int | None = None) -> str:

@@ -5,9 +5,10 @@ import time
 import keras
 import pytest
 
-from keras_kd.deployment.benchmark import benchmark, benchmark_many
+from keras_kd.deployment.benchmark import Benchmark, benchmark, benchmark_many
 from keras_kd.deployment.tflite import export
-from keras_kd.deployment.timing import TimingOptions, processor
+from keras_kd.deployment.timed_calls import processor
+from keras_kd.deployment.timing import TimingOptions
 from tests.deployment import small
 
 
@@ -47,6 +48,40 @@ def test_more_work_takes_more_time(dense_file, tmp_path):
     path = export(model, tmp_path / "m.tflite").path
     results = benchmark_many({"small": dense_file, "large": path}, TimingOptions(runs=50))
     assert results["large"].median_ms > 3 * results["small"].median_ms
+    assert results["small"].speedup is results["small"].speedup_low is None
+
+
+def test_ratios_to_a_baseline(dense_file, tmp_path):
+    model = keras.Sequential([keras.Input((1024,)), keras.layers.Dense(1024)])
+    path = export(model, tmp_path / "m.tflite").path
+    files = {"large": path, "small": dense_file, "same": path}
+    results = benchmark_many(files, TimingOptions(runs=50), baseline="large")
+    large, small, same = (results[name] for name in files)
+    assert large.speedup == 1
+    assert small.speedup == large.median_ms / small.median_ms > 3
+    for result in (large, small, same):  # other programs may keep the machine busy
+        if large.busy or result.busy:
+            assert result.speedup_low is result.speedup_high is None
+        else:
+            assert result.speedup_low <= result.speedup <= result.speedup_high
+            assert result.speedup_high / result.speedup_low >= 1.05**2 * 0.999
+    assert set(small.to_dict()) >= {"median_low_ms", "median_high_ms", "speedup_low", "disturbance"}
+    with pytest.raises(ValueError, match=r"one of \['large', .*received 'lrge'\. Did you mean 'large'\?"):
+        benchmark_many(files, baseline="lrge")
+
+
+def test_a_busy_machine_gives_no_ratios(dense_file, monkeypatch):
+    monkeypatch.setattr(time, "thread_time", lambda: 0.0)  # as if others had the processor all the time
+    found = benchmark_many({"a": dense_file, "b": dense_file}, TimingOptions(runs=20), baseline="a")
+    assert found["b"].disturbance == "other programs held the processor for 100 % of the time"
+    assert (found["a"].speedup_low, found["b"].speedup_high, found["b"].interrupted) == (None, None, 0)
+    assert found["b"].speedup > 0
+
+
+def test_too_few_runs_have_no_interval(dense_file):
+    result = benchmark(dense_file, runs=5)
+    assert (result.median_low_ms, result.median_high_ms, result.runs) == (None, None, 5)
+    assert benchmark_many({"a": dense_file}, TimingOptions(runs=5), baseline="a")["a"].speedup == 1
 
 
 @pytest.mark.slow
@@ -59,10 +94,34 @@ def test_the_time_limit_counts(dense_file):
 
 def test_benchmark_prints_one_line(dense, dense_file):
     text = str(benchmark(dense_file, runs=5))
-    assert text.startswith(f"{dense_file}: median 0.0")
-    assert text.endswith(f"ms (5 runs, batch 1, 1 thread, interpreter, {processor()})")
+    assert text.startswith(f"{dense_file}: median ")
+    assert " µs (5 runs" in text
+    assert f", batch 1, 1 thread, interpreter, {processor()})" in text
     assert "Keras, compiled tf.function" in str(benchmark(dense, runs=5))
     assert "2 threads" in str(benchmark(dense_file, runs=5, threads=2))
+
+
+@pytest.mark.parametrize(
+    ("figures", "text"),
+    [
+        ({}, "m: median 0.3 ms, p90 0.4 ms (300 runs, batch 1, 1 thread, interpreter, CPU)"),
+        (
+            {"median_low_ms": 0.29, "median_high_ms": 0.3, "interrupted": 7},
+            "m: median 0.300 ± 0.010 ms, p90 0.4 ms (300 runs, 7 interrupted calls set aside, batch 1, "
+            "1 thread, interpreter, CPU)",
+        ),
+        (
+            {"disturbance": "others had 62 % of the time"},
+            "m: median 0.3 ms, p90 0.4 ms (300 runs, batch 1, 1 thread, interpreter, CPU); not to be relied "
+            "on, the machine was busy: others had 62 % of the time",
+        ),
+    ],
+    ids=["plain", "interval", "busy"],
+)
+def test_what_is_known_about_a_time_is_printed_with_it(figures, text):
+    result = Benchmark("m", "tflite", 0.3, 0.4, 300, 1, 1, "CPU", **figures)
+    assert str(result) == text
+    assert result.busy == ("disturbance" in figures)
 
 
 @pytest.mark.parametrize("options", [{"batch_size": 0}, {"runs": 1.5}, {"warmup": -1}, {"threads": 0}])

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_kd.deployment.benchmark import Benchmark
 from keras_kd.deployment.tflite import export
 from keras_kd.reports import Row, compare, measurement
 from keras_kd.reports.measurement import measure_files, trained_quantization
@@ -21,17 +22,47 @@ def test_a_file_has_its_size_and_a_time(files):
     assert (row.bytes, row.gzip_bytes) == (len(content), len(gzip.compress(content, mtime=0)))
     assert 0 < row.median_ms <= row.p90_ms
     assert timings["a"].median_ms == row.median_ms
+    assert row.median_low_ms <= row.median_ms <= row.median_high_ms
     assert missing == []
     assert said == ["timing 1 files in turns"]
 
 
 def test_a_file_that_cannot_be_timed_goes_by_the_name_of_its_row(models, monkeypatch):
-    def fails(files, options, own_shapes):
+    def fails(files, options, own_shapes, baseline):
         raise ValueError(f"{str(files['teacher'])!r} cannot be run: too small")
 
     monkeypatch.setattr(measurement, "benchmark_many", fails)
     with pytest.raises(ValueError, match=r"^'teacher' cannot be run: too small$"):
         measure_files([Row("teacher", "keras")], [open_subject("teacher", models[0])], print)
+
+
+def test_times_are_compared_with_those_of_the_baseline(files):
+    names = ["float32", "int8"]
+    subjects = [open_subject(name, files[name]) for name in names]
+    rows, timings, _ = measure_files([Row(n, n) for n in names], subjects, print, baseline="float32")
+    for row in rows:
+        timing = timings[row.name]
+        assert row.speedup == pytest.approx(rows[0].median_ms / row.median_ms)
+        assert (row.speedup_low, row.speedup_high) == (timing.speedup_low, timing.speedup_high)
+        assert row.disturbance == timing.disturbance
+
+
+def test_a_comparison_says_what_is_slower(files, data, monkeypatch):
+    times = {"float32": (0.9, 1.0, 1.1), "int8": (1.9, 2.0, 2.1)}
+
+    def timed(files, options, own_shapes, baseline):
+        assert (list(files), baseline) == (list(times), "float32")
+        return {
+            name: Benchmark(
+                name, "tflite", middle, high, 300, 1, 1, "", median_low_ms=low, median_high_ms=high
+            )
+            for name, (low, middle, high) in times.items()
+        }
+
+    monkeypatch.setattr(measurement, "benchmark_many", timed)
+    report = compare(data, baseline="float32", models={name: files[name] for name in times})
+    assert "Takes 1.6 to 2.5 times as long as float32 on this processor." in report["int8"].notes
+    assert (report["int8"].median_low_ms, report["int8"].speedup) == (1.9, 0.5)
 
 
 def test_a_float_model_is_exported_as_float(models):

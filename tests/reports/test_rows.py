@@ -25,6 +25,14 @@ def test_figures_of_another_type_are_refused(bad):
         Row("a", "keras", accuracy=bad)
 
 
+def test_a_row_knows_whether_its_times_can_be_relied_on():
+    assert not Row("a", "int8", median_ms=1.0).busy
+    row = Row("a", "int8", median_ms=1.0, median_low_ms=np.float64(0.9), disturbance="62 % of the time")
+    assert row.busy
+    assert type(row.median_low_ms) is float
+    assert Row(**row.to_dict()) == row
+
+
 def test_against_the_baseline():
     base = Row("base", "keras", accuracy=0.5, bytes=100, median_ms=3.0)
     other = Row("other", "int8", accuracy=0.75, bytes=25, median_ms=1.5)

@@ -61,3 +61,31 @@ def test_times_within_the_noise_are_equally_good():
     (column,) = [column for column in COLUMNS if column.key == "median_ms"]
     assert best_rows(column, rows, None) == {"a", "b"}
     assert best_rows(column, rows[:2], None) == set()
+
+
+def timed(name, low, median, high, **figures):
+    return Row(name, "int8", median_ms=median, median_low_ms=low, median_high_ms=high, **figures)
+
+
+def test_times_that_may_be_the_same_are_equally_good():
+    (column,) = [column for column in COLUMNS if column.key == "median_ms"]
+    top, near, far = timed("top", 0.8, 1.0, 1.3), timed("near", 1.2, 1.5, 1.6), timed("far", 1.4, 1.5, 1.6)
+    assert best_rows(column, [top, near, far], None) == {"top", "near"}
+    busy = timed("busy", 9.0, 9.1, 9.2, disturbance="62 %")
+    assert best_rows(column, [top, far, busy], None) == set()
+    assert best_rows(column, [top, far, busy], "busy") == {"top"}
+
+
+@pytest.mark.parametrize(
+    ("row", "cells"),
+    [
+        (Row("a", "int8", median_ms=0.0268, p90_ms=0.3), ["26.8 µs", "0.3 ms"]),
+        (timed("a", 0.0266, 0.0268, 0.0271, p90_ms=1200), ["26.8 ± 0.3 µs", "1.2 s"]),
+        (timed("a", 0.021, 0.0268, 0.0389, disturbance="62 %"), ["27 ± 13 µs, busy", MISSING]),
+        (Row("a", "int8", median_ms=0.1, disturbance="62 %"), ["0.1 ms, busy", MISSING]),
+    ],
+    ids=["saved before", "interval", "busy", "busy and few"],
+)
+def test_times_have_units_and_say_how_far_they_are_known(row, cells):
+    by_key = {column.key: column for column in COLUMNS}
+    assert [by_key[key].text(row) for key in ("median_ms", "p90_ms")] == cells
