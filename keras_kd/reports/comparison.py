@@ -17,6 +17,7 @@ from keras_kd.deployment.scoring.named_outputs import common_names, own_labels, 
 from keras_kd.deployment.source.input_shapes import InputShape
 from keras_kd.reports import gaps
 from keras_kd.reports.arguments import check_arguments, merge_names
+from keras_kd.reports.conclusions import conclude
 from keras_kd.reports.entries import row_of, with_seeds
 from keras_kd.reports.measurement import measure_files
 from keras_kd.reports.owners import with_owners
@@ -24,7 +25,7 @@ from keras_kd.reports.report import Report, plain_curves
 from keras_kd.reports.rows import Meta, NotMeasured, Row, compare_with_baseline
 from keras_kd.reports.sources import Sources, find_sources
 from keras_kd.reports.subjects import ModelOrFile, Subject, open_subjects
-from keras_kd.reports.tally import Metric, count
+from keras_kd.reports.tally import Metric, Tally, count
 from keras_kd.tensors import Tensors
 
 
@@ -42,6 +43,7 @@ def compare(
     data_name: str | None = None,
     command: str | None = None,
     metric: MetricLike | Mapping[str, MetricLike] | None = None,
+    class_names: Sequence[str] | None = None,
     batch_size: int = 256,
     progress: Callable[[str], None] | None = None,
     **named: ModelOrFile,
@@ -73,6 +75,7 @@ def compare(
         command: The command that produced this report.
         metric: What to measure besides the accuracy, as in `verify`. Of several outputs, name one in a
             dict, by its name in files or the one that `fit` takes.
+        class_names: The names of the classes, in their order, for the figures by class.
         batch_size: Samples per batch, for data given as arrays.
         progress: Called with a line of text before each step.
         **named: Name -> a `keras.Model`, or the path of a `.tflite` or `.keras` file.
@@ -97,19 +100,23 @@ def compare(
     seeds, plain = dict(seeds or {}), plain_curves(curves or {})
     check_arguments(subjects, sources or {}, seeds, facts)
     found = find_sources(subjects, sources or {})
-    subjects, names = with_owners(subjects, found.models), _names_in_keras(subjects)
-    metric = own_names(metric, names) if isinstance(metric, Mapping) else metric
-    parts = batches(with_an_end(data), batch_size, subjects[0].inputs)
-    labeled = ((x, own_labels(y, names, metric)) for x, y in parts)
-    measured = _measure(subjects, reference, found, labeled, progress, metric)
+    subjects = with_owners(subjects, found.models)
+    labeled, metric = _labeled(data, batch_size, subjects, metric)
+    measured = _measure(subjects, reference, found, labeled, progress, metric, class_names)
     rows = compare_with_baseline(with_seeds(measured.rows, seeds), reference)
     missing = [*map(_gap, not_measured), *measured.gaps]
-    meta = _meta(title, data_name, command, measured)
-    return Report(rows, baseline=reference, meta=meta, facts=facts, curves=plain, not_measured=missing)
+    report = Report(rows, reference, _meta(title, data_name, command, measured), facts, plain, missing)
+    return conclude(report, measured.tallies, class_names)
 
 
-def _names_in_keras(subjects: Sequence[Subject]) -> dict[str, str]:
-    return common_names([subject.model for subject in subjects if subject.model is not None])
+def _labeled(
+    data: Data, batch_size: int, subjects: Sequence[Subject], metric: Metric
+) -> tuple[Iterable[tuple[Tensors, Tensors]], Metric]:
+    """Batches of inputs and labels, and the metric, under the names that the outputs have in files."""
+    names = common_names([subject.model for subject in subjects if subject.model is not None])
+    metric = own_names(metric, names) if isinstance(metric, Mapping) else metric
+    parts = batches(with_an_end(data), batch_size, subjects[0].inputs)
+    return ((x, own_labels(y, names, metric)) for x, y in parts), metric
 
 
 def _gap(gap: NotMeasured | tuple[str, str]) -> NotMeasured:
@@ -118,6 +125,7 @@ def _gap(gap: NotMeasured | tuple[str, str]) -> NotMeasured:
 
 class _Measured(NamedTuple):
     rows: list[Row]
+    tallies: dict[str, Tally]
     samples: int
     timings: dict[str, Benchmark]
     gaps: list[NotMeasured]
@@ -130,10 +138,12 @@ def _measure(
     data: Iterable[tuple[Tensors, Tensors]],
     progress: Callable[[str], None] | None,
     metric: Metric,
+    class_names: Sequence[str] | None,
 ) -> _Measured:
     say = progress or (lambda text: None)
     shapes: list[InputShape] = []
-    tallies, samples = count(subjects, _with_shapes(data, shapes), reference, sources.models, say, metric)
+    data = _with_shapes(data, shapes)
+    tallies, samples = count(subjects, data, reference, sources.models, say, metric, class_names)
     by_name = {subject.name: subject for subject in subjects}
     rows = [
         row_of(s, tallies[s.name], by_name.get(sources.models.get(s.name, "")), sources.notes.get(s.name))
@@ -141,7 +151,7 @@ def _measure(
     ]
     rows, timings, gaps_of_files = measure_files(rows, subjects, say, shapes[0], reference)
     missing = [*gaps.missing_accuracies(tallies, reference), *gaps_of_files]
-    return _Measured(rows, samples, timings, [*missing, *gaps.missing_sources(rows)])
+    return _Measured(rows, tallies, samples, timings, [*missing, *gaps.missing_sources(rows)])
 
 
 def _with_shapes(

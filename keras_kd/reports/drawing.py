@@ -2,9 +2,10 @@
 
 import contextlib
 import io
+import math
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 from xml.etree import ElementTree
 
@@ -22,7 +23,7 @@ ROUND = (1, 2, 5, 10)
 
 # matplotlib does not know CSS: it draws with placeholders, which `svg` turns into variables of the style
 # sheet.
-_COLOURS = ("paper", "ink", "soft", "grid", *[f"c{number}" for number in range(SERIES)])
+_COLOURS = ("paper", "ink", "soft", "grid", "accent", *[f"c{number}" for number in range(SERIES)])
 _SETTINGS: dict[str, Any] = {
     "figure.dpi": 72,  # one point is one pixel
     "font.size": FONT,
@@ -75,6 +76,23 @@ def axes(x_title: str, y_title: str, scale: str = "linear", right: float = RIGHT
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(lambda value, _: number(value))
     return axes
+
+
+def limit(axes: "Axes", values: Sequence[float], least: float, most: float = math.inf) -> None:
+    """Give the vertical axis a margin, and a span of at least `least`; it ends at `most`."""
+    low, high = min(values), max(values)
+    margin = max(0.16 * (high - low), (least - (high - low)) / 2)
+    axes.set_ylim(low - margin, min(high + margin, max(most, high)))
+
+
+def write(axes: "Axes", x: float, y: float, name: str, ink: str | int, side: str) -> None:
+    """Write a name at a place in pixels, in a color, aligned to a side."""
+    style: dict[str, Any] = {
+        "color": colour(ink),
+        "horizontalalignment": side,
+        "verticalalignment": "center",
+    }
+    axes.text(x, y, name, transform=None, gid="name", zorder=4, **style)
 
 
 def number(value: float) -> str:

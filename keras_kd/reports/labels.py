@@ -34,9 +34,36 @@ class Block:
         return np.clip(point, self.box[:2], self.box[2:])
 
 
-def shorten(name: str) -> str:
-    """The name as it is shown in a plot."""
-    return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
+def shorten(name: str, longest: int = LONGEST, end: float = 0.4) -> str:
+    """The name, without its middle if it is long: names of one report often differ at their ends.
+
+    Args:
+        name: The name.
+        longest: The number of characters that are left.
+        end: The fraction of them that is taken from the end.
+
+    Examples:
+        >>> shorten("student_with_a_long_name_int8")
+        'student_with_…ame_int8'
+    """
+    if len(name) <= longest:
+        return name
+    last = int((longest - 1) * end)
+    return f"{name[: longest - 1 - last]}…{name[len(name) - last :]}"
+
+
+def shorten_all(names: Sequence[str], longest: int = LONGEST) -> list[str]:
+    """The names, shortened where they can still be told apart, or else numbered.
+
+    Examples:
+        >>> shorten_all(["student_0.25_int8_full", "student_0.50_int8_full"], 14)
+        ['student_0.25_…', 'student_0.50_…']
+    """
+    for end in (0.4, 0.0, 0.8):
+        short = [shorten(name, longest, end) for name in names]
+        if len(set(short)) == len(set(names)):
+            return short
+    return [f"{shorten(name, longest - 5)} ({i})" for i, name in enumerate(names, 1)]
 
 
 def width(names: Sequence[str], size: float) -> float:

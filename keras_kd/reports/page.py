@@ -3,7 +3,9 @@
 from html import escape
 from typing import TYPE_CHECKING
 
-from keras_kd.reports import plots, provenance, table
+from keras_kd.reports import class_tables, curves, markup, plots, provenance, table
+from keras_kd.reports.front import front
+from keras_kd.reports.page_card import card_of
 from keras_kd.reports.rows import Row
 from keras_kd.reports.style import SERIES, STYLE
 from keras_kd.reports.twins import as_shown
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
 
 # The browser itself refuses to load anything from elsewhere.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_BARS = "Bars: intervals at 95\u00a0%. "
+# What a narrow screen shows without scrolling.
+_FIRST = ("name", "accuracy", "metric_value", "bytes", "median_ms")
 
 
 def page(report: "Report") -> str:
@@ -26,15 +31,21 @@ def page(report: "Report") -> str:
         f"<header>\n<h1>{title}</h1>",
         _byline(report),
         "</header>",
-        _facts(report),
+        card_of(report),
+        markup.bullets(report.facts, "facts"),
         _figures(report),
         _quality_plots(report),
+        _classes(report),
         _training(report),
-        _section("Notes", provenance.remarks(report)),
-        _section("Not measured", [f"{gap.what}: {gap.why}" for gap in report.not_measured]),
-        _section("How it was measured", provenance.methods(report)),
-        _pairs("What the columns mean", table.meanings(report.rows)),
-        _pairs("Where it was measured", provenance.origin(report)),
+        _snippets(report),
+        markup.section("Notes", markup.bullets(provenance.remarks(report))),
+        markup.section(
+            "Not measured", markup.bullets(f"{gap.what}: {gap.why}" for gap in report.not_measured)
+        ),
+        markup.section("How it was measured", markup.bullets(provenance.methods(report))),
+        markup.section("How it was trained", markup.pairs(report.meta.settings)),
+        markup.section("What the columns mean", markup.pairs(table.meanings(report.rows))),
+        markup.section("Where it was measured", markup.pairs(provenance.origin(report))),
         "</main>\n</body>\n</html>\n",
     ]
     return "\n".join(part for part in parts if part)
@@ -42,77 +53,92 @@ def page(report: "Report") -> str:
 
 def _byline(report: "Report") -> str:
     meta = report.meta
-    pieces = [
-        meta.data,
-        None if meta.samples is None else f"{meta.samples:,} samples",
-        meta.cpu,
-        meta.created,
-    ]
-    return (
-        f'<p class="byline">{escape(" · ".join(piece for piece in pieces if piece))}</p>'
-        if any(pieces)
-        else ""
-    )
-
-
-def _facts(report: "Report") -> str:
-    items = "\n".join(f"<li>{escape(fact)}</li>" for fact in report.facts)
-    return f'<ul class="facts">\n{items}\n</ul>' if items else ""
+    samples = None if meta.samples is None else f"{meta.samples:,} samples"
+    pieces = [piece for piece in (meta.data, samples, meta.cpu, meta.created) if piece]
+    return f'<p class="byline">{escape(" · ".join(pieces))}</p>' if pieces else ""
 
 
 def _figures(report: "Report") -> str:
-    columns = table.nonempty_columns(report.rows)
-    best = {column.key: table.best_rows(column, report.rows, report.baseline) for column in columns}
+    columns = sorted(
+        table.nonempty_columns(report.rows),
+        key=lambda column: _FIRST.index(column.key) if column.key in _FIRST else len(_FIRST),
+    )
+    fronts = {key: set(front(report.rows, key)) for key in ("bytes", "median_ms")}
+    # A front of all rows, or of one, tells nothing apart.
+    fronts = {key: names for key, names in fronts.items() if 0 < len(names) < len(report.rows)}
+    texts = ("name", "kind")
     heads = "".join(
-        f'<th scope="col"{" class=text" if i < 2 else ""}>{escape(column.title)}</th>'
-        for i, column in enumerate(columns)
+        f'<th scope="col"{" class=text" if column.key in texts else ""}>{markup.breakable(column.title)}</th>'
+        for column in columns
     )
-    rows = "\n".join(_row(i, row, columns, best, report.baseline) for i, row in enumerate(report.rows))
-    figures = _table("figures", "Table of figures", heads, rows)
+    rows = [_row(i, row, columns, fronts, report) for i, row in enumerate(report.rows)]
     legend = (
-        "Green: the best of its column, excluding the baseline; times that noise may explain count as equal."
+        '<p class="small"><span class="front" aria-hidden="true"></span> No other row is both smaller, or '
+        "faster, and at least as accurate.</p>"
     )
-    return f'<section>\n<h2>Figures</h2>\n{figures}\n<p class="small">{legend}</p>\n</section>'
-
-
-def _table(name: str, label: str, heads: str, rows: str) -> str:
-    """A table that scrolls on its own if the screen is narrow."""
-    return (
-        f'<div class="scroll" role="region" aria-label="{label}" tabindex="0">\n<table id="{name}">\n'
-        f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>\n</div>"
-    )
+    figures = markup.table("figures", "Table of figures", heads, rows)
+    return markup.section("Figures", figures, legend if fronts else "")
 
 
 def _row(
-    index: int, row: Row, columns: list[table.Column], best: dict[str, set[str]], baseline: str | None
+    index: int, row: Row, columns: list[table.Column], fronts: dict[str, set[str]], report: "Report"
 ) -> str:
     swatch = f'<span class="swatch" style="background: var(--c{index % SERIES})" aria-hidden="true"></span>'
-    cells = [f'<th scope="row" class="text" title="{escape(row.name)}">{swatch}{escape(row.name)}</th>']
+    cells = [
+        f'<th scope="row" class="text" title="{escape(row.name)}">{swatch}{markup.breakable(row.name)}</th>'
+    ]
     for column in columns[1:]:
-        style = "text" if column.key == "kind" else "best" if row.name in best[column.key] else ""
+        style = "text" if column.key == "kind" else "front" if row.name in fronts.get(column.key, ()) else ""
         attribute = f' class="{style}"' if style else ""
-        cells.append(f"<td{attribute}>{escape(column.text(row))}</td>")
-    start = '<tr class="baseline">' if row.name == baseline else "<tr>"
+        cells.append(f"<td{attribute}>{_figure(column.text(row))}</td>")
+    styles = ["baseline"] if row.name == report.baseline else []
+    styles += ["ship"] if report.choice is not None and row.name == report.choice.name else []
+    start = f'<tr class="{" ".join(styles)}">' if styles else "<tr>"
     return f"{start}{''.join(cells)}</tr>"
+
+
+def _figure(text: str) -> str:
+    """A figure that breaks before its ± on a narrow screen, and nowhere else."""
+    return escape(text.replace(" ", "\u00a0").replace("\u00a0±", " ±"))
 
 
 def _quality_plots(report: "Report") -> str:
     quality = plots.quality_of(report.rows)
-    better = "Up and to the left is better. " if quality.name == "accuracy" else ""
-    caption = f"{better}The horizontal axis is logarithmic; the vertical one starts above 0."
+    accuracy = quality.name == "accuracy"
+    intervals = accuracy and any(row.accuracy_low is not None for row in report.rows)
+    caption = (
+        f"{'Up and to the left is better; the dashed line joins what nothing beats. ' if accuracy else ''}"
+        f"{_BARS if intervals else ''}"
+        "The horizontal axis is logarithmic; the vertical one starts above 0."
+    )
     figures = []
-    for key, title, axis, unit in (
-        ("bytes", "size", "size (KiB)", 1024.0),
-        ("median_ms", "latency", "median latency (ms)", 1.0),
-    ):
-        drawing = plots.quality_plot(report.rows, key, axis, unit, report.baseline)
+    for key, title in (("bytes", "size"), ("median_ms", "latency")):
+        drawing = plots.quality_plot(report, key)
         if drawing is not None:
-            figures.append(_figure(f"{quality.title} against {title}", drawing, caption))
-    return _plots(f"{quality.title}, size and latency", figures)
+            figures.append(markup.figure(f"{quality.title} against {title}", drawing, caption))
+    return markup.section(f"{quality.title}, size and latency", markup.grid("plots", figures))
+
+
+def _classes(report: "Report") -> str:
+    rows, worst = class_tables.class_table(report), class_tables.WORST
+    parts = []
+    if rows:
+        shown, hidden = rows[: worst + 1], rows[worst + 1 :]
+        table_of_all = markup.text_table("classes", "Accuracy of each class", rows)
+        details = markup.details(f"All {len(rows) - 1:,} classes", table_of_all)
+        table_of_some = markup.text_table("worst", "The worst classes", shown)
+        title = f"The worst {worst} of {len(rows) - 1:,} classes" if hidden else "Accuracy of each class"
+        note = f'<p class="small">{escape(class_tables.note(report))}</p>'
+        content = f"{table_of_some if hidden else table_of_all}\n{note}\n{details if hidden else ''}"
+        parts.append(markup.named_table(title, content))
+    for i, (name, pairs) in enumerate(class_tables.confusion_tables(report).items()):
+        table_of_pairs = markup.text_table(f"confusions-{i}", "Confused classes", pairs, left=2)
+        parts.append(markup.named_table(f"What {name} confuses most", table_of_pairs))
+    return markup.section("Classes", markup.grid("tables", parts))
 
 
 def _training(report: "Report") -> str:
-    values = provenance.curve_summary(report)
+    values = curves.curve_summary(report.curves)
     if not values:
         return ""
     held_out = "On the validation data, if there is any."
@@ -120,41 +146,20 @@ def _training(report: "Report") -> str:
     captions = {"loss": held_out}
     usual = "Solid: validation. Dotted: training." if both else held_out
     figures = [
-        _figure(metric.capitalize(), drawing, captions.get(metric, usual))
-        for metric, drawing in plots.curve_plots(report.curves, report.rows)
+        markup.figure(metric.capitalize(), drawing, captions.get(metric, usual))
+        for metric, drawing in curves.curve_plots(report.curves, report.rows)
     ]
-    titles = ("Model", "Metric", "Epochs", "First", "Last")
-    heads = "".join(f'<th scope="col" class="text">{title}</th>' for title in titles)
-    rows = "\n".join(
-        "<tr>" + "".join(f'<td class="text">{escape(cell)}</td>' for cell in cells) + "</tr>"
-        for cells in values
+    rows = [["Model", "Metric", "Epochs", "First", "Last"], *map(list, values)]
+    summary = markup.text_table("training", "Training values", rows, left=2)
+    return markup.section(
+        "Training", markup.grid("plots", figures), markup.details("First and last values", summary)
     )
-    table_of_values = _table("training", "Training values", heads, rows)
-    details = f"<details>\n<summary>First and last values</summary>\n{table_of_values}\n</details>"
-    return _plots("Training", figures, details)
 
 
-def _figure(title: str, drawing: str, caption: str) -> str:
-    words = f"<h3>{escape(title)}</h3>\n{drawing}\n<figcaption>{escape(caption)}</figcaption>"
-    return f"<figure>\n{words}\n</figure>"
-
-
-def _plots(title: str, figures: list[str], after: str = "") -> str:
-    if not figures and not after:
-        return ""
-    grid = f'<div class="plots">\n{"".join(figures)}\n</div>\n' if figures else ""
-    return f"<section>\n<h2>{escape(title)}</h2>\n{grid}{after}</section>"
-
-
-def _section(title: str, items: list[str]) -> str:
-    if not items:
-        return ""
-    lines = "\n".join(f"<li>{escape(item)}</li>" for item in items)
-    return f'<section>\n<h2>{escape(title)}</h2>\n<ul class="plain">\n{lines}\n</ul>\n</section>'
-
-
-def _pairs(title: str, pairs: dict[str, str]) -> str:
-    if not pairs:
-        return ""
-    lines = "\n".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in pairs.items())
-    return f"<section>\n<h2>{escape(title)}</h2>\n<dl>\n{lines}\n</dl>\n</section>"
+def _snippets(report: "Report") -> str:
+    """Programs, the first one open."""
+    parts = [
+        markup.details(language, markup.code(text), shown=i == 0)
+        for i, (language, text) in enumerate(report.snippets.items())
+    ]
+    return markup.section("Run the file", *parts)

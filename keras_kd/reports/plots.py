@@ -1,43 +1,52 @@
-"""The plots of a report as inline SVG: accuracy against size and latency, and training curves."""
+"""The plots of accuracy against size and latency, as inline SVG."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from keras_kd.reports import drawing, labels
+from keras_kd.deployment.durations import duration
+from keras_kd.reports import drawing, front, labels
 from keras_kd.reports.rows import Row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Curves = Mapping[str, Mapping[str, Sequence[float | None]]]
+    from keras_kd.reports.report import Report
 
 # A name farther than this from its point, in pixels, is connected to it by a line.
 _NEAR = 14
 
 
 class Point(NamedTuple):
-    """A row as a point of the plot."""
+    """A row as a point of the plot, and the ends of its intervals where they are known."""
 
     series: int
     row: Row
     x: float
     y: float
+    across: Sequence[float]
+    along: Sequence[float]
 
 
-class Line(NamedTuple):
-    """One curve: (epoch, value) pairs."""
+class Axis(NamedTuple):
+    """The horizontal axis: a figure of `Row`, divided by a unit."""
 
-    name: str
     key: str
-    points: list[tuple[int, float]]
+    ends: tuple[str, ...]
+    title: str
+    unit: float
+    tick: Callable[[float], str]
+    text: Callable[[float], str]
 
-    @property
-    def validation(self) -> bool:
-        """Whether it was measured on data not used for training."""
-        return self.key.startswith("val_")
+
+AXES = {
+    "bytes": Axis("bytes", (), "size (KiB)", 1024.0, drawing.number, lambda kib: f"{kib:,.4g} KiB"),
+    "median_ms": Axis(
+        "median_ms", ("median_low_ms", "median_high_ms"), "median time of one call", 1.0, duration, duration
+    ),
+}
 
 
 class Quality(NamedTuple):
@@ -71,41 +80,85 @@ def _percent(row: Row) -> float | None:
     return None if row.accuracy is None else 100 * row.accuracy
 
 
-def quality_plot(rows: Sequence[Row], key: str, title: str, unit: float, baseline: str | None) -> str | None:
-    """Accuracy, or another metric, against a figure of `Row` on a logarithmic axis; None if no row has both.
+def quality_plot(report: "Report", key: str) -> str | None:
+    """Accuracy, or another metric, against size or time on a logarithmic axis; None if no row has both.
+
+    The baseline is a square, the file to ship has a ring, bars are intervals, and a dashed line joins the
+    rows that no other one beats in both.
 
     Args:
-        rows: The rows of the report.
+        report: The report.
         key: `"bytes"` or `"median_ms"`.
-        title: The title of the horizontal axis.
-        unit: What the figure is divided by.
-        baseline: The name of the row that is drawn as a square.
     """
-    quality = quality_of(rows)
-    values = [quality.value(row) for row in rows]
-    points = [
-        Point(i, row, getattr(row, key) / unit, value)
-        for i, (row, value) in enumerate(zip(rows, values, strict=True))
-        if value is not None and (getattr(row, key) or 0) > 0
-    ]
+    quality, axis = quality_of(report.rows), AXES[key]
+    points = _points(report.rows, quality, axis)
     if not points:
         return None
     with drawing.settings():
-        axes = drawing.axes(title, quality.axis, scale="log")
-        _logarithmic(axes, [point.x for point in points])
-        _limit(axes, [point.y for point in points], least=1.0 if quality.unit else 1e-3)
+        axes = drawing.axes(axis.title, quality.axis, scale="log")
+        axes.xaxis.set_major_formatter(lambda value, _: axis.tick(value))
+        _logarithmic(axes, [x for point in points for x in (point.x, *point.across)])
+        heights = [y for point in points for y in (point.y, *point.along)]
+        most = 100.0 if quality.unit else math.inf
+        drawing.limit(axes, heights, least=1.0 if quality.unit else 1e-3, most=most)
+        front_of_rows = front.front(report.rows, key) if quality.unit else []
+        _draw_front(axes, [next(p for p in points if p.row.name == name) for name in front_of_rows])
         tips = {}
-        for series, row, x, y in points:
-            marker, gid = "s" if row.name == baseline else "o", f"mark-{series}"
-            style: dict[str, Any] = {
-                "color": drawing.colour(series),
-                "markeredgecolor": drawing.colour("paper"),
-            }
-            axes.plot([x], [y], marker, markersize=11, gid=gid, clip_on=False, zorder=3, **style)
-            tips[gid] = f"{row.name}: {quality.text(y)}, {x:,.3g}"
-        _name_points(axes, points)
-        description = "; ".join(f"{row.name} {quality.text(y)} at {x:,.4g}" for _, row, x, y in points)
-        return drawing.svg(axes, f"{quality.title} against {title}. {description}", tips)
+        for point in points:
+            _draw_point(axes, point, point.row.name == report.baseline)
+            tips[f"mark-{point.series}"] = f"{point.row.name}: {quality.text(point.y)}, {axis.text(point.x)}"
+        ship = None if report.choice is None else report.choice.name
+        _ring(axes, [point for point in points if point.row.name == ship])
+        _name_points(axes, points, ship)
+        each = (f"{p.row.name} {quality.text(p.y)} at {axis.text(p.x)}" for p in points)
+        return drawing.svg(axes, f"{quality.title} against {axis.title}. {'; '.join(each)}", tips)
+
+
+def _points(rows: Sequence[Row], quality: "Quality", axis: "Axis") -> list[Point]:
+    """The rows that have both figures."""
+    points = []
+    for series, row in enumerate(rows):
+        x, y = getattr(row, axis.key), quality.value(row)
+        if y is None or not x or x <= 0:
+            continue
+        ends = [getattr(row, name) for name in axis.ends]
+        across = [end / axis.unit for end in ends if end is not None and end > 0]
+        along = [100 * end for end in (row.accuracy_low, row.accuracy_high) if end is not None]
+        points.append(Point(series, row, x / axis.unit, y, across, along if quality.unit else []))
+    return points
+
+
+def _draw_point(axes: "Axes", point: Point, is_baseline: bool) -> None:
+    colour = drawing.colour(point.series)
+    bar: dict[str, Any] = {"color": colour, "linewidth": 1.5, "alpha": 0.45, "zorder": 2, "gid": "bar"}
+    bar["clip_on"] = False
+    if point.along:
+        axes.plot([point.x] * len(point.along), point.along, **bar)
+    if point.across:
+        axes.plot(point.across, [point.y] * len(point.across), **bar)
+    style: dict[str, Any] = {"color": colour, "markeredgecolor": drawing.colour("paper"), "markersize": 11}
+    gid = f"mark-{point.series}"
+    axes.plot([point.x], [point.y], "s" if is_baseline else "o", gid=gid, clip_on=False, zorder=3, **style)
+
+
+def _draw_front(axes: "Axes", points: Sequence[Point]) -> None:
+    style: dict[str, Any] = {
+        "color": drawing.colour("soft"),
+        "linewidth": 1.2,
+        "dashes": (4, 3),
+        "alpha": 0.8,
+    }
+    if len(points) > 1:
+        axes.plot(
+            [p.x for p in points], [p.y for p in points], gid="front", zorder=1.5, clip_on=False, **style
+        )
+
+
+def _ring(axes: "Axes", points: Sequence[Point]) -> None:
+    style: dict[str, Any] = {"markerfacecolor": "none", "markeredgecolor": drawing.colour("accent")}
+    for point in points:
+        marker: dict[str, Any] = {"marker": "o", "markersize": 18, "markeredgewidth": 2, "zorder": 3.5}
+        axes.plot([point.x], [point.y], gid="ring", clip_on=False, **marker, **style)
 
 
 def _logarithmic(axes: "Axes", values: Sequence[float]) -> None:
@@ -119,16 +172,10 @@ def _logarithmic(axes: "Axes", values: Sequence[float]) -> None:
     axes.xaxis.set_major_locator(LogLocator(subs=subs, numticks=7))
 
 
-def _limit(axes: "Axes", values: Sequence[float], least: float) -> None:
-    """Give the vertical axis a margin, and a span of at least `least`."""
-    low, high = min(values), max(values)
-    margin = max(0.16 * (high - low), (least - (high - low)) / 2)
-    axes.set_ylim(low - margin, high + margin)
-
-
-def _name_points(axes: "Axes", points: Sequence[Point]) -> None:
+def _name_points(axes: "Axes", points: Sequence[Point], ship: str | None) -> None:
     pixels = axes.transData.transform([(point.x, point.y) for point in points])
-    names = [labels.shorten(drawing.clean(point.row.name)) for point in points]
+    names = labels.shorten_all([drawing.clean(point.row.name) for point in points])
+    names = [f"{n} (ship)" if p.row.name == ship else n for n, p in zip(names, points, strict=True)]
     for block in labels.place_labels(pixels, names, drawing.FONT, np.array(axes.bbox.extents)):
         at = pixels[block.members[0]]
         end = block.nearest(at)
@@ -143,77 +190,4 @@ def _name_points(axes: "Axes", points: Sequence[Point]) -> None:
         elif at[0] >= right:
             x, side = right - 2, "right"
         for line, i in enumerate(block.members):
-            _write(axes, x, top - labels.LINE * (line + 0.5), names[i], "ink", side)
-
-
-def _write(axes: "Axes", x: float, y: float, name: str, colour: str | int, side: str) -> None:
-    style: dict[str, Any] = {
-        "color": drawing.colour(colour),
-        "horizontalalignment": side,
-        "verticalalignment": "center",
-    }
-    axes.text(x, y, name, transform=None, gid="name", zorder=4, **style)
-
-
-def curve_plots(curves: Curves, rows: Sequence[Row]) -> list[tuple[str, str]]:
-    """(caption, SVG) of the first accuracy metric and of the loss over the epochs, if they exist."""
-    metrics = list(
-        dict.fromkeys(metric.removeprefix("val_") for history in curves.values() for metric in history)
-    )
-    wanted = [metric for metric in metrics if "acc" in metric][:1] + [m for m in metrics if m == "loss"]
-    order = list(dict.fromkeys([row.name for row in rows] + list(curves)))
-    drawn = [(metric, _lines(metric, curves)) for metric in wanted]
-    return [(metric, _curve_plot(metric, lines, order)) for metric, lines in drawn if lines]
-
-
-def _lines(metric: str, curves: Curves) -> list[Line]:
-    # The training losses have different objectives; only validation losses can be compared.
-    validated = any(f"val_{metric}" in history for history in curves.values())
-    keys = [f"val_{metric}"] if metric == "loss" and validated else [metric, f"val_{metric}"]
-    lines = [
-        Line(name, key, [(i + 1, v) for i, v in enumerate(history.get(key, ())) if v is not None])
-        for name, history in curves.items()
-        for key in keys
-    ]
-    return [line for line in lines if line.points]
-
-
-def _curve_plot(metric: str, lines: Sequence[Line], order: Sequence[str]) -> str:
-    """One metric of all models; `order` determines their colors."""
-    from matplotlib.ticker import MaxNLocator
-
-    names = {line.name: labels.shorten(drawing.clean(line.name)) for line in lines}
-    last = max(epoch for line in lines for epoch, _ in line.points)
-    with drawing.settings():
-        room = drawing.RIGHT + 12 + labels.width(list(names.values()), drawing.FONT)
-        axes = drawing.axes("epoch", metric, right=room)
-        axes.set_xlim(1, max(last, 2))
-        axes.xaxis.set_major_locator(MaxNLocator(6, steps=drawing.ROUND, integer=True))
-        _limit(axes, [value for line in lines for _, value in line.points], least=1e-3)
-        tips = {}
-        for number, line in enumerate(lines):
-            tips[f"line-{number}"] = f"{line.name}, {line.key}"
-            # The validation curve is drawn over the training curve, as it matters more.
-            solid: dict[str, Any] = {"linestyle": "-", "linewidth": 2.0, "zorder": 3.0}
-            style: dict[str, Any] = (
-                solid if line.validation else {"linestyle": ":", "linewidth": 1.5, "zorder": 2.0}
-            )
-            style |= {"marker": "o" if len(line.points) == 1 else "", "clip_on": False}
-            colour = drawing.colour(order.index(line.name))
-            axes.plot(*zip(*line.points, strict=True), color=colour, gid=f"line-{number}", **style)
-        _name_ends(axes, lines, names, order)
-        description = "; ".join(f"{line.name} {line.key} ends at {line.points[-1][1]:.4g}" for line in lines)
-        return drawing.svg(axes, f"{metric} over {last} epochs. {description}", tips)
-
-
-def _name_ends(axes: "Axes", lines: Sequence[Line], names: Mapping[str, str], order: Sequence[str]) -> None:
-    """Write each model's name at the right end, pushed apart where curves end close together."""
-    # The validation curve comes last for each model and determines where its name goes.
-    ends = {line.name: axes.transData.transform(line.points[-1])[1] for line in lines}
-    lowest = math.inf
-    heights = {}
-    for name, height in sorted(ends.items(), key=lambda pair: -pair[1]):
-        lowest = heights[name] = min(height, lowest - labels.LINE)
-    under = max(0.0, axes.bbox.y0 + 4 - lowest)
-    for name, height in heights.items():
-        _write(axes, axes.bbox.x1 + 8, height + under, names[name], order.index(name), "left")
+            drawing.write(axes, x, top - labels.LINE * (line + 0.5), names[i], "ink", side)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from keras_kd.reports import speed, table
+from keras_kd.reports import speed
 
 if TYPE_CHECKING:
     from keras_kd.reports.report import Report
@@ -51,17 +51,3 @@ def origin(report: "Report") -> dict[str, str]:
         "Command": meta.command,
     }
     return {label: text for label, text in labels.items() if text}
-
-
-def curve_summary(report: "Report") -> list[tuple[str, str, str, str, str]]:
-    """Model, metric, epochs, first value and last value of every training curve, as text."""
-
-    def text(value: float | None) -> str:
-        return table.MISSING if value is None else f"{value:.4g}"
-
-    return [
-        (name, metric, str(len(values)), text(values[0]), text(values[-1]))
-        for name, history in report.curves.items()
-        for metric, values in history.items()
-        if values
-    ]

@@ -2,13 +2,16 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+import os
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from keras_kd.files import write_atomically
 from keras_kd.locations import REPORT_SUFFIXES, check_report_target
-from keras_kd.reports import table
+from keras_kd.reports import card, table
 from keras_kd.reports.markdown import markdown
 from keras_kd.reports.page import page
 from keras_kd.reports.provenance import remarks
@@ -18,6 +21,11 @@ from keras_kd.reports.verdict import Choice, ClassFigures, Confusion, Verdict
 from keras_kd.results import Result
 
 FORMAT = "keras_kd report 1"
+_WRAPPED: dict[str, Any] = {
+    "subsequent_indent": "  ",
+    "break_long_words": False,
+    "break_on_hyphens": False,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,16 +104,19 @@ class Report(Result):
         """The report as text for a terminal.
 
         Args:
-            width: Characters per line; a narrow table leaves out columns. `None` shows them all.
+            width: Characters per line; a narrow table leaves out columns, long names are shortened and
+                sentences are wrapped. `None` shows everything, one sentence per line.
         """
         shown = as_shown(self)
-        lines = [table.plain(shown.rows, width), ""]
+        lines = card.sentences(shown)
         if shown.baseline is not None:
             lines.append(f"baseline: {shown.baseline}")
         lines += self.facts
         lines += [f"note: {remark}" for remark in remarks(shown)]
         lines += [f"not measured: {gap.what} ({gap.why})" for gap in self.not_measured]
-        return "\n".join(lines).rstrip()
+        if width is not None:
+            lines = [textwrap.fill(line, width, **_WRAPPED) for line in lines]
+        return "\n".join([table.plain(shown.rows, width), "", *lines]).rstrip()
 
     def to_json(self) -> str:
         """Return the whole report as JSON text, which `load` reads."""
@@ -116,7 +127,8 @@ class Report(Result):
 
         Args:
             path: A file ending in `.html` (a self-contained page), `.md` or `.json`. All three contain
-                the same figures.
+                the same figures. Paths of files are written relative to its folder, so that the folder may
+                move.
             overwrite: Whether an existing file may be replaced.
 
         Returns:
@@ -138,12 +150,12 @@ class Report(Result):
         path = check_report_target(path, overwrite=overwrite)
         write = dict(zip(REPORT_SUFFIXES, (page, markdown, Report.to_json), strict=True))[path.suffix.lower()]
         with write_atomically(path) as part:
-            part.write_text(write(self), encoding="utf-8")
+            part.write_text(write(_with_paths(self, partial(_relative, path.parent))), encoding="utf-8")
         return path
 
     @classmethod
     def load(cls, path: str | Path) -> "Report":
-        """Read a report that was saved as `.json`.
+        """Read a report that was saved as `.json`, also by an earlier version.
 
         Raises:
             FileNotFoundError: If there is no such file.
@@ -159,7 +171,7 @@ class Report(Result):
             found = saved.get("format") if isinstance(saved, dict) else type(saved).__name__
             raise ValueError(f"{str(path)!r} is not a {FORMAT!r}. Received: {found!r}")
         try:
-            return _of_saved(saved)
+            return _with_paths(_of_saved(saved), partial(_absolute, Path(path).parent))
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{str(path)!r} is a damaged report: {error}") from error
 
@@ -180,6 +192,23 @@ def _of_saved(saved: dict[str, Any]) -> Report:
         confusions=[Confusion(**confusion) for confusion in saved.get("confusions", ())],
         snippets=saved.get("snippets", {}),
     )
+
+
+def _with_paths(report: Report, change: Callable[[str], str]) -> Report:
+    """The report with the path of each row changed."""
+    rows = [dataclasses.replace(row, path=change(row.path)) if row.path else row for row in report.rows]
+    return dataclasses.replace(report, rows=rows)
+
+
+def _relative(folder: Path, path: str) -> str:
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:  # on another drive
+        return path
+
+
+def _absolute(folder: Path, path: str) -> str:
+    return os.path.normpath(folder / path)
 
 
 def plain_curves(

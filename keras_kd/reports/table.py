@@ -6,17 +6,27 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from keras_kd.deployment.durations import duration, duration_within
-from keras_kd.deployment.intervals import LEAST_NOISE
 from keras_kd.messages import printable
+from keras_kd.reports.labels import shorten_all
 from keras_kd.reports.rows import Row
 from keras_kd.reports.speed import speedup_text
 
 MISSING = "–"
 _WIDE = 100_000
+_SHORTEST = 12  # characters of a name
 
 
 def _percent(value: float) -> str:
     return f"{100 * value:.2f} %"
+
+
+def accuracy(row: Row) -> str:
+    """The accuracy of a row, with half the width of its interval where that is known."""
+    assert row.accuracy is not None
+    if row.accuracy_low is None or row.accuracy_high is None:
+        return _percent(row.accuracy)
+    half = 50 * (row.accuracy_high - row.accuracy_low)
+    return f"{100 * row.accuracy:.2f} ± {half:.{1 if half >= 0.1 else 2}f} %"
 
 
 def _points(value: float) -> str:
@@ -38,7 +48,8 @@ def _over_seeds(row: Row) -> str:
     return f"{100 * mean:.2f} ± {_percent(row.accuracy_std)} ({row.seeds})"
 
 
-def _median(row: Row) -> str:
+def median(row: Row) -> str:
+    """The median time of a row, with how far it may be off where that is known."""
     value, low, high = row.median_ms or 0.0, row.median_low_ms, row.median_high_ms
     text = duration(value) if low is None or high is None else duration_within(value, low, high)
     return f"{text}, busy" if row.busy else text
@@ -46,7 +57,7 @@ def _median(row: Row) -> str:
 
 @dataclass(frozen=True)
 class Column:
-    """One column: a field of `Row`, headings, number format, and the fraction of a value that is noise.
+    """One column: a field of `Row`, headings, number format, and what the figures mean.
 
     Some figures say more with others of their row: `write_row` writes them instead of `write`.
     """
@@ -56,8 +67,6 @@ class Column:
     short: str
     write: Callable[[Any], str]
     meaning: str = ""
-    best: Literal["max", "min"] | None = None
-    noise: float = 0.0
     write_row: Callable[[Row], str] | None = None
 
     def text(self, row: Row) -> str:
@@ -83,7 +92,7 @@ COLUMNS = (
         "accuracy",
         _percent,
         "Fraction of answers that are the label: of classes, or of each yes or no.",
-        "max",
+        write_row=accuracy,
     ),
     Column(
         "accuracy_mean",
@@ -109,7 +118,7 @@ COLUMNS = (
     ),
     Column("metric_value", "Metric", "metric", "{:.5g}".format, "The metric that was asked for."),
     Column("parameters", "Parameters", "params", "{:,}".format, "Number of parameters of the Keras model."),
-    Column("bytes", "Size (KiB)", "KiB", _kib, "Size of the file; 1 KiB is 1024 bytes.", "min"),
+    Column("bytes", "Size (KiB)", "KiB", _kib, "Size of the file; 1 KiB is 1024 bytes."),
     Column("gzip_bytes", "Gzip (KiB)", "gzip KiB", _kib, "Size of the file after gzip."),
     Column("compression", "Smaller", "smaller", _times, "Bytes of the baseline divided by bytes."),
     Column(
@@ -118,9 +127,7 @@ COLUMNS = (
         "time",
         duration,
         "Median time of one call ± how far it may be off in 95 % of cases; busy: not to be relied on.",
-        "min",
-        noise=LEAST_NOISE,
-        write_row=_median,
+        write_row=median,
     ),
     Column("p90_ms", "p90", "p90", duration, "Nine calls in ten took less than this."),
     Column(
@@ -141,22 +148,32 @@ COLUMNS = (
     ),
 )
 
+_INTERVAL = (
+    "± is half the width of the interval at 95 % (Wilson): with other samples of the same kind, the accuracy "
+    "would be another one within about that."
+)
 
 # What a narrow terminal leaves out, in this order; the files of a report contain all columns.
-_LEAST = ("p90_ms", "gzip_bytes", "max_error", "accuracy_delta", "parameters", "compression", "accuracy_mean")
+_LEAST = (
+    *("p90_ms", "gzip_bytes", "max_error", "accuracy_delta", "parameters", "compression", "accuracy_mean"),
+    *("agreement", "kind", "speedup"),
+)
 
 
 def nonempty_columns(rows: Sequence[Row]) -> list[Column]:
     """The columns in which at least one row has a figure."""
-    columns = [column for column in COLUMNS if any(getattr(row, column.key) is not None for row in rows)]
+    columns = (column for column in COLUMNS if any(getattr(row, column.key) is not None for row in rows))
+    return [_in_words_of(column, rows) for column in columns]
+
+
+def _in_words_of(column: Column, rows: Sequence[Row]) -> Column:
+    """The column, with the name of the metric and with what is behind a ±."""
     names = ", ".join(dict.fromkeys(row.metric for row in rows if row.metric))
-    meaning = f"{names} of the outputs and the labels."
-    return [
-        replace(column, title=names, short=names, meaning=meaning)
-        if names and column.key == "metric_value"
-        else column
-        for column in columns
-    ]
+    if column.key == "metric_value" and names:
+        return replace(column, title=names, short=names, meaning=f"{names} of the outputs and the labels.")
+    if column.key == "accuracy" and any(row.accuracy_low is not None for row in rows):
+        return replace(column, meaning=f"{column.meaning} {_INTERVAL}")
+    return column
 
 
 def meanings(rows: Sequence[Row]) -> dict[str, str]:
@@ -164,40 +181,30 @@ def meanings(rows: Sequence[Row]) -> dict[str, str]:
     return {column.title: column.meaning for column in nonempty_columns(rows) if column.meaning}
 
 
-def best_rows(column: Column, rows: Sequence[Row], baseline: str | None) -> set[str]:
-    """Names of the rows, without the baseline, that have the best figure; none if all are equally good."""
-    if column.best is None:
-        return set()
-    others = [row for row in rows if row.name != baseline and getattr(row, column.key) is not None]
-    if not others or (column.key == "median_ms" and any(row.busy for row in others)):
-        return set()
-    top = (max if column.best == "max" else min)(others, key=lambda row: getattr(row, column.key))
-    best = {row.name for row in others if _is_as_good(column, row, top)}
-    return best if len(best) < len(others) else set()
-
-
-def _is_as_good(column: Column, row: Row, top: Row) -> bool:
-    value, best = getattr(row, column.key), getattr(top, column.key)
-    if abs(value - best) <= column.noise * best:
-        return True
-    low, high = row.median_low_ms, top.median_high_ms
-    return column.key == "median_ms" and low is not None and high is not None and low <= high
-
-
 def plain(rows: Sequence[Row], width: int | None = None) -> str:
     """The table for a terminal: text left-aligned, figures right-aligned.
 
     Args:
         rows: The rows.
-        width: Characters per line. The least informative columns are left out until the table fits.
+        width: Characters per line. Long names are shortened, and the least informative columns are left out
+            until the table fits.
     """
     columns = nonempty_columns(rows)
+    if width is None:
+        return _render(rows, columns)
+    longest = max(_SHORTEST, width // 3)
     for key in ("", *_LEAST):
         columns = [column for column in columns if column.key != key]
-        text = _render(rows, columns)
-        if width is None or max(map(len, text.splitlines())) <= width:
-            break
-    return text
+        text = _render(_with_short_names(rows, longest), columns)
+        excess = max(map(len, text.splitlines())) - width
+        if excess <= 0:
+            return text
+    return _render(_with_short_names(rows, max(_SHORTEST, longest - excess)), columns)
+
+
+def _with_short_names(rows: Sequence[Row], longest: int) -> list[Row]:
+    names = shorten_all([printable(row.name, keep="") for row in rows], longest)
+    return [replace(row, name=name) for row, name in zip(rows, names, strict=True)]
 
 
 def _render(rows: Sequence[Row], columns: Sequence[Column]) -> str:
@@ -207,8 +214,9 @@ def _render(rows: Sequence[Row], columns: Sequence[Column]) -> str:
     from rich.text import Text
 
     rendered = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
-    for i, column in enumerate(columns):
-        rendered.add_column(column.short, justify="left" if i < 2 else "right", no_wrap=True)
+    for column in columns:
+        side: Literal["left", "right"] = "left" if column.key in ("name", "kind") else "right"
+        rendered.add_column(column.short, justify=side, no_wrap=True)
     for row in rows:
         # As Text, so that rich does not interpret markup in a name.
         rendered.add_row(*[Text(printable(column.text(row), keep="")) for column in columns])

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 import keras
 import numpy as np
@@ -15,13 +15,10 @@ from keras_kd.deployment.scoring.metrics import MetricLike
 from keras_kd.deployment.scoring.named_outputs import labels_by_name, metric_of_each
 from keras_kd.deployment.scoring.scores import Scores
 from keras_kd.deployment.unusable import Unusable
-from keras_kd.finite import nonfinite
-from keras_kd.messages import one_line
+from keras_kd.reports.outputs import Outputs, check_finite, check_same_shapes, predict, under_names
 from keras_kd.reports.subjects import Subject
 from keras_kd.tensors import Tensor, Tensors
 
-Outputs = Mapping[str, np.ndarray]
-T = TypeVar("T")
 Metric: TypeAlias = MetricLike | Mapping[str, MetricLike] | None
 
 
@@ -60,6 +57,7 @@ def count(
     sources: Mapping[str, str],
     progress: Callable[[str], None],
     metric: Metric = None,
+    class_names: Sequence[str] | None = None,
 ) -> tuple[dict[str, Tally], int]:
     """Run every subject on every batch.
 
@@ -68,8 +66,12 @@ def count(
 
     Returns:
         A tally per subject, and the number of samples.
+
+    Raises:
+        ValueError: The data is empty, or holds NaN; a model cannot run on it, or has outputs of another shape
+            than the others; there are more or fewer names than classes.
     """
-    counts = _Counts(subjects, baseline, sources, metric)
+    counts = _Counts(subjects, baseline, sources, metric, class_names)
     for x, y in data:
         rows = (np.shape(keras.tree.flatten(x)[0]) or (1,))[0]
         if rows == 0:
@@ -84,11 +86,16 @@ class _Counts:
     """Everything that is counted of all subjects."""
 
     def __init__(
-        self, subjects: Sequence[Subject], baseline: str | None, sources: Mapping[str, str], metric: Metric
+        self,
+        subjects: Sequence[Subject],
+        baseline: str | None,
+        sources: Mapping[str, str],
+        metric: Metric,
+        class_names: Sequence[str] | None,
     ) -> None:
         self.samples = 0
         self._subjects, self._baseline, self._sources = subjects, baseline, sources
-        self._metric = metric
+        self._metric, self._class_names = metric, class_names
         self._of_students = any(s.inputs and s.inputs.interface.keys is not None for s in subjects)
         self._answers: _Answers | None = None
         self._differences = {subject.name: Differences() for subject in subjects}
@@ -103,6 +110,7 @@ class _Counts:
         if self._answers is None:
             check_same_shapes(outputs, self._baseline)
             self._answers = _Answers(self._subjects, names, self._metric)
+            self._answers.check_class_names(self._class_names, outputs)
             self._saturations |= self._start_saturations(outputs, names)
         for name, source in self._sources.items():
             self._saturations[name].add(outputs[source])
@@ -171,6 +179,18 @@ class _Answers:
             evidence = {name: found.get(self._chosen, Evidence()) for name, found in known.items()}
             self._scores = Scores(metrics[self._chosen], evidence)
 
+    def check_class_names(self, class_names: Sequence[str] | None, outputs: Mapping[str, Outputs]) -> None:
+        """Reject names that are not those of the classes, before all of the data is read."""
+        if class_names is None or self._chosen is None:
+            return
+        shape = next(iter(outputs.values()))[self._chosen].shape
+        classes = 2 if len(shape) == 1 or shape[-1] == 1 else shape[-1]
+        if len(class_names) != classes:
+            raise ValueError(
+                f"class_names must name each of the {classes} classes, in their order. Received "
+                f"{len(class_names)}: {list(class_names)[:5]}"
+            )
+
     def add(self, y: Tensors, outputs: Mapping[str, Outputs], baseline: str | None) -> None:
         """Count one batch."""
         if self._chosen is None:
@@ -194,53 +214,3 @@ class _Answers:
             value=scores.value(name) if asked else None,
             notes=notes,
         )
-
-
-def check_finite(x: Tensors) -> None:
-    """Reject inputs for which no figure would be meaningful."""
-    if any(nonfinite(array).any() for array in keras.tree.flatten(x)):
-        raise ValueError("The data holds NaN or infinity: remove those samples first.")
-
-
-def predict(subject: Subject, x: Tensors, of_students: bool = False) -> Outputs:
-    """The outputs for one batch; an error names the subject.
-
-    Args:
-        subject: What predicts.
-        x: The inputs.
-        of_students: Whether they are the data of a `Distiller` that is told what its student takes.
-    """
-    try:
-        return subject.predict(x)
-    except (ValueError, TypeError) as error:
-        advice = (
-            " A file knows the keys of `student_inputs` if the Distiller is exported, and not its student."
-            if of_students and subject.path is not None
-            else ""
-        )
-        raise ValueError(f"{subject.name!r} cannot run on this data: {one_line(error)}{advice}") from error
-
-
-def check_same_shapes(outputs: Mapping[str, Outputs], baseline: str | None) -> None:
-    """Reject outputs of different shapes, which cannot be compared."""
-    first = baseline if baseline is not None else next(iter(outputs))
-    for name, output in outputs.items():
-        other = under_names(output, list(outputs[first]))
-        if {key: a.shape for key, a in other.items()} != {key: a.shape for key, a in outputs[first].items()}:
-            shapes = f"{first!r} has {_shapes(outputs[first])}, {name!r} has {_shapes(output)}"
-            raise ValueError(f"All models must have outputs of the same shape: {shapes}.")
-
-
-def _shapes(output: Outputs) -> list[tuple[int, ...]]:
-    return [array.shape[1:] for array in output.values()]
-
-
-def under_names(known: Mapping[str, T], names: Sequence[str]) -> dict[str, T]:
-    """What is known of the outputs of a model, under the names of another one.
-
-    By name, else in order: models give their outputs in the order in which they return them, and so do files,
-    which go by the names of their models.
-    """
-    if set(known) == set(names):
-        return {name: known[name] for name in names}
-    return dict(zip(names, known.values(), strict=True)) if len(known) == len(names) else dict(known)

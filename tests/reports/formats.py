@@ -22,7 +22,7 @@ class Tables(html.parser.HTMLParser):
 
     def handle_data(self, data):
         if self.text is not None:
-            self.text += data
+            self.text += data.replace("\u00a0", " ")
 
     def handle_endtag(self, tag):
         if tag in ("td", "th"):

@@ -20,7 +20,7 @@ def test_plots_show_names_as_typed():
     size, accuracy = drawings(page(Report(rows, curves=curves)))
     shown = {*ODD[:-2], "a b", "\ufffd[0m"}
     assert set(texts(size, "name")) == set(texts(accuracy, "name")) == shown
-    assert "$m_1$_acc" in texts(accuracy, "text")
+    assert "$m_1$_acc (%)" in texts(accuracy, "text")
 
 
 def test_plots_leave_fonts_and_colours_to_the_style_sheet(page_text):

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from keras_kd.reports.labels import LINE, place_labels, shorten
+from keras_kd.reports.labels import LINE, place_labels, shorten, shorten_all
 
 INSIDE = np.array([54.0, 46.0, 428.0, 318.0])
 
@@ -49,6 +49,25 @@ def test_points_that_hide_each_other_share_one_block_of_names():
     assert [block.members for block in blocks] == [(0, 1), (2,)]
 
 
-def test_long_names_are_shortened_to_one_ellipsis():
+def test_long_names_lose_their_middle():
     assert shorten("a" * 22) == "a" * 22
-    assert shorten("a" * 23) == "a" * 21 + "…"
+    assert shorten("a" * 20 + "int8") == "a" * 13 + "…" + "aaaaint8"
+
+
+@pytest.mark.parametrize(
+    ("names", "short"),
+    [
+        (["student_small", "b"], ["student…mall", "b"]),
+        # The ends are alike, then the beginnings, then both.
+        (["small_student_x", "large_student_x"], ["small_s…nt_x", "large_s…nt_x"]),
+        ([f"m_{i}_{'x' * 20}" for i in range(2)], ["m_0_xxx…xxxx", "m_1_xxx…xxxx"]),
+        ([f"{'x' * 8}{i}{'x' * 20}" for i in range(2)], ["xxxxxxxx0xx…", "xxxxxxxx1xx…"]),
+        ([f"{'x' * 20}{i}{'x' * 6}" for i in range(2)], ["xxx…x0xxxxxx", "xxx…x1xxxxxx"]),
+        ([f"{'x' * 20}{i}{'x' * 20}" for i in range(2)], ["xxxx…xx (1)", "xxxx…xx (2)"]),
+    ],
+)
+def test_shortened_names_can_be_told_apart(names, short):
+    found = shorten_all(names, 12)
+    assert len(set(found)) == len(names)
+    assert all(len(name) <= 12 for name in found)
+    assert found == short

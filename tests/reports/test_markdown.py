@@ -7,7 +7,7 @@ from tests.reports.formats import Tables, markdown_table
 def test_training_values_are_in_page_and_markdown(saved):
     page = Tables(saved[".html"]).tables["training"]
     assert page == markdown_table(saved[".md"], "## Training")
-    assert ["teacher", "val_accuracy", "30", "0.1223", "0.9621"] in page
+    assert ["teacher", "val_accuracy", "30", "12.23 %", "96.21 %"] in page
 
 
 def test_markdown_shows_names_as_typed(saved):

@@ -1,12 +1,15 @@
 """Plots of accuracy and of training curves, read back from the SVG of a page."""
 
+import dataclasses
 import math
 
+import numpy as np
 import pytest
 
 from keras_kd.reports import Report, Row
 from keras_kd.reports.labels import shorten
 from keras_kd.reports.page import page
+from keras_kd.reports.verdict import Choice
 from tests.reports.svg import drawings, groups, numbers, texts
 
 
@@ -16,7 +19,7 @@ def test_plots_of_a_full_report(report, page_text):
     names = [shorten(row.name) for row in measured]
     assert sorted(texts(size, "name")) == sorted(texts(latency, "name")) == sorted(names)
     marks = groups(size, "mark")
-    tips = [f"{row.name}: {100 * row.accuracy:.2f} %, {row.bytes / 1024:,.3g}" for row in measured]
+    tips = [f"{row.name}: {100 * row.accuracy:.2f} %, {row.bytes / 1024:,.4g} KiB" for row in measured]
     assert [mark.find("title").text for mark in marks] == tips
     # A square has no curves: the baseline, which is the first row.
     assert ["C" in mark.find("defs/path").get("d") for mark in marks] == [False] + [True] * 7
@@ -50,10 +53,72 @@ def test_another_metric_takes_the_place_of_the_accuracy():
     ]
     text = page(Report(rows))
     (svg,) = drawings(text)
-    assert [mark.find("title").text for mark in groups(svg, "mark")] == ["a: 0.5, 1", "b: 0.75, 0.0967"]
+    assert [mark.find("title").text for mark in groups(svg, "mark")] == [
+        "a: 0.5, 1 KiB",
+        "b: 0.75, 0.09668 KiB",
+    ]
     assert "AUC against size" in text
     assert "Up and to the left" not in text
-    assert svg.get("aria-label").startswith("AUC against size (KiB). a 0.5 at 1")
+    assert groups(svg, "front") == []  # whether more is better is not known
+    assert svg.get("aria-label").startswith("AUC against size (KiB). a 0.5 at 1 KiB")
+
+
+def tips(svg):
+    return [mark.find("title").text for mark in groups(svg, "mark")]
+
+
+def places(svg, name):
+    """Where the lines of that class go: (x, y) of each point."""
+    words = [path.get("d").split() for group in groups(svg, name) for path in group.iter("path")]
+    return [[(float(x), float(y)) for x, y in zip(d[1::3], d[2::3], strict=True)] for d in words]
+
+
+def test_bars_are_the_intervals_of_accuracy_and_of_time():
+    interval = {"accuracy_low": 0.8, "accuracy_high": 0.95, "median_low_ms": 0.5, "median_high_ms": 2.0}
+    row = Row("a", "int8", 0.9, bytes=1024, median_ms=1.0, **interval)
+    other = Row("b", "int8", 0.6, bytes=2048, median_ms=3.0)
+    size, time = drawings(page(Report([row, other])))
+    ((bottom, top),) = places(size, "bar")
+    (use, _) = [mark.find("g/use") for mark in groups(size, "mark")]
+    assert bottom[0] == top[0] == pytest.approx(float(use.get("x")), abs=0.1)
+    # The bar is twice as long below the point as above it.
+    assert (bottom[1] - float(use.get("y"))) / (float(use.get("y")) - top[1]) == pytest.approx(2, abs=0.05)
+    (_, across) = places(time, "bar")
+    (use, _) = [mark.find("g/use") for mark in groups(time, "mark")]
+    assert (across[0][0] + across[1][0]) / 2 == pytest.approx(float(use.get("x")), abs=0.1)
+    assert across[0][0] < float(use.get("x"))
+
+
+def test_the_front_joins_what_nothing_beats_and_a_ring_marks_the_file_to_ship(report):
+    size, time = drawings(page(dataclasses.replace(report, choice=Choice("dynamic", "why"), curves={})))
+    (line,) = places(size, "front")
+    marks = {mark.find("title").text.split(":")[0]: mark.find("g/use") for mark in groups(size, "mark")}
+    at = {name: (float(use.get("x")), float(use.get("y"))) for name, use in marks.items()}
+    np.testing.assert_allclose(line, [at["dynamic"], at["teacher"]], atol=0.1)
+    for svg in (size, time):
+        (ring,) = groups(svg, "ring")
+        assert "dynamic (ship)" in texts(svg, "name")
+    (ring,) = [use for group in groups(size, "ring") for use in group.iter("use")]
+    assert (float(ring.get("x")), float(ring.get("y"))) == pytest.approx(at["dynamic"], abs=0.1)
+
+
+def test_times_have_units():
+    rows = [Row(name, "int8", 0.5, median_ms=ms) for name, ms in [("a", 0.02), ("b", 0.9)]]
+    (svg,) = drawings(page(Report(rows)))
+    assert {"20 µs", "0.5 ms"} <= set(texts(svg, "xtick"))
+    assert [mark.find("title").text for mark in groups(svg, "mark")] == [
+        "a: 50.00 %, 20 µs",
+        "b: 50.00 %, 0.9 ms",
+    ]
+
+
+def test_no_tick_is_above_100_percent():
+    rows = [
+        Row(n, "int8", a, bytes=b, accuracy_low=a - 0.02, accuracy_high=1.0)
+        for n, a, b in [("a", 1.0, 5), ("b", 0.99, 9)]
+    ]
+    (svg,) = drawings(page(Report(rows)))
+    assert max(map(float, texts(svg, "ytick"))) == 100
 
 
 @pytest.mark.parametrize(
@@ -92,34 +157,6 @@ def test_without_accuracy_there_is_a_table_and_no_plot():
     assert drawings(text) == []
     assert "Accuracy, size and latency" not in text
     assert 'id="figures"' in text
-
-
-@pytest.mark.parametrize(
-    ("curves", "plots"),
-    [
-        ({}, 0),
-        ({"a": {}}, 0),
-        ({"a": {"loss": []}}, 0),
-        ({"a": {"loss": [float("nan"), None]}}, 0),
-        ({"a": {"loss": [1.0]}}, 1),
-        ({"a": {"loss": [1.0, float("nan"), 0.5], "sparse_acc": [0.1, 0.1, 0.1]}}, 2),
-        ({"other than a row": {"val_loss": [3.0, 2.0], "loss": [1.0, 0.0]}}, 1),
-    ],
-)
-def test_curves(curves, plots):
-    assert len(drawings(page(Report([Row("a", "keras")], curves=curves)))) == plots
-
-
-def test_a_curve_of_one_epoch_is_a_dot():
-    (svg,) = drawings(page(Report([Row("a", "keras")], curves={"a": {"loss": [2.0]}})))
-    (line,) = groups(svg, "line")
-    assert len(list(line.iter("use"))) == 1
-
-
-def test_training_losses_of_different_objectives_are_not_laid_side_by_side():
-    curves = {"a": {"loss": [9.0, 8.0], "val_loss": [1.0, 0.5]}, "b": {"loss": [90.0, 80.0]}}
-    (svg,) = drawings(page(Report([Row("a", "keras")], curves=curves)))
-    assert texts(svg, "name") == ["a"]
 
 
 def test_a_name_far_from_its_point_is_tied_to_it():

@@ -1,6 +1,7 @@
 """Reports: what they accept, save and load."""
 
 import dataclasses
+import json
 import os
 
 import pytest
@@ -105,3 +106,54 @@ def test_the_smallest_report(tmp_path):
     for suffix in (".html", ".md", ".json"):
         assert "a" in report.save(tmp_path / f"report{suffix}").read_text(encoding="utf-8")
     assert Report.load(tmp_path / "report.json") == report
+
+
+def test_sentences_are_wrapped_between_words(report):
+    for width in (40, 80):
+        lines = report.text(width).splitlines()[len(report.rows) + 3 :]
+        assert max(map(len, lines)) <= width
+        words = " ".join(report.text().splitlines()[len(report.rows) + 3 :]).split()
+        assert " ".join(lines).split() == words
+    long = dataclasses.replace(report, facts=[f"see {'x' * 90}/report-of-today.html"])
+    assert f"{'x' * 90}/report-of-today.html" in long.text(80).split()
+
+
+def test_paths_of_files_follow_the_report(report, tmp_path, monkeypatch):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    rows = [
+        Row("a", "int8", path=str(tmp_path / "run" / "a b.tflite")),
+        Row("b", "int8", path="elsewhere/b.tflite"),
+    ]
+    monkeypatch.chdir(tmp_path)
+    placed = dataclasses.replace(report, baseline=None, rows=rows)
+    saved = {
+        suffix: placed.save(f"run/r{suffix}").read_text(encoding="utf-8")
+        for suffix in (".html", ".md", ".json")
+    }
+    assert [row["path"] for row in json.loads(saved[".json"])["rows"]] == [
+        "a b.tflite",
+        "../elsewhere/b.tflite",
+    ]
+    assert 'href="a%20b.tflite"' in saved[".html"]
+    assert "](../elsewhere/b.tflite)" in saved[".md"]
+    (tmp_path / "run").rename(tmp_path / "moved")
+    loaded = Report.load(tmp_path / "moved" / "r.json")
+    assert [row.path for row in loaded.rows] == [
+        str(tmp_path / "moved" / "a b.tflite"),
+        str(tmp_path / "elsewhere" / "b.tflite"),
+    ]
+
+
+def test_a_report_of_an_earlier_version(report, tmp_path):
+    path = report.save(tmp_path / "r.json")
+    saved = json.loads(path.read_text(encoding="utf-8"))
+    for name in ("verdict", "choice", "classes", "confusions", "snippets"):
+        del saved[name]
+    del saved["meta"]["settings"]
+    for row in saved["rows"]:
+        for name in ("accuracy_low", "accuracy_high", "source", "path"):
+            del row[name]
+    path.write_text(json.dumps(saved), encoding="utf-8")
+    assert Report.load(path) == report
+    assert Report.load(path).save(tmp_path / "r.html").exists()

@@ -10,7 +10,7 @@ from keras_kd.deployment.interface import Interface
 from keras_kd.deployment.scoring.evidence import Evidence
 from keras_kd.deployment.tensor_details import TensorDetails
 from keras_kd.reports.subjects import Subject
-from keras_kd.reports.tally import count, under_names
+from keras_kd.reports.tally import count
 
 X = np.eye(3, dtype="float32")
 SOURCE = {"file": "model"}
@@ -91,8 +91,6 @@ def test_what_keeps_answers_from_being_counted():
 
 
 def test_outputs_are_paired_by_name_else_in_order():
-    assert under_names({"b": 2, "a": 1}, ["a", "b"]) == {"a": 1, "b": 2}
-    assert under_names({"x": 1, "y": 2}, ["a", "b"]) == {"a": 1, "b": 2}
     swapped = Subject("swapped", "keras", lambda x: {"b": x[:, ::-1], "a": x})
     renamed = Subject("renamed", "keras", lambda x: {"p": x, "q": x[:, ::-1]})
     subjects = [Subject("one", "keras", two_outputs), swapped, renamed]
@@ -188,3 +186,11 @@ def test_a_saturated_output_has_the_name_that_its_source_gives_it():
         assert note.startswith(
             "b: the file cannot give more than 2, and Keras gives up to 3 (3 of 3 samples)"
         )
+
+
+@pytest.mark.parametrize(("names", "outputs"), [(["a", "b"], 3), ("abcd", 3), (["no"], 1)])
+def test_names_that_are_not_those_of_the_classes(names, outputs):
+    batches = iter([(X, np.arange(3)), None])
+    with pytest.raises(ValueError, match=f"each of the {max(2, outputs)} classes.* Received {len(names)}"):
+        count([subject("one", lambda x: x[:, :outputs])], batches, None, {}, lambda text: None, None, names)
+    assert list(batches) == [None]  # before the rest of the data is read

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
+from statistics import NormalDist
 
 import numpy as np
+
+# A table of more classes is no longer read, and takes more memory than the models.
+MOST_CLASSES = 1000
+_Z = NormalDist().inv_cdf(0.975)
 
 
 @dataclass
@@ -18,6 +24,8 @@ class Accuracy:
         right: correct predictions among these.
         compared: predictions that were compared with another model's.
         agreed: those of the same class.
+        confusions: `(classes, classes + 1)`, how often samples of a class (row) got an answer (column; the
+            last one stands for none); `None` if this is not counted.
     """
 
     answers: int = 0
@@ -26,6 +34,14 @@ class Accuracy:
     right: int = 0
     compared: int = 0
     agreed: int = 0
+    confusions: np.ndarray | None = field(default=None, compare=False)
+    _scores: list[np.ndarray] = field(default_factory=list, repr=False, compare=False)
+
+    @classmethod
+    def of_classes(cls, classes: int) -> Accuracy:
+        """No answers yet, each of them one of so many classes; 0 if it is something else."""
+        counted = 0 < classes <= MOST_CLASSES
+        return cls(confusions=np.zeros((classes, classes + 1), "int64") if counted else None)
 
     def add(
         self, classes: np.ndarray, truth: np.ndarray | None = None, reference: np.ndarray | None = None
@@ -41,8 +57,13 @@ class Accuracy:
         self.broken += int((classes < 0).sum())
         if truth is not None:
             counts = truth >= 0
+            right = (classes == truth) & counts
             self.labelled += int(counts.sum())
-            self.right += int(((classes == truth) & counts).sum())
+            self.right += int(right.sum())
+            self._scores.append(_shares(right, counts))
+            if self.confusions is not None:
+                places = truth[counts] * self.confusions.shape[1] + classes[counts] % self.confusions.shape[1]
+                np.add.at(self.confusions.reshape(-1), places, 1)
         if reference is not None:
             # Two models that both fail to predict do not agree.
             self.compared += classes.size
@@ -54,9 +75,44 @@ class Accuracy:
         return self.right / self.labelled if self.labelled else None
 
     @property
+    def scores(self) -> np.ndarray:
+        """The fraction of correct predictions of each sample, `(samples,)`; NaN for those without labels."""
+        return np.concatenate([np.zeros(0, "float32"), *self._scores])
+
+    def interval(self) -> tuple[float, float] | None:
+        """The interval of the accuracy at 95 %, by Wilson (1927, doi:10.1080/01621459.1927.10502953).
+
+        Answers about the same sample, such as those of a map, are alike: they count as fewer, by their
+        variance from sample to sample.
+        """
+        share, samples = self.accuracy, self._independent()
+        if share is None:
+            return None
+        shrunk = _Z**2 / samples
+        middle = (share + shrunk / 2) / (1 + shrunk)
+        reach = math.sqrt(shrunk * (share * (1 - share) + shrunk / 4)) / (1 + shrunk)
+        return max(0.0, middle - reach), min(1.0, middle + reach)
+
+    def _independent(self) -> float:
+        """How many answers there would be if each said as much as one about a sample of its own."""
+        scores = self.scores[~np.isnan(self.scores)].astype("float64")
+        if self.labelled == len(scores) or len(scores) < 2:
+            return len(scores)
+        share, variance = self.right / self.labelled, scores.var(ddof=1) / len(scores)
+        spread = share * (1 - share)
+        return min(self.labelled, spread / variance) if variance > 0 and spread > 0 else len(scores)
+
+    @property
     def agreement(self) -> float | None:
         """Fraction of predictions that agree with the other model's, 0 to 1; `None` without one."""
         return self.agreed / self.compared if self.compared else None
+
+
+def _shares(right: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Of each sample, the fraction of its answers that are right among those that count."""
+    places = tuple(range(1, counts.ndim))
+    with np.errstate(invalid="ignore"):
+        return (right.sum(places) / counts.sum(places)).astype("float32")
 
 
 @dataclass

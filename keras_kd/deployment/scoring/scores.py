@@ -75,7 +75,7 @@ class Scores:
         batch, self._waiting = _joined(self._waiting), []
         known = self._known(batch.outputs)
         tasks = possible_tasks(known, batch.labels, batch.first, asked=self._asked, missing=self._missing)
-        self._candidates = [_Candidate(task, {name: Accuracy() for name in batch.outputs}) for task in tasks]
+        self._candidates = [_candidate(task, batch) for task in tasks]
         self._thresholds = {
             name: threshold_of(self._evidence_of(name), scores, batch.labels)
             for name, scores in batch.outputs.items()
@@ -84,10 +84,7 @@ class Scores:
 
     def _count(self, batch: _Batch) -> None:
         self._candidates = [each for each in self._candidates if self._counts(each, batch)] or [
-            _Candidate(
-                Task(None, not_answers(np.asarray(batch.labels), batch.first)),
-                {name: Accuracy() for name in batch.outputs},
-            )
+            _candidate(Task(None, not_answers(np.asarray(batch.labels), batch.first)), batch)
         ]
 
     def _numbers(self, labels: Tensor | None) -> np.ndarray | None:
@@ -215,3 +212,9 @@ class _Candidate(NamedTuple):
 
     task: Task
     accuracies: dict[str, Accuracy]
+
+
+def _candidate(task: Task, batch: _Batch) -> _Candidate:
+    single = batch.first.ndim == 1 or batch.first.shape[-1] == 1
+    classes = {"classes": 0 if single else batch.first.shape[-1], "binary": 2}.get(task.kind or "", 0)
+    return _Candidate(task, {name: Accuracy.of_classes(classes) for name in batch.outputs})

@@ -1,0 +1,113 @@
+"""What a report concludes, in words: every format says it first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from keras_kd.reports import table
+from keras_kd.reports.rows import Row
+from keras_kd.reports.verdict import Effect
+
+if TYPE_CHECKING:
+    from keras_kd.reports.report import Report
+
+WORDS: dict[Effect, str] = {"helped": "It helped", "inconclusive": "No clear difference", "hurt": "It hurt"}
+SIZE, ACCURACY, TIME = "Size", "Accuracy", "Time per call"
+# More rows than these say less than the table does.
+_FEW = 3
+
+
+@dataclass(frozen=True)
+class Card:
+    """The figures of one row that is worth naming.
+
+    Args:
+        row: The row.
+        title: The name of its file, or its own.
+        figures: Title -> figure, such as its size.
+        beside: How accurate it is beside the baseline and the model that it was made from.
+    """
+
+    row: Row
+    title: str
+    figures: dict[str, str]
+    beside: Sequence[str]
+
+    def __str__(self) -> str:
+        words = {SIZE: "{}", ACCURACY: "accuracy {}", TIME: "{} per call"}
+        figures = ", ".join(words.get(title, f"{title} {{}}").format(f) for title, f in self.figures.items())
+        beside = f" ({', '.join(self.beside)})" if self.beside else ""
+        return f"{self.title}: {figures}{beside}"
+
+
+def chosen(report: "Report") -> Card | None:
+    """The file to ship."""
+    return None if report.choice is None else _card(report, report[report.choice.name])
+
+
+def others(report: "Report") -> list[Card]:
+    """What a report without a choice is about: its rows besides the baseline, if they are few."""
+    rows = [row for row in report.rows if row.name != report.baseline]
+    cards = [_card(report, row) for row in rows if len(rows) <= _FEW]
+    return [card for card in cards if card.figures and report.choice is None]
+
+
+def without_choice(report: "Report") -> str:
+    """Why no file is named as the one to ship; empty if one is, or if nothing was compared that could be."""
+    if report.choice is not None:
+        return ""
+    files = [row for row in report.rows if row.kind != "keras"]
+    if not files:
+        return ""
+    metric = next((row.metric for row in files if row.metric), None)
+    if any(row.accuracy is not None for row in files):
+        if all(row.accuracy_low is None for row in files):
+            return ""  # a report of an earlier version, which did not choose
+        return "No file to ship was found: none is known to be as accurate as the model it was made from."
+    if metric is not None:
+        return f"No file is named as the one to ship: weigh {metric} against size and time in the table."
+    return "No file is named as the one to ship: there is no accuracy to judge the files by."
+
+
+def sentences(report: "Report") -> list[str]:
+    """The conclusions as lines of text."""
+    card, lines = chosen(report), []
+    if report.verdict is not None:
+        lines.append(f"verdict: {report.verdict.text}")
+    if card is not None and report.choice is not None:
+        lines += [f"ship: {card}", f"why: {report.choice.why}"]
+    return [*lines, *filter(None, [without_choice(report)])]
+
+
+def size(count: int) -> str:
+    """A size in words."""
+    return f"{count / 1024:,.1f} KiB"
+
+
+def file_name(row: Row) -> str:
+    """The name of a row's file, or of the row where the file is not known."""
+    return PurePath(row.path).name if row.path and row.kind != "keras" else row.name
+
+
+def _card(report: "Report", row: Row) -> Card:
+    figures: dict[str, str | None] = {
+        SIZE: None if row.bytes is None else size(row.bytes),
+        ACCURACY: None if row.accuracy is None else table.accuracy(row),
+        (row.metric or ""): None if row.metric_value is None else f"{row.metric_value:.5g}",
+        TIME: None if row.median_ms is None else table.median(row),
+    }
+    others = [name for name in dict.fromkeys((report.baseline, row.source)) if name not in (None, row.name)]
+    beside = [_beside(row, other) for other in report.rows if other.name in others]
+    known = {title: figure for title, figure in figures.items() if figure is not None}
+    return Card(row, file_name(row), known, [text for text in beside if text])
+
+
+def _beside(row: Row, other: Row) -> str:
+    """The points of accuracy between two rows."""
+    if row.accuracy is None or other.accuracy is None:
+        return ""
+    points = 100 * (row.accuracy - other.accuracy)
+    if round(points, 2) == 0:
+        return f"as accurate as {other.name}"
+    return f"{abs(points):.2f} points {'gained' if points > 0 else 'lost'} against {other.name}"

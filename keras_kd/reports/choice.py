@@ -1,0 +1,112 @@
+"""Which file to ship, from sizes, times and what each file answers for each sample."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_kd.reports.front import is_faster
+from keras_kd.reports.paired_test import PairedTest, compare_scores
+from keras_kd.reports.rows import Row
+from keras_kd.reports.verdict import Choice
+
+# Files whose sizes differ by less are of one size.
+_SAME_SIZE = 1.01
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A file that may be chosen, what it is compared with, and the result."""
+
+    row: Row
+    bytes: int
+    reference: str
+    test: PairedTest
+
+    @property
+    def loses(self) -> bool:
+        """Whether it is less accurate than what it was made from, by more than chance explains."""
+        return self.test.outcome == "worse"
+
+
+def choose(rows: Sequence[Row], scores: Mapping[str, np.ndarray]) -> Choice | None:
+    """The smallest file that is not measurably less accurate than the model that it was made from.
+
+    Files that differ by less than 1 % in size count as equally small; then the faster one is chosen, if the
+    intervals of their times do not touch. A file of an unknown model is compared with the most accurate file.
+
+    Args:
+        rows: The rows of a comparison. Files are those of another kind than `"keras"`.
+        scores: Name of a row -> its score on each sample, such as 1 for right and 0 for wrong; NaN where a
+            sample has no label. All rows saw the same samples. A file without scores is never chosen: leave
+            out those that are unusable.
+
+    Returns:
+        The choice, or `None`: there are no files, nothing to compare them by, or each of them loses accuracy.
+
+    Examples:
+        >>> right = np.repeat([1, 0], [98, 2])
+        >>> files = [Row("float32", "float32", bytes=4000), Row("int8", "int8", bytes=1000)]
+        >>> choice = choose(files, {"float32": right, "int8": np.roll(right, 1)})
+        >>> choice.name
+        'int8'
+    """
+    sizes = {row.name: row.bytes for row in rows if row.kind != "keras" and row.bytes and row.name in scores}
+    if not sizes:
+        return None
+    best = max(sizes, key=lambda name: float(np.nanmean(scores[name])))
+    candidates = [
+        _tried(row, sizes[row.name], row.source if row.source in scores else best, scores)
+        for row in rows
+        if row.name in sizes
+    ]
+    kept = sorted((one for one in candidates if one and not one.loses), key=lambda one: one.bytes)
+    if not kept:
+        return None
+    chosen = kept[0]
+    for one in kept:
+        if one.bytes <= _SAME_SIZE * kept[0].bytes and is_faster(one.row, chosen.row):
+            chosen = one
+    smaller = [one for one in candidates if one and one.loses and one.bytes < chosen.bytes]
+    return Choice(chosen.row.name, _why(chosen, kept[0], len(sizes), smaller))
+
+
+def _tried(row: Row, size: int, reference: str | None, scores: Mapping[str, np.ndarray]) -> _Candidate | None:
+    """A file beside what it is compared with; `None` for fewer samples than a test needs."""
+    assert reference is not None
+    own, other = scores[row.name], scores[reference]
+    labelled = ~np.isnan(own)
+    if labelled.sum() < 2:
+        return None
+    return _Candidate(row, size, reference, compare_scores(own[labelled], other[labelled]))
+
+
+def _why(chosen: _Candidate, smallest: _Candidate, files: int, smaller: Sequence[_Candidate]) -> str:
+    if files == 1:
+        place = "The only file"
+    elif chosen is not smallest:
+        place = f"As small as the smallest of {files} files, and faster"
+    elif smaller:
+        place = f"The smallest of {files} files that loses no accuracy beyond chance"
+    else:
+        place = f"The smallest of {files} files"
+    rejected = "".join(
+        f" {one.row.name} is smaller, and loses {abs(100 * one.test.difference):.2f} points "
+        f"(p = {one.test.p:.2g})."
+        for one in smaller
+    )
+    return f"{place}; {_against(chosen)}.{rejected}"
+
+
+def _against(one: _Candidate) -> str:
+    """How accurate a file is beside what it is compared with."""
+    test = one.test
+    if one.reference == one.row.name:
+        return "no file is more accurate"
+    if test.low == test.difference == test.high == 0:
+        return f"it is right on the same samples as {one.reference}"
+    chance = "more than chance explains" if test.outcome == "better" else "which chance explains"
+    return (
+        f"accuracy {100 * test.difference:+.2f} points against {one.reference}, {chance} "
+        f"(p = {test.p:.2g}; at 95 %: {100 * test.low:+.2f} to {100 * test.high:+.2f})"
+    )

@@ -1,0 +1,120 @@
+"""Training curves as inline SVG and as text."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from keras_kd.reports import drawing, labels, table
+from keras_kd.reports.rows import Row
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Curves = Mapping[str, Mapping[str, Sequence[float | None]]]
+
+
+class Line(NamedTuple):
+    """One curve: (epoch, value) pairs."""
+
+    name: str
+    key: str
+    points: list[tuple[int, float]]
+
+    @property
+    def validation(self) -> bool:
+        """Whether it was measured on data not used for training."""
+        return self.key.startswith("val_")
+
+
+def is_share(metric: str, curves: Curves) -> bool:
+    """Whether the values of a metric are accuracies from 0 to 1, which are shown as percent."""
+    keys = (metric, f"val_{metric}")
+    values = [v for history in curves.values() for key in keys for v in history.get(key, ()) if v is not None]
+    return "acc" in metric and all(0 <= value <= 1 for value in values)
+
+
+def curve_summary(curves: Curves) -> list[tuple[str, str, str, str, str]]:
+    """Model, metric, epochs, first value and last value of every training curve, as text."""
+
+    def text(metric: str, value: float | None) -> str:
+        if value is None:
+            return table.MISSING
+        share = is_share(metric.removeprefix("val_"), curves)
+        return f"{100 * value:.2f} %" if share else f"{value:.4g}"
+
+    return [
+        (name, metric, str(len(values)), text(metric, values[0]), text(metric, values[-1]))
+        for name, history in curves.items()
+        for metric, values in history.items()
+        if values
+    ]
+
+
+def curve_plots(curves: Curves, rows: Sequence[Row]) -> list[tuple[str, str]]:
+    """(caption, SVG) of the first accuracy metric and of the loss over the epochs, if they exist."""
+    metrics = list(
+        dict.fromkeys(metric.removeprefix("val_") for history in curves.values() for metric in history)
+    )
+    wanted = [metric for metric in metrics if "acc" in metric][:1] + [m for m in metrics if m == "loss"]
+    order = list(dict.fromkeys([row.name for row in rows] + list(curves)))
+    drawn = [(metric, _lines(metric, curves)) for metric in wanted]
+    return [
+        (metric, _curve_plot(metric, lines, order, " (%)" if is_share(metric, curves) else ""))
+        for metric, lines in drawn
+        if lines
+    ]
+
+
+def _lines(metric: str, curves: Curves) -> list[Line]:
+    # The training losses have different objectives; only validation losses can be compared.
+    validated = any(f"val_{metric}" in history for history in curves.values())
+    keys = [f"val_{metric}"] if metric == "loss" and validated else [metric, f"val_{metric}"]
+    scale = 100 if is_share(metric, curves) else 1
+    lines = [
+        Line(name, key, [(i + 1, scale * v) for i, v in enumerate(history.get(key, ())) if v is not None])
+        for name, history in curves.items()
+        for key in keys
+    ]
+    return [line for line in lines if line.points]
+
+
+def _curve_plot(metric: str, lines: Sequence[Line], order: Sequence[str], unit: str) -> str:
+    """One metric of all models; `order` determines their colors."""
+    from matplotlib.ticker import MaxNLocator
+
+    models = list(dict.fromkeys(line.name for line in lines))
+    names = dict(zip(models, labels.shorten_all(list(map(drawing.clean, models))), strict=True))
+    last = max(epoch for line in lines for epoch, _ in line.points)
+    with drawing.settings():
+        room = drawing.RIGHT + 12 + labels.width(list(names.values()), drawing.FONT)
+        axes = drawing.axes("epoch", f"{metric}{unit}", right=room)
+        axes.set_xlim(1, max(last, 2))
+        axes.xaxis.set_major_locator(MaxNLocator(6, steps=drawing.ROUND, integer=True))
+        drawing.limit(axes, [value for line in lines for _, value in line.points], least=1e-3)
+        tips = {}
+        for number, line in enumerate(lines):
+            tips[f"line-{number}"] = f"{line.name}, {line.key}"
+            # The validation curve is drawn over the training curve, as it matters more.
+            solid: dict[str, Any] = {"linestyle": "-", "linewidth": 2.0, "zorder": 3.0}
+            style: dict[str, Any] = (
+                solid if line.validation else {"linestyle": ":", "linewidth": 1.5, "zorder": 2.0}
+            )
+            style |= {"marker": "o" if len(line.points) == 1 else "", "clip_on": False}
+            colour = drawing.colour(order.index(line.name))
+            axes.plot(*zip(*line.points, strict=True), color=colour, gid=f"line-{number}", **style)
+        _name_ends(axes, lines, names, order)
+        description = "; ".join(f"{line.name} {line.key} ends at {line.points[-1][1]:.4g}" for line in lines)
+        return drawing.svg(axes, f"{metric}{unit} over {last} epochs. {description}", tips)
+
+
+def _name_ends(axes: "Axes", lines: Sequence[Line], names: Mapping[str, str], order: Sequence[str]) -> None:
+    """Write each model's name at the right end, pushed apart where curves end close together."""
+    # The validation curve comes last for each model and determines where its name goes.
+    ends = {line.name: axes.transData.transform(line.points[-1])[1] for line in lines}
+    lowest = math.inf
+    heights = {}
+    for name, height in sorted(ends.items(), key=lambda pair: -pair[1]):
+        lowest = heights[name] = min(height, lowest - labels.LINE)
+    under = max(0.0, axes.bbox.y0 + 4 - lowest)
+    for name, height in heights.items():
+        drawing.write(axes, axes.bbox.x1 + 8, height + under, names[name], order.index(name), "left")

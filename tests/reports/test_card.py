@@ -1,0 +1,78 @@
+"""What a report concludes, in words."""
+
+import dataclasses
+
+import pytest
+
+from keras_kd.reports import Report, Row, card
+from keras_kd.reports.verdict import Choice, Verdict
+
+TEACHER = Row("teacher", "keras", 0.98, bytes=409600, median_ms=1.0)
+STUDENT = Row("student", "keras", 0.96, bytes=40960)
+INT8 = Row(
+    "int8",
+    "int8",
+    0.9606,
+    bytes=10240,
+    median_ms=0.0123,
+    accuracy_low=0.95,
+    accuracy_high=0.97,
+    source="student",
+    path="runs/student.tflite",
+)
+VERDICT = Verdict("hurt", "Distillation hurt.", -0.03, -0.04, -0.01, 0.01, "exact McNemar test")
+
+
+def test_the_file_to_ship_with_its_figures():
+    report = Report([TEACHER, STUDENT, INT8], "teacher", choice=Choice("int8", "The smallest."))
+    assert str(card.chosen(report)) == (
+        "student.tflite: 10.0 KiB, accuracy 96.06 ± 1.0 %, 12.3 µs per call "
+        "(1.94 points lost against teacher, 0.06 points gained against student)"
+    )
+    assert card.sentences(report) == [f"ship: {card.chosen(report)}", "why: The smallest."]
+    assert card.others(report) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"accuracy": 0.98, "source": None}, "(as accurate as teacher)"),
+        ({"accuracy": None, "metric": "AUC", "metric_value": 0.9}, "student.tflite: 10.0 KiB, AUC 0.9, "),
+        ({"path": None, "bytes": None, "median_ms": None}, "int8: accuracy 96.06 ± 1.0 % ("),
+        ({"source": "unknown"}, "(1.94 points lost against teacher)"),
+    ],
+)
+def test_the_card_says_what_there_is(changes, text):
+    rows = [TEACHER, STUDENT, dataclasses.replace(INT8, **changes)]
+    assert text in str(card.chosen(Report(rows, "teacher", choice=Choice("int8", "The smallest."))))
+
+
+@pytest.mark.parametrize(
+    ("rows", "text"),
+    [
+        ([TEACHER, STUDENT], ""),
+        ([INT8], "none is known to be as accurate as the model it was made from"),
+        ([dataclasses.replace(INT8, accuracy_low=None)], ""),  # of an earlier version
+        ([Row("int8", "int8", metric="mae", metric_value=1.0)], "weigh mae against size and time"),
+        ([Row("int8", "int8", bytes=5)], "there is no accuracy to judge the files by"),
+    ],
+)
+def test_why_there_is_nothing_to_ship(rows, text):
+    report = Report(rows)
+    assert text in card.without_choice(report)
+    assert card.sentences(report) == [card.without_choice(report)] * bool(text)
+
+
+def test_the_verdict_comes_first():
+    report = Report([TEACHER, INT8], verdict=VERDICT, choice=Choice("int8", "The smallest."))
+    assert card.sentences(report)[0] == "verdict: Distillation hurt."
+    lines = str(report).splitlines()
+    assert lines[lines.index("") + 1] == "verdict: Distillation hurt."
+
+
+def test_without_a_choice_a_few_rows_speak_for_themselves():
+    assert [str(other) for other in card.others(Report([TEACHER, STUDENT], "teacher"))] == [
+        "student: 40.0 KiB, accuracy 96.00 % (2.00 points lost against teacher)"
+    ]
+    many = [dataclasses.replace(STUDENT, name=str(i)) for i in range(9)]
+    assert card.others(Report(many)) == card.others(Report([Row("a", "keras")])) == []

@@ -1,0 +1,62 @@
+"""Training curves: read back from the SVG of a page, and as text."""
+
+import pytest
+
+from keras_kd.reports import Report, Row
+from keras_kd.reports.curves import curve_summary, is_share
+from keras_kd.reports.page import page
+from tests.reports.svg import drawings, groups, texts
+
+
+@pytest.mark.parametrize(
+    ("curves", "plots"),
+    [
+        ({}, 0),
+        ({"a": {}}, 0),
+        ({"a": {"loss": []}}, 0),
+        ({"a": {"loss": [float("nan"), None]}}, 0),
+        ({"a": {"loss": [1.0]}}, 1),
+        ({"a": {"loss": [1.0, float("nan"), 0.5], "sparse_acc": [0.1, 0.1, 0.1]}}, 2),
+        ({"other than a row": {"val_loss": [3.0, 2.0], "loss": [1.0, 0.0]}}, 1),
+    ],
+)
+def test_curves(curves, plots):
+    assert len(drawings(page(Report([Row("a", "keras")], curves=curves)))) == plots
+
+
+def test_a_curve_of_one_epoch_is_a_dot():
+    (svg,) = drawings(page(Report([Row("a", "keras")], curves={"a": {"loss": [2.0]}})))
+    (line,) = groups(svg, "line")
+    assert len(list(line.iter("use"))) == 1
+
+
+def test_training_losses_of_different_objectives_are_not_laid_side_by_side():
+    curves = {"a": {"loss": [9.0, 8.0], "val_loss": [1.0, 0.5]}, "b": {"loss": [90.0, 80.0]}}
+    (svg,) = drawings(page(Report([Row("a", "keras")], curves=curves)))
+    assert texts(svg, "name") == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("metric", "values", "share"),
+    [
+        ("accuracy", [0.5, None, 1.0], True),
+        ("sparse_categorical_accuracy", [0.0], True),
+        ("accuracy", [50.0, 98.0], False),  # percent already
+        ("loss", [0.5], False),
+    ],
+)
+def test_accuracies_are_percent(metric, values, share):
+    curves = {"a": {metric: values, f"val_{metric}": values}}
+    assert is_share(metric, curves) is share
+    (svg,) = drawings(page(Report([Row("a", "keras")], curves=curves)))
+    title = f"{metric} (%)" if share else metric
+    assert title in [text.text for text in svg.iter("text")]
+    assert svg.get("aria-label").startswith(f"{title} over {len(values)} epochs")
+    last = f"{100 * values[-1]:.2f} %" if share else f"{values[-1]:.4g}"
+    assert [row[-1] for row in curve_summary(curves)] == [last, last]
+
+
+def test_a_curve_without_values_is_left_out():
+    assert curve_summary({"a": {"loss": [], "accuracy": [None, 0.5]}}) == [
+        ("a", "accuracy", "2", "–", "50.00 %")
+    ]

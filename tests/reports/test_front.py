@@ -1,0 +1,46 @@
+"""Which rows are on the Pareto front."""
+
+import pytest
+
+from keras_kd.reports.front import front, is_faster
+from keras_kd.reports.rows import Row
+
+
+def row(name, accuracy, size=None, ms=None):
+    return Row(name, "int8", accuracy, bytes=size, median_ms=ms)
+
+
+@pytest.mark.parametrize(
+    ("rows", "key", "names"),
+    [
+        ([row("a", 0.9, 10), row("b", 0.8, 20), row("c", 0.95, 30)], "bytes", ["a", "c"]),
+        ([row("big", 0.9, 20), row("small", 0.9, 10)], "bytes", ["small"]),
+        ([row("one", 0.9, 10), row("twin", 0.9, 10)], "bytes", ["one", "twin"]),
+        ([row("wrong", None, 1), row("empty", 0.9, 0), row("ok", 0.1, 5)], "bytes", ["ok"]),
+        # 4 % is noise: neither is faster.
+        ([row("a", 0.9, ms=1.0), row("b", 0.9, ms=0.96)], "median_ms", ["b", "a"]),
+        ([row("a", 0.9, ms=1.0), row("b", 0.9, ms=0.5)], "median_ms", ["b"]),
+        ([row("a", 0.9, ms=1.0), row("b", 0.8, ms=0.5)], "median_ms", ["b", "a"]),
+        ([], "bytes", []),
+    ],
+)
+def test_rows_that_none_beats_in_both(rows, key, names):
+    assert front(rows, key) == names
+
+
+@pytest.mark.parametrize(
+    ("high", "busy", "names"), [(0.7, False, ["a"]), (0.9, False, ["a", "b"]), (0.7, True, [])]
+)
+def test_intervals_that_touch_and_busy_machines_tell_no_difference(high, busy, names):
+    disturbance = "62 %" if busy else None
+    interval = {"median_low_ms": 0.5, "median_high_ms": high, "disturbance": disturbance}
+    first = Row("a", "int8", 0.9, median_ms=0.6, **interval)
+    second = Row("b", "int8", 0.9, median_ms=0.8, median_low_ms=0.75, median_high_ms=0.9)
+    assert front([first, second], "median_ms") == names
+    assert is_faster(first, second) == (names == ["a"])
+
+
+def test_a_row_without_a_time_is_not_faster():
+    assert not is_faster(row("a", 0.9), row("b", 0.9, ms=1.0))
+    assert not is_faster(row("a", 0.9, ms=1.0), row("b", 0.9))
+    assert is_faster(row("a", 0.9, ms=1.0), row("b", 0.9, ms=2.0))
