@@ -11,12 +11,15 @@ from keras_kd.jobs.experiment import Experiment, Progress, check_experiment
 from keras_kd.jobs.findings import Figures
 from keras_kd.jobs.preflight import find_doubts, require_no_doubts
 from keras_kd.jobs.runs import Run
+from keras_kd.jobs.scoring import score_file
 from keras_kd.jobs.selection import Selection
 from keras_kd.jobs.student_files import StudentFiles
 from keras_kd.jobs.tasks import Task
 from keras_kd.jobs.trainings import NAMES, TEACHER, Trainings
 from keras_kd.reports import Report
+from keras_kd.reports.choice import choose
 from keras_kd.reports.comparison import compare
+from keras_kd.reports.snippets import make_snippets
 
 
 def distil(
@@ -89,7 +92,9 @@ def _report(trainings: Trainings, teacher: keras.Model, selection: Selection, co
     files = StudentFiles(trainings.run, experiment.data, models[chosen], selection.chosen.file, progress)
     exported = {quantization: files.exported(quantization) for quantization in experiment.files}
     verified = {quantization: files.verified(quantization) for quantization in experiment.files}
-    report = _measure({TEACHER: teacher, **models, **exported}, chosen, selection, trainings, command)
+    report = _measure({TEACHER: teacher, **models, **exported}, selection, trainings, command)
+    if task.kind == "numbers":
+        report = _choose_by_error(report, chosen, exported, selection, trainings)
     return replace(
         report,
         verdict=findings.judge(selection, task),
@@ -100,7 +105,6 @@ def _report(trainings: Trainings, teacher: keras.Model, selection: Selection, co
 
 def _measure(
     models: Mapping[str, keras.Model | Path],
-    chosen: str,
     selection: Selection,
     trainings: Trainings,
     command: str | None,
@@ -113,8 +117,8 @@ def _measure(
         data.test,
         baseline=TEACHER,
         models=models,
-        sources=dict.fromkeys(experiment.files, chosen),
         seeds=accuracies if several else None,
+        class_names=data.class_names or None,
         curves=trainings.curves(shown),
         title=f"{data.name}: teacher, student, and {len(experiment.files)} files",
         data_name=f"{data.name}, test split",
@@ -123,6 +127,22 @@ def _measure(
         progress=trainings.progress.note,
         not_measured=findings.gaps(experiment.seeds),
     )
+
+
+def _choose_by_error(
+    report: Report,
+    chosen: str,
+    files: Mapping[str, Path],
+    selection: Selection,
+    trainings: Trainings,
+) -> Report:
+    """The report with the file to ship, of models that predict numbers: `compare` knows accuracies only."""
+    task, data = trainings.tasks[0], trainings.experiment.data
+    scores = {name: score_file(path, task, data, None) for name, path in files.items()}
+    scores[chosen] = selection.chosen.test[task.tap]
+    choice = choose(report.rows, scores, error=task.measure)
+    snippets = {} if choice is None else make_snippets(files[choice.name])
+    return replace(report, choice=choice, snippets=snippets)
 
 
 def metric_of(tasks: Sequence[Task], asked: str | None) -> str | dict[str, str] | None:

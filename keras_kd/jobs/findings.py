@@ -12,6 +12,7 @@ from keras_kd.jobs.tasks import Task
 from keras_kd.jobs.trainings import TEACHER, Kind
 from keras_kd.reports import NotMeasured, Report
 from keras_kd.reports.paired_test import PairedTest, compare_scores
+from keras_kd.reports.speed import speed_sentence
 from keras_kd.reports.verdict import Verdict
 
 Figures: TypeAlias = dict[str, Any]  # of one result, by name
@@ -96,7 +97,7 @@ def few_labels(labels: int, data: Data, train_teacher: bool) -> str:
 
 
 def sizes(report: Report, student: str, files: Sequence[str]) -> list[str]:
-    """How much smaller the student and its smallest file are than the teacher."""
+    """How much smaller the student is than the teacher, and how the file to ship compares with it."""
     teacher, facts = report[TEACHER], []
     if teacher.parameters and (parameters := report[student].parameters):
         facts.append(
@@ -106,9 +107,10 @@ def sizes(report: Report, student: str, files: Sequence[str]) -> list[str]:
     sized = [report[name] for name in files if report[name].compression]
     if sized:
         smallest = max(sized, key=lambda row: row.compression or 0)
+        row = report[report.choice.name] if report.choice else smallest
         facts.append(
-            f"Its {smallest.name} file is {smallest.compression:.1f} times smaller than the teacher's "
-            "float32 file."
+            f"Its {row.name} file is {row.compression:.1f} times smaller than the teacher's float32 file. "
+            f"{speed_sentence(row, teacher)}"
         )
     return facts
 

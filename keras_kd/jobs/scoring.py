@@ -1,6 +1,7 @@
 """How right a model is about each sample of a split."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TypeAlias
 
 import keras
@@ -8,9 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from keras_kd.datasets import Data
+from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.jobs.tasks import Task
 from keras_kd.parts import parts
 from keras_kd.signals.tracing import output_activations
+from keras_kd.tensors import Tensors
 
 # The tap of an output -> how right each sample is, higher is better.
 Scores: TypeAlias = Mapping[str, np.ndarray]
@@ -34,10 +37,28 @@ def score(model: keras.Model, tasks: Sequence[Task], data: Data, split: str) -> 
     }
 
 
+def score_file(path: Path, task: Task, data: Data, activation: str | None) -> np.ndarray:
+    """How right a `.tflite` file is about each test sample, for one of its outputs.
+
+    Args:
+        path: The file.
+        task: What the output is for.
+        data: The data.
+        activation: What the model ends in that the file was made from.
+    """
+    inputs = np.concatenate([batch[0] for batch in data.test.as_numpy_iterator()])
+    outputs = by_tap(LiteModel(path).predict(inputs))
+    return task.scores(outputs[task.tap], labels_of(data.arrays["test"].y, task), activation)
+
+
 def predictions(model: keras.Model, batches: tf.data.Dataset) -> dict[str, np.ndarray]:
     """What a model gives for the inputs of a dataset, by the taps of its outputs."""
-    found = parts(model.predict(batches, verbose=0))
-    return {f"output/{path}".rstrip("/"): np.asarray(part) for path, part in found.items()}
+    return by_tap(model.predict(batches, verbose=0))
+
+
+def by_tap(outputs: Tensors) -> dict[str, np.ndarray]:
+    """Outputs in the structure of a model, by their taps."""
+    return {f"output/{path}".rstrip("/"): np.asarray(part) for path, part in parts(outputs).items()}
 
 
 def labels_of(labels: np.ndarray | Mapping[str, np.ndarray], task: Task) -> np.ndarray:

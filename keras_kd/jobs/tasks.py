@@ -36,8 +36,8 @@ class Task:
     Examples:
         >>> import numpy as np
         >>> from keras_kd.jobs.tasks import Task
-        >>> Task("numbers").scores(np.array([[1.0], [3.0]]), np.array([1.0, 2.0]), None).tolist()
-        [-0.0, -1.0]
+        >>> (Task("numbers").scores(np.array([[1.0], [3.0]]), np.array([1.0, 2.0]), None) + 0).tolist()
+        [0.0, -1.0]
     """
 
     kind: Kind

@@ -104,7 +104,9 @@ def _card(report: "Report", row: Row) -> Card:
 
 
 def _beside(row: Row, other: Row) -> str:
-    """The points of accuracy between two rows."""
+    """The points of accuracy between two rows, or the metric of the other one."""
+    if row.metric is not None and other.metric_value is not None:
+        return f"{other.name}: {other.metric_value:.5g}"
     if row.accuracy is None or other.accuracy is None:
         return ""
     points = 100 * (row.accuracy - other.accuracy)

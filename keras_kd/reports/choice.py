@@ -12,6 +12,8 @@ from keras_kd.reports.verdict import Choice
 
 # Files whose sizes differ by less are of one size.
 _SAME_SIZE = 1.01
+# What a file may lose however sure it is: half a point of accuracy, or a hundredth of an error.
+_MARGIN, _MARGIN_OF_ERROR = 0.005, 0.01
 
 
 @dataclass(frozen=True)
@@ -22,15 +24,21 @@ class _Candidate:
     bytes: int
     reference: str
     test: PairedTest
+    margin: float
 
     @property
     def loses(self) -> bool:
-        """Whether it is less accurate than what it was made from, by more than chance explains."""
-        return self.test.outcome == "worse"
+        """Whether it is less accurate than what it was made from, beyond chance and beyond what it may."""
+        return self.test.outcome == "worse" and -self.test.difference > self.margin
 
 
-def choose(rows: Sequence[Row], scores: Mapping[str, np.ndarray]) -> Choice | None:
+def choose(
+    rows: Sequence[Row], scores: Mapping[str, np.ndarray], *, error: str | None = None
+) -> Choice | None:
     """The smallest file that is not measurably less accurate than the model that it was made from.
+
+    A loss counts if chance does not explain it, and it is more than half a point of accuracy, or more than a
+    hundredth of an error.
 
     Files that differ by less than 1 % in size count as equally small; then the faster one is chosen, if the
     intervals of their times do not touch. A file of an unknown model is compared with the most accurate file.
@@ -40,6 +48,7 @@ def choose(rows: Sequence[Row], scores: Mapping[str, np.ndarray]) -> Choice | No
         scores: Name of a row -> its score on each sample, such as 1 for right and 0 for wrong; NaN where a
             sample has no label. All rows saw the same samples. A file without scores is never chosen: leave
             out those that are unusable.
+        error: What the scores are the negative of, such as `"mean absolute error"`; `None` for accuracies.
 
     Returns:
         The choice, or `None`: there are no files, nothing to compare them by, or each of them loses accuracy.
@@ -56,7 +65,7 @@ def choose(rows: Sequence[Row], scores: Mapping[str, np.ndarray]) -> Choice | No
         return None
     best = max(sizes, key=lambda name: float(np.nanmean(scores[name])))
     candidates = [
-        _tried(row, sizes[row.name], row.source if row.source in scores else best, scores)
+        _tried(row, sizes[row.name], row.source if row.source in scores else best, scores, error)
         for row in rows
         if row.name in sizes
     ]
@@ -68,20 +77,25 @@ def choose(rows: Sequence[Row], scores: Mapping[str, np.ndarray]) -> Choice | No
         if one.bytes <= _SAME_SIZE * kept[0].bytes and is_faster(one.row, chosen.row):
             chosen = one
     smaller = [one for one in candidates if one and one.loses and one.bytes < chosen.bytes]
-    return Choice(chosen.row.name, _why(chosen, kept[0], len(sizes), smaller))
+    return Choice(chosen.row.name, _why(chosen, kept[0], len(sizes), smaller, error))
 
 
-def _tried(row: Row, size: int, reference: str | None, scores: Mapping[str, np.ndarray]) -> _Candidate | None:
+def _tried(
+    row: Row, size: int, reference: str | None, scores: Mapping[str, np.ndarray], error: str | None
+) -> _Candidate | None:
     """A file beside what it is compared with; `None` for fewer samples than a test needs."""
     assert reference is not None
     own, other = scores[row.name], scores[reference]
     labelled = ~np.isnan(own)
     if labelled.sum() < 2:
         return None
-    return _Candidate(row, size, reference, compare_scores(own[labelled], other[labelled]))
+    margin = _MARGIN if error is None else _MARGIN_OF_ERROR * float(np.abs(other[labelled]).mean())
+    return _Candidate(row, size, reference, compare_scores(own[labelled], other[labelled]), margin)
 
 
-def _why(chosen: _Candidate, smallest: _Candidate, files: int, smaller: Sequence[_Candidate]) -> str:
+def _why(
+    chosen: _Candidate, smallest: _Candidate, files: int, smaller: Sequence[_Candidate], error: str | None
+) -> str:
     if files == 1:
         place = "The only file"
     elif chosen is not smallest:
@@ -91,21 +105,32 @@ def _why(chosen: _Candidate, smallest: _Candidate, files: int, smaller: Sequence
     else:
         place = f"The smallest of {files} files"
     rejected = "".join(
-        f" {one.row.name} is smaller, and loses {abs(100 * one.test.difference):.2f} points "
-        f"(p = {one.test.p:.2g})."
+        f" {one.row.name} is smaller, and loses {_amount(one.test.difference, error)} (p = {one.test.p:.2g})."
         for one in smaller
     )
-    return f"{place}; {_against(chosen)}.{rejected}"
+    return f"{place}; {_against(chosen, error)}.{rejected}"
 
 
-def _against(one: _Candidate) -> str:
+def _amount(difference: float, error: str | None) -> str:
+    """A loss without its sign."""
+    return f"{abs(100 * difference):.2f} points" if error is None else f"{abs(difference):.3g} in {error}"
+
+
+def _against(one: _Candidate, error: str | None) -> str:
     """How accurate a file is beside what it is compared with."""
     test = one.test
     if one.reference == one.row.name:
         return "no file is more accurate"
     if test.low == test.difference == test.high == 0:
         return f"it is right on the same samples as {one.reference}"
-    chance = "more than chance explains" if test.outcome == "better" else "which chance explains"
+    chance = "which chance explains" if test.outcome == "inconclusive" else "more than chance explains"
+    if test.outcome == "worse":
+        chance += f", and less than {'half a point' if error is None else 'a hundredth'}"
+    if error is not None:
+        return (
+            f"{error} {-test.difference:+.3g} against {one.reference}, {chance} (p = {test.p:.2g}; at 95 %: "
+            f"{-test.high:+.3g} to {-test.low:+.3g})"
+        )
     return (
         f"accuracy {100 * test.difference:+.2f} points against {one.reference}, {chance} "
         f"(p = {test.p:.2g}; at 95 %: {100 * test.low:+.2f} to {100 * test.high:+.2f})"

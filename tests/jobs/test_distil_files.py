@@ -1,5 +1,7 @@
 """The main job on files: settings follow their content. `tests/cli` runs it, with good and bad files."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -56,6 +58,9 @@ def test_numbers_are_predicted_and_a_finished_run_is_continued(tmp_path):
     assert {row.metric for row in report.rows} == {"mean_absolute_error"}
     assert report["teacher"].metric_value < 0.5
     assert "mean absolute error" in report.verdict.text
+    assert report.choice.name in ("float32", "int8")
+    assert re.search(r"mean absolute error [-+][\d.e-]+ against student", report.choice.why)
+    assert set(report.snippets) == {"Python", "Kotlin"}
     first = run.path("seed0/distilled.keras").read_bytes()
     with pytest.raises(FileExistsError, match="a run of 2 epochs"):
         distilled(6)

@@ -106,3 +106,37 @@ def test_a_file_as_good_as_its_model_is_seldom_refused():
         scores = {"student": student.astype("float32"), "int8": int8.astype("float32")}
         refused += choose([STUDENT, FILES[2]], scores) is None
     assert refused <= 0.05 * 300
+
+
+def test_scores_that_are_errors():
+    errors = -np.random.default_rng(0).random(SAMPLES)
+    scores = {"student": errors, "float32": errors, "float16": errors - 0.01, "int8": errors - 0.5}
+    choice = choose([STUDENT, *FILES], scores, error="mean absolute error")
+    assert choice.name == "float32"
+    assert choice.why.endswith(
+        " float16 is smaller, and loses 0.01 in mean absolute error (p = 0)."
+        " int8 is smaller, and loses 0.5 in mean absolute error (p = 0)."
+    )
+    choice = choose([STUDENT, *FILES], {**scores, "float16": errors - 1e-3}, error="mean absolute error")
+    assert choice.name == "float16"
+    assert (
+        "mean absolute error +0.001 against student, more than chance explains, and less than a hundr"
+        in choice.why
+    )
+    noise = np.random.default_rng(1).normal(size=SAMPLES)
+    choice = choose([STUDENT, *FILES], {**scores, "int8": errors + noise}, error="mean absolute error")
+    assert choice.name == "int8"
+    assert "mean absolute error -0.0" in choice.why or "mean absolute error +0.0" in choice.why
+    assert "against student, which chance explains" in choice.why
+
+
+@pytest.mark.parametrize(("lost", "name"), [(0.004, "int8"), (0.006, "float32")])
+def test_a_file_may_lose_half_a_point_however_sure_that_is(lost, name):
+    samples = 100_000
+    scores = {kind: np.ones(samples, "float32") for kind in ("student", "float32", "float16", "int8")}
+    for kind in ("float16", "int8"):
+        scores[kind][: round(lost * samples)] = 0
+    choice = choose([STUDENT, *FILES], scores)
+    assert choice.name == name
+    words = "more than chance explains, and less than half a point (p = "
+    assert (words in choice.why) == (name == "int8")
