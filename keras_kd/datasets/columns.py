@@ -14,7 +14,6 @@ from keras_kd.messages import did_you_mean, one_line
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_LARGEST_BLOCK = 2**31 - 1
 _USUAL_TARGETS = ("label", "target", "class", "y")
 
 
@@ -155,7 +154,4 @@ def _read(path: Path, suffix: str) -> "pa.Table":
         return table.drop_columns([n for n in table.column_names if re.fullmatch(r"__index_level_\d+__", n)])
     from pyarrow import csv
 
-    # In one block: types are inferred from the first one.
-    size = min(max(path.stat().st_size, 1), _LARGEST_BLOCK)
-    delimiter = "\t" if suffix == ".tsv" else ","
-    return csv.read_csv(path, csv.ReadOptions(block_size=size), csv.ParseOptions(delimiter=delimiter))
+    return csv.read_csv(path, parse_options=csv.ParseOptions(delimiter="\t" if suffix == ".tsv" else ","))

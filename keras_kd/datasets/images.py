@@ -43,20 +43,23 @@ def find_images(folder: Path, shape: tuple[int, int, int], pixels: Pixels) -> Fo
 
 def _folders_of_splits(folder: Path) -> dict[str, Path]:
     """The folders of the splits; one for all if the classes lie directly in the folder."""
-    if not (folder / "train").is_dir() or not _folders_in(folder / "train"):
-        return {"train": folder}
-    found: dict[str, Path] = {}
-    for name, split in SPLIT_NAMES.items():
-        if (folder / name).is_dir():
-            if split in found:
-                raise ValueError(f"{str(folder)!r} has both {found[split].name!r} and {name!r}: keep one.")
-            found[split] = folder / name
-    if "test" not in found:
+    found: dict[str, list[Path]] = {"train": [], "validation": [], "test": []}
+    for path in _folders_in(folder):
+        split = SPLIT_NAMES.get(path.name.lower())
+        if split is not None:
+            found[split].append(path)
+    if not any(_folders_in(path) for path in found["train"]):
+        return {"train": folder}  # a class may be called "train"
+    for paths in found.values():
+        if len(paths) > 1:
+            names = " and ".join(repr(path.name) for path in paths)
+            raise ValueError(f"{str(folder)!r} has both {names}: keep one.")
+    if not found["test"]:
         raise ValueError(
             f"{str(folder)!r} has a folder 'train' but no folder 'test'. Add one, or put the folders of the "
             "classes directly into it, to have images set aside for the test."
         )
-    return found
+    return {split: path for split, paths in found.items() for path in paths}
 
 
 def _folders_in(folder: Path) -> list[Path]:

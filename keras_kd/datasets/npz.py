@@ -105,8 +105,8 @@ def find_arrays(path: Path, model: ModelShape, pixels: Pixels | None) -> Found:
     groups = {"train": train, "validation": validation, "test": splits["test"]}
     rows = {key: Rows(len(split.x), split.x.__getitem__, split.y) for key, split in groups.items()}
     text = f"arrays of {x.dtype} {'x'.join(map(str, x.shape[1:]))}"
-    aside = "" if "val" in found else ", validation set aside from train"
-    return Found(rows, text + aside, pixels=pixels)
+    how = "split as given" if "val" in found else "validation set aside"
+    return Found(rows, text, pixels=pixels, how=how)
 
 
 def load_test(path: str | os.PathLike[str], *, batch_size: int = 64) -> tf.data.Dataset:

@@ -47,6 +47,7 @@ class Found:
         class_names: The names of the classes, if it has them.
         pixels: The range that the bytes in its inputs are to be turned into.
         row_bytes: How many bytes the inputs of a row need in memory, if they are not there yet.
+        how: How the rows were split, if the source did more than to give splits.
     """
 
     groups: Mapping[str, Rows]
@@ -54,6 +55,7 @@ class Found:
     class_names: tuple[str, ...] = ()
     pixels: Pixels | None = None
     row_bytes: int = 0
+    how: str = "split as given"
 
     def split(self, what: str) -> tuple[dict[str, Rows], str]:
         """Rows for training, validation and test, and how they were split, in words.
@@ -78,7 +80,7 @@ class Found:
             y = np.empty(rows.size) if rows.y is None else rows.y
             parts = zip(["train", *missing], portions(y, *[size for _ in missing]), strict=True)
             groups |= {name: rows.among(some) for name, some in parts}
-        how = f"{' and '.join(missing)} set aside" if missing else "split as given"
+        how = f"{' and '.join(missing)} set aside" if missing else self.how
         sizes = ", ".join(f"{groups[name].size:,} {name}" for name in ("train", "validation", "test"))
         return groups, f"{how}: {sizes}"
 

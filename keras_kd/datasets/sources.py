@@ -210,7 +210,9 @@ class Source:
         else:
             found = self.find(model, needs_labels=False)
             rows = found.split(self.name)[0]["train"]
-            x = rows.read(calibration_rows(np.empty(rows.size) if rows.y is None else rows.y))
+            some = calibration_rows(np.empty(rows.size) if rows.y is None else rows.y)
+            self.say(f"{self.name}: {found.text}; {len(some):,} of them for calibration")
+            x = rows.read(some)
             pixels = found.pixels
         return x if pixels is None else scale_pixels(x, pixels)
 

@@ -9,8 +9,12 @@ from keras_kd.datasets.checks import are_one_hot
 
 SPLIT_SEED = 20_260  # the splits never depend on the seed of a training run
 
-# What splits are called in folders and tables -> in `Data.arrays`.
-SPLIT_NAMES = {"train": "train", "val": "validation", "validation": "validation", "test": "test"}
+# What splits are called in folders and tables, in any case -> in `Data.arrays`.
+SPLIT_NAMES = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
 
 Labels: TypeAlias = np.ndarray | Mapping[str, np.ndarray]
 

@@ -51,12 +51,12 @@ def _splits(columns: Columns) -> np.ndarray | None:
         return None
     values = columns.values(SPLIT_COLUMN)
     for row, value in enumerate(values):
-        if value not in SPLIT_NAMES:
+        if str(value).lower() not in SPLIT_NAMES:
             raise ValueError(
-                f"{str(columns.path)!r}: column {SPLIT_COLUMN!r} has to say {', '.join(SPLIT_NAMES)}. "
+                f"{str(columns.path)!r}: column {SPLIT_COLUMN!r} has to say train, val or test. "
                 f"Received: {value!r} in row {row} (counting from 0)."
             )
-    splits = np.array([SPLIT_NAMES[value] for value in values])
+    splits = np.array([SPLIT_NAMES[value.lower()] for value in values])
     missing = [name for name in ("train", "test") if name not in splits]
     if missing:
         raise ValueError(f"{str(columns.path)!r}: no row has {missing[0]!r} in column {SPLIT_COLUMN!r}.")

@@ -48,6 +48,7 @@ def test_a_folder_of_images(pets, printed):
     assert report["meta"]["data"] == "pets, test split"
 
 
+@pytest.mark.slow
 def test_a_model_of_any_size_needs_one(pets, printed):
     data = ["--data", pets / "pets"]
     assert run("export", pets / "any.keras", "--out", pets / "a.tflite", "--quantization", "int8", *data) == 1

@@ -79,6 +79,12 @@ def test_missing_values(tmp_path, text, name, message):
             read(name)
 
 
+def test_NaN_of_parquet_is_missing(tmp_path):
+    parquet.write_table(pa.table({"x": [1.0, float("nan")]}), tmp_path / "a.parquet")
+    with pytest.raises(ValueError, match="column 'x' has no value in 1 of 2 rows, the first time in row 1"):
+        read_columns(tmp_path / "a.parquet").labels("x")
+
+
 def test_columns_that_are_no_inputs(tmp_path):
     (tmp_path / "a.csv").write_text("color,huge\nred,1e300\nNA,1\n")
     columns = read_columns(tmp_path / "a.csv")

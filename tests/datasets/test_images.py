@@ -43,9 +43,12 @@ def test_only_the_rows_that_are_needed_are_read(pets):
     assert rows.among(np.array([0, 30])).read(ALL_ROWS).shape == (2, *SHAPE)
 
 
-@pytest.mark.parametrize("name", ["val", "validation", None])
-def test_folders_of_splits(tmp_path, name):
-    for split, sizes in {"train": {"a": 4, "b": 3}, "test": {"b": 2}, name: {"a": 1, "b": 1}}.items():
+@pytest.mark.parametrize(
+    ("train", "test", "name"),
+    [("train", "test", "val"), ("Training", "Testing", "VALID"), ("train", "test", None)],
+)
+def test_folders_of_splits(tmp_path, train, test, name):
+    for split, sizes in {train: {"a": 4, "b": 3}, test: {"b": 2}, name: {"a": 1, "b": 1}}.items():
         if split:
             save_images(tmp_path / split, sizes)
     found = find_images(tmp_path, SHAPE, "0..255")

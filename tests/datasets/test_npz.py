@@ -158,6 +158,7 @@ def test_arrays_are_split_as_load_splits_them(mine):
     for key, rows in found.groups.items():
         np.testing.assert_array_equal(rows.read(slice(None)), loaded.arrays[key].x)
         np.testing.assert_array_equal(rows.y, loaded.arrays[key].y)
+    assert found.split("mine")[1] == "validation set aside: 36 train, 4 validation, 8 test"
 
 
 def test_labels_of_several_outputs(mine):

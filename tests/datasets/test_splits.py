@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from keras_kd.datasets.splits import Split, class_numbers, portions, select_rows, split_off
@@ -32,6 +32,7 @@ def test_a_split_and_the_rest_are_all_rows():
     np.testing.assert_array_equal(part.weight, part.x[:, 0])
 
 
+@example([1, 20], 0.2, 0.0)
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=6), st.floats(0, 0.2), st.floats(0, 0.2))
 def test_portions_are_a_partition_with_each_class_in_proportion(sizes, first, second):
     y = np.repeat(np.arange(len(sizes)), sizes)

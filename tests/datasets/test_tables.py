@@ -37,7 +37,9 @@ def test_inputs_have_the_shape_of_the_model(table, shape, wanted):
 
 
 def test_a_column_tells_the_split(table):
-    rows = [f"{index},0,{index % 2},{split}" for index, split in enumerate(["train", "val", "test", "train"])]
+    rows = [
+        f"{index},0,{index % 2},{split}" for index, split in enumerate(["train", "val", "Test", "training"])
+    ]
     groups = table("a,b,y,split", *rows, target="y").groups
     read = {name: rows.read(ALL_ROWS)[:, 0].tolist() for name, rows in groups.items()}
     assert read == {"test": [2], "train": [0, 3], "validation": [1]}
@@ -113,7 +115,7 @@ def test_text_that_is_neither(table):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (("train", "tset"), "'split' has to say train, val, validation, test. Received: 'tset' in row 1"),
+        (("train", "tset"), "'split' has to say train, val or test. Received: 'tset' in row 1"),
         (("train", "val"), "no row has 'test' in column 'split'"),
         (("train", ""), "column 'split' has no value in 1 of 2 rows"),
     ],
