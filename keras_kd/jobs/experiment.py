@@ -12,7 +12,7 @@ from keras_kd.deployment import quantizations
 from keras_kd.jobs.augmentation import make_augmentation
 from keras_kd.jobs.hyperparameters import Hyperparameters
 from keras_kd.jobs.objectives import make_distiller
-from keras_kd.jobs.tasks import Task, find_tasks
+from keras_kd.jobs.tasks import Task, find_outputs, find_tasks
 from keras_kd.messages import did_you_mean
 
 QUANTIZATIONS = tuple(row.label for row in quantizations.QUANTIZATIONS)
@@ -122,16 +122,12 @@ def _check_same_outputs(
             f"The teacher's outputs are {sorted(map(str, names['teacher']))}, and the student's "
             f"{sorted(map(str, names['student']))}: they must have the same names."
         )
-    for name in teacher.output_names if len(teacher.outputs) > 1 else [None]:
-        sizes = [_output(model, name) for model in (teacher, student)]
+    shapes = [{output.name: output.shape for output in find_outputs(model)} for model in (teacher, student)]
+    for name in names["student"]:
+        sizes = [of_model[name] for of_model in shapes]
         if sizes[0][-1] != sizes[1][-1] or len(sizes[0]) != len(sizes[1]):
             what = "classes" if found["student"][0].kind in ("classes", "one-hot") else "outputs"
             raise ValueError(
                 f"The teacher has {sizes[0][-1]} {what} and the student {sizes[1][-1]}: they must be the "
                 f"same {what}."
             )
-
-
-def _output(model: keras.Model, name: str | None) -> tuple[int | None, ...]:
-    index = 0 if name is None else list(model.output_names).index(name)
-    return tuple(model.outputs[index].shape)

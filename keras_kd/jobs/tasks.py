@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import keras
 import numpy as np
@@ -131,20 +131,40 @@ def find_tasks(model: keras.Model, labels: Labels) -> tuple[Task, ...]:
         >>> find_tasks(model, np.array([0, 2, 1]))[0].words
         'class numbers'
     """
+    outputs = find_outputs(model)
+    of_each = _by_name(labels, [output.name for output in outputs])
+    activations = output_activations(model, [output.tap for output in outputs])
+    return tuple(
+        Task(_kind(of_each[name], shape, activations[tap], name), tap, name) for tap, name, shape in outputs
+    )
+
+
+class Output(NamedTuple):
+    """An output of a model: its tap, the name that `fit` takes, `None` for the only one, and its shape."""
+
+    tap: str
+    name: str | None
+    shape: tuple[int | None, ...]
+
+
+def find_outputs(model: keras.Model) -> list[Output]:
+    """The outputs of a functional or sequential model, in the order in which it returns them.
+
+    Raises:
+        ValueError: It is another model, or was not built.
+    """
     function = keras_internals.functional_of(model)
     if function is None:
         raise ValueError(f"Expected a built functional or sequential model. {model.name!r} is none.")
-    paths = parts(keras_internals.output_structure(function))
-    # Keras sorts the keys of a dict.
-    names = {id(tensor): name for tensor, name in zip(function.outputs, function.output_names, strict=True)}
-    named = {f"output/{path}": names[id(tensor)] for path, tensor in paths.items()}
-    if list(paths) == [""]:
-        named = {"output": None}
-    of_each, activations = _by_name(labels, list(named.values())), output_activations(model, named)
-    return tuple(
-        Task(_kind(of_each[name], tuple(tensor.shape), activations[tap], name), tap, name)
-        for (tap, name), tensor in zip(named.items(), paths.values(), strict=True)
-    )
+    structure = keras_internals.output_structure(function)
+    found, layers = parts(structure), function.output_names
+    if list(found) == [""]:
+        return [Output("output", None, tuple(found[""].shape))]
+    names = list(found) if isinstance(structure, dict) else layers  # `fit` takes the keys of a dict
+    return [
+        Output(f"output/{path}", name, tuple(tensor.shape))
+        for (path, tensor), name in zip(found.items(), names, strict=True)
+    ]
 
 
 def _by_name(labels: Labels, names: list[str | None]) -> dict[str | None, np.ndarray]:

@@ -14,8 +14,9 @@ def model(units, activation=None, shape=(4,)):
 
 def heads(as_dict):
     inputs = keras.Input((4,))
-    kind = keras.layers.Dense(3, activation="softmax", name="kind")(inputs)
-    age = keras.layers.Dense(1, name="age")(inputs)
+    layer = "layer_of_" if as_dict else ""  # of a dict, its keys are the names
+    kind = keras.layers.Dense(3, activation="softmax", name=f"{layer}kind")(inputs)
+    age = keras.layers.Dense(1, name=f"{layer}age")(inputs)
     return keras.Model(inputs, {"kind": kind, "age": age} if as_dict else [kind, age])
 
 
