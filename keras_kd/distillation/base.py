@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
+from keras_kd.distillation.answers import Answers
 from keras_kd.distillation.data_checks import (
     check_arrays,
     find_arrays,
@@ -21,6 +22,7 @@ from keras_kd.distillation.label_checks import (
     check_loss,
     check_objective_labels,
 )
+from keras_kd.distillation.logit_checks import warn_of_misread_outputs
 from keras_kd.distillation.model_checks import check_teacher
 from keras_kd.distillation.model_inputs import take_inputs
 from keras_kd.distillation.model_pair import ModelPair
@@ -56,6 +58,7 @@ class BaseDistiller(EvaluatedStudent):
         require_compiled: Callable[[str], None]  # raises unless `compile` was called before a method
         validate_first_batch: Callable[[Tensors], None]
         _wiring: Wiring
+        _answers: Answers
         _first_batch: FirstBatch
 
     def _set_teacher(self, teacher: keras.Model | None, preprocess: Preprocess | None) -> None:
@@ -68,11 +71,10 @@ class BaseDistiller(EvaluatedStudent):
         models = ModelPair(self.student, self, teacher, preprocess, self.student_inputs)
         wiring = Wiring(models, self.objectives)
         wiring.connect_early()
-        # Not with `setattr`: Keras would track, train and save it.
-        self.__dict__["_wiring"] = wiring
+        # Not with `setattr`: Keras would track, train and save them.
+        self.__dict__.update(_wiring=wiring, _answers=Answers(self.student, teacher))
         self._adopt_projections()
-        if "_first_batch" not in self.__dict__:
-            self.__dict__["_first_batch"] = FirstBatch(self, self.validate_first_batch)
+        self.__dict__.setdefault("_first_batch", FirstBatch(self, self.validate_first_batch))
         self._first_batch.renew()  # the train function was traced with the old teacher
 
     # The teacher is kept in an object that Keras does not look into: a property would be found by
@@ -202,19 +204,26 @@ class BaseDistiller(EvaluatedStudent):
             check_integers(self.teacher_preprocess, batch.inputs)
         name = "The data's teacher signals" if self.teacher is None else f"The teacher {self.teacher.name!r}"
         teacher = self._wiring.run_teacher(batch)
+        advice = "Check the teacher's weights and its preprocessing."
         for tap, value in teacher.raw.items():
-            advice = "Check the teacher's weights and its preprocessing."
             check_numbers(value, f"{name}: {tap!r}", advice, may_suppress=True)
         self._wiring.check_suppressed_classes(teacher, batch)
         check_objective_labels(self.objectives, batch)
         if self.compiled_with_loss:
             check_labels(batch.labels, self.student, self.loss)
             check_loss(self.loss, batch.labels, self.student)
+        signals = self._wiring.connection.signals
+        warn_of_misread_outputs(self.loss, self._wiring.models, signals.student, batch)
+        self._answers.prepare(self.loss, signals, self.objectives, batch.labels)
 
-    def _diagnosis(self, arguments: Mapping[str, Any]) -> Diagnosis:
-        """What to ask for the cause if the losses of an epoch of `fit` are not finite."""
-        losses = ["loss", "student_loss", *(objective.name for objective in self.objectives)]
-        return Diagnosis(lambda: self._wiring, losses, arguments)
+    def _start_fit(self, arguments: Mapping[str, Any]) -> Callable[..., object]:
+        """Start counting anew; return what looks at the end of each epoch for what ruins the student."""
+        losses = "loss", "student_loss", *(objective.name for objective in self.objectives)
+        diagnosis = Diagnosis(lambda: self._wiring, losses, arguments)
+        self._wiring.models.restart_teacher()
+        self._answers.restart()
+        # A callback may replace the teacher, and what is asked about its answers with it.
+        return lambda *epoch: [each.end_epoch(*epoch) for each in (diagnosis, self._answers)]
 
     def _prepare_for(self, x: object, y: object) -> None:
         """Prepare for the data of `fit`: errors are raised now, and restored files find the projections."""

@@ -13,7 +13,7 @@ from keras_kd.distillation import model_checks
 from keras_kd.distillation.base import BaseDistiller
 from keras_kd.distillation.configuration import arguments_of, config_of
 from keras_kd.distillation.data_checks import require_labels, require_metric_labels
-from keras_kd.distillation.divergence import DivergenceCallback, add_callback
+from keras_kd.distillation.divergence import add_callback
 from keras_kd.distillation.evaluation import require_figures, without
 from keras_kd.distillation.hinton import ALPHA, TEMPERATURE, default_objectives
 from keras_kd.distillation.model_inputs import check_keys
@@ -143,6 +143,7 @@ class Distiller(BaseDistiller, replicas.ReplicatedModel):
                 loss += added
             total_tracker(self).update_state(unscaled(loss), batches.count_samples(batch.inputs))
             scaled = self.optimizer.scale_loss(loss)
+        self._answers.count(batch, y_pred, teacher_signals)
         weights = self.trainable_weights
         if weights:
             self.optimizer.apply_gradients(zip(tape.gradient(scaled, weights), weights, strict=True))
@@ -179,8 +180,8 @@ class Distiller(BaseDistiller, replicas.ReplicatedModel):
         if strategy_of(self) is None:
             self._prepare_for(x, y)
         callbacks = put_first(given.get("callbacks"), x)
-        given["callbacks"] = add_callback(callbacks, DivergenceCallback(self._diagnosis({**given})))
-        self._wiring.models.restart_teacher()
+        end_epoch = keras.callbacks.LambdaCallback(on_epoch_end=self._start_fit({**given}))
+        given["callbacks"] = add_callback(callbacks, end_epoch)
         with self._first_batch.intercepted(anew=self.teacher is None):  # each data set has its signals
             history = super().fit(**given)
         if history.epoch and not history.history:

@@ -179,17 +179,6 @@ def _slices(arguments: Mapping[str, Any]) -> Iterator[Any]:
         )
 
 
-class DivergenceCallback(keras.callbacks.Callback):
-    """Asks for a diagnosis at the end of each epoch."""
-
-    def __init__(self, diagnosis: Diagnosis) -> None:
-        super().__init__()
-        self._diagnosis = diagnosis
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._diagnosis.end_epoch(epoch, logs)
-
-
 def add_callback(callbacks: Any, added: Any) -> Any:
     """The callbacks of `fit`, as a list or a `CallbackList`, with another one at the end."""
     if hasattr(callbacks, "callbacks"):  # a CallbackList, which is the user's

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from keras_kd.distillation.label_checks import CompiledLoss, check_evaluated_labels, check_labels
+from keras_kd.distillation.compiled_losses import CompiledLoss
+from keras_kd.distillation.label_checks import check_evaluated_labels, check_labels
 from keras_kd.keras_internals import WITHIN_FIT
 from keras_kd.tensors import Tensors
 

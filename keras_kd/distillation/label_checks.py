@@ -2,20 +2,15 @@
 
 import itertools
 from collections.abc import Generator, Iterable
-from typing import TypeAlias
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_kd.distillation.compiled_losses import CompiledLoss, ignored_class, kind_of, name_of
 from keras_kd.distillation.objectives import Objective
-from keras_kd.keras_internals import is_of_keras
-from keras_kd.legacy import is_of_tf_keras
-from keras_kd.losses.loss import snake_case
 from keras_kd.signals.batches import Batch, read_tap, unpack
 from keras_kd.tensors import Shape, Tensor, Tensors
-
-CompiledLoss: TypeAlias = object  # what `compile` accepts: names, functions, losses, structures of them
 
 
 def check_labels(y: Tensors, student: keras.Model, loss: CompiledLoss, name: str = "y") -> None:
@@ -29,11 +24,11 @@ def check_labels(y: Tensors, student: keras.Model, loss: CompiledLoss, name: str
     """
     for given, labels, output in _pairs(loss, y, getattr(student, "output", None)):
         values = _numbers(labels)
-        if _kind(given) != "sparse" or values is None:
+        if kind_of(given) != "sparse" or values is None:
             continue
-        ignored = _ignored_class(given)
+        ignored = ignored_class(given)
         values = values if ignored is None else values[values != ignored]
-        _check_whole(values, name, f"{_name(given)} reads classes")
+        _check_whole(values, name, f"{name_of(given)} reads classes")
         classes = None if output is None else output.shape[-1]
         if classes is None:
             continue
@@ -86,7 +81,7 @@ def _chain(*parts: Iterable[object]) -> Generator[object, None, None]:
 
 def _check_first_batch(data: tf.data.Dataset, student: keras.Model, loss: CompiledLoss, name: str) -> None:
     """Look at labels that are floats where classes are read; others need no pass over the data."""
-    if "sparse" not in map(_kind, keras.tree.flatten(loss)):
+    if "sparse" not in map(kind_of, keras.tree.flatten(loss)):
         return
     specs = keras.tree.flatten(unpack(data.element_spec).labels)
     if any(isinstance(spec, tf.TensorSpec) and spec.dtype.is_floating for spec in specs):
@@ -99,7 +94,7 @@ def check_objective_labels(objectives: Iterable[Objective], batch: Batch) -> Non
     for objective in objectives:
         loss = objective.loss
         of_labels = loss.reads_labels and loss.reads_logits
-        if not (of_labels or _kind(getattr(loss, "loss", None)) == "sparse"):
+        if not (of_labels or kind_of(getattr(loss, "loss", None)) == "sparse"):
             continue
         for tap in objective.data_taps:
             labels = read_tap(tap, batch)
@@ -133,12 +128,6 @@ def _numbers(labels: object) -> np.ndarray | None:
     return values.ravel() if values.dtype.kind in "iuf" else None
 
 
-def _ignored_class(loss: object) -> int | None:
-    if isinstance(loss, (str, type)) or not hasattr(loss, "get_config"):
-        return None
-    return loss.get_config().get("ignore_class")  # not every Keras release keeps it as an attribute
-
-
 def check_loss(loss: CompiledLoss, y: Tensors, student: keras.Model) -> None:
     """Raise a `ValueError` if labels do not have the shape that a compiled Keras loss reads.
 
@@ -146,14 +135,14 @@ def check_loss(loss: CompiledLoss, y: Tensors, student: keras.Model) -> None:
     functions, and several outputs with labels of another structure.
     """
     for given, labels, output in _pairs(loss, y, getattr(student, "output", None)):
-        kind = _kind(given)
+        kind = kind_of(given)
         if kind is None or labels is None or output is None or None in output.shape[1:]:
             continue
         wanted = tuple(output.shape[1:-1] if kind == "sparse" else output.shape[1:])
         received = tuple(labels.shape[1:])
         if _squeezed(received) != _squeezed(wanted):
             raise ValueError(
-                f"compile(loss={_name(given)}) does not match the outputs of {student.name!r}: for outputs "
+                f"compile(loss={name_of(given)}) does not match the outputs of {student.name!r}: for outputs "
                 f"{tuple(output.shape)} it reads labels {(None, *wanted)}, and the data has "
                 f"{(None, *received)}.{_ADVICE.get(kind, '')}"
             )
@@ -179,43 +168,10 @@ def _pairs(loss: CompiledLoss, y: Tensors, outputs: Tensors) -> list[tuple[objec
     return [(loss, y, outputs)] if single else []
 
 
-_ELEMENTWISE = (
-    "mean_squared_error",
-    "mean_absolute_error",
-    "mean_squared_logarithmic_error",
-    "mean_absolute_percentage_error",
-    "huber",
-    "log_cosh",
-    "binary_crossentropy",
-)
 _ADVICE = {
     "sparse": " For one-hot labels use CategoricalCrossentropy.",
     "categorical": " For integer labels use SparseCategoricalCrossentropy.",
 }
-
-
-def _kind(loss: object) -> str | None:
-    """What labels a Keras loss reads: `"sparse"`, `"categorical"`, `"elementwise"`; `None` if unknown."""
-    name = _name(loss)
-    if name == "sparse_categorical_crossentropy":
-        return "sparse"
-    if name in ("categorical_crossentropy", "categorical_focal_crossentropy"):
-        return "categorical"
-    return "elementwise" if name in _ELEMENTWISE else None
-
-
-def _name(loss: object) -> str:
-    """The name of one of Keras's own losses, however it is given; otherwise an empty string."""
-    if isinstance(loss, str):
-        try:
-            loss = keras.losses.get(loss)
-        except ValueError:
-            return ""  # a name for several losses, such as "crossentropy"
-    if not (is_of_keras(loss) or is_of_tf_keras(loss)):
-        return ""
-    if isinstance(loss, type):
-        return snake_case(loss.__name__)
-    return getattr(loss, "__name__", None) or _name(type(loss))
 
 
 def _squeezed(shape: Shape) -> Shape:

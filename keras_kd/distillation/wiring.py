@@ -21,11 +21,7 @@ from keras_kd.distillation.known_signals import (
 )
 from keras_kd.distillation.masks import join_padding_masks
 from keras_kd.distillation.model_checks import check_augmentation
-from keras_kd.distillation.model_inputs import (
-    InputsError,
-    awaits_data,
-    have_same_parts,
-)
+from keras_kd.distillation.model_inputs import InputsError, awaits_data, have_same_parts
 from keras_kd.distillation.model_pair import ModelPair
 from keras_kd.distillation.objectives import Objective
 from keras_kd.distillation.preprocessing import PreprocessingError
@@ -83,7 +79,7 @@ class Wiring:
             carry: Whether a teacher with a state (a stateful recurrent layer, a random seed) goes on where
                 the last pass that carried on ended.
         """
-        _, taps, signals = self._connected
+        _, taps, signals = self.connection
         if self.models.teacher is None and signals.teacher:
             check_recognized(signals.teacher, self._objectives)
             cached = batches.require_cached_signals(signals.teacher, batch)
@@ -97,7 +93,7 @@ class Wiring:
 
     def run_student(self, inputs: Tensors) -> tuple[Tensors, Tapped]:
         """Run the student once, with `training=True`: its outputs, and the tapped signals."""
-        taps, _, signals = self._connected
+        taps, _, signals = self.connection
         outputs, recording = self.models.record_student(taps, inputs, training=True)
         return outputs, Tapped.of(taps.signals(outputs, recording), signals.student)
 
@@ -126,7 +122,8 @@ class Wiring:
         )
 
     @property
-    def _connected(self) -> Connection:
+    def connection(self) -> Connection:
+        """The taps of both models, and what is known of their signals, once they are prepared."""
         assert self._connection is not None, "`prepare` comes first"
         return self._connection
 
@@ -201,7 +198,7 @@ class Wiring:
 
     def check_sample_weights(self, batch: Batch) -> None:
         """Raise a `ValueError` for weights per token or pixel that an objective cannot apply."""
-        known, specs = self._connected.signals, batch.specs()
+        known, specs = self.connection.signals, batch.specs()
         pairs = ((o, dataclasses.replace(known, data=data_signals(o, specs))) for o in self._objectives)
         check_position_weights(pairs, batch.sample_weight)
 
@@ -210,7 +207,7 @@ class Wiring:
         tap = suppressing_tap(teacher)
         if tap is None:
             return
-        taps, _, signals = self._connected
+        taps, _, signals = self.connection
         outputs, recording = self.models.record_student(taps, batch.inputs)
         student = Tapped.of(taps.signals(outputs, recording), signals.student)
         for objective in self._objectives:
@@ -233,20 +230,20 @@ class Wiring:
         """
         if self.models.teacher is not None:
             return
-        signals, whole = self._connected.signals, self._whole
+        signals, whole = self.connection.signals, self._whole
         self._whole = {}
         cached = batches.require_cached_signals(signals.teacher, batch)
         of_teacher = recognize_cached_signals(signals.teacher, self._objectives, cached, whole, again)
         signals = dataclasses.replace(signals, teacher=of_teacher)
-        self._connection = self._connected._replace(signals=signals)
+        self._connection = self.connection._replace(signals=signals)
         for objective in filter(reads_distributions, self._objectives):
             check_signals(objective, Signals(teacher=signals.read_by(objective).teacher))
 
     def check_cached_range(self, batch: Batch) -> None:
         """Raise a `ValueError` if a batch shows that precomputed signals were misread."""
         if self.models.teacher is None and batch.cached_signals is not None:
-            check_range(self._connected.signals.teacher, batch.cached_signals)
+            check_range(self.connection.signals.teacher, batch.cached_signals)
 
     def doubt_cached_signals(self) -> str:
         """What to add about data that cannot be read again, if its signals may have been misread."""
-        return doubt(self._connected.signals.teacher) if self.models.teacher is None else ""
+        return doubt(self.connection.signals.teacher) if self.models.teacher is None else ""

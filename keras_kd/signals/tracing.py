@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras_kd.activations import activation_of, is_gated, is_linear
 from keras_kd.activations import is_distribution as _is_distribution
 from keras_kd.keras_internals import functional_of, mask_of, runs_as_wired
+from keras_kd.parts import parts
 from keras_kd.paths import layers_by_path
 from keras_kd.signals.recording import Recording
 from keras_kd.signals.taps import Taps
@@ -176,3 +177,14 @@ def output_activations(model: keras.Model, outputs: Iterable[str]) -> dict[str, 
 
     signals = probed(call, taps, spec, trace_signals(call, taps, spec), taps.names)
     return {tap: signals[tap].activation for tap in taps.names}
+
+
+def trace_activations(call: Callable[[Any], Tensors], spec: TensorSpecs) -> dict[str, str | None]:
+    """What the outputs of a call come from, `"softmax"`, `"sigmoid"` or `None`, by their path."""
+    found: dict[str, str | None] = {}
+
+    def run(inputs: Tensors) -> None:
+        found.update({path: activation_of(output) for path, output in parts(call(inputs)).items()})
+
+    trace_model(run, spec)
+    return found

@@ -10,7 +10,7 @@ import tf_keras
 
 from keras_kd.distillation.base import BaseDistiller
 from keras_kd.distillation.data_checks import require_labels, require_metric_labels
-from keras_kd.distillation.divergence import Diagnosis, add_callback
+from keras_kd.distillation.divergence import add_callback
 from keras_kd.distillation.evaluation import require_figures, without
 from keras_kd.distillation.hinton import ALPHA, TEMPERATURE, default_objectives
 from keras_kd.distillation.model_checks import check_callbacks, check_compile_arguments, check_own_training
@@ -148,6 +148,7 @@ class Distiller(BaseDistiller, tf_keras.Model):
                 loss = (self.alpha * hard if self._blend else hard) + loss
             for added in (*self.losses, *(added for term in self.objectives for added in term.losses)):
                 loss += tf.cast(added, loss.dtype)
+        self._answers.count(batch, y_pred, teacher_signals)
         self._total_tracker.update_state(loss, sample_weight=batches.count_samples(batch.inputs))
         self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
         return self._logs_of_step(batch, y_pred)
@@ -176,9 +177,8 @@ class Distiller(BaseDistiller, tf_keras.Model):
         check_updates(self.student, given.get("callbacks"))
         self._check_data(given)
         self._prepare_for(x, y)
-        diagnose = _DivergenceCallback(self._diagnosis({**given}))
-        given["callbacks"] = add_callback(given.get("callbacks"), diagnose)
-        self._wiring.models.restart_teacher()
+        end_epoch = tf_keras.callbacks.LambdaCallback(on_epoch_end=self._start_fit({**given}))
+        given["callbacks"] = add_callback(given.get("callbacks"), end_epoch)
         # Without a teacher, each dataset may carry signals of a different kind.
         with self._first_batch.intercepted(anew=self.teacher is None):
             return super().fit(**given)
@@ -229,14 +229,3 @@ class _Projections(tf_keras.layers.Layer):
         if new:
             self.adopted = [*getattr(self, "adopted", ()), *new]
         self.built = True
-
-
-class _DivergenceCallback(tf_keras.callbacks.Callback):
-    """Asks for a diagnosis at the end of each epoch."""
-
-    def __init__(self, diagnosis: Diagnosis) -> None:
-        super().__init__()
-        self._diagnosis = diagnosis
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._diagnosis.end_epoch(epoch, logs)

@@ -75,7 +75,7 @@ def test_one_of_several_losses_does_not_match():
 
 
 def test_losses_that_keras_names_by_the_shape_of_the_output():
-    distiller = kd.Distiller(perceptron(4, "net"), perceptron(8))
+    distiller = kd.Distiller(perceptron(4, activation="softmax"), perceptron(8))
     distiller.compile("sgd", loss="crossentropy", run_eagerly=True)
     distiller.fit(VECTORS, one_hot, verbose=0)
 
