@@ -2,7 +2,7 @@ import keras
 import pytest
 import tensorflow as tf
 
-from keras_kd.signals.tracing import input_spec, output_activation
+from keras_kd.signals.tracing import input_spec, output_activation, trace_activations
 from tests.signals.models import Subclassed
 
 
@@ -19,6 +19,13 @@ def test_output_activation_that_the_graph_does_not_show():
     x = keras.ops.clip(keras.layers.Dense(3, activation="softmax")(inputs), 1e-6, 1.0)
     assert output_activation(keras.Model(inputs, x)) == "softmax"
     assert output_activation(keras.Model(inputs, keras.layers.ReLU()(keras.layers.Dense(3)(inputs)))) is None
+
+
+def test_activations_of_several_outputs():
+    inputs = keras.Input((4,))
+    outputs = {"a": keras.layers.Dense(3, "softmax")(inputs), "b": [keras.layers.Dense(1)(inputs)]}
+    found = trace_activations(keras.Model(inputs, outputs), tf.TensorSpec((None, 4)))
+    assert found == {"a": "softmax", "b/0": None}
 
 
 def test_specs_of_inputs_have_the_structure_of_the_inputs():

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import keras
@@ -52,6 +53,22 @@ def own_parts(strategy):
     halves = [float(loss(taps[0][half], taps[1][half])) for half in (slice(0, 4), slice(4, 8))]
     logged = distiller.fit(X[:8], Y[:8], batch_size=8, shuffle=False, verbose=0).history
     return [logged[distiller.objectives[0].name][0], float(np.mean(halves)), float(loss(*taps))]
+
+
+def zero_teacher():
+    teacher = network(9, "teacher")
+    teacher.set_weights([np.zeros_like(w) for w in teacher.get_weights()])
+    return teacher
+
+
+def warned(strategy):
+    """What is said of a teacher that always answers the same; the weights of some samples are 0."""
+    distiller = made(Case(teacher=zero_teacher), strategy)
+    x, y = np.tile(X, (10, 1)), np.tile(Y, 10)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        distiller.fit(x, y, sample_weight=np.tile([1.0, 1.0, 0.0, 1.0], 100), batch_size=8, verbose=0)
+    return [str(one.message) for one in told if "teacher" in str(one.message)]
 
 
 # Keras takes the mean of the replicas' means. Samples, and what each weighs in that.
@@ -155,6 +172,14 @@ def test_a_relation_loss_sees_its_own_part_of_the_batch(found):
     assert abs(logged - of_batch) > 1e-3
 
 
+@pytest.mark.slow
+def test_the_answers_of_all_replicas_are_counted(found):
+    alone, replicated = found["warned"]
+    assert len(alone) == 1
+    assert "of the 300 samples of epoch 1" in alone[0]
+    assert replicated == alone
+
+
 def test_adapt_step_leaves_a_step_alone_without_a_strategy():
     model = network(4, "student")
     assert replicas.adapt_step(model, model.train_step) == model.train_step
@@ -182,6 +207,7 @@ def main(file):
     found["refused"] = {name: message(lambda f=f: f(strategy)) for name, (f, _) in REFUSED.items()}
     found["own parts"] = own_parts(strategy)
     found["uneven"] = uneven(strategy)
+    found["warned"] = [warned(each) for each in (None, strategy)]
     Path(file).write_text(json.dumps(found))
 
 
