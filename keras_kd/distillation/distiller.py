@@ -52,6 +52,8 @@ class Distiller(BaseDistiller, replicas.ReplicatedModel):
     `teacher_preprocess`. `call`, `evaluate` and `predict` use the student alone. The logs contain `loss` (the
     total), `student_loss` (the hard loss), the unweighted value of each objective, and the metrics.
 
+    `fit` warns of a loss that misreads the student, a teacher that knows nothing and a collapsed student.
+
     Files (`save`, weights, checkpoints) contain the student, the projections and the optimizer. To resume
     training from one, set `distiller.teacher`. For deployment, save or export `distiller.student`.
 

@@ -20,5 +20,7 @@ def is_hardly_better(right: int, samples: int, guessed: float) -> bool:
         >>> is_hardly_better(160, 1000, 0.1), is_hardly_better(16, 100, 0.1), is_hardly_better(250, 1000, 0.1)
         (True, False, False)
     """
+    if not guessed:
+        return False  # no sample is of that class
     bar = min(guessed + _LEAD * (1 - guessed), _RATIO * guessed)
     return bool(stats.binomtest(right, samples, bar, alternative="less").pvalue < LEVEL)

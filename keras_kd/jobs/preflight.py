@@ -8,13 +8,12 @@ import numpy as np
 from scipy import optimize, stats
 
 from keras_kd.datasets import Data
+from keras_kd.distillation.guessing import LEVEL, is_hardly_better
 from keras_kd.jobs.scoring import labels_of, predictions
 from keras_kd.jobs.tasks import Task
 from keras_kd.reports.paired_test import compare_scores
 from keras_kd.signals.tracing import output_activations
 
-# Probability below which a teacher's lead over guessing is no chance.
-_LEVEL = 0.01
 # What a teacher must gain by renaming its classes before they are said to be in another order: a share of
 # the samples, and this many times its accuracy.
 _GAIN, _RATIO = 0.2, 1.5
@@ -109,16 +108,18 @@ def _of_classes(teacher: _Answers, labels: np.ndarray) -> list[str]:
 
 
 def _about_guessing(answers: np.ndarray, truth: np.ndarray, labels: np.ndarray) -> list[str]:
-    """Whether the teacher does better than whoever always answers the most frequent class."""
+    """Whether the teacher does much better than whoever always answers the most frequent class."""
     frequent = int(np.bincount(labels).argmax())
     guessed = float((truth == frequent).mean())
     right = int((answers == truth).sum())
-    if guessed ** len(answers) >= _LEVEL:
+    if guessed ** len(answers) >= LEVEL:
         return []  # so few samples, or so much of one class, that not even a perfect teacher would show
-    if stats.binomtest(right, len(answers), max(guessed, 1e-9), alternative="greater").pvalue < _LEVEL:
+    lead = stats.binomtest(right, len(answers), max(guessed, 1e-9), alternative="greater").pvalue
+    if lead < LEVEL and not is_hardly_better(right, len(answers), guessed):
         return []
+    better = "hardly better" if lead < LEVEL else "no better"
     return [
-        f"The teacher's accuracy on validation data is {right / len(answers):.1%}, no better than always "
+        f"The teacher's accuracy on validation data is {right / len(answers):.1%}, {better} than always "
         f"answering class {frequent} ({guessed:.1%}): it has nothing to teach. Is it trained, and is the "
         "data scaled as it was for its training?"
     ]

@@ -15,6 +15,7 @@ CASES = {
     "one in a thousand classes": (0, 10_000, 0.002, True),
     "two classes, by chance": (5000, 10_000, 0.5, True),
     "two classes, good": (9000, 10_000, 0.5, False),
+    "a class that does not occur": (0, 1000, 0.0, False),
     "all of one class": (1000, 1000, 1.0, False),
 }
 

@@ -67,6 +67,18 @@ def test_a_mediocre_teacher_is_no_reason_to_warn(data):
     assert find_doubts(linear(GOOD + rng.normal(scale=0.7, size=(5, 5)), 9), linear(ZERO), TASKS, data) == []
 
 
+def test_a_teacher_near_chance():
+    """It is right for one in four of five classes: more than chance gives, and next to nothing."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, CLASSES, 2000).astype("int32")
+    answers = np.where(rng.random(2000) < 0.06, y, rng.integers(0, CLASSES, 2000))
+    near = make_data(
+        "near", CLASSES, split(200, 0), Split(np.eye(CLASSES, dtype="float32")[answers], y), split(50, 2), 32
+    )
+    (doubt,) = find_doubts(linear(GOOD, 9), linear(ZERO), TASKS, near)
+    assert "hardly better than always answering class" in doubt
+
+
 def test_too_few_samples_to_tell(data):
     few = make_data("few", CLASSES, split(50, 0), split(2, 1), split(9, 2), 32)
     assert find_doubts(linear(GOOD, 9), linear(ZERO), TASKS, few) == []
