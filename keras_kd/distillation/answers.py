@@ -21,10 +21,11 @@ from keras_kd.signals.batches import Batch
 from keras_kd.tensors import Tensors
 
 _FEWEST = 200  # samples in an epoch: of fewer, nothing is said
-# A student is judged by an epoch that begins after as many steps, and not by its first one.
-_STEPS, _EPOCHS = 100, 1
-# How many batches get a single answer, and what share of the labels may have one class, lest it be no wonder.
-_ALL, _BALANCED = 0.999, 0.6
+_STEPS = 100  # a student is judged by an epoch that begins after as many
+# The share of the batches with a single answer, of those whose labels differ.
+_ALL = 0.999
+# The share of the batches whose labels differ, at least, and of the labels that are of one class, at most.
+_MIXED, _BALANCED = 0.25, 0.6
 
 _OF_TEACHER = (
     "Is it trained, are its inputs scaled as in its training (teacher_preprocess=...), and are its classes "
@@ -49,7 +50,7 @@ class Answers:
         self._student, self._teacher = student, teacher
         self._counts: AnswerCounts | None = None
         self._reads_teacher = False
-        self._epochs = self._steps = 0
+        self._steps = 0
         self._said: set[str] = set()
         self._state: list[float] = []  # of the teacher, at the start of the epoch
 
@@ -99,9 +100,9 @@ class Answers:
         if enough and self._reads_teacher and state == self._state:  # it does not learn, too
             self._say("teacher", self._about_teacher(counted, epoch + 1))
             self._said.add("teacher")  # what it knows, it knows from the first epoch on
-        if enough and self._epochs >= _EPOCHS and self._steps >= _STEPS:
+        if enough and self._steps >= _STEPS:
             self._say("student", self._about_student(counted, epoch + 1))
-        self._epochs, self._steps, self._state = self._epochs + 1, self._steps + counted.steps, state
+        self._steps, self._state = self._steps + counted.steps, state
 
     def _say(self, whom: str, sentence: str | None) -> None:
         if sentence is not None and whom not in self._said:
@@ -111,8 +112,10 @@ class Answers:
     def _about_teacher(self, counted: Counted, epoch: int) -> str | None:
         if not is_hardly_better(counted.right, counted.samples, counted.frequent):
             return None
-        whose = f"teacher {self._teacher.name!r} gives" if self._teacher else "data's teacher signals give"
-        share, advice = counted.right / counted.samples, _OF_TEACHER if self._teacher else _OF_SIGNALS
+        whose, advice = "data's teacher signals give", _OF_SIGNALS
+        if self._teacher is not None:
+            whose, advice = f"teacher {self._teacher.name!r} gives", _OF_TEACHER
+        share = counted.right / counted.samples
         return (
             f"The {whose} the label of {share:.1%} of the {counted.samples:,} samples of epoch {epoch}, and "
             f"class {counted.labels.argmax()} alone would be right for {counted.frequent:.1%}: there is next "
@@ -120,7 +123,9 @@ class Answers:
         )
 
     def _about_student(self, counted: Counted, epoch: int) -> str | None:
-        if counted.same < _ALL * counted.mixed or counted.frequent > _BALANCED:
+        if counted.mixed < _MIXED * counted.steps or counted.frequent > _BALANCED:
+            return None  # the labels themselves are nearly all the same, in the batches or in all
+        if counted.same < _ALL * counted.mixed:
             return None
         return (
             f"The student {self._student.name!r} gives all samples of a batch the same class, in "
