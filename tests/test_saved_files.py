@@ -57,6 +57,7 @@ def test_loads(name):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The student .* takes probabilities")  # as the stored training was made
 def test_an_interrupted_training_goes_on(tmp_path):
     path = shutil.copy(STATE, tmp_path / "state.npz")
     distiller, fit = saved_files.resumable(path=path)
