@@ -78,7 +78,7 @@ def distil_files(
         FileNotFoundError: There is no file 'big.keras'.
     """
     progress = progress or Progress()
-    trained = load_model(teacher)
+    trained = load_model(teacher, compile=False)  # the job compiles them itself
     experiment = Experiment(
         open_data(
             data,
@@ -90,7 +90,7 @@ def distil_files(
             progress=progress.note,
         ),
         lambda: trained,
-        lambda: load_model(student),
+        lambda: load_model(student, compile=False),
         hyperparameters,
         labels=labels,
         seeds=seeds,

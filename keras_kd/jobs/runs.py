@@ -132,7 +132,7 @@ class Run:
                 model.save(part)
             self.record(name)
         try:
-            return load_model(path)
+            return load_model(path, compile=False)
         except ValueError as error:
             raise ValueError(f"{str(error).rstrip('.')}. Delete the file to have it made again.") from error
 
