@@ -6,6 +6,7 @@ from pathlib import Path
 
 import keras
 
+from keras_kd.deployment.conversion.converter_process import converter
 from keras_kd.jobs import findings
 from keras_kd.jobs.experiment import Experiment, Progress, check_experiment
 from keras_kd.jobs.findings import Figures
@@ -15,7 +16,7 @@ from keras_kd.jobs.scoring import score_file
 from keras_kd.jobs.selection import Selection
 from keras_kd.jobs.student_files import StudentFiles
 from keras_kd.jobs.tasks import Task
-from keras_kd.jobs.trainings import NAMES, TEACHER, Trainings
+from keras_kd.jobs.trainings import NAMES, TEACHER, Trained, Trainings
 from keras_kd.reports import Report
 from keras_kd.reports.choice import choose
 from keras_kd.reports.comparison import compare
@@ -60,14 +61,22 @@ def distil(
         require_no_doubts(doubts)
     for doubt in doubts:
         progress.say(f"Warning: {doubt}")
-    kinds, seeds = NAMES, range(experiment.seeds)
-    students = [trainings.student(kind, teacher, seed) for seed in seeds for kind in kinds]
+    students = _train(trainings, teacher)
     report = _report(trainings, teacher, Selection(students, tasks[0].tap), command)
     report = replace(report, facts=[*doubts, *report.facts])
     for suffix in ("html", "md", "json"):  # the last one marks the run as finished
         report.save(run.path(f"report.{suffix}"), overwrite=True)
     run.record("report.json")
     return report
+
+
+def _train(trainings: Trainings, teacher: keras.Model) -> list[Trained]:
+    """All students, of both kinds and all seeds."""
+    todo = [(kind, seed) for seed in range(trainings.experiment.seeds) for kind in NAMES]
+    students = [trainings.student(kind, teacher, seed) for kind, seed in todo[:-1]]
+    converter.start()  # its TensorFlow loads while the last student is trained
+    kind, seed = todo[-1]
+    return [*students, trainings.student(kind, teacher, seed)]
 
 
 def _read_report(run: Run, progress: Progress) -> Report:
