@@ -106,7 +106,7 @@ def _spinner(text: str) -> Iterator[Spinner]:
 
 def _status(text: str) -> Text:
     # As Text, so that rich does not interpret markup in a name.
-    return Text(printable(text, keep=""))
+    return Text(printable(text, keep=""), no_wrap=True, overflow="ellipsis")
 
 
 class SparseNotes:

@@ -56,7 +56,7 @@ class EpochProgress(keras.callbacks.Callback):
         self._noted = self._clock()
         epoch = self._epoch if done else self._epoch + 1
         figures = [f"{name} {float(value):.4g}" for name, value in logs.items()]
-        parts = [f"{self._title}: epoch {epoch} of {self._epochs}", *figures]
+        parts = [f"{self._title}: epoch {epoch} of {self._epochs}"]
         if self._seconds:
             # The first one traces the model, and takes longer than those to come.
             each = (
@@ -66,7 +66,7 @@ class EpochProgress(keras.callbacks.Callback):
             )
             left = each * (self._epochs - self._epoch) - (self._clock() - self._began)
             parts += [f"{duration(each)} an epoch", f"{duration(max(left, 0.0))} left"]
-        self._note(", ".join(parts))
+        self._note(", ".join([*parts, *figures]))  # a narrow terminal shows how it begins
 
 
 def duration(seconds: float) -> str:

@@ -15,6 +15,8 @@ from keras_kd.signals.tracing import output_activations
 Kind: TypeAlias = Literal["classes", "one-hot", "answers", "numbers"]
 Labels: TypeAlias = np.ndarray | Mapping[str, np.ndarray]
 
+LABEL_LOSS = "label_loss"
+
 _WORDS: dict[Kind, str] = {
     "classes": "class numbers",
     "one-hot": "one-hot classes",
@@ -84,6 +86,11 @@ class Task:
         if self.kind == "one-hot":
             return keras.metrics.CategoricalAccuracy(name="accuracy")
         return keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+
+    def metrics(self, activation: str | None) -> list[keras.metrics.Metric]:
+        """What is recorded while training: `metric`, and the loss against the labels without its weight."""
+        loss = self.hard_loss(activation)
+        return [self.metric(activation), keras.metrics.MeanMetricWrapper(loss.call, name=LABEL_LOSS)]
 
     def scores(self, outputs: np.ndarray, labels: np.ndarray, activation: str | None) -> np.ndarray:
         """How right each sample is, higher is better: the share of right answers, or the error with a minus.

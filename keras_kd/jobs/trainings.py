@@ -18,7 +18,7 @@ from keras_kd.jobs.experiment import Experiment, Progress
 from keras_kd.jobs.objectives import make_distiller
 from keras_kd.jobs.runs import Run
 from keras_kd.jobs.scoring import Scores, score
-from keras_kd.jobs.tasks import Task
+from keras_kd.jobs.tasks import LABEL_LOSS, Task
 from keras_kd.signals.tracing import output_activations
 
 T = TypeVar("T")
@@ -116,7 +116,10 @@ class Trainings:
     def _validation_curves(self, files: Sequence[Files]) -> dict[str, list[float]]:
         histories = [self.run.figures(file.history, dict, keys=()) for file in files]
         keys = [key for key in histories[0] if key.startswith("val_")]
-        return {key: [value for history in histories for value in history.get(key, [])] for key in keys}
+        curves = {key: [value for history in histories for value in history.get(key, [])] for key in keys}
+        # The loss of a distilled student is weighted, and that of one trained alone is not.
+        comparable = curves.pop(f"val_{LABEL_LOSS}", None)
+        return curves if comparable is None else {**curves, "val_loss": comparable}
 
     def _student(self, kind: Kind, teacher: keras.Model, seed: int, phase: int) -> keras.Model:
         files = files_of_student(kind, seed, phase)
@@ -164,10 +167,9 @@ class Trainings:
         )
         values = {key: list(map(float, values)) for key, values in fitted.history.items()}
         self.run.keep(history, values)
-        done, measured = len(values["val_loss"]), "val_accuracy" in values
-        text = (
-            f"accuracy {values['val_accuracy'][-1]:.1%}" if measured else f"loss {values['val_loss'][-1]:.4g}"
-        )
+        done, accuracy = len(values["val_loss"]), values.get("val_accuracy")
+        loss = values.get(f"val_{LABEL_LOSS}", values["val_loss"])[-1]
+        text = f"accuracy {accuracy[-1]:.1%}" if accuracy else f"loss {loss:.4g}"
         self.progress.say(f"{title}: {done} epoch{'s' * (done != 1)}, validation {text}")
 
     def _compile(self, trainee: keras.Model, model: keras.Model, steps: int) -> None:
@@ -179,7 +181,7 @@ class Trainings:
             loss=_of_outputs({task.name: task.hard_loss(ends[task.tap]) for task in self.tasks}),
             loss_weights=_of_outputs({task.name: weight for task in self.tasks}),
             # Rows whose label was removed must not count.
-            weighted_metrics=_of_outputs({task.name: [task.metric(ends[task.tap])] for task in self.tasks}),
+            weighted_metrics=_of_outputs({task.name: task.metrics(ends[task.tap]) for task in self.tasks}),
         )
 
     def _augmented(self, batches: tf.data.Dataset) -> tf.data.Dataset:
