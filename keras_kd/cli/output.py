@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # Draws on standard error; all text that it gets went through `printable`.
 err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
+_SPINNER = 2  # columns
 # Seconds of silence after which a note is printed where no status line can be drawn.
 _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 80.0
 
@@ -106,7 +107,9 @@ def _spinner(text: str) -> Iterator[Spinner]:
 
 def _status(text: str) -> Text:
     # As Text, so that rich does not interpret markup in a name.
-    return Text(printable(text, keep=""), no_wrap=True, overflow="ellipsis")
+    status = Text(printable(text, keep=""))
+    status.truncate(err.width - _SPINNER, overflow="ellipsis")  # one line, which the next one replaces
+    return status
 
 
 class SparseNotes:

@@ -1,7 +1,11 @@
 """What commands print, and messages in the words of the command line."""
 
+import io
 import json
 import sys
+
+from rich.console import Console
+from rich.spinner import Spinner
 
 from keras_kd.cli import output
 from keras_kd.reports import Report, Row
@@ -50,3 +54,13 @@ def test_where_no_status_line_can_be_drawn_notes_are_few():
     now[0] += 5
     notes.note("next")
     assert lines[-2:] == ["done", "next"]
+
+
+def test_a_status_is_one_line_however_narrow_the_terminal_is(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    console = Console(file=io.StringIO(), force_terminal=True, width=40)
+    monkeypatch.setattr(output, "err", console)
+    console.print(
+        Spinner("dots", output._status("student: epoch 2 of 3, 2.8 s an epoch, loss 4.033, accuracy 0.9"))
+    )
+    assert console.file.getvalue().endswith("student: epoch 2 of 3, 2.8 s an epoch…\n")
