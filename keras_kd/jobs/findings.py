@@ -89,10 +89,10 @@ def labels_in_words(tasks: Sequence[Task]) -> str:
 def few_labels(labels: int, data: Data, train_teacher: bool) -> str:
     """What the students were trained on when most labels were removed."""
     total = len(data.arrays["train"].x)
-    teacher = f"The teacher was trained on all {total} labels. " if train_teacher else ""
+    teacher = f"The teacher was trained on all {total:,} labels. " if train_teacher else ""
     return (
-        f"{teacher}The students saw {labels} labels: alone the student trained on these inputs only, "
-        f"distilled also on the teacher's soft targets for all {total} inputs."
+        f"{teacher}The students saw {labels:,} labels: alone the student trained on these inputs only, "
+        f"distilled also on the teacher's soft targets for all {total:,} inputs."
     )
 
 

@@ -169,7 +169,7 @@ class Trainings:
         self.run.keep(history, values)
         done, accuracy = len(values["val_loss"]), values.get("val_accuracy")
         loss = values.get(f"val_{LABEL_LOSS}", values["val_loss"])[-1]
-        text = f"accuracy {accuracy[-1]:.1%}" if accuracy else f"loss {loss:.4g}"
+        text = f"accuracy {100 * accuracy[-1]:.1f} %" if accuracy else f"loss {loss:.4g}"
         self.progress.say(f"{title}: {done} epoch{'s' * (done != 1)}, validation {text}")
 
     def _compile(self, trainee: keras.Model, model: keras.Model, steps: int) -> None:
