@@ -102,7 +102,7 @@ def distill(
     Example: keras-kd distill --teacher big.keras --student small.keras --data mine.npz --out runs/mine
     """
     load_library(custom_objects)
-    from keras_kd.jobs.distil_files import distil_files
+    from keras_kd.jobs.distil_files import UserFiles, distil_files
     from keras_kd.jobs.hyperparameters import Hyperparameters
 
     hyperparameters = Hyperparameters(
@@ -112,13 +112,14 @@ def distill(
         early_stopping=early_stopping,
         augment=listed(augment),
     )
+    user_files = UserFiles(
+        *(teacher, student, data, batch_size, target),
+        pixels=pixels.value,
+        image_size=None if image_size is None else parse_image_size(image_size),
+    )
     with show_progress() as progress:
         run, report = distil_files(
-            *(teacher, student, data, out, hyperparameters),
-            batch_size=batch_size,
-            target=target,
-            pixels=pixels.value,
-            image_size=None if image_size is None else parse_image_size(image_size),
+            *(user_files, out, hyperparameters),
             labels=labels,
             seeds=seeds,
             files=listed(files) or QUANTIZATIONS,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from keras_kd.jobs import distil_files as module
-from keras_kd.jobs.distil_files import distil_files
+from keras_kd.jobs.distil_files import UserFiles, distil_files
 from keras_kd.jobs.hyperparameters import Hyperparameters
 from tests.conftest import classifier
 
@@ -20,14 +20,16 @@ def test_a_run_belongs_to_the_content_of_its_files(digits, tmp_path, monkeypatch
     train, test = digits.arrays["train"], digits.arrays["test"]
     rows = {"x_train": train.x[:100], "y_train": train.y[:100], "x_test": test.x[:20], "y_test": test.y[:20]}
     np.savez(tmp_path / "data.npz", **rows)
-    files = [tmp_path / name for name in ("teacher.keras", "student.keras", "data.npz", "run")]
-    run, experiment = distil_files(*files, Hyperparameters(0, 1), batch_size=16)
+    files = UserFiles(
+        *(tmp_path / name for name in ("teacher.keras", "student.keras", "data.npz")), batch_size=16
+    )
+    run, experiment = distil_files(files, tmp_path / "run", Hyperparameters(0, 1))
     assert run.settings["recipe"]["student_epochs"] == 1
     assert (experiment.data.batch_size, experiment.train_teacher) == (16, False)
-    distil_files(*files, Hyperparameters(0, 1), batch_size=16)
+    distil_files(files, tmp_path / "run", Hyperparameters(0, 1))
     np.savez(tmp_path / "data.npz", **{**rows, "y_test": test.y[20:40]})
     with pytest.raises(FileExistsError, match=r"other settings \(data was '.*', now '.*'\)"):
-        distil_files(*files, Hyperparameters(0, 1), batch_size=16)
+        distil_files(files, tmp_path / "run", Hyperparameters(0, 1))
 
 
 @pytest.mark.slow
@@ -41,11 +43,13 @@ def test_numbers_are_predicted_and_a_finished_run_is_continued(tmp_path):
     teacher.fit(x[:200], y[:200], epochs=20, verbose=0)
     teacher.save(tmp_path / "teacher.keras")
     keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)]).save(tmp_path / "student.keras")
-    files = [tmp_path / name for name in ("teacher.keras", "student.keras", "data.npz", "run")]
+    files = UserFiles(
+        *(tmp_path / name for name in ("teacher.keras", "student.keras", "data.npz")), batch_size=32
+    )
 
     def distilled(epochs, **options):
         hyperparameters = Hyperparameters(0, epochs, learning_rate=0.05)
-        return distil_files(*files, hyperparameters, files=("float32", "int8"), batch_size=32, **options)
+        return distil_files(files, tmp_path / "run", hyperparameters, files=("float32", "int8"), **options)
 
     run, report = distilled(2)
     assert [row.name for row in report.rows] == [
