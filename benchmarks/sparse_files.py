@@ -26,7 +26,7 @@ from rich.table import Table
 import keras_kd as kd
 from keras_kd.compression.pruning.patterns import Groups, keep_largest, parse_pattern
 from keras_kd.deployment.opening.flatbuffer import Contents
-from keras_kd.deployment.timing import processor
+from keras_kd.deployment.timed_calls import processor
 
 layers = keras.layers
 SHARES = (0.5, 0.7, 0.8, 0.9, 0.95)

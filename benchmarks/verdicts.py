@@ -37,7 +37,7 @@ def main():
     )
     parser.add_argument("--short", action="store_true", help="few test sets, to see that it runs")
     sets = 50 if parser.parse_args().short else 1000
-    titles = ("distilled", "alone", "samples", "seeds", "helped", "neither", "hurt", "claimed / true")
+    titles = ("distilled", "alone", "samples", "seeds", "helped", "neither", "hurt", "found/true")
     table = Table(*titles, title=f"Verdicts on {sets:,} simulated test sets")
     for (first, second), samples, seeds in CASES:
         rng = np.random.default_rng(0)

@@ -57,6 +57,7 @@ PARTS = {"attack": ("--only", "destinations")}
 # What each benchmark prints ratios of.
 RATIOS = {
     "attack": "under attack",
+    "busy_machine": "contradictions",
     "bridge": "difference / spread",
     "house": "% of arguments",
     "losses": "loss / MSE",
@@ -66,7 +67,7 @@ RATIOS = {
     "sparse_files": "ms / dense",
     "step": "keras_kd, logits / floor",
     "training": "last / first",
-    "verdicts": "claimed / true",
+    "verdicts": "found/true",
     "versus_keras": "keras.distillation / keras_kd",
 }
 

@@ -3,16 +3,21 @@
 import json
 import os
 from collections.abc import Mapping
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from keras_kd.jobs.runs import SETTINGS, Json, Run
+from keras_kd.jobs.runs import SETTINGS, Run
 
 _EPOCHS, _EARLIER = "student_epochs", "earlier"
+# Settings that change nothing about the students.
+_FREE = ("files", "metric")
 
 
 def open_run(out: str | os.PathLike[str], settings: Mapping[str, Any], *, more_epochs: bool) -> Run:
     """The run in a folder, which may have been continued, or is from now on.
+
+    Which files are made and what is measured may change from call to call: the students stay.
 
     Args:
         out: The folder.
@@ -26,40 +31,60 @@ def open_run(out: str | os.PathLike[str], settings: Mapping[str, Any], *, more_e
             continued.
         ValueError: The run has more epochs already; a file in it was changed.
     """
-    old = _recipe(Path(out))
+    old = _read(Path(out))
     if old is None:
         if more_epochs:
             raise FileNotFoundError(
                 f"{out} holds no run that could be continued: leave out more_epochs=True."
             )
         return Run(out, settings)
-    wanted, known = settings["recipe"][_EPOCHS], old.get(_EPOCHS)
-    earlier = old.get(_EARLIER, [])
-    run_as_it_is = _with_epochs(settings, known, earlier)
-    if wanted == known or not isinstance(known, int):
-        return Run(out, run_as_it_is)
-    run = Run(out, run_as_it_is)  # all other settings are the same
-    if wanted < known:
-        raise ValueError(
-            f"{out} holds a run of {known} epochs, which cannot become {wanted}. Name another folder."
-        )
-    if not more_epochs:
-        raise FileExistsError(
-            f"{out} holds a run of {known} epochs. more_epochs=True trains its students on to {wanted}; or "
-            "name another folder."
-        )
-    run.renew(_with_epochs(settings, wanted, [*earlier, known]))
+    ends = [*old["recipe"].get(_EARLIER, []), old["recipe"].get(_EPOCHS)]
+    wanted = settings["recipe"][_EPOCHS]
+    as_it_is = _with_epochs({**settings, **{key: old.get(key) for key in _FREE if key in settings}}, ends)
+    run = Run(out, as_it_is)  # all other settings are the same
+    kept = _kept_ends(run, ends, wanted, more_epochs)
+    renewed = _with_epochs(settings, kept)
+    if renewed != as_it_is:
+        for phase in range(_in_common(kept, ends), len(ends)):
+            run.discard_matching(f"seed*/*+{phase}.*")
+        run.renew(renewed)
     return run
 
 
-def _recipe(folder: Path) -> dict[str, Any] | None:
-    """What is known of the training in a folder; `None` if it holds no run, or none that can be read."""
+def _kept_ends(run: Run, ends: list[int], wanted: int, more_epochs: bool) -> list[int]:
+    """After how many epochs each training of the students ends; the last one is what is wanted."""
+    known = ends[-1]
+    if wanted == known or not isinstance(known, int):
+        return ends
+    if wanted > known:
+        if not more_epochs:
+            raise FileExistsError(
+                f"{run.folder} holds a run of {known} epochs. more_epochs=True trains its students on to "
+                f"{wanted}; or name another folder."
+            )
+        return [*ends, wanted]
+    earlier = [end for end in ends if end <= wanted]
+    if not earlier or run.has("report.json"):
+        raise ValueError(
+            f"{run.folder} holds a run of {known} epochs, which cannot become {wanted}. Name another folder."
+        )
+    return earlier if earlier[-1] == wanted else [*earlier, wanted]
+
+
+def _in_common(first: list[int], second: list[int]) -> int:
+    """How many elements two lists begin with that are the same."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False)))
+
+
+def _read(folder: Path) -> dict[str, Any] | None:
+    """The settings of the run in a folder; `None` if it holds none, or none that can be read."""
     try:
-        recipe = json.loads((folder / SETTINGS).read_text())["recipe"]
-    except (OSError, ValueError, KeyError, TypeError):
+        settings = json.loads((folder / SETTINGS).read_text())
+    except (OSError, ValueError):
         return None  # opening the run tells what is wrong
-    return recipe if isinstance(recipe, dict) else None
+    return settings if isinstance(settings, dict) and isinstance(settings.get("recipe"), dict) else None
 
 
-def _with_epochs(settings: Mapping[str, Any], epochs: Json, earlier: Json) -> dict[str, Any]:
-    return {**settings, "recipe": {**settings["recipe"], _EPOCHS: epochs, _EARLIER: earlier}}
+def _with_epochs(settings: Mapping[str, Any], ends: list[int]) -> dict[str, Any]:
+    recipe = {**settings["recipe"], _EPOCHS: ends[-1], _EARLIER: ends[:-1]}
+    return json.loads(json.dumps({**settings, "recipe": recipe}))

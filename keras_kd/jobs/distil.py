@@ -8,14 +8,14 @@ import keras
 
 from keras_kd.deployment.conversion.converter_process import converter
 from keras_kd.jobs import findings
-from keras_kd.jobs.experiment import Experiment, Progress, check_experiment
+from keras_kd.jobs.experiment import Experiment, Progress, check_experiment, metric_of
 from keras_kd.jobs.findings import Figures
 from keras_kd.jobs.preflight import find_doubts, require_no_doubts
 from keras_kd.jobs.runs import Run
 from keras_kd.jobs.scoring import score_file
 from keras_kd.jobs.selection import Selection
 from keras_kd.jobs.student_files import StudentFiles
-from keras_kd.jobs.tasks import Task
+from keras_kd.jobs.tasks import Output, find_outputs
 from keras_kd.jobs.trainings import NAMES, TEACHER, Trained, Trainings
 from keras_kd.reports import Report
 from keras_kd.reports.choice import choose
@@ -101,7 +101,8 @@ def _report(trainings: Trainings, teacher: keras.Model, selection: Selection, co
     files = StudentFiles(trainings.run, experiment.data, models[chosen], selection.chosen.file, progress)
     exported = {quantization: files.exported(quantization) for quantization in experiment.files}
     verified = {quantization: files.verified(quantization) for quantization in experiment.files}
-    report = _measure({TEACHER: teacher, **models, **exported}, selection, trainings, command)
+    names = _class_names(trainings, find_outputs(teacher))
+    report = _measure({TEACHER: teacher, **models, **exported}, names, selection, trainings, command)
     if task.kind == "numbers":
         report = _choose_by_error(report, chosen, exported, selection, trainings)
     return replace(
@@ -114,6 +115,7 @@ def _report(trainings: Trainings, teacher: keras.Model, selection: Selection, co
 
 def _measure(
     models: Mapping[str, keras.Model | Path],
+    class_names: Sequence[str] | None,
     selection: Selection,
     trainings: Trainings,
     command: str | None,
@@ -127,7 +129,7 @@ def _measure(
         baseline=TEACHER,
         models=models,
         seeds=accuracies if several else None,
-        class_names=data.class_names or None,
+        class_names=class_names,
         curves=trainings.curves(shown),
         title=f"{data.name}: teacher, student, and {len(experiment.files)} files",
         data_name=f"{data.name}, test split",
@@ -136,6 +138,15 @@ def _measure(
         progress=trainings.progress.note,
         not_measured=findings.gaps(experiment.seeds),
     )
+
+
+def _class_names(trainings: Trainings, outputs: Sequence[Output]) -> list[str] | None:
+    """The names of the classes, if they are known; units that no class has go by their numbers."""
+    names, task = trainings.experiment.data.class_names, trainings.tasks[0]
+    if not names or task.kind not in ("classes", "one-hot"):
+        return None
+    [units] = [output.shape[-1] for output in outputs if output.name == task.name]
+    return [*names, *map(str, range(len(names), units or 0))]
 
 
 def _choose_by_error(
@@ -152,13 +163,6 @@ def _choose_by_error(
     choice = choose(report.rows, scores, error=task.measure)
     snippets = {} if choice is None else make_snippets(files[choice.name])
     return replace(report, choice=choice, snippets=snippets)
-
-
-def metric_of(tasks: Sequence[Task], asked: str | None) -> str | dict[str, str] | None:
-    """What the report measures of the first output: what was asked for, or else what decides."""
-    task = tasks[0]
-    metric = asked or ("mean_absolute_error" if task.kind == "numbers" else "accuracy")
-    return metric if task.name is None else {task.name: metric}
 
 
 def _facts(

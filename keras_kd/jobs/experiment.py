@@ -1,7 +1,7 @@
 """What the main job is to do, and the checks before hours of training."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +12,15 @@ from keras_kd.deployment import quantizations
 from keras_kd.jobs.augmentation import make_augmentation
 from keras_kd.jobs.hyperparameters import Hyperparameters
 from keras_kd.jobs.objectives import make_distiller
+from keras_kd.jobs.scoring import check_metric
 from keras_kd.jobs.tasks import Task, find_outputs, find_tasks
 from keras_kd.messages import did_you_mean
 
 QUANTIZATIONS = tuple(row.label for row in quantizations.QUANTIZATIONS)
+
+
+# A test of differences needs as many samples.
+_FEWEST = 2
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,28 @@ def check_experiment(experiment: Experiment) -> tuple[Task, ...]:
             )
     if experiment.labels is not None:
         experiment.data.labelled_only(experiment.labels)
+    _check_data(experiment.data)
+    check_metric(student, tasks, experiment.data, metric_of(tasks, experiment.metric))
     return tasks
+
+
+def _check_data(data: Data) -> None:
+    """Raise a `ValueError` for data by which nothing can be judged."""
+    if data.classes == 1:
+        raise ValueError("The data has a single class, so there is nothing to learn. At least 2 are needed.")
+    for split in ("validation", "test"):
+        if len(data.arrays[split].x) < _FEWEST:
+            raise ValueError(
+                f"The {split} split has {len(data.arrays[split].x)} sample, by which no model can be judged. "
+                f"At least {_FEWEST} are needed."
+            )
+
+
+def metric_of(tasks: Sequence[Task], asked: str | None) -> str | dict[str, str]:
+    """What the report measures of the first output: what was asked for, or else what decides."""
+    task = tasks[0]
+    metric = asked or ("mean_absolute_error" if task.kind == "numbers" else "accuracy")
+    return metric if task.name is None else {task.name: metric}
 
 
 def check_models_fit(teacher: keras.Model, student: keras.Model, data: Data) -> tuple[Task, ...]:

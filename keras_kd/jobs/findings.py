@@ -24,7 +24,14 @@ def judge(selection: Selection, task: Task) -> Verdict:
     """Whether distillation helped, from how right the students are about the same test samples."""
     scores = [selection.on_test(kind, task.tap) for kind in ("distilled", "alone")]
     test = compare_scores(*(each[0] if len(each) == 1 else each for each in scores))
-    return Verdict.of_test(test, _sentence(test, task, *scores))
+    text = _sentence(test, task, *scores)
+    if test.outcome == "worse":
+        text += (
+            " Ship the student that was trained alone."
+            if selection.better == "alone"
+            else " Validation data says otherwise: more of both kinds of data would settle it."
+        )
+    return Verdict.of_test(test, text)
 
 
 def _sentence(test: PairedTest, task: Task, distilled: np.ndarray, alone: np.ndarray) -> str:
@@ -38,11 +45,7 @@ def _sentence(test: PairedTest, task: Task, distilled: np.ndarray, alone: np.nda
     means = [task.figure(float(each.mean())) for each in (distilled, alone)]
     chance = f"p = {test.p:.2g}" if test.p >= 0.001 else "p < 0.001"
     where = f"{samples:,} test samples" + (f", {seeds} seeds" if seeds > 1 else "")
-    end = {
-        "better": "",
-        "inconclusive": _advice(seeds),
-        "worse": " Ship the student that was trained alone.",
-    }[test.outcome]
+    end = _advice(seeds) if test.outcome == "inconclusive" else ""
     return (
         f"{begin}{of_output}: {task.measure} {means[0]} with the teacher, {means[1]} alone, on {where} "
         f"({_difference(test, task)}; {test.method}, {chance}).{end}"
@@ -100,17 +103,19 @@ def sizes(report: Report, student: str, files: Sequence[str]) -> list[str]:
     """How much smaller the student is than the teacher, and how the file to ship compares with it."""
     teacher, facts = report[TEACHER], []
     if teacher.parameters and (parameters := report[student].parameters):
+        fewer = teacher.parameters / parameters
+        times = f"{fewer:.1f} times fewer" if fewer >= 1 else f"{1 / fewer:.1f} times more"
         facts.append(
-            f"The student has {parameters:,} parameters, {teacher.parameters / parameters:.1f} times fewer "
-            f"than the teacher's {teacher.parameters:,}."
+            f"The student has {parameters:,} parameters, {times} than the teacher's {teacher.parameters:,}."
         )
     sized = [report[name] for name in files if report[name].compression]
     if sized:
         smallest = max(sized, key=lambda row: row.compression or 0)
         row = report[report.choice.name] if report.choice else smallest
+        smaller = row.compression or 1.0
+        times = f"{smaller:.1f} times smaller" if smaller >= 1 else f"{1 / smaller:.1f} times larger"
         facts.append(
-            f"Its {row.name} file is {row.compression:.1f} times smaller than the teacher's float32 file. "
-            f"{speed_sentence(row, teacher)}"
+            f"Its {row.name} file is {times} than the teacher's float32 file. {speed_sentence(row, teacher)}"
         )
     return facts
 

@@ -41,7 +41,7 @@ def find_doubts(teacher: keras.Model, student: keras.Model, tasks: Sequence[Task
     of_teacher, of_student = (_Answers.of(model, task, data) for model in (teacher, student))
     find = _of_classes if task.kind in ("classes", "one-hot") else _of_numbers
     doubts = find(of_teacher, labels_of(data.arrays["train"].y, task))
-    if not doubts and of_student.mean >= of_teacher.mean:
+    if not doubts and _is_better(of_student.scores, of_teacher.scores):
         doubts.append(
             f"The teacher's {task.measure} on validation data is {of_teacher.figure}, and the student "
             f"already has {of_student.figure}: the teacher is the weaker one."
@@ -52,6 +52,11 @@ def find_doubts(teacher: keras.Model, student: keras.Model, tasks: Sequence[Task
             f"{student.count_params():,}: are they exchanged?"
         )
     return doubts
+
+
+def _is_better(first: np.ndarray, second: np.ndarray) -> bool:
+    """Whether scores are higher beyond chance."""
+    return len(first) > 1 and compare_scores(first, second).outcome == "better"
 
 
 @dataclass(frozen=True)

@@ -89,8 +89,15 @@ class Run:
         self.keep(SETTINGS, self.settings)
 
     def renew(self, settings: Mapping[str, Json]) -> None:
-        """Give the run other settings, in which what it holds is a part; its report is made again."""
-        self.discard("report.json")  # before the settings: it would pass for a report of them
+        """Give the run other settings, in which what it holds is a part.
+
+        Its report is made again; the earlier one stays as `report-before.html`, `.md` and `.json`.
+        """
+        for suffix in ("html", "md", "json"):  # before the settings: it would pass for a report of them
+            report = self.folder / f"report.{suffix}"
+            if report.exists():
+                self._checksums.forget(report.name)
+                report.replace(self.folder / f"report-before.{suffix}")
         self.settings = json.loads(json.dumps(settings))
         self.keep(SETTINGS, self.settings)
 
@@ -116,6 +123,11 @@ class Run:
         """Delete a result, if there is one, because it is about to be made again."""
         self._checksums.forget(name)
         self.path(name).unlink(missing_ok=True)
+
+    def discard_matching(self, pattern: str) -> None:
+        """Delete the results whose names match a pattern of `Path.glob`."""
+        for path in self.folder.glob(pattern):
+            self.discard(path.relative_to(self.folder).as_posix())
 
     def digest(self, name: str) -> str:
         """The SHA-256 of a finished result, to note what another one was made from."""

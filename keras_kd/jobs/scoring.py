@@ -10,7 +10,9 @@ import tensorflow as tf
 
 from keras_kd.datasets import Data
 from keras_kd.deployment.litemodel import LiteModel
+from keras_kd.deployment.scoring import scores as running
 from keras_kd.jobs.tasks import Task
+from keras_kd.messages import one_line
 from keras_kd.parts import parts
 from keras_kd.signals.tracing import output_activations
 from keras_kd.tensors import Tensors
@@ -49,6 +51,21 @@ def score_file(path: Path, task: Task, data: Data, activation: str | None) -> np
     inputs = np.concatenate([batch[0] for batch in data.test.as_numpy_iterator()])
     outputs = by_tap(LiteModel(path).predict(inputs))
     return task.scores(outputs[task.tap], labels_of(data.arrays["test"].y, task), activation)
+
+
+def check_metric(
+    model: keras.Model, tasks: Sequence[Task], data: Data, metric: str | Mapping[str, str]
+) -> None:
+    """Raise a `ValueError` if a metric cannot measure the first output, on one batch of the test data."""
+    task, asked = tasks[0], metric if isinstance(metric, str) else next(iter(metric.values()))
+    outputs = predictions(model, data.test.take(1))[task.tap]
+    labels = labels_of(data.arrays["test"].y, task)[: len(outputs)]
+    scores = running.Scores(asked)
+    try:
+        scores.add(labels, {"student": outputs}, None)
+        scores.value("student")
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"metric={asked!r} cannot be measured: {one_line(error)}") from error
 
 
 def predictions(model: keras.Model, batches: tf.data.Dataset) -> dict[str, np.ndarray]:

@@ -36,8 +36,8 @@ class Selection:
 
     @property
     def better(self) -> Kind:
-        """The kind that is better on validation data; the distilled one if both are equal."""
-        return "distilled" if self.on_validation("distilled") >= self.on_validation("alone") else "alone"
+        """The kind that is better on validation data; the one that needs no teacher if both are equal."""
+        return "distilled" if self.on_validation("distilled") > self.on_validation("alone") else "alone"
 
     def best(self, kind: Kind) -> Trained:
         """The student of a kind that is best on validation data, the first of equal ones."""

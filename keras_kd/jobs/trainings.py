@@ -15,10 +15,11 @@ from keras_kd.datasets import Data
 from keras_kd.jobs.augmentation import make_augmentation
 from keras_kd.jobs.epoch_progress import EpochProgress
 from keras_kd.jobs.experiment import Experiment, Progress
+from keras_kd.jobs.histories import is_finite, monitored, summary, validation_curves
 from keras_kd.jobs.objectives import make_distiller
 from keras_kd.jobs.runs import Run
 from keras_kd.jobs.scoring import Scores, score
-from keras_kd.jobs.tasks import LABEL_LOSS, Task
+from keras_kd.jobs.tasks import Task
 from keras_kd.signals.tracing import output_activations
 
 T = TypeVar("T")
@@ -111,15 +112,10 @@ class Trainings:
         }
         if self.experiment.train_teacher:
             files = {TEACHER: [FILES_OF_TEACHER], **files}
-        return {name: self._validation_curves(each) for name, each in files.items()}
-
-    def _validation_curves(self, files: Sequence[Files]) -> dict[str, list[float]]:
-        histories = [self.run.figures(file.history, dict, keys=()) for file in files]
-        keys = [key for key in histories[0] if key.startswith("val_")]
-        curves = {key: [value for history in histories for value in history.get(key, [])] for key in keys}
-        # The loss of a distilled student is weighted, and that of one trained alone is not.
-        comparable = curves.pop(f"val_{LABEL_LOSS}", None)
-        return curves if comparable is None else {**curves, "val_loss": comparable}
+        return {
+            name: validation_curves([self.run.figures(file.history, dict, keys=()) for file in each])
+            for name, each in files.items()
+        }
 
     def _student(self, kind: Kind, teacher: keras.Model, seed: int, phase: int) -> keras.Model:
         files = files_of_student(kind, seed, phase)
@@ -166,11 +162,14 @@ class Trainings:
             shuffle=False,
         )
         values = {key: list(map(float, values)) for key, values in fitted.history.items()}
+        if not is_finite(values):
+            raise ValueError(
+                f"The training of the {title} diverged: its loss is not a number any more. Choose a smaller "
+                "learning_rate=, and check that the inputs are scaled."
+            )
         self.run.keep(history, values)
-        done, accuracy = len(values["val_loss"]), values.get("val_accuracy")
-        loss = values.get(f"val_{LABEL_LOSS}", values["val_loss"])[-1]
-        text = f"accuracy {100 * accuracy[-1]:.1f} %" if accuracy else f"loss {loss:.4g}"
-        self.progress.say(f"{title}: {done} epoch{'s' * (done != 1)}, validation {text}")
+        keeps_best = self.experiment.hyperparameters.early_stopping is not None
+        self.progress.say(f"{title}: {summary(values, keeps_best)}")
 
     def _compile(self, trainee: keras.Model, model: keras.Model, steps: int) -> None:
         rate = keras.optimizers.schedules.CosineDecay(self.experiment.hyperparameters.learning_rate, steps)
@@ -196,9 +195,9 @@ class Trainings:
         patience = self.experiment.hyperparameters.early_stopping
         if patience is not None:
             has_accuracy = len(self.tasks) == 1 and self.tasks[0].measure == "accuracy"
-            monitor, mode = ("val_accuracy", "max") if has_accuracy else ("val_loss", "min")
+            monitor, more = monitored({"val_accuracy": []} if has_accuracy else {})
             stopping = keras.callbacks.EarlyStopping(
-                monitor, mode=mode, patience=patience, restore_best_weights=True, start_from_epoch=0
+                monitor, mode="max" if more else "min", patience=patience, restore_best_weights=True
             )
             found.append(stopping)
         if self.experiment.tensorboard is not None:

@@ -29,6 +29,32 @@ def test_a_run_is_continued_and_then_resumed(folder):
     assert recipe(open_run(folder, settings(60), more_epochs=True)) == (60, [20, 50])
 
 
+def test_the_earlier_report_stays_and_an_unfinished_continuation_can_be_undone(folder):
+    (folder / "report.html").write_text("of 20 epochs")
+    run = open_run(folder, settings(3000), more_epochs=True)
+    assert (folder / "report-before.html").read_text() == "of 20 epochs"
+    run.keep("seed0/alone.history.json", {})
+    run.keep("seed0/alone+1.history.json", {})
+    run = open_run(folder, settings(30), more_epochs=True)
+    assert recipe(run) == (30, [20])
+    assert not run.has("seed0/alone+1.history.json")  # of 3000 epochs
+    run = open_run(folder, settings(20), more_epochs=False)
+    assert recipe(run) == (20, [])
+    assert run.has("seed0/alone.history.json")
+    assert run.is_whole()
+
+
+def test_files_and_metric_may_change(folder):
+    changed = {**settings(20), "files": ["int8"], "metric": "mse"}
+    open_run(folder, changed, more_epochs=False)
+    changed["files"] = ["float32", "int8"]
+    run = open_run(folder, changed, more_epochs=False)
+    assert run.settings == changed
+    assert not run.has("report.json")
+    run.keep("report.json", {})
+    assert open_run(folder, changed, more_epochs=False).has("report.json")
+
+
 def test_as_many_epochs_are_no_change(folder):
     run = open_run(folder, settings(20), more_epochs=True)
     assert recipe(run) == (20, [])

@@ -9,6 +9,7 @@ from keras_kd.jobs import findings
 from keras_kd.jobs.selection import Selection
 from keras_kd.jobs.tasks import Task
 from keras_kd.jobs.trainings import Trained
+from keras_kd.reports import Report, Row
 
 
 def right(share, shift=0, samples=200):
@@ -83,7 +84,7 @@ def test_of_errors_less_is_better():
             "^Files are made from the student that was distilled: .* 90.00 %, the other one 80.00 %.$",
         ),
         ([0.8], [0.9], "^Files are made from the student trained alone: "),
-        ([0.9], [0.9], "both students have accuracy 90.00 %.$"),
+        ([0.9], [0.9], "trained alone: on validation data both students have accuracy 90.00 %.$"),
         ([0.9, 0.95], [0.8, 0.8], r"that was distilled \(seed 1, the best of its kind\): .* 92.50 %"),
     ],
 )
@@ -98,3 +99,26 @@ def test_what_regressions_have_no_agreement_of():
         "float32": {"agreement": None, "max_error": 1e-7},
     }
     assert findings.agreements(verified).endswith("on test samples: int8 0.12, float32 1e-07.")
+
+
+def test_a_verdict_does_not_ask_to_ship_what_has_no_files():
+    scores = {"alone": (right(0.5), right(0.9)), "distilled": (right(0.6), right(0.7))}
+    students = [
+        Trained(kind, 0, f"{kind}.keras", {"output": validation}, {"output": test})
+        for kind, (validation, test) in scores.items()
+    ]
+    verdict = findings.judge(Selection(students), Task("classes"))
+    assert verdict.effect == "hurt"
+    assert "Ship" not in verdict.text
+    assert "Validation data says otherwise" in verdict.text
+
+
+def test_a_larger_student_is_called_larger():
+    rows = [
+        Row("teacher", "keras", parameters=300, bytes=2000, median_ms=1.0),
+        Row("student alone", "keras", parameters=900),
+        Row("int8", "int8", bytes=4000, compression=0.5, median_ms=1.0),
+    ]
+    facts = findings.sizes(Report(rows, baseline="teacher"), "student alone", ["int8"])
+    assert facts[0] == "The student has 900 parameters, 3.0 times more than the teacher's 300."
+    assert facts[1].startswith("Its int8 file is 2.0 times larger than the teacher's float32 file.")
