@@ -12,7 +12,7 @@ from keras_kd.jobs.experiment import Experiment, Progress, check_experiment, met
 from keras_kd.jobs.findings import Figures
 from keras_kd.jobs.preflight import find_doubts, require_no_doubts
 from keras_kd.jobs.runs import Run
-from keras_kd.jobs.scoring import score_file
+from keras_kd.jobs.scoring import score, score_constant, score_file
 from keras_kd.jobs.selection import Selection
 from keras_kd.jobs.student_files import StudentFiles
 from keras_kd.jobs.tasks import Output, find_outputs
@@ -107,7 +107,7 @@ def _report(trainings: Trainings, teacher: keras.Model, selection: Selection, co
         report = _choose_by_error(report, chosen, exported, selection, trainings)
     return replace(
         report,
-        verdict=findings.judge(selection, task),
+        verdict=findings.judge(selection, task, _yardsticks(teacher, trainings)),
         facts=_facts(report, selection, trainings, verified),
         meta=replace(report.meta, settings=findings.settings(experiment)),
     )
@@ -138,6 +138,11 @@ def _measure(
         progress=trainings.progress.note,
         not_measured=findings.gaps(experiment.seeds),
     )
+
+
+def _yardsticks(teacher: keras.Model, trainings: Trainings) -> findings.Yardsticks:
+    data, task = trainings.experiment.data, trainings.tasks[0]
+    return findings.Yardsticks(score(teacher, [task], data, "test")[task.tap], score_constant(task, data))
 
 
 def _class_names(trainings: Trainings, outputs: Sequence[Output]) -> list[str] | None:

@@ -1,6 +1,7 @@
 """What the main job found, in sentences."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,20 +19,38 @@ from keras_kd.reports.verdict import Verdict
 Figures: TypeAlias = dict[str, Any]  # of one result, by name
 
 _MANY_SEEDS = 5
+# A smaller part of an error is no difference that matters.
+_LEAST_OF_ERROR = 0.01
 
 
-def judge(selection: Selection, task: Task) -> Verdict:
-    """Whether distillation helped, from how right the students are about the same test samples."""
+@dataclass(frozen=True)
+class Yardsticks:
+    """What students are held against besides each other: scores on the test samples.
+
+    Args:
+        teacher: Those of the teacher.
+        constant: Those of whoever always gives the same answer, the best one for the training labels.
+    """
+
+    teacher: np.ndarray
+    constant: np.ndarray
+
+
+def judge(selection: Selection, task: Task, yardsticks: Yardsticks | None = None) -> Verdict:
+    """Whether distillation helped, from how right the students are about the same test samples.
+
+    Args:
+        selection: The students.
+        task: What the output is for that is judged.
+        yardsticks: What the students are held against besides.
+    """
     scores = [selection.on_test(kind, task.tap) for kind in ("distilled", "alone")]
     test = compare_scores(*(each[0] if len(each) == 1 else each for each in scores))
+    if task.kind == "numbers" and abs(test.difference) < _LEAST_OF_ERROR * abs(scores[1].mean()):
+        test = replace(test, p=1.0)  # sure or not, it is too little to be a reason for anything
     text = _sentence(test, task, *scores)
-    if test.outcome == "worse":
-        text += (
-            " Ship the student that was trained alone."
-            if selection.better == "alone"
-            else " Validation data says otherwise: more of both kinds of data would settle it."
-        )
-    return Verdict.of_test(test, text)
+    remark = None if yardsticks is None else _remark(selection, task, yardsticks)
+    return Verdict.of_test(test, f"{text} {remark or _advice(test, selection)}".rstrip())
 
 
 def _sentence(test: PairedTest, task: Task, distilled: np.ndarray, alone: np.ndarray) -> str:
@@ -41,21 +60,47 @@ def _sentence(test: PairedTest, task: Task, distilled: np.ndarray, alone: np.nda
         "inconclusive": "Distillation made no difference that chance does not explain",
         "worse": "Distillation hurt",
     }[test.outcome]
+    if test.p == 1.0 and test.difference and task.kind == "numbers":
+        begin = "Distillation made next to no difference"
     of_output = f" for {task.name!r}" if task.name else ""
     means = [task.figure(float(each.mean())) for each in (distilled, alone)]
     chance = f"p = {test.p:.2g}" if test.p >= 0.001 else "p < 0.001"
     where = f"{samples:,} test samples" + (f", {seeds} seeds" if seeds > 1 else "")
-    end = _advice(seeds) if test.outcome == "inconclusive" else ""
     return (
         f"{begin}{of_output}: {task.measure} {means[0]} with the teacher, {means[1]} alone, on {where} "
-        f"({_difference(test, task)}; {test.method}, {chance}).{end}"
+        f"({_difference(test, task)}; {test.method}, {chance})."
     )
 
 
-def _advice(seeds: int) -> str:
-    if seeds < _MANY_SEEDS:
-        return f" More seeds (--seeds {_MANY_SEEDS}) or more test samples give a firmer answer."
-    return " More test samples give a firmer answer."
+def _remark(selection: Selection, task: Task, yardsticks: Yardsticks) -> str | None:
+    """What matters more than the difference of the students."""
+    chosen, alone = selection.chosen.test[task.tap], selection.best("alone").test[task.tap]
+    if compare_scores(chosen, yardsticks.constant).outcome != "better":
+        return (
+            "Neither is worth shipping yet: the better one is not better than always giving the same answer "
+            f"({task.figure(float(yardsticks.constant.mean()))}), beyond chance. Train longer, or with "
+            "another learning rate."
+        )
+    if compare_scores(alone, yardsticks.teacher).outcome == "better":
+        return (
+            f"The student trained alone ({task.figure(float(alone.mean()))}) is better than the teacher "
+            f"({task.figure(float(yardsticks.teacher.mean()))}): it takes a better teacher."
+        )
+    return None
+
+
+def _advice(test: PairedTest, selection: Selection) -> str:
+    if test.outcome == "better":
+        return ""
+    if test.outcome == "worse":
+        return (
+            "Ship the student that was trained alone."
+            if selection.better == "alone"
+            else "Validation data says otherwise: more data of both kinds would settle it."
+        )
+    if len(selection.of_kind("alone")) < _MANY_SEEDS:
+        return f"More seeds (--seeds {_MANY_SEEDS}) or more test samples give a firmer answer."
+    return "More test samples give a firmer answer."
 
 
 def _difference(test: PairedTest, task: Task) -> str:
@@ -72,16 +117,16 @@ def made_from(selection: Selection, task: Task) -> str:
     figures = {kind: task.figure(selection.on_validation(kind)) for kind in names}
     better = selection.better
     other: Kind = "alone" if better == "distilled" else "distilled"
-    seed = f" (seed {selection.chosen.seed}, the best of its kind)" if len(selection.students) > 2 else ""
-    if selection.on_validation(better) == selection.on_validation(other):
-        return (
-            f"Files are made from the student {names[better]}{seed}: on validation data both students have "
-            f"{task.measure} {figures[better]}."
-        )
-    return (
-        f"Files are made from the student {names[better]}{seed}: on validation data it has {task.measure} "
-        f"{figures[better]}, the other one {figures[other]}."
+    mean = "mean " if len(selection.students) > 2 else ""
+    equal = selection.on_validation(better) == selection.on_validation(other)
+    reason = (
+        f"both have the {mean}{task.measure} {figures[better]}"
+        if equal
+        else f"its {mean}{task.measure} is {figures[better]}, that of the other one {figures[other]}"
     )
+    text = f"Files are made from the student {names[better]}: on validation data {reason}."
+    seeds = len(selection.of_kind(better))
+    return text + (f" Of {seeds} seeds, it is seed {selection.chosen.seed}, the best." if mean else "")
 
 
 def labels_in_words(tasks: Sequence[Task]) -> str:

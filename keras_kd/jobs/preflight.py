@@ -17,6 +17,8 @@ from keras_kd.signals.tracing import output_activations
 # What a teacher must gain by renaming its classes before they are said to be in another order: a share of
 # the samples, and this many times its accuracy.
 _GAIN, _RATIO = 0.2, 1.5
+# Below it, another order explains little: an untrained teacher has one as well, that fits by chance.
+_LEAST_RENAMED = 0.5
 
 
 def find_doubts(teacher: keras.Model, student: keras.Model, tasks: Sequence[Task], data: Data) -> list[str]:
@@ -137,7 +139,7 @@ def _about_order(answers: np.ndarray, truth: np.ndarray) -> list[str]:
     np.add.at(counts, (answers, truth), 1)
     given, meant = optimize.linear_sum_assignment(-counts)
     accuracy, renamed = counts.trace() / len(answers), counts[given, meant].sum() / len(answers)
-    if renamed < accuracy + _GAIN or renamed < _RATIO * accuracy:
+    if renamed < max(accuracy + _GAIN, _RATIO * accuracy, _LEAST_RENAMED):
         return []
     moved = [f"{a} for {b}" for a, b in zip(given, meant, strict=True) if a != b and counts[a, b]]
     listed = ", ".join(moved[:3]) + (", ..." if len(moved) > 3 else "")

@@ -81,11 +81,15 @@ def test_of_errors_less_is_better():
         (
             [0.9],
             [0.8],
-            "^Files are made from the student that was distilled: .* 90.00 %, the other one 80.00 %.$",
+            "^Files are made from the student that was distilled: .* is 90.00 %, that of the other one 80.00 %.$",
         ),
         ([0.8], [0.9], "^Files are made from the student trained alone: "),
-        ([0.9], [0.9], "trained alone: on validation data both students have accuracy 90.00 %.$"),
-        ([0.9, 0.95], [0.8, 0.8], r"that was distilled \(seed 1, the best of its kind\): .* 92.50 %"),
+        ([0.9], [0.9], "trained alone: on validation data both have the accuracy 90.00 %.$"),
+        (
+            [0.9, 0.95],
+            [0.8, 0.8],
+            r"mean accuracy is 92.50 %, .*\. Of 2 seeds, it is seed 1, the best\.$",
+        ),
     ],
 )
 def test_files_are_of_the_better_student(distilled, alone, words):
@@ -122,3 +126,25 @@ def test_a_larger_student_is_called_larger():
     facts = findings.sizes(Report(rows, baseline="teacher"), "student alone", ["int8"])
     assert facts[0] == "The student has 900 parameters, 3.0 times more than the teacher's 300."
     assert facts[1].startswith("Its int8 file is 2.0 times larger than the teacher's float32 file.")
+
+
+@pytest.mark.parametrize(
+    ("teacher", "constant", "words"),
+    [
+        (0.95, 0.1, "More seeds"),
+        (0.5, 0.1, r"alone \(90.00 %\) is better than the teacher \(50.00 %\): it takes a better teacher\.$"),
+        (0.95, 0.9, r"Neither is worth shipping yet: .* always giving the same answer \(90.00 %\)"),
+    ],
+)
+def test_what_matters_more_than_the_difference(teacher, constant, words):
+    yardsticks = findings.Yardsticks(right(teacher), right(constant, 3))
+    verdict = findings.judge(selection([right(0.9)], [right(0.9, 5)]), Task("classes"), yardsticks)
+    assert verdict.effect == "inconclusive"
+    assert re.search(words, verdict.text), verdict.text
+
+
+def test_a_hundredth_of_an_error_is_no_difference():
+    errors = -np.random.default_rng(0).random(300)
+    verdict = findings.judge(selection([errors], [errors - 1e-3]), Task("numbers"))
+    assert verdict.effect == "inconclusive"
+    assert verdict.text.startswith("Distillation made next to no difference: ")

@@ -44,6 +44,30 @@ def test_the_interval_leaves_zero_out_if_the_test_decides(won, lost):
     assert (turned.low, turned.high) == (pytest.approx(-test.high), pytest.approx(-test.low))
 
 
+# Shares of samples on which only the first, only the second, and both models are right.
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("samples", "first", "second", "both"),
+    [(1000, 0, 0.03, 0.8), (600, 0, 0.005, 0.8), (360, 0.02, 0.01, 0.9), (100, 0.1, 0.02, 0.6)],
+)
+def test_the_interval_holds_the_true_difference(samples, first, second, both):
+    rng, held = np.random.default_rng(0), 0
+    for _ in range(1000):
+        won, lost, same, _ = rng.multinomial(samples, [first, second, both, 1 - first - second - both])
+        wrong = samples - won - lost - same
+        one = np.repeat([1, 0, 1, 0], [won, lost, same, wrong])
+        other = np.repeat([0, 1, 1, 0], [won, lost, same, wrong])
+        test = compare_scores(one, other)
+        held += test.low <= first - second <= test.high
+    assert held >= 940
+
+
+def test_equal_answers_are_no_certainty():
+    test = compare_scores(*discordant(0, 0, both=11))
+    assert test.low < 0 < test.high
+    assert test.high < 0.4
+
+
 def test_scores_that_are_not_right_or_wrong():
     rng = np.random.default_rng(0)
     first, second = rng.normal(size=(2, 40))
