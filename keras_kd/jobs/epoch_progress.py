@@ -1,5 +1,6 @@
 """Where a training is: its epoch, its losses, and the time that is left."""
 
+import statistics
 import time
 from collections.abc import Callable, Mapping
 
@@ -59,13 +60,9 @@ class EpochProgress(keras.callbacks.Callback):
         parts = [f"{self._title}: epoch {epoch} of {self._epochs}"]
         if self._seconds:
             # The first one traces the model, and takes longer than those to come.
-            each = (
-                sorted(self._seconds)[len(self._seconds) // 2]
-                if len(self._seconds) > 2
-                else self._seconds[-1]
-            )
-            left = each * (self._epochs - self._epoch) - (self._clock() - self._began)
-            parts += [f"{duration(each)} an epoch", f"{duration(max(left, 0.0))} left"]
+            each = statistics.median(self._seconds[1:] or self._seconds)
+            left = duration(max(each * (self._epochs - self._epoch) - (self._clock() - self._began), 0.0))
+            parts += [f"{duration(each)} an epoch", f"{'' if self._seconds[1:] else 'at most '}{left} left"]
         self._note(", ".join([*parts, *figures]))  # a narrow terminal shows how it begins
 
 

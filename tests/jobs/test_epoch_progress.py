@@ -34,9 +34,9 @@ def test_epoch_losses_seconds_and_time_left():
     assert notes == [
         "student: epoch 1 of 4",
         "student: epoch 1 of 4, loss 0.5123",
-        "student: epoch 1 of 4, 8 s an epoch, 24 s left, loss 0.5, val_accuracy 0.75",
-        "student: epoch 2 of 4, 8 s an epoch, 24 s left",
-        "student: epoch 2 of 4, 8 s an epoch, 23 s left, loss 0.4",
+        "student: epoch 1 of 4, 8 s an epoch, at most 24 s left, loss 0.5, val_accuracy 0.75",
+        "student: epoch 2 of 4, 8 s an epoch, at most 24 s left",
+        "student: epoch 2 of 4, 8 s an epoch, at most 23 s left, loss 0.4",
         "student: epoch 2 of 4, 4 s an epoch, 8 s left, loss 0.3",
     ]
 
