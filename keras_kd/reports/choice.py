@@ -25,6 +25,7 @@ class _Candidate:
     reference: str
     test: PairedTest
     margin: float
+    same: bool
 
     @property
     def loses(self) -> bool:
@@ -90,7 +91,11 @@ def _tried(
     if labelled.sum() < 2:
         return None
     margin = _MARGIN if error is None else _MARGIN_OF_ERROR * float(np.abs(other[labelled]).mean())
-    return _Candidate(row, size, reference, compare_scores(own[labelled], other[labelled]), margin)
+    same = np.allclose(
+        own[labelled], other[labelled], rtol=1e-5, atol=1e-6 * float(np.abs(other[labelled]).max())
+    )
+    test = compare_scores(own[labelled], other[labelled])
+    return _Candidate(row, size, reference, test, margin, same)
 
 
 def _why(
@@ -121,8 +126,9 @@ def _against(one: _Candidate, error: str | None) -> str:
     test = one.test
     if one.reference == one.row.name:
         return "no file is more accurate"
-    if test.low == test.difference == test.high == 0:
-        return f"it is right on the same samples as {one.reference}"
+    if one.same:
+        right = "is right on the same samples" if error is None else "has the same errors"
+        return f"it {right} as {one.reference}"
     chance = "which chance explains" if test.outcome == "inconclusive" else "more than chance explains"
     if test.outcome == "worse":
         chance += f", and less than {'half a point' if error is None else 'a hundredth'}"
