@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from keras_kd.files import check_regular, check_writable
 from keras_kd.messages import did_you_mean
@@ -13,6 +13,9 @@ MODEL_SUFFIXES = (".keras", ".h5", ".hdf5")
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
 DATA_SUFFIXES = (".npz", *TABLE_SUFFIXES)
 TFDS = "tfds:"
+RESIZED = ("folder", "tfds")  # kinds of data with images that get the size that a model takes
+Pixels: TypeAlias = Literal["0..255", "0..1", "-1..1"]
+PIXELS = get_args(Pixels)
 REPORT_SUFFIXES = (".html", ".md", ".json")
 
 
@@ -63,6 +66,31 @@ def check_data(source: str | os.PathLike[str]) -> str:
     if text == TFDS:
         raise ValueError("The name of a dataset has to follow, as in tfds:mnist. Received: 'tfds:'.")
     return text
+
+
+def check_reading(
+    source: str, *, target: str | None, pixels: str, image_size: tuple[int, int] | None
+) -> None:
+    """Raise an error for an argument that is for another kind of data; `open_data` explains them.
+
+    Raises:
+        ValueError: The argument, what it is for and what it was given with.
+
+    Examples:
+        >>> check_reading("pets.npz", target="kind", pixels="0..255", image_size=None)
+        Traceback (most recent call last):
+        ValueError: target= is for tables. Received: 'kind' for 'pets.npz'.
+    """
+    kind = data_kind(source)
+    if pixels not in PIXELS:
+        hint = did_you_mean(pixels, PIXELS)
+        raise ValueError(f"pixels= is one of {', '.join(PIXELS)}. Received: {pixels!r}.{hint}")
+    if pixels != PIXELS[0] and kind == "table":
+        raise ValueError(f"pixels= is for images. Received: {pixels!r} for {source!r}.")
+    if target is not None and kind != "table":
+        raise ValueError(f"target= is for tables. Received: {target!r} for {source!r}.")
+    if image_size is not None and kind not in RESIZED:
+        raise ValueError(f"image_size= is for images that are resized, which {source!r} does not hold.")
 
 
 def check_model(path: str | os.PathLike[str]) -> Path:

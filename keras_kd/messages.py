@@ -81,6 +81,16 @@ def some_of(names: Iterable[str], most: int = 6) -> str:
     return ", ".join(listed[:most]) + (", ..." if len(listed) > most else "")
 
 
+def number_of(count: int, one: str, many: str | None = None) -> str:
+    """A number with its noun.
+
+    Examples:
+        >>> number_of(1, "run"), number_of(1200, "run"), number_of(2, "class", "classes")
+        ('1 run', '1,200 runs', '2 classes')
+    """
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
 def close_matches(name: str, names: Iterable[str], most: int = 1) -> list[str]:
     """The names most similar to a misspelled one, the closest first; case does not matter.
 

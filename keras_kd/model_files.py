@@ -1,5 +1,6 @@
 """Keras models in files: the one place that loads them."""
 
+import json
 import os
 import re
 import warnings
@@ -39,7 +40,7 @@ def load_model(path: str | os.PathLike[str], *, compile: bool = True) -> keras.M
     try:
         model = _load(path, compile)
     except Exception as error:  # of zipfile, json, HDF5 or Keras, wherever it notices that a file is damaged
-        raise ValueError(f"{path} does not load: {_why(error)}") from error
+        raise ValueError(f"{path} does not load: {_why(path, error)}") from error
     if not isinstance(model, keras.Model):
         raise ValueError(f"{path} does not load: it holds a {type(model).__name__}, which is not a model.")
     return model
@@ -80,8 +81,15 @@ def _check_content(path: Path) -> None:
         ) from error
 
 
-def _why(error: Exception) -> str:
+def _why(path: Path, error: Exception) -> str:
     """What went wrong, and what to do about it."""
+    if "Python lambda" in str(error):
+        names = _lambdas(path)
+        which = f"its Lambda {', '.join(map(repr, names))}" if names else "one of its Lambda layers"
+        return (
+            f"{which} holds code of Python, which is not run. Replace it by a layer of your own, registered "
+            "with @keras.saving.register_keras_serializable(), and save the model again."
+        )
     unknown = _UNKNOWN.search(str(error))
     if unknown is None:
         return one_line(error)
@@ -91,3 +99,33 @@ def _why(error: Exception) -> str:
         "@keras.saving.register_keras_serializable() in a module, save the model again if it was saved "
         f"without, and import the module first: import MODULE."
     )
+
+
+def _lambdas(path: Path) -> list[str]:
+    """The names of the Lambda layers with code of Python, as far as the configuration in a file tells."""
+    names: list[str] = []
+
+    def look(part: dict[str, object]) -> dict[str, object]:
+        config = part.get("config")
+        if part.get("class_name") == "Lambda" and isinstance(config, dict):
+            function = config.get("function")
+            kind = function.get("class_name") if isinstance(function, dict) else None
+            if kind == "__lambda__" or config.get("function_type") == "lambda":  # of Keras 3, and earlier
+                names.append(str(config.get("name")))
+        return part
+
+    json.loads(_configuration(path), object_hook=look)
+    return names
+
+
+def _configuration(path: Path) -> str | bytes:
+    """The configuration of a model, as JSON; Keras has read it before."""
+    if path.is_dir():
+        return (path / "config.json").read_bytes()
+    if path.suffix == ".keras":
+        with zipfile.ZipFile(path) as archive:
+            return archive.read("config.json")
+    import h5py  # comes with Keras
+
+    with h5py.File(path) as file:
+        return str(file.attrs["model_config"])

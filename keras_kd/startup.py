@@ -1,17 +1,17 @@
 """Imported first: what has to happen before files are opened and before TensorFlow loads."""
 
+import atexit
 import contextlib
 import os
 import signal
 import sys
-from pathlib import Path
 from types import FrameType
 
 from keras_kd.descriptors import reserve_standard_descriptors
 
 # What the interpreter was started with, without the arguments of the program.
 _started = sys.orig_argv[: len(sys.orig_argv) - len(sys.argv) + 1]
-IS_COMMAND_LINE = Path(sys.argv[0]).name in ("keras-kd", "keras-kd.exe") or _started[-2:] == [
+IS_COMMAND_LINE = os.path.basename(sys.argv[0]) in ("keras-kd", "keras-kd.exe") or _started[-2:] == [
     "-m",
     "keras_kd",
 ]
@@ -29,6 +29,8 @@ def end_at_once(number: int, frame: FrameType | None) -> None:
 reserve_standard_descriptors()
 if IS_COMMAND_LINE:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # `main` takes over from here.
+    # Until a command runs, there is nothing to clean up.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, end_at_once)
+        # The interpreter's own end would take the handler away, and the signal end a command that is done.
+        atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)

@@ -10,6 +10,7 @@ from keras_kd.locations import (
     check_lite_file,
     check_lite_target,
     check_model,
+    check_reading,
     check_report_target,
     data_kind,
 )
@@ -83,3 +84,24 @@ def test_what_is_written(here):
         check_report_target("report.pdf", overwrite=True)
     with pytest.raises(ValueError, match=r"must end in \.tflite"):
         check_lite_target("new.lite", overwrite=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("empty", {"pixels": "0-1"}, "pixels= is one of .* Did you mean '0..1'"),
+        ("a.parquet", {"pixels": "0..1"}, "pixels= is for images. Received: '0..1' for 'a.parquet'"),
+        ("mine.npz", {"target": "kind"}, "target= is for tables. Received: 'kind' for 'mine.npz'"),
+        ("mine.npz", {"image_size": (3, 3)}, "image_size= is for images that are resized, which 'mine.npz'"),
+        ("a.parquet", {"target": "kind"}, None),
+        ("mine.npz", {"pixels": "0..1"}, None),
+        ("tfds:mnist", {"image_size": (3, 3), "pixels": "-1..1"}, None),
+    ],
+)
+def test_arguments_for_a_kind_of_data(name, arguments, message, here):
+    given = {"target": None, "pixels": "0..255", "image_size": None} | arguments
+    if message is None:
+        check_reading(name, **given)
+        return
+    with pytest.raises(ValueError, match=message):
+        check_reading(name, **given)

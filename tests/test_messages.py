@@ -3,7 +3,7 @@ import json
 import pytest
 
 from keras_kd import messages
-from keras_kd.messages import close_matches, did_you_mean, one_line, printable
+from keras_kd.messages import close_matches, did_you_mean, number_of, one_line, printable
 
 
 @pytest.mark.parametrize(
@@ -92,3 +92,8 @@ def test_near_misses_are_suggested_the_closest_first():
     assert did_you_mean("BLOCK1", names) == " Did you mean 'block1'?"
     assert did_you_mean("head", ["HEAD", "HEAD"], 2) == " Did you mean 'HEAD'?"
     assert close_matches("blok2", iter(names), 3) == ["block2", "block1"]
+
+
+def test_a_number_and_its_noun():
+    assert [number_of(n, "run") for n in (0, 1, 2000)] == ["0 runs", "1 run", "2,000 runs"]
+    assert number_of(3, "class", "classes") == "3 classes"

@@ -4,10 +4,12 @@ The files of the commands import the library inside functions, after `load_libra
 arguments are answered without TensorFlow.
 """
 
+import contextlib
 import logging
 import signal
 import sys
 import traceback
+from collections.abc import Iterator
 from types import FrameType
 from typing import Annotated
 
@@ -42,12 +44,26 @@ def _terminate(number: int, frame: FrameType | None) -> None:
     raise Terminated(number)
 
 
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Have Ctrl-C raise an error, so that a command can clean up; before and after, it ends the process."""
+    if signal.getsignal(signal.SIGINT) is not startup.end_at_once:  # ignored, as in the background
+        yield
+        return
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        yield
+    finally:
+        signal.signal(signal.SIGINT, startup.end_at_once)
+
+
 class OneLineErrors(typer.core.TyperGroup):
     """Shows an error as one line, without a traceback unless `--debug` is given."""
 
     def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
         try:
-            return super().invoke(ctx)
+            with interruptible():
+                return super().invoke(ctx)
         except (KeyboardInterrupt, Terminated) as end:
             say("Interrupted. Finished stages are kept; the same command resumes from there.")
             raise typer.Exit(end.exit_code if isinstance(end, Terminated) else 130) from None
@@ -114,8 +130,6 @@ def main() -> None:
     for number in _REQUESTS:
         if signal.getsignal(number) is signal.SIG_DFL:  # not ignored, as after nohup
             signal.signal(number, _terminate)
-    if signal.getsignal(signal.SIGINT) is startup.end_at_once:  # not ignored, as in the background
-        signal.signal(signal.SIGINT, signal.default_int_handler)
     with standard_streams(), one_line_warnings():
         try:
             code = run(sys.argv[1:])

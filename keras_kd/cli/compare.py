@@ -1,6 +1,7 @@
 """The command that measures models and files side by side: `compare`."""
 
 import dataclasses
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,8 +20,15 @@ from keras_kd.cli.options import (
     TestFile,
 )
 from keras_kd.cli.output import command_line, in_shell, show_progress, show_report
-from keras_kd.cli.sources import open_source, shape_for
-from keras_kd.locations import check_lite_file, check_model, check_report_target, data_kind
+from keras_kd.cli.sources import check_source, open_source, shape_for
+from keras_kd.locations import (
+    MODEL_SUFFIXES,
+    check_lite_file,
+    check_model,
+    check_report_target,
+    data_kind,
+)
+from keras_kd.messages import did_you_mean
 
 if TYPE_CHECKING:
     from keras_kd.reports import Report
@@ -49,7 +57,9 @@ def compare(
     """
     named, sources = files_by_name(models), parse_sources(source or [])
     for file in named.values():
-        check_lite_file(file) if file.endswith(".tflite") else check_model(file)
+        check_file(file)
+    check_baseline(baseline, named)
+    check_source(data, target, pixels, image_size)
     if out is not None:
         check_report_target(out, overwrite=overwrite)
     load_library(custom_objects)
@@ -83,6 +93,23 @@ def files_by_name(texts: list[str]) -> dict[str, str]:
             )
         named[name] = file
     return named
+
+
+def check_file(path: str) -> None:
+    """Raise an error for what is neither a model nor a `.tflite` file that is there."""
+    check_lite_file(path) if path.endswith(".tflite") else check_model(path)
+
+
+def check_baseline(text: str | None, names: Collection[str]) -> None:
+    """Raise an error for a baseline that is neither one of the names nor a model or a file."""
+    if text is None or text in names:
+        return
+    if Path(text).suffix not in (".tflite", *MODEL_SUFFIXES):
+        raise ValueError(
+            f"--baseline is one of the names {', '.join(names)}, or a .keras or .tflite file. "
+            f"Received: {text!r}.{did_you_mean(text, names)}"
+        )
+    check_file(text)
 
 
 def name_of_data(text: str) -> str:

@@ -30,8 +30,8 @@ from keras_kd.cli.options import (
     TestFile,
 )
 from keras_kd.cli.output import show, show_status
-from keras_kd.cli.sources import open_source
-from keras_kd.locations import check_lite_target
+from keras_kd.cli.sources import check_source, open_source
+from keras_kd.locations import RESIZED, check_lite_target, data_kind
 
 
 def export(
@@ -57,12 +57,15 @@ def export(
     """
     check_lite_target(out, overwrite=overwrite)
     samples, shape = parse_batch_size(batch_size), parse_input_shape(input_shape)
+    if data is not None:
+        check_source(data, target, pixels, image_size)
+        image_size = image_size or size_in(shape, data)
     load_library(custom_objects)
     from keras_kd.datasets.model_shape import ModelShape
     from keras_kd.deployment.tflite import export
     from keras_kd.model_files import load_model
 
-    source = None if data is None else open_source(data, target, pixels, image_size or size_in(shape))
+    source = None if data is None else open_source(data, target, pixels, image_size)
     loaded = load_model(model)
     with show_status("converting"):
         exported = export(
@@ -95,6 +98,7 @@ def verify(
 
     Example: keras-kd verify student.keras student.tflite --data mine.npz
     """
+    check_source(data, target, pixels, image_size)
     load_library(custom_objects)
     from keras_kd.datasets.model_shape import ModelShape
     from keras_kd.deployment.verification import verify
@@ -129,9 +133,11 @@ def benchmark(
     show(result, as_json)
 
 
-def size_in(shape: tuple[int, ...] | dict[str, tuple[int, ...]] | None) -> str | None:
-    """The height and width in the shape of an image, as --image-size takes them."""
-    return f"{shape[0]}x{shape[1]}" if isinstance(shape, tuple) and len(shape) == 3 else None
+def size_in(shape: tuple[int, ...] | dict[str, tuple[int, ...]] | None, data: str) -> str | None:
+    """The height and width in the shape of an image, as --image-size takes them, for data that has some."""
+    if isinstance(shape, tuple) and len(shape) == 3 and data_kind(data) in RESIZED:
+        return f"{shape[0]}x{shape[1]}"
+    return None
 
 
 def parse_batch_size(text: str) -> int | None:

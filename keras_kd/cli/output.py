@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 import sys
+import textwrap
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from keras_kd.reports import Report
 
 # Draws on standard error; all text that it gets went through `printable`.
-err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 _SPINNER = 2  # columns
 # Seconds of silence after which a note is printed where no status line can be drawn.
@@ -86,8 +87,11 @@ def write(text: str) -> None:
 
 
 def say(text: str) -> None:
-    """Print a line on standard error."""
-    err.print(printable(text, keep=""))
+    """Print a line on standard error; on a terminal, it is wrapped between words."""
+    line = printable(text, keep="")
+    if sys.stderr.isatty():
+        line = textwrap.fill(line, err.width, break_long_words=False, break_on_hyphens=False)
+    err.print(line)
 
 
 @contextlib.contextmanager

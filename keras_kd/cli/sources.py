@@ -4,11 +4,20 @@ from typing import TYPE_CHECKING
 
 from keras_kd.cli.options import PixelsOption, parse_image_size
 from keras_kd.cli.output import say
-from keras_kd.locations import data_kind
+from keras_kd.locations import check_reading, data_kind
 
 if TYPE_CHECKING:
     from keras_kd.datasets.model_shape import ModelShape
     from keras_kd.datasets.sources import Source
+
+
+def check_source(data: str, target: str | None, pixels: PixelsOption, image_size: str | None) -> None:
+    """Raise an error for options that are for other data than `--data` names, before TensorFlow loads."""
+    check_reading(data, target=target, pixels=pixels.value, image_size=_size(image_size))
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    return None if text is None else parse_image_size(text)
 
 
 def open_source(data: str, target: str | None, pixels: PixelsOption, image_size: str | None) -> "Source":
@@ -22,8 +31,7 @@ def open_source(data: str, target: str | None, pixels: PixelsOption, image_size:
     """
     from keras_kd.datasets.sources import Source
 
-    size = None if image_size is None else parse_image_size(image_size)
-    return Source(data, target, pixels.value, size, say)
+    return Source(data, target, pixels.value, _size(image_size), say)
 
 
 def shape_for(data: str, path: str) -> "ModelShape":

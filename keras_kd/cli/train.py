@@ -23,6 +23,7 @@ from keras_kd.cli.options import (
     parse_image_size,
 )
 from keras_kd.cli.output import command_line, show_progress, show_run
+from keras_kd.cli.sources import check_source
 from keras_kd.cli.training_options import (
     QUANTIZATIONS,
     Augment,
@@ -101,6 +102,7 @@ def distill(
 
     Example: keras-kd distill --teacher big.keras --student small.keras --data mine.npz --out runs/mine
     """
+    check_source(data, target, pixels, image_size)
     load_library(custom_objects)
     from keras_kd.jobs.distil_files import UserFiles, distil_files
     from keras_kd.jobs.hyperparameters import Hyperparameters

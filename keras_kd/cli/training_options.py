@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from keras_kd.cli.options import QuantizationOption
+from keras_kd.jobs.objective_specs import check_objectives
 from keras_kd.messages import did_you_mean
 
 # As in `keras_kd.jobs.augmentation`, which imports Keras.
@@ -35,6 +36,11 @@ def _check_list(known: Sequence[str]) -> Callable[[str | None], str | None]:
         return text
 
     return check
+
+
+def _check_objectives(texts: list[str] | None) -> list[str] | None:
+    check_objectives(texts or ())
+    return texts
 
 
 QUANTIZATIONS = tuple(option.value for option in QuantizationOption)
@@ -66,6 +72,7 @@ Objectives = Annotated[
     typer.Option(
         "--objective",
         metavar="LOSS:STUDENT:TEACHER",
+        callback=_check_objectives,
         help="What else to learn from: a loss and two taps, such as mse:block2:block4 or 0.5*mse:a:b.",
     ),
 ]

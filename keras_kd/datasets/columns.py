@@ -1,5 +1,6 @@
 """The columns of a `.csv`, `.tsv` or `.parquet` file."""
 
+import codecs
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,11 +131,15 @@ def read_columns(path: Path) -> Columns:
 
     suffix = path.suffix.lower()
     check_regular(path, f"a {suffix} file")
+    if suffix != ".parquet":
+        _check_mark(path)
     try:
         table = _read(path, suffix)
+        names = table.column_names
     except pa.ArrowException as error:
         raise ValueError(f"{str(path)!r} cannot be read as a {suffix} table: {one_line(error)}") from None
-    names = table.column_names
+    except UnicodeDecodeError:  # in a name of a column
+        raise _not_utf8(path) from None
     repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
     if repeated:
         raise ValueError(f"{str(path)!r} has several columns named {repeated[0]!r}: rename them.")
@@ -152,6 +157,25 @@ def _read(path: Path, suffix: str) -> "pa.Table":
         table = parquet.ParquetFile(path).read()
         # Where pandas keeps row labels.
         return table.drop_columns([n for n in table.column_names if re.fullmatch(r"__index_level_\d+__", n)])
-    from pyarrow import csv
+    from pyarrow import csv, types
 
-    return csv.read_csv(path, parse_options=csv.ParseOptions(delimiter="\t" if suffix == ".tsv" else ","))
+    options = csv.ParseOptions(delimiter="\t" if suffix == ".tsv" else ",")
+    table = csv.read_csv(path, parse_options=options)
+    if any(types.is_binary(kind) for kind in table.schema.types):  # what pyarrow makes of other encodings
+        raise _not_utf8(path)
+    return table
+
+
+def _check_mark(path: Path) -> None:
+    """Raise an error for UTF-16, which a mark at the start tells and pyarrow does not."""
+    with path.open("rb") as file:
+        mark = file.read(2)
+    if mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        raise _not_utf8(path, "UTF-16")
+
+
+def _not_utf8(path: Path, encoding: str = "LATIN1") -> ValueError:
+    return ValueError(
+        f"{str(path)!r} is not text in UTF-8. Save it again as UTF-8 (in a spreadsheet: CSV UTF-8), or "
+        f"convert it, as in iconv -f {encoding} -t UTF-8 OLD > NEW."
+    )

@@ -2,16 +2,15 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
 
 import numpy as np
 import tensorflow as tf
 
 from keras_kd.datasets.splits import SPLIT_SEED, Labels, Split, labels_in_words, map_labels, select_rows
+from keras_kd.locations import Pixels as Pixels
 
 CALIBRATION_SAMPLES = 256
 
-Pixels: TypeAlias = Literal["0..255", "0..1", "-1..1"]
 # What bytes are multiplied by, and what is added, so that they are in these ranges.
 SCALES: dict[Pixels, tuple[float, float]] = {
     "0..255": (1.0, 0.0),

@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import tensorflow as tf
@@ -21,8 +20,8 @@ from keras_kd.datasets.npz import find_arrays, load_calibration, load_test
 from keras_kd.datasets.rows import ALL_ROWS, Found, read_rows
 from keras_kd.datasets.splits import Labels, class_numbers, labels_in_words
 from keras_kd.datasets.tables import find_table
-from keras_kd.locations import TFDS, check_data, data_kind
-from keras_kd.messages import did_you_mean, some_of
+from keras_kd.locations import TFDS, check_data, check_reading, data_kind
+from keras_kd.messages import some_of
 
 
 def open_data(
@@ -133,18 +132,7 @@ class Source:
 
     def __post_init__(self) -> None:
         check_data(self.text)
-        known, kind = get_args(Pixels), data_kind(self.text)
-        if self.pixels not in known:
-            hint = did_you_mean(self.pixels, known)
-            raise ValueError(f"pixels= is one of {', '.join(known)}. Received: {self.pixels!r}.{hint}")
-        if self.pixels != known[0] and kind == "table":
-            raise ValueError(f"pixels= is for images. Received: {self.pixels!r} for {self.text!r}.")
-        if self.target is not None and kind != "table":
-            raise ValueError(f"target= is for tables. Received: {self.target!r} for {self.text!r}.")
-        if self.image_size is not None and kind not in ("folder", "tfds"):
-            raise ValueError(
-                f"image_size= is for images that are resized, which {self.text!r} does not hold."
-            )
+        check_reading(self.text, target=self.target, pixels=self.pixels, image_size=self.image_size)
 
     @property
     def name(self) -> str:

@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from keras_kd.datasets.checks import are_one_hot
+from keras_kd.messages import number_of
 
 SPLIT_SEED = 20_260  # the splits never depend on the seed of a training run
 
@@ -69,7 +70,7 @@ def labels_in_words(y: Labels, classes: int | None) -> str:
     if not isinstance(y, np.ndarray):
         return f"outputs: {', '.join(y)}"
     if classes is not None:
-        return f"{classes} classes"
+        return number_of(classes, "class", "classes")
     sizes = "x".join(map(str, y.shape[1:]))
     if y.dtype.kind == "f":
         return f"regression targets ({sizes or 1})"

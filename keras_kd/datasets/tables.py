@@ -9,7 +9,7 @@ from keras_kd.datasets.columns import Columns, read_columns
 from keras_kd.datasets.model_shape import ModelShape
 from keras_kd.datasets.rows import Found, Rows
 from keras_kd.datasets.splits import SPLIT_NAMES, Labels
-from keras_kd.messages import some_of
+from keras_kd.messages import number_of, some_of
 
 SPLIT_COLUMN = "split"
 
@@ -40,7 +40,7 @@ def find_table(path: Path, model: ModelShape, target: str | None, *, needs_targe
     used = [name for name in columns.names if name not in left_out]
     x = _inputs(columns, used, model, bool(targets))
     labels, class_names = _labels(columns, targets, model)
-    text = f"{len(x):,} row{'s' * (len(x) > 1)} with {len(used)} inputs ({some_of(used)})"
+    text = f"{number_of(len(x), 'row')} with {number_of(len(used), 'input')} ({some_of(used)})"
     text += f", labels in {some_of(targets)}" if targets else ""
     return Found(_groups(Rows(len(x), lambda some: x[some], labels), splits), text, class_names)
 
@@ -76,8 +76,8 @@ def _inputs(columns: Columns, names: Sequence[str], model: ModelShape, has_targe
     if wanted not in (None, len(names)):
         hint = "" if has_target else " Name columns of labels with target=."
         raise ValueError(
-            f"{str(columns.path)!r} has {len(names)} columns of inputs, but the model takes {wanted}. They "
-            f"are {', '.join(names) or '-'}.{hint}"
+            f"{str(columns.path)!r} has {number_of(len(names), 'column')} of inputs, but the model takes "
+            f"{wanted}. They are {', '.join(names) or '-'}.{hint}"
         )
     x = np.stack(arrays, -1) if arrays else np.empty((columns.table.num_rows, 0), "float32")
     return x if wanted is None else x.reshape(-1, *(size or 0 for size in shape))

@@ -16,7 +16,7 @@ from keras_kd.deployment.ratios import ratio_intervals
 from keras_kd.deployment.source.input_shapes import InputShape
 from keras_kd.deployment.timed_calls import timed_call
 from keras_kd.deployment.timing import TimedCall, TimingOptions, time_in_turns
-from keras_kd.messages import did_you_mean
+from keras_kd.messages import did_you_mean, number_of
 from keras_kd.results import Result
 
 # The part of its seconds for which the baseline is timed again.
@@ -89,15 +89,14 @@ class Benchmark(Result):
 
     def __str__(self) -> str:
         what = "interpreter" if self.kind == "tflite" else "Keras, compiled tf.function"
-        threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
+        runs, threads = number_of(self.runs, "run"), number_of(self.threads, "thread")
         sizes = {name: "x".join(map(str, shape)) for name, shape in self.shapes.items()}
         shapes = "".join(f"{name} {size}, " for name, size in sizes.items())
         fixed = "fixed at " if self.is_own_batch and self.batch_size > 1 else ""
-        calls = "call" if self.interrupted == 1 else "calls"
-        aside = f", {self.interrupted} interrupted {calls} set aside" if self.interrupted else ""
+        aside = f", {number_of(self.interrupted, 'interrupted call')} set aside" if self.interrupted else ""
         median = duration_within(self.median_ms, *(self.median_interval or (self.median_ms, self.median_ms)))
         text = (
-            f"{self.name}: median {median}, p90 {duration(self.p90_ms)} ({self.runs} runs{aside}, "
+            f"{self.name}: median {median}, p90 {duration(self.p90_ms)} ({runs}{aside}, "
             f"batch {fixed}{self.batch_size}, {shapes}{threads}, {what}, {self.device})"
         )
         return f"{text}; not to be relied on, the machine was busy: {self.disturbance}" if self.busy else text

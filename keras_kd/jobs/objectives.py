@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import keras
 
@@ -10,47 +9,9 @@ from keras_kd import losses
 from keras_kd.distillation.distiller import Distiller
 from keras_kd.distillation.objectives import Objective
 from keras_kd.jobs.hyperparameters import Hyperparameters
+from keras_kd.jobs.objective_specs import ObjectiveSpec, parse_objective
 from keras_kd.jobs.tasks import Task
 from keras_kd.losses.loss import snake_case
-
-
-class ObjectiveSpec(NamedTuple):
-    """An objective as it is typed."""
-
-    loss: str
-    student: str
-    teacher: str
-    weight: float
-
-
-def parse_objective(text: str) -> ObjectiveSpec:
-    """The parts of an objective, such as `"0.5*mse:block2:block4"`.
-
-    Raises:
-        ValueError: It is written in another way.
-
-    Examples:
-        >>> from keras_kd.jobs.objectives import parse_objective
-        >>> parse_objective("mse:shared:1:block4")
-        ObjectiveSpec(loss='mse', student='shared:1', teacher='block4', weight=1.0)
-    """
-    weight, star, rest = text.rpartition("*")
-    parts: list[str] = []
-    for part in (rest or text).split(":"):
-        if part.isdecimal() and len(parts) > 1:
-            parts[-1] += f":{part}"  # a call of a layer that runs several times
-        else:
-            parts.append(part)
-    try:
-        factor = float(weight) if star else 1.0
-    except ValueError:
-        parts = []
-    if len(parts) != 3 or not all(parts):
-        raise ValueError(
-            "An objective is written LOSS:STUDENT_TAP:TEACHER_TAP, such as mse:block2:block4, or with a "
-            f"weight, 0.5*mse:block2:block4; keras-kd taps MODEL lists the taps. Received: {text!r}."
-        )
-    return ObjectiveSpec(parts[0], parts[1], parts[2], factor)
 
 
 def make_distiller(

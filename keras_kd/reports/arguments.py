@@ -27,16 +27,26 @@ def check_arguments(
     sources: Mapping[str, str],
     seeds: Mapping[str, Sequence[float]],
     facts: Sequence[str],
+    class_names: Sequence[str] | None = None,
 ) -> None:
     """Raise an error for names that nothing has, and for other values that make no sense.
 
     Raises:
-        ValueError: An unknown name, a source that is no Keras model, or accuracies outside of 0 to 1.
-        TypeError: One fact instead of several.
+        ValueError: An unknown name, a source that is no Keras model, accuracies outside of 0 to 1, or two
+            classes of one name.
+        TypeError: One fact, or one name of a class, instead of several.
     """
     _check_names({subject.name: subject for subject in subjects}, sources, seeds)
     if isinstance(facts, str):
         raise TypeError(f"facts is a list of sentences. Received one string: {facts!r}")
+    if isinstance(class_names, str):
+        raise TypeError(
+            f"class_names is a list with a name for each class. Received one string: {class_names!r}"
+        )
+    names = list(class_names or ())
+    repeated = [name for name in names if names.count(name) > 1]
+    if repeated:
+        raise ValueError(f"class_names must differ. Received {repeated[0]!r} {len(repeated)} times.")
 
 
 def _check_names(

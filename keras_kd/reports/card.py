@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 WORDS: dict[Effect, str] = {"helped": "It helped", "inconclusive": "No clear difference", "hurt": "It hurt"}
 SIZE, ACCURACY, TIME = "Size", "Accuracy", "Time per call"
+BUSY_TIME = f"{TIME} (the machine was busy)"
 # More rows than these say less than the table does.
 _FEW = 3
 
@@ -36,6 +37,7 @@ class Card:
 
     def __str__(self) -> str:
         words = {SIZE: "{}", ACCURACY: "accuracy {}", TIME: "{} per call"}
+        words[BUSY_TIME] = "{} per call (the machine was busy)"
         figures = ", ".join(words.get(title, f"{title} {{}}").format(f) for title, f in self.figures.items())
         beside = f" ({', '.join(self.beside)})" if self.beside else ""
         return f"{self.title}: {figures}{beside}"
@@ -95,7 +97,7 @@ def _card(report: "Report", row: Row) -> Card:
         SIZE: None if row.bytes is None else size(row.bytes),
         ACCURACY: None if row.accuracy is None else table.accuracy(row),
         (row.metric or ""): None if row.metric_value is None else f"{row.metric_value:.5g}",
-        TIME: None if row.median_ms is None else table.median(row),
+        BUSY_TIME if row.busy else TIME: None if row.median_ms is None else table.median(row),
     }
     others = [name for name in dict.fromkeys((report.baseline, row.source)) if name not in (None, row.name)]
     beside = [_beside(row, other) for other in report.rows if other.name in others]

@@ -81,10 +81,10 @@ def compare(
         **named: Name -> a `keras.Model`, or the path of a `.tflite` or `.keras` file.
 
     Raises:
-        ValueError: There are no models, names clash or are unknown, a file was made from another model than
-            `sources` says, the data is empty or contains NaN, labels
-            are outside the classes of a classifier, outputs have different shapes, or the metric fails.
-        TypeError: A value is neither a model nor a path.
+        ValueError: There are no models, names clash or are unknown, two classes have one name, a file was
+            made from another model than `sources` says, the data is empty or contains NaN, labels are outside
+            the classes of a classifier, outputs have different shapes, or the metric fails.
+        TypeError: A value is neither a model nor a path, or `class_names` or `facts` is a string.
         FileNotFoundError: A file does not exist.
 
     Examples:
@@ -98,7 +98,7 @@ def compare(
     """
     subjects, reference = open_subjects(merge_names(models, named), baseline)
     seeds, plain = dict(seeds or {}), plain_curves(curves or {})
-    check_arguments(subjects, sources or {}, seeds, facts)
+    check_arguments(subjects, sources or {}, seeds, facts, class_names)
     found = find_sources(subjects, sources or {})
     subjects = with_owners(subjects, found.models)
     labeled, metric = _labeled(data, batch_size, subjects, metric)

@@ -51,8 +51,12 @@ def _over_seeds(row: Row) -> str:
 def median(row: Row) -> str:
     """The median time of a row, with how far it may be off where that is known."""
     value, low, high = row.median_ms or 0.0, row.median_low_ms, row.median_high_ms
-    text = duration(value) if low is None or high is None else duration_within(value, low, high)
-    return f"{text}, busy" if row.busy else text
+    return duration(value) if low is None or high is None else duration_within(value, low, high)
+
+
+def median_or_busy(row: Row) -> str:
+    """The same as a cell of a table, in which a time that is not to be relied on is marked."""
+    return f"{median(row)}, busy" if row.busy else median(row)
 
 
 @dataclass(frozen=True)
@@ -127,7 +131,7 @@ COLUMNS = (
         "time",
         duration,
         "Median time of one call ± how far it may be off in 95 % of cases; busy: not to be relied on.",
-        write_row=median,
+        write_row=median_or_busy,
     ),
     Column("p90_ms", "p90", "p90", duration, "Nine calls in ten took less than this."),
     Column(

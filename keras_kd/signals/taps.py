@@ -12,6 +12,7 @@ from typing import Any
 import keras
 
 from keras_kd.keras_internals import attach_mask, mask_of
+from keras_kd.messages import number_of
 from keras_kd.parts import parts
 from keras_kd.paths import layers_by_path
 from keras_kd.signals.addresses import Address, find_address, takes_scores, unknown_tap
@@ -125,7 +126,8 @@ class Taps:
         number = address.call or 0
         if number >= len(calls):
             raise ValueError(
-                f"Tap {name!r} of {self.model.name!r}: the layer runs {len(calls)} times, counted from 0."
+                f"Tap {name!r} of {self.model.name!r}: the layer runs {number_of(len(calls), 'time')}, "
+                "counted from 0."
             )
         return calls[number]
 

@@ -77,6 +77,57 @@ def test_interrupted(printed, monkeypatch, existing):
     assert "the same command resumes" in printed()[1]
 
 
+INTERRUPTED = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.argv = ["keras-kd", "--version"]
+def interrupt(*args, **kwargs):
+    os.kill(os.getpid(), signal.SIGINT)
+class Finder:
+    find_spec = staticmethod(lambda name, *rest: interrupt() if name == "typer" else None)
+class Last:
+    __del__ = interrupt
+moment = {moment!r}
+if moment == "imports":
+    sys.meta_path.insert(0, Finder)
+from keras_kd.cli import app
+if moment == "options":
+    app.write = interrupt
+elif moment == "command":
+    app.OneLineErrors.invoke = interrupt
+    sys.argv[1] = "demo"
+elif moment == "end of the process":
+    last = Last()
+app.main()
+"""
+INTERRUPTS = {
+    "imports": (130, "Interrupted.\n"),
+    "options": (130, "Interrupted.\n"),
+    "command": (130, "Interrupted.\n"),
+    "end of the process": (0, ""),  # nothing is left to interrupt
+}
+
+
+@pytest.mark.parametrize(("moment", "ended"), INTERRUPTS.items(), ids=INTERRUPTS)
+def test_ctrl_c_before_and_after_a_command_is_one_line_or_nothing(moment, ended):
+    program = [sys.executable, "-c", INTERRUPTED.format(moment=moment)]
+    result = subprocess.run(program, capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == ended
+
+
+def test_a_command_can_clean_up_after_ctrl_c(monkeypatch):
+    before = signal.signal(signal.SIGINT, startup.end_at_once)
+    try:
+        with pytest.raises(KeyboardInterrupt), app.interruptible():
+            signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is startup.end_at_once
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # as for a job in the background
+        with app.interruptible():
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_main_takes_the_signals_over_unless_they_are_ignored(monkeypatch):
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, *app._REQUESTS)}
     monkeypatch.setattr(app, "run", lambda arguments: 3)
@@ -85,7 +136,7 @@ def test_main_takes_the_signals_over_unless_they_are_ignored(monkeypatch):
         signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whatever the tests themselves were started with
         with pytest.raises(SystemExit, match="3"):
             app.main()
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        assert signal.getsignal(signal.SIGINT) is startup.end_at_once  # until a command runs
         assert signal.getsignal(signal.SIGHUP) is signal.getsignal(signal.SIGTERM) is app._terminate
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # as for a job in the background

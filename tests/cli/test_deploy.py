@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_kd.cli.deploy import parse_batch_size, parse_input_shape
+from keras_kd.cli.deploy import parse_batch_size, parse_input_shape, size_in
 from tests.cli.conftest import run
 
 
@@ -134,3 +134,17 @@ def test_options_are_parsed():
             parse_input_shape(texts)
     with pytest.raises(ValueError, match="needs a name for each of several inputs"):
         parse_input_shape(["8,8", "a=5"])
+
+
+@pytest.mark.parametrize(
+    ("shape", "data", "size"),
+    [
+        ((28, 20, 3), "tfds:mnist", "28x20"),
+        ((28, 20, 3), "mine.npz", None),  # arrays are not resized
+        ((28,), "tfds:mnist", None),
+        ({"image": (28, 20, 3)}, "tfds:mnist", None),
+        (None, "tfds:mnist", None),
+    ],
+)
+def test_images_get_the_size_of_the_input_shape(shape, data, size):
+    assert size_in(shape, data) == size

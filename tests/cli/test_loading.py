@@ -9,8 +9,11 @@ import pytest
 from keras_kd.cli.loading import check_modules, load_library
 from tests.cli.conftest import run
 
-HEAVY = {"tensorflow", "keras", "numpy", "h5py", "matplotlib", "keras_kd.losses", "keras_kd.jobs"}
+HEAVY = {"tensorflow", "keras", "numpy", "h5py", "matplotlib", "keras_kd.losses", "keras_kd.jobs.distil"}
 MISSING = ["--teacher", "big.keras", "--student", "small.keras", "--data", "mine.npz", "--out", "run"]
+TRAINED = ["distill", "--teacher", "a.keras", "--student", "a.keras", "--data", "b.npz", "--out", "run"]
+MEASURED = ["verify", "a.keras", "a.tflite", "--data"]
+COMPARED = ["compare", "big=a.keras", "--data", "b.npz"]
 ANSWERED = {
     "help": (["--help"], 0, "Usage"),
     "version": (["--version"], 0, "keras-kd 0"),
@@ -31,6 +34,27 @@ ANSWERED = {
     "another batch size": (["export", "a.keras", "--out", "b.tflite", "--batch-size", "x"], 1, "or free"),
     "models of a run": (["distill", *MISSING], 1, "There is no file 'big.keras'"),
     "models of a comparison": (["compare", "big=m.keras", "--data", "b.npz"], 1, "no file 'm.keras'"),
+    "no objective": ([*TRAINED, "--objective", "mse:a"], 1, "Received: 'mse:a'"),
+    "equal objectives": (
+        [*TRAINED, "--objective", "mse:a:b", "--objective", "2*mse:a:b"],
+        1,
+        "'mse:a:b' and '2*mse:a:b' compare the same taps",
+    ),
+    "a size for arrays to train with": (
+        [*TRAINED, "--image-size", "3x3"],
+        1,
+        "--image-size is for images that are resized",
+    ),
+    "a size for arrays": (
+        ["export", "a.keras", "--out", "b.tflite", "--data", "b.npz", "--image-size", "3x3"],
+        1,
+        "--image-size is for images that are resized",
+    ),
+    "a target for arrays": ([*MEASURED, "b.npz", "--target", "y"], 1, "--target is for tables"),
+    "pixels of a table": ([*MEASURED, "b.csv", "--pixels", "0..1"], 1, "--pixels is for images"),
+    "a target to compare with": ([*COMPARED, "--target", "y"], 1, "--target is for tables"),
+    "no such baseline": ([*COMPARED, "--baseline", "bag"], 1, "Did you mean 'big'?"),
+    "no such file as a baseline": ([*COMPARED, "--baseline", "c.keras"], 1, "no file 'c.keras'"),
     "no such module": (["taps", "a.keras", "--custom-objects", "mine"], 1, "no module 'mine'"),
 }
 
@@ -44,7 +68,7 @@ def imported(stderr):
 
 @pytest.mark.parametrize(("words", "code", "text"), ANSWERED.values(), ids=ANSWERED)
 def test_is_answered_without_tensorflow(words, code, text, tmp_path):
-    for name in ("a.keras", "a.tflite", "b.npz"):
+    for name in ("a.keras", "a.tflite", "b.npz", "b.csv"):
         (tmp_path / name).touch()
     command = [sys.executable, "-X", "importtime", "-m", "keras_kd", *words]
     result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)

@@ -64,3 +64,8 @@ def test_a_status_is_one_line_however_narrow_the_terminal_is(monkeypatch):
         Spinner("dots", output._status("student: epoch 2 of 3, 2.8 s an epoch, loss 4.033, accuracy 0.9"))
     )
     assert console.file.getvalue().endswith("student: epoch 2 of 3, 2.8 s an epoch…\n")
+
+
+def test_names_between_colons_are_no_emoji(printed):
+    output.say("mse:a:b")
+    assert printed()[1] == "mse:a:b\n"

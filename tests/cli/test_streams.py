@@ -4,6 +4,7 @@ import os
 import pty
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
@@ -96,6 +97,19 @@ def test_a_terminal_shows_what_is_running_and_no_markup_or_control_characters_of
     assert b"\x1b[2K" in shown  # rich itself draws
     assert rb"\u001b[2K" not in shown  # in every frame
     assert b"\x1b[2J" not in shown
+
+
+LONG = "Files are made from the model that learned alone because it has an accuracy of 82.50 %"
+
+
+def test_lines_are_wrapped_between_words_on_a_terminal_only():
+    master, terminal = pty.openpty()
+    run(f"say({LONG!r})", stderr=terminal, env=os.environ | {"COLUMNS": "40"})
+    os.close(terminal)
+    shown = os.read(master, 65536).decode()
+    os.close(master)
+    assert shown.splitlines() == textwrap.wrap(LONG, 40)
+    assert run(f"say({LONG!r})", env=os.environ | {"COLUMNS": "40"}).stderr == f"{LONG}\n"
 
 
 def test_the_streams_are_put_back():

@@ -97,7 +97,12 @@ def test_columns_that_are_no_inputs(tmp_path):
         columns.named("colour")
 
 
+NOT_UTF8 = "is not text in UTF-8. Save it again as UTF-8 .* iconv -f %s -t UTF-8"
 DAMAGED = {
+    "UTF-16": ("a.csv", "x,kind\n1,rosé\n".encode("utf-16"), NOT_UTF8 % "UTF-16"),
+    "UTF-16, bytes swapped": ("a.tsv", b"\xfe\xff" + "x,y\n1,2\n".encode("utf-16-be"), NOT_UTF8 % "UTF-16"),
+    "Latin-1 in a value": ("a.csv", "x,kind\n1,rosé\n".encode("latin-1"), NOT_UTF8 % "LATIN1"),
+    "Latin-1 in a name": ("a.csv", "größe,kind\n1,rose\n".encode("latin-1"), NOT_UTF8 % "LATIN1"),
     "ragged": ("a.csv", b"a,b\n1,2\n3\n", "cannot be read as a .csv table: .*Expected 2 columns, got 1"),
     "empty": ("a.csv", b"", "cannot be read as a .csv table"),
     "no rows": ("a.csv", b"a,b\n", "has no rows"),

@@ -5,7 +5,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from keras_kd.datasets.splits import Split, class_numbers, portions, select_rows, split_off
+from keras_kd.datasets.splits import Split, class_numbers, labels_in_words, portions, select_rows, split_off
+
+
+@pytest.mark.parametrize(("classes", "text"), [(1, "1 class"), (2, "2 classes")])
+def test_classes_in_words(classes, text):
+    assert labels_in_words(np.zeros(3, int), classes) == text
 
 
 def test_rows_are_selected_in_proportion_or_balanced():

@@ -124,6 +124,11 @@ def test_what_is_known_about_a_time_is_printed_with_it(figures, text):
     assert result.busy == ("disturbance" in figures)
 
 
+def test_one_run_is_no_plural():
+    result = Benchmark("m", "tflite", 0.3, 0.4, 1, 1, 1, "CPU", interrupted=1)
+    assert "(1 run, 1 interrupted call set aside, batch 1, 1 thread, " in str(result)
+
+
 @pytest.mark.parametrize("options", [{"batch_size": 0}, {"runs": 1.5}, {"warmup": -1}, {"threads": 0}])
 def test_arguments_that_make_no_sense(options, dense_file):
     (name, value), *_ = options.items()

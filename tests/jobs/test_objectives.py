@@ -1,33 +1,13 @@
 """What the student learns from, from what is typed."""
 
-import re
-
 import keras
 import pytest
 
 from keras_kd.jobs.hyperparameters import Hyperparameters
-from keras_kd.jobs.objectives import make_distiller, parse_objective
+from keras_kd.jobs.objectives import make_distiller
 from keras_kd.jobs.tasks import Task
 from keras_kd.losses import DecoupledKD, SoftTargets
 from tests.conftest import classifier
-
-
-@pytest.mark.parametrize(
-    ("text", "parts"),
-    [
-        ("mse:block2:block4", ("mse", "block2", "block4", 1.0)),
-        ("0.5*mse:a/b:c", ("mse", "a/b", "c", 0.5)),
-        ("mse:shared:1:shared:2", ("mse", "shared:1", "shared:2", 1.0)),
-    ],
-)
-def test_parts_of_an_objective(text, parts):
-    assert tuple(parse_objective(text)) == parts
-
-
-@pytest.mark.parametrize("text", ["mse", "mse:a", "mse:a:b:c", ":a:b", "x*mse:a:b", "mse::b", ""])
-def test_what_is_no_objective(text):
-    with pytest.raises(ValueError, match=rf"LOSS:STUDENT_TAP:TEACHER_TAP.*{re.escape(repr(text))}"):
-        parse_objective(text)
 
 
 def distiller(few=False, **options):

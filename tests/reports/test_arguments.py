@@ -23,6 +23,8 @@ FILE = Subject("int8", "int8", dict, path=Path("m.tflite"))
         ({"sources": {"student": "student"}}, ValueError, "maps a file to a Keras model"),
         ({"sources": {"int8": "int8"}}, ValueError, "maps a file to a Keras model"),
         ({"facts": "It helped."}, TypeError, "list of sentences"),
+        ({"class_names": "abc"}, TypeError, "class_names is a list .* Received one string: 'abc'"),
+        ({"class_names": ["a", "b", "b"]}, ValueError, "class_names must differ. Received 'b' 2 times"),
     ],
 )
 def test_arguments_that_make_no_sense(arguments, error, message):
@@ -31,7 +33,7 @@ def test_arguments_that_make_no_sense(arguments, error, message):
 
 
 def test_arguments_that_do():
-    check_arguments([MODEL, FILE], {"int8": "student"}, {"student": [0.0, 1.0]}, ["It helped."])
+    check_arguments([MODEL, FILE], {"int8": "student"}, {"student": [0.0, 1.0]}, ["It helped."], ["a", "b"])
 
 
 def test_names_are_given_once():

@@ -39,6 +39,7 @@ def test_the_file_to_ship_with_its_figures():
         ({"accuracy": 0.98, "source": None}, "(as accurate as teacher)"),
         ({"accuracy": None, "metric": "AUC", "metric_value": 0.9}, "student.tflite: 10.0 KiB, AUC 0.9, "),
         ({"path": None, "bytes": None, "median_ms": None}, "int8: accuracy 96.06 ± 1.0 % ("),
+        ({"disturbance": "62 %"}, "12.3 µs per call (the machine was busy) ("),
         ({"source": "unknown"}, "(1.94 points lost against teacher)"),
     ],
 )

@@ -67,6 +67,11 @@ def test_layers_that_keras_quantized_are_recorded():
     assert run(model, ["first"], X)["first"].shape == (2, 3)
 
 
+def test_a_call_that_a_layer_does_not_have():
+    with pytest.raises(ValueError, match="the layer runs 1 time, counted from 0"):
+        run(functional(), ["first:1"], X)
+
+
 def test_named_and_listed_outputs():
     inputs = keras.Input((4,))
     a, b = keras.layers.Dense(2, name="a")(inputs), keras.layers.Dense(3, name="b")(inputs)
