@@ -101,12 +101,14 @@ def _report(trainings: Trainings, teacher: keras.Model, selection: Selection, co
     files = StudentFiles(trainings.run, experiment.data, models[chosen], selection.chosen.file, progress)
     exported = {quantization: files.exported(quantization) for quantization in experiment.files}
     verified = {quantization: files.verified(quantization) for quantization in experiment.files}
+    said = {quantization: files.notes(quantization) for quantization in experiment.files}
     names = _class_names(trainings, find_outputs(teacher))
     report = _measure({TEACHER: teacher, **models, **exported}, names, selection, trainings, command)
     if task.kind == "numbers":
         report = _choose_by_error(report, chosen, exported, selection, trainings)
     return replace(
         report,
+        rows=[replace(row, notes=(*row.notes, *said.get(row.name, ()))) for row in report.rows],
         verdict=findings.judge(selection, task, _yardsticks(teacher, trainings)),
         facts=_facts(report, selection, trainings, verified),
         meta=replace(report.meta, settings=findings.settings(experiment)),

@@ -149,20 +149,27 @@ def sizes(report: Report, student: str, files: Sequence[str]) -> list[str]:
     teacher, facts = report[TEACHER], []
     if teacher.parameters and (parameters := report[student].parameters):
         fewer = teacher.parameters / parameters
-        times = f"{fewer:.1f} times fewer" if fewer >= 1 else f"{1 / fewer:.1f} times more"
         facts.append(
-            f"The student has {parameters:,} parameters, {times} than the teacher's {teacher.parameters:,}."
+            f"The student has {parameters:,} parameters, {_times(fewer, 'fewer', 'more')} the teacher's "
+            f"{teacher.parameters:,}."
         )
     sized = [report[name] for name in files if report[name].compression]
     if sized:
         smallest = max(sized, key=lambda row: row.compression or 0)
         row = report[report.choice.name] if report.choice else smallest
         smaller = row.compression or 1.0
-        times = f"{smaller:.1f} times smaller" if smaller >= 1 else f"{1 / smaller:.1f} times larger"
         facts.append(
-            f"Its {row.name} file is {times} than the teacher's float32 file. {speed_sentence(row, teacher)}"
+            f"Its {row.name} file is {_times(smaller, 'smaller', 'larger')} the teacher's float32 file. "
+            f"{speed_sentence(row, teacher)}"
         )
     return facts
+
+
+def _times(ratio: float, less: str, more: str) -> str:
+    """A ratio as `"3.0 times fewer than"`; none where both are about the same."""
+    if 0.95 < ratio < 1.05:
+        return f"within 5 % ({less if ratio >= 1 else more}) of"
+    return f"{ratio:.1f} times {less} than" if ratio > 1 else f"{1 / ratio:.1f} times {more} than"
 
 
 def agreements(verified: Mapping[str, Figures]) -> str:

@@ -29,6 +29,8 @@ def summary(history: History, keeps_best: bool) -> str:
     key, _ = monitored(history)
     value = history[key][kept] if key == "val_accuracy" else comparable_losses(history)[kept]
     text = f"accuracy {100 * value:.1f} %" if key == "val_accuracy" else f"loss {value:.4g}"
+    if "val_mean_absolute_error" in history:
+        text = f"mean absolute error {history['val_mean_absolute_error'][kept]:.4g}"
     epoch = f" in epoch {kept + 1}, which is kept" if kept + 1 < done else ""
     return f"{done} epoch{'s' * (done != 1)}, validation {text}{epoch}"
 

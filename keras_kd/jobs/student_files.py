@@ -55,6 +55,11 @@ class StudentFiles:
             self.run.keep(description, export_and_describe())
         return path
 
+    def notes(self, quantization: str) -> list[str]:
+        """What `export` said of that file about numbers that were not quantized."""
+        description = self.run.figures(f"{self._path(quantization).name}.json", dict, keys=("notes",))
+        return [note for note in description["notes"] if "nothing was quantized" in note]
+
     def verified(self, quantization: str) -> Figures:
         """How that file compares with the Keras student on the test split."""
         path = self._path(quantization)

@@ -73,8 +73,8 @@ def _figures(report: "Report") -> str:
     )
     rows = [_row(i, row, columns, fronts, report) for i, row in enumerate(report.rows)]
     legend = (
-        '<p class="small"><span class="front" aria-hidden="true"></span> No other row is both smaller, or '
-        "faster, and at least as accurate.</p>"
+        '<p class="small"><span class="front" aria-hidden="true"></span> In this column, none of the rows '
+        "that are at least as accurate is better. Times whose intervals touch count as equal.</p>"
     )
     figures = markup.table("figures", "Table of figures", heads, rows)
     return markup.section("Figures", figures, legend if fronts else "")

@@ -72,7 +72,8 @@ def quality_of(rows: Sequence[Row]) -> Quality:
     """What the rows were measured by."""
     name = next((row.metric for row in rows if row.metric), None)
     if name is not None:
-        return Quality(name, name, "", lambda row: row.metric_value, ".5g")
+        words = name.replace("_", " ")
+        return Quality(words, words, "", lambda row: row.metric_value, ".5g")
     return Quality("accuracy", "accuracy (%)", " %", _percent, ".2f")
 
 
