@@ -174,6 +174,11 @@ def compiled_loss(model: keras.Model) -> Callable[..., Tensor] | None:
     return model._compile_loss
 
 
+def compiled_loss_weights(model: keras.Model) -> Any:
+    """The `loss_weights` given to `compile`, in their structure; `None` without any, or without a loss."""
+    return getattr(model._compile_loss, "_user_loss_weights", None)
+
+
 def total_tracker(model: keras.Model) -> keras.metrics.Metric:
     """The metric that logs `"loss"`."""
     return model._loss_tracker

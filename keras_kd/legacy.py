@@ -106,6 +106,11 @@ def has_compiled_metrics(model: Any) -> bool:
     return bool(metrics._user_metrics or metrics._user_weighted_metrics)
 
 
+def loss_weights_of(model: Any) -> Any:
+    """The `loss_weights` given to `compile` of a tf_keras model, in their structure, or `None`."""
+    return model.compiled_loss._user_loss_weights
+
+
 def track_compiled_loss(model: Any, tracker: Any) -> None:
     """Make a metric log the compiled loss of a tf_keras model, in place of the one named `"loss"`."""
     model.compiled_loss._total_loss_mean = tracker

@@ -400,6 +400,13 @@ USES = {
     "compiled_loss": Use(
         "_compile_loss", lambda k: float(k.compiled_loss(trained(k))(tf.constant(Y), tf.constant(Y + 2))) == 4
     ),
+    "compiled_loss_weights": Use(
+        "_user_loss_weights",
+        lambda k: (
+            k.compiled_loss_weights(compiled(loss="mse", loss_weights=0.5)) == 0.5
+            and k.compiled_loss_weights(compiled(loss=None)) is None
+        ),
+    ),
     "total_tracker": Use("_loss_tracker", lambda k: k.total_tracker(trained(k)).name == "loss"),
     "TrainedModel.additional_losses": Use(
         "_aggregate_additional_loss",

@@ -13,17 +13,23 @@ class Counted(NamedTuple):
 
     Attributes:
         labels: How often each class was the label.
+        answers: How often each class was the teacher's answer.
         right: How often the teacher's answer was the label.
         steps: How many steps there were.
         mixed: How many of them had samples of several classes.
-        same: To how many of those the student gave the same class for all samples.
+        in_mixed: How many samples those had.
+        alike: How many of those samples had the most frequent label of their batch.
+        answered_alike: To how many of them the student gave its most frequent answer to their batch.
     """
 
     labels: np.ndarray
+    answers: np.ndarray
     right: int
     steps: int
     mixed: int
-    same: int
+    in_mixed: int
+    alike: int
+    answered_alike: int
 
     @property
     def samples(self) -> int:
@@ -34,6 +40,9 @@ class Counted(NamedTuple):
     def frequent(self) -> float:
         """The share of the most frequent label."""
         return float(self.labels.max()) / self.samples
+
+
+_FIGURES = 6  # besides those of each class
 
 
 class AnswerCounts:
@@ -51,7 +60,7 @@ class AnswerCounts:
         self._strategy, self._classes, self._ignored = strategy, classes, ignored
         with strategy.scope():
             self._variable = tf.Variable(
-                tf.zeros(classes + 4),
+                tf.zeros(2 * classes + _FIGURES),
                 trainable=False,
                 synchronization=tf.VariableSynchronization.ON_READ,
                 aggregation=tf.VariableAggregation.SUM,
@@ -72,15 +81,17 @@ class AnswerCounts:
         if sample_weight is not None:
             weight = tf.reshape(tf.convert_to_tensor(sample_weight), (-1, 1))
             rows *= tf.cast(tf.not_equal(weight, 0), rows.dtype)
+        counts = tf.reduce_sum(rows, -1, keepdims=True)  # 1 for a sample that does, 0 for others
         of_labels = tf.reduce_sum(rows, 0)
-        of_answers = tf.reduce_sum(self._one_hot(tf.argmax(student, -1)) * tf.reduce_sum(rows, -1, True), 0)
-        mixed = tf.math.count_nonzero(of_labels) > 1
-        same = mixed & (tf.math.count_nonzero(of_answers) == 1)
-        right = tf.zeros(())
+        of_student = tf.reduce_sum(self._one_hot(tf.argmax(student, -1)) * counts, 0)
+        of_teacher, right = tf.zeros_like(of_labels), tf.zeros(())
         if teacher is not None:
-            right = tf.reduce_sum(self._one_hot(tf.argmax(teacher, -1)) * rows)
-        figures = tf.stack([right, 1.0, tf.cast(mixed, "float32"), tf.cast(same, "float32")])
-        self._variable.assign_add(tf.concat([of_labels, figures], 0))
+            answers = self._one_hot(tf.argmax(teacher, -1))
+            of_teacher, right = tf.reduce_sum(answers * counts, 0), tf.reduce_sum(answers * rows)
+        in_batch = 1.0, tf.reduce_sum(of_labels), tf.reduce_max(of_labels), tf.reduce_max(of_student)
+        mixed = tf.cast(tf.math.count_nonzero(of_labels) > 1, "float32")
+        figures = [right, 1.0, *(mixed * figure for figure in in_batch)]
+        self._variable.assign_add(tf.concat([of_labels, of_teacher, tf.stack(figures)], 0))
 
     def _one_hot_labels(self, labels: Tensor) -> Tensor:
         """The labels as rows of one 1, or of zeros for one that does not count."""
@@ -104,7 +115,8 @@ class AnswerCounts:
         total = sum(replica.numpy() for replica in replicas)
         for replica in replicas:
             replica.assign(tf.zeros_like(replica))
-        return Counted(total[:-4], *(int(figure) for figure in total[-4:]))
+        labels, answers, figures = np.split(total, [self._classes, 2 * self._classes])
+        return Counted(labels, answers, *map(int, figures))
 
 
 # Of more classes, as of the words of a language, counting would be no longer cheap beside the step.

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from keras_kd.distillation.answer_counts import AnswerCounts, Counted, classes_of
 from keras_kd.distillation.compiled_losses import CompiledLoss, ignored_class, tells_classes_apart
-from keras_kd.distillation.guessing import is_hardly_better
+from keras_kd.distillation.guessing import are_hardly_related
 from keras_kd.distillation.known_signals import Signals
 from keras_kd.distillation.objectives import Objective
 from keras_kd.distillation.tapped import Tapped
@@ -22,8 +22,9 @@ from keras_kd.tensors import Tensors
 
 _FEWEST = 200  # samples in an epoch: of fewer, nothing is said
 _STEPS = 100  # a student is judged by an epoch that begins after as many
-# The share of the batches with a single answer, of those whose labels differ.
-_ALL = 0.999
+# In the batches whose labels differ: the share of the samples with the most frequent answer to their batch,
+# and with its most frequent label, at most. Of small batches the latter is large by chance.
+_ALL, _LABELS = 0.99, 0.8
 # The share of the batches whose labels differ, at least, and of the labels that are of one class, at most.
 _MIXED, _BALANCED = 0.25, 0.6
 
@@ -110,28 +111,29 @@ class Answers:
             warnings.warn(sentence, stacklevel=2)
 
     def _about_teacher(self, counted: Counted, epoch: int) -> str | None:
-        if not is_hardly_better(counted.right, counted.samples, counted.frequent):
+        if not are_hardly_related(counted.right, counted.labels, counted.answers):
             return None
         whose, advice = "data's teacher signals give", _OF_SIGNALS
         if self._teacher is not None:
             whose, advice = f"teacher {self._teacher.name!r} gives", _OF_TEACHER
         share = counted.right / counted.samples
         return (
-            f"The {whose} the label of {share:.1%} of the {counted.samples:,} samples of epoch {epoch}, and "
-            f"class {counted.labels.argmax()} alone would be right for {counted.frequent:.1%}: there is next "
-            f"to nothing to learn. {advice}"
+            f"The {whose} the label of {100 * share:.1f} % of the {counted.samples:,} samples of epoch "
+            f"{epoch}, hardly more than guesses would, and class {counted.labels.argmax()} alone would be "
+            f"right for {100 * counted.frequent:.1f} %: there is next to nothing to learn. {advice}"
         )
 
     def _about_student(self, counted: Counted, epoch: int) -> str | None:
         if counted.mixed < _MIXED * counted.steps or counted.frequent > _BALANCED:
             return None  # the labels themselves are nearly all the same, in the batches or in all
-        if counted.same < _ALL * counted.mixed:
+        if counted.alike > _LABELS * counted.in_mixed or counted.answered_alike < _ALL * counted.in_mixed:
             return None
+        share = counted.answered_alike / counted.in_mixed
         return (
-            f"The student {self._student.name!r} gives all samples of a batch the same class, in "
-            f"{counted.same} of the {counted.mixed} batches of epoch {epoch} whose labels differ: it has "
-            "collapsed, or does not learn. Try a smaller learning rate, and check that the inputs are scaled "
-            "and that the labels belong to them."
+            f"The student {self._student.name!r} gives nearly all samples of a batch the same class, "
+            f"{100 * share:.1f} % of those in the {counted.mixed} batches of epoch {epoch} whose labels "
+            "differ: it has collapsed, or does not learn. Try a smaller learning rate, and check that the "
+            "inputs are scaled and that the labels belong to them."
         )
 
     def _state_of_teacher(self) -> list[float]:

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from keras_kd.distillation.answers import Answers
+from keras_kd.distillation.compiled_losses import reads_labels
 from keras_kd.distillation.data_checks import (
     check_arrays,
     find_arrays,
@@ -48,6 +49,7 @@ class BaseDistiller(EvaluatedStudent):
     objectives: Sequence[Objective]
     temperature: Scheduled
     alpha: float
+    _blend: bool
     student_inputs: Keys
     if TYPE_CHECKING:  # provided by `__getattr__`, Keras and the subclasses
         teacher: keras.Model | None
@@ -214,7 +216,8 @@ class BaseDistiller(EvaluatedStudent):
             check_loss(self.loss, batch.labels, self.student)
         signals = self._wiring.connection.signals
         warn_of_misread_outputs(self.loss, self._wiring.models, signals.student, batch)
-        self._answers.prepare(self.loss, signals, self.objectives, batch.labels)
+        used = reads_labels(self, self.alpha if self._blend else 1.0, self.objectives)
+        self._answers.prepare(self.loss if used else None, signals, self.objectives, batch.labels)
 
     def _start_fit(self, arguments: Mapping[str, Any]) -> Callable[..., object]:
         """Start counting anew; return what looks at the end of each epoch for what ruins the student."""

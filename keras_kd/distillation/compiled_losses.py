@@ -5,8 +5,9 @@ from typing import Any, TypeAlias
 
 import keras
 
-from keras_kd.keras_internals import is_of_keras
-from keras_kd.legacy import is_of_tf_keras
+from keras_kd.distillation.objectives import Objective
+from keras_kd.keras_internals import compiled_loss_weights, is_of_keras
+from keras_kd.legacy import is_of_tf_keras, loss_weights_of
 from keras_kd.losses.loss import snake_case
 from keras_kd.parts import parts
 
@@ -77,6 +78,21 @@ def _config(loss: object) -> Mapping[str, Any]:
     if isinstance(loss, (str, type)) or not hasattr(loss, "get_config"):
         return {}
     return loss.get_config()
+
+
+def reads_labels(model: object, weight: float, objectives: Iterable[Objective]) -> bool:
+    """Whether what is trained on depends on the labels; if not, they may be placeholders.
+
+    Args:
+        model: A compiled model of either Keras.
+        weight: The weight of its compiled loss, besides `compile(loss_weights=...)`.
+        objectives: What is trained on besides.
+    """
+    given = compiled_loss_weights(model) if isinstance(model, keras.Model) else loss_weights_of(model)
+    weights = [] if given is None else keras.tree.flatten(given)
+    if weight and (not weights or any(weights)):
+        return True
+    return any(tap.partition("/")[0] == "labels" for one in objectives for tap in one.data_taps)
 
 
 def losses_by_output(

@@ -67,7 +67,7 @@ BAD = {
     "temperature": (lambda f, out: {"--temperature": 0}, "must be a positive number"),
     "labels option": (lambda f, out: {"--labels": 3}, "labels must be from 10"),
     "out is a file": (lambda f, out: {"--out": f / "data.npz"}, "is a file"),
-    "nothing to teach": (lambda f, out: {"--strict": ""}, r"no better than .* Without --strict these are"),
+    "nothing to teach": (lambda f, out: {"--strict": ""}, r"hardly related to .* Without --strict these are"),
     "out is not ours": (lambda f, out: {"--out": f}, "files that are not from a run"),
 }
 

@@ -45,12 +45,15 @@ def test_what_counts(labels, weights, ignored, counted):
     add(counts, labels, weights)
     found = counts.read()
     np.testing.assert_array_equal(found.labels, np.bincount(Y[counted], minlength=CLASSES))
+    np.testing.assert_array_equal(found.answers, np.bincount(TEACHER.argmax(-1)[counted], minlength=CLASSES))
     assert found.samples == counted.sum()
     assert found.right == (TEACHER.argmax(-1) == Y)[counted].sum()
     batches = [np.arange(48)[counted & (np.arange(48) // 8 == i)] for i in range(6)]
     mixed = [rows for rows in batches if len(set(Y[rows])) > 1]
     assert (found.steps, found.mixed) == (6, len(mixed))
-    assert found.same == sum(len(set(STUDENT[rows].argmax(-1))) == 1 for rows in mixed)
+    assert found.in_mixed == sum(map(len, mixed))
+    assert found.alike == sum(np.bincount(Y[rows]).max() for rows in mixed)
+    assert found.answered_alike == sum(np.bincount(STUDENT[rows].argmax(-1)).max() for rows in mixed)
     assert counts.read().steps == 0  # it begins anew
 
 
@@ -67,7 +70,8 @@ def test_a_student_that_gives_one_class_to_all_samples_of_a_batch():
     alike = np.where(np.arange(48) < 8, 1, Y)  # of one batch, the labels do not differ
     add(counts, alike, None, student=drifting, teacher=None)
     found = counts.read()
-    assert (found.steps, found.mixed, found.same, found.right) == (6, 5, 5, 0)
+    assert (found.steps, found.mixed, found.in_mixed, found.answered_alike) == (6, 5, 40, 40)
+    assert (found.right, found.answers.sum()) == (0, 0)  # without a teacher
 
 
 @pytest.mark.parametrize("compiled", rest_slow({"a graph": False, "XLA": True}, "a graph"))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_kd.datasets.data import Data, Split, make_data
-from keras_kd.jobs.preflight import find_doubts
+from keras_kd.jobs.preflight import _Answers, _of_classes, find_doubts
 from keras_kd.jobs.tasks import Task
 
 CLASSES = 5
@@ -45,8 +45,8 @@ SHIFTED = np.roll(np.eye(CLASSES), 1, axis=1)
     ("teacher", "student", "said"),
     [
         (linear(GOOD, 9), linear(ZERO), []),
-        (linear(ZERO, 9), linear(ZERO), ["no better than always answering class"]),
-        (linear(SHIFTED, 9), linear(ZERO), ["would be 100.0% if its classes had other numbers"]),
+        (linear(ZERO, 9), linear(ZERO), ["hardly related to the labels: accuracy"]),
+        (linear(SHIFTED, 9), linear(ZERO), ["would be 100.0 % if its classes had other numbers"]),
         (linear(NOISY, 9), linear(GOOD), ["the student already has 100.00 %: the teacher is the weaker one"]),
         (linear(GOOD, 9), linear(GOOD), []),
         (linear(GOOD), linear(ZERO, 9), ["fewer than the student's", "exchanged"]),
@@ -78,12 +78,48 @@ def test_a_teacher_near_chance():
         "near", CLASSES, split(200, 0), Split(np.eye(CLASSES, dtype="float32")[answers], y), split(50, 2), 32
     )
     (doubt,) = find_doubts(linear(GOOD, 9), linear(ZERO), TASKS, near)
-    assert "hardly better than always answering class" in doubt
+    assert "and always answering class" in doubt
 
 
 def test_too_few_samples_to_tell(data):
     few = make_data("few", CLASSES, split(50, 0), split(2, 1), split(9, 2), 32)
     assert find_doubts(linear(GOOD, 9), linear(ZERO), TASKS, few) == []
+
+
+# Classes, samples, accuracy, share of class 0 (the rest is even), how often a doubt is right, at least and at
+# most: chance is for 2 in 100.
+TEACHERS = {
+    "untrained, of 2": (2, 2000, 0.5, 0.5, 0.98, 1),
+    "untrained, of 4": (4, 180, 0.25, 0.25, 0.9, 1),
+    "untrained, of 10": (10, 180, 0.1, 0.1, 0.98, 1),
+    "untrained, of 100": (100, 50, 0.01, 0.01, 0.98, 1),
+    "a sixth of 10": (10, 2000, 0.16, 0.1, 0.98, 1),
+    "70 % of 2": (2, 50, 0.7, 0.5, 0, 0.02),
+    "70 % of 2, of 8 samples": (2, 8, 0.7, 0.5, 0, 0.02),
+    "half of 4": (4, 20, 0.5, 0.25, 0, 0.02),
+    "half of 4, of 50 samples": (4, 50, 0.5, 0.25, 0, 0.02),
+    "four of five where nine of ten are of one class": (2, 2000, 0.8, 0.9, 0, 0.02),
+    "four of five where 99 of 100 are of one class": (2, 2000, 0.8, 0.99, 0, 0.02),
+    "half of 100": (100, 180, 0.5, 0.01, 0, 0.02),
+}
+
+
+@pytest.mark.parametrize(
+    ("classes", "samples", "accuracy", "first", "least", "most"), TEACHERS.values(), ids=TEACHERS
+)
+def test_how_often_teachers_are_doubted(classes, samples, accuracy, first, least, most):
+    rng = np.random.default_rng(0)
+    shares = np.array([first] + [(1 - first) / (classes - 1)] * (classes - 1))
+    found = []
+    for _ in range(200):
+        y = rng.choice(classes, samples, p=shares)
+        wrong = (y + rng.integers(1, classes, samples)) % classes
+        outputs = np.eye(classes)[np.where(rng.random(samples) < accuracy, y, wrong)]
+        answers = _Answers(TASKS[0], outputs, y, np.zeros(samples))
+        found.append(" ".join(_of_classes(answers, y)))
+    doubted = sum("hardly related" in text for text in found) / len(found)
+    assert least <= doubted <= most
+    assert sum("in another order" in text for text in found) <= 4
 
 
 def numbers(kind, samples, seed):
