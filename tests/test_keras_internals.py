@@ -403,8 +403,9 @@ USES = {
     "compiled_loss_weights": Use(
         "_user_loss_weights",
         lambda k: (
-            k.compiled_loss_weights(compiled(loss="mse", loss_weights=0.5)) == 0.5
-            and k.compiled_loss_weights(compiled(loss=None)) is None
+            k.compiled_loss_weights(compiled(loss_weights=0.5)) == 0.5
+            and k.compiled_loss_weights(compiled()) is None
+            and k.compiled_loss_weights(sequential()) is None
         ),
     ),
     "total_tracker": Use("_loss_tracker", lambda k: k.total_tracker(trained(k)).name == "loss"),

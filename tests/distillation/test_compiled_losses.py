@@ -4,11 +4,13 @@ import keras
 import pytest
 import tf_keras
 
+import keras_kd as kd
 from keras_kd.distillation.compiled_losses import (
     ignored_class,
     kind_of,
     losses_by_output,
     name_of,
+    reads_labels,
     takes_logits,
     tells_classes_apart,
 )
@@ -70,6 +72,24 @@ def test_what_is_known_of_a_loss(loss, name, kind, logits):
     assert (name_of(loss), kind_of(loss), takes_logits(loss)) == (name, kind, logits)
     of_classes = kind in ("sparse", "categorical") or str(loss).lower() in ("ce", "crossentropy")
     assert tells_classes_apart(loss) == of_classes
+
+
+@pytest.mark.parametrize(
+    ("weights", "weight", "objectives", "found"),
+    [
+        (None, 1.0, [], True),
+        (None, 0.0, [], False),
+        (0.5, 1.0, [], True),
+        (0.0, 1.0, [kd.Objective("mse")], False),
+        ([0.0], 1.0, [], False),
+        (0.0, 1.0, [kd.Objective(kd.losses.DecoupledKD(), teacher=("output", "labels"))], True),
+    ],
+)
+@pytest.mark.parametrize("of", [keras, tf_keras])
+def test_whether_labels_are_read(of, weights, weight, objectives, found):
+    model = of.Sequential([of.layers.Input((2,)), of.layers.Dense(2)])
+    model.compile("sgd", loss="mse", loss_weights=weights)
+    assert reads_labels(model, weight, objectives) is found
 
 
 def test_the_label_that_a_loss_leaves_out():
