@@ -51,7 +51,7 @@ def test_what_no_row_beats_is_marked_and_nothing_else(page_text):
     # The fastest, and one that is slower by less than noise; a faster one is less accurate.
     assert marked["float32"] == ["81.8 µs"]
     assert marked["student alone"] == marked["int8"] == marked["not run"] == []
-    assert page_text.count("No other row is both smaller") == 1
+    assert page_text.count("none of the rows that are at least as accurate") == 1
 
 
 def test_nothing_is_marked_without_a_rival():
