@@ -7,11 +7,9 @@ from typing import Annotated
 import typer
 
 from keras_kd.cli.options import QuantizationOption
+from keras_kd.jobs.hyperparameters import AUGMENTATIONS
 from keras_kd.jobs.objective_specs import check_objectives
 from keras_kd.messages import did_you_mean
-
-# As in `keras_kd.jobs.augmentation`, which imports Keras.
-AUGMENTATIONS = ("flip", "shift", "zoom", "rotate")
 
 
 def listed(text: str | None) -> tuple[str, ...]:

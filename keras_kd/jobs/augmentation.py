@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 import keras
 
+from keras_kd.jobs.hyperparameters import AUGMENTATIONS
 from keras_kd.messages import did_you_mean
-
-AUGMENTATIONS = ("flip", "shift", "zoom", "rotate")
 
 
 def make_augmentation(names: Sequence[str], input_shape: Sequence[int]) -> keras.layers.Layer | None:

@@ -21,6 +21,8 @@ Figures: TypeAlias = dict[str, Any]  # of one result, by name
 _MANY_SEEDS = 5
 # A smaller part of an error is no difference that matters.
 _LEAST_OF_ERROR = 0.01
+# What a student must gain on a constant answer, as a part of what could be gained.
+_LEAST_GAIN = 0.1
 
 
 @dataclass(frozen=True)
@@ -46,21 +48,25 @@ def judge(selection: Selection, task: Task, yardsticks: Yardsticks | None = None
     """
     scores = [selection.on_test(kind, task.tap) for kind in ("distilled", "alone")]
     test = compare_scores(*(each[0] if len(each) == 1 else each for each in scores))
-    if task.kind == "numbers" and abs(test.difference) < _LEAST_OF_ERROR * abs(scores[1].mean()):
-        test = replace(test, p=1.0)  # sure or not, it is too little to be a reason for anything
-    text = _sentence(test, task, *scores)
+    # Sure or not, so little of an error is no reason for anything.
+    too_little = task.kind == "numbers" and abs(test.difference) < _LEAST_OF_ERROR * abs(scores[1].mean())
+    text = _sentence(test, task, *scores, too_little=too_little)
     remark = None if yardsticks is None else _remark(selection, task, yardsticks)
-    return Verdict.of_test(test, f"{text} {remark or _advice(test, selection)}".rstrip())
+    remark = remark or ("" if too_little else _advice(test, selection))
+    verdict = Verdict.of_test(test, f"{text} {remark}".rstrip())
+    return replace(verdict, effect="inconclusive") if too_little else verdict
 
 
-def _sentence(test: PairedTest, task: Task, distilled: np.ndarray, alone: np.ndarray) -> str:
+def _sentence(
+    test: PairedTest, task: Task, distilled: np.ndarray, alone: np.ndarray, *, too_little: bool
+) -> str:
     seeds, samples = distilled.shape
     begin = {
         "better": "Distillation helped",
         "inconclusive": "Distillation made no difference that chance does not explain",
         "worse": "Distillation hurt",
     }[test.outcome]
-    if test.p == 1.0 and test.difference and task.kind == "numbers":
+    if too_little:
         begin = "Distillation made next to no difference"
     of_output = f" for {task.name!r}" if task.name else ""
     means = [task.figure(float(each.mean())) for each in (distilled, alone)]
@@ -75,11 +81,12 @@ def _sentence(test: PairedTest, task: Task, distilled: np.ndarray, alone: np.nda
 def _remark(selection: Selection, task: Task, yardsticks: Yardsticks) -> str | None:
     """What matters more than the difference of the students."""
     chosen, alone = selection.chosen.test[task.tap], selection.best("alone").test[task.tap]
-    if compare_scores(chosen, yardsticks.constant).outcome != "better":
+    constant = float(yardsticks.constant.mean())
+    possible = abs(constant) if task.kind == "numbers" else 1 - constant
+    if chosen.mean() - constant < _LEAST_GAIN * possible:
         return (
-            "Neither is worth shipping yet: the better one is not better than always giving the same answer "
-            f"({task.figure(float(yardsticks.constant.mean()))}), beyond chance. Train longer, or with "
-            "another learning rate."
+            f"By its {task.measure}, not even the better one gives more than always giving the same answer "
+            f"({task.figure(constant)}), or hardly more: train longer, or with another learning rate."
         )
     if compare_scores(alone, yardsticks.teacher).outcome == "better":
         return (

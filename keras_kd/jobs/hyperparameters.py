@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+# The command line reads them before Keras is there.
+AUGMENTATIONS = ("flip", "shift", "zoom", "rotate")
+
 
 @dataclass(frozen=True)
 class Hyperparameters:

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_kd.jobs.augmentation import AUGMENTATIONS, make_augmentation
+from keras_kd.jobs.augmentation import make_augmentation
+from keras_kd.jobs.hyperparameters import AUGMENTATIONS
 
 IMAGES = np.random.default_rng(0).random((8, 16, 16, 3)).astype("float32")
 
@@ -45,9 +46,3 @@ def test_none_is_none():
 def test_what_cannot_be_augmented(names, shape, message):
     with pytest.raises(ValueError, match=message):
         make_augmentation(names, shape)
-
-
-def test_the_command_line_knows_them():
-    from keras_kd.cli import training_options
-
-    assert training_options.AUGMENTATIONS == AUGMENTATIONS
