@@ -7,6 +7,7 @@ everything that stays.
 
 from keras_kd.graphs.changes import Bypass as Bypass
 from keras_kd.graphs.copies import NotCopied as NotCopied
+from keras_kd.graphs.copies import copy_state as copy_state
 from keras_kd.graphs.graph import Call as Call
 from keras_kd.graphs.graph import Graph as Graph
 from keras_kd.graphs.graph import Slot as Slot

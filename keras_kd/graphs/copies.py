@@ -1,8 +1,10 @@
 """Copies of layers: same configuration, same weights, same flags, nothing shared with the original."""
 
 import tempfile
+from collections.abc import Callable, Sequence
 
 import keras
+import numpy as np
 
 from keras_kd.keras_internals import all_layers, hidden_argument, is_of_keras
 from keras_kd.messages import one_line
@@ -60,24 +62,35 @@ def _new_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
     )
 
 
-def copy_state(original: keras.layers.Layer, copy: keras.layers.Layer) -> None:
+def copy_state(
+    original: keras.layers.Layer,
+    copy: keras.layers.Layer,
+    value: Callable[[keras.Variable], np.ndarray] = np.asarray,
+) -> None:
     """Give a built copy the weights, the seeds, the vocabularies and the `trainable` flags of its original.
+
+    Args:
+        original: The layer.
+        copy: One of the same class, whose weights may have other shapes.
+        value: What the copy's weight gets, for a weight of the original.
 
     Raises:
         NotCopied: The copy has not as many variables.
         ValueError: They have other shapes, because what the copy reads has another one.
     """
     pairs = _paired(original, copy)
-    for value, variable in pairs:
-        variable.assign(value)
+    values = [value(variable) for variable, _ in pairs]
+    _check_shapes(original, pairs, values)
+    for new, (_, variable) in zip(values, pairs, strict=True):
+        variable.assign(new)
     # Outer layers first: setting a flag also sets the flags of all layers inside.
     for before, after in zip(all_layers(original), all_layers(copy), strict=True):
         if after.trainable != before.trainable:
             after.trainable = before.trainable
         _copy_rest(before, after)
-    for value, variable in pairs:
-        if variable.trainable != value.trainable:  # that of one variable, whatever its layer's says
-            variable.trainable = value.trainable
+    for before, variable in pairs:
+        if variable.trainable != before.trainable:  # that of one variable, whatever its layer's says
+            variable.trainable = before.trainable
 
 
 def _paired(
@@ -93,15 +106,21 @@ def _paired(
     names = [variable.name for variable in had]
     if len(set(names)) == len(names) and set(names) == {variable.name for variable in has}:
         has = sorted(has, key=lambda variable: names.index(variable.name))
-    pairs = list(zip(had, has, strict=True))
-    for value, variable in pairs:
+    return list(zip(had, has, strict=True))
+
+
+def _check_shapes(
+    layer: keras.layers.Layer,
+    pairs: Sequence[tuple[keras.Variable, keras.Variable]],
+    values: Sequence[np.ndarray],
+) -> None:
+    for value, (old, variable) in zip(values, pairs, strict=True):
         before, after = tuple(value.shape), tuple(variable.shape)
         if before != after:
             raise ValueError(
-                f"The layer {original.name!r} needs a {value.name!r} of the shape {after} instead of "
+                f"The layer {layer.name!r} needs a {old.name!r} of the shape {after} instead of "
                 f"{before}, because what it reads has changed. Replace it as well."
             )
-    return pairs
 
 
 def _copy_rest(before: keras.layers.Layer, after: keras.layers.Layer) -> None:

@@ -1,0 +1,60 @@
+"""Attention: heads, and what each head reads and returns."""
+
+from keras_kd.compression.shrinking.channels import Role, Step, nothing, placed
+from keras_kd.compression.shrinking.ties import Labels
+from keras_kd.keras_internals import hidden_argument
+
+
+def multi_head(step: Step) -> None:
+    """`MultiHeadAttention`: kernels `(features, heads, size)`, and `(heads, size, features)` at the end."""
+    layer = step.operation
+    names = [name for name in ("query", "key", "value", "gate") if hasattr(layer, f"_{name}_dense")]
+    query, key, value, output = (
+        hidden_argument(layer, f"{name}_dense") for name in ("query", "key", "value", "output")
+    )
+    if len(output.kernel.shape) != 3:
+        step.keep("it returns several axes of features")
+        step.give_nothing()
+        return
+    tensors = _tensors(step)
+    heads = step.made(query.kernel, 1, query.kernel.shape[1], whole=True)
+    sizes = step.made(key.kernel, 2, key.kernel.shape[2], whole=True)
+    values = step.made(value.kernel, 2, value.kernel.shape[2], whole=True)
+    for name in names:
+        dense = hidden_argument(layer, f"{name}_dense")
+        read = tensors["query" if name == "gate" else name]
+        step.axis(dense.kernel, 0, Role.READS, step.along(-1, dense.kernel.shape[0], read))
+        inner = sizes if name in ("query", "key") else values
+        for variable, first in ((dense.kernel, 1), (dense.bias, 0)):
+            step.axis(variable, first, Role.ALONG, heads, whole=True)
+            # Scores sum over the products of query and key, so the query reads what the key makes.
+            step.axis(variable, first + 1, Role.READS if name == "query" else Role.ALONG, inner, whole=True)
+    step.axis(output.kernel, 0, Role.READS, heads, whole=True)
+    step.axis(output.kernel, 1, Role.READS, values, whole=True)
+    made = step.made(output.kernel, 2, output.kernel.shape[2])
+    step.axis(output.bias, 0, Role.ALONG, made)
+    results = [placed(made, -1, step.rank)]
+    for shape in step.result_shapes[1:]:  # the scores, (batch, heads, queries, keys)
+        results.append(placed(heads, 1, len(shape)))
+    step.give(*results)
+
+
+def _tensors(step: Step) -> dict[str, Labels]:
+    """The labels of query, value and key; the key is the value where it is not given."""
+    slots = dict(zip(("query", "value", "key"), step.call.args, strict=False)) | step.call.kwargs
+    found = {name: step.channels.of_slots[slots[name]] for name in ("query", "value")}
+    key = slots.get("key")
+    return {**found, "key": found["value"] if key is None else step.channels.of_slots[key]}
+
+
+def weightless(step: Step) -> None:
+    """`Attention` and `AdditiveAttention`: the channels of the values pass through."""
+    value = step.reads[1]
+    step.keep("it sums over channels", [step.reads[0], *step.reads[2:]])
+    if len(step.reads) == 2:  # the values are the keys
+        step.keep("it sums over channels", [value])
+    passed = step.along(-1, step.shapes[1][-1] or 1, value)
+    step.give(
+        placed(passed, -1, step.rank),
+        *(nothing(len(shape)) for shape in step.result_shapes[1:]),
+    )

@@ -1,0 +1,82 @@
+"""Operations that only move elements: they are run on the labels themselves."""
+
+import keras
+import numpy as np
+
+from keras_kd.compression.shrinking.channels import Step
+from keras_kd.compression.shrinking.ties import Labels
+from keras_kd.graphs import Slot
+
+OPERATIONS = (
+    "BroadcastTo Concatenate ExpandDims Flip GetItem Moveaxis Ravel Reshape Split Squeeze Stack Swapaxes "
+    "Transpose Unstack"
+).split()
+LAYERS = "Concatenate Flatten Permute RepeatVector Reshape".split()
+_ANY_SIZE = 4  # stands for sizes that are not known, such as the length of a sequence
+
+
+def moving(step: Step) -> None:
+    """Reshape, transpose, concatenate, slice, split: the labels go where the elements go."""
+    if not any(step.ties.varying_axes(labels) for labels in step.reads):
+        for labels in step.reads:  # e.g. one channel; it stays
+            step.keep("it has one channel", [labels])
+        step.give_nothing()
+        return
+    why = _unclear(step)
+    if why is not None:
+        step.keep(why)
+        step.give_nothing()
+        return
+    full = dict(zip(step.call.reads, map(_spread, step.reads, step.shapes), strict=True))
+    filled = keras.tree.map_structure(
+        lambda leaf: full[leaf] if isinstance(leaf, Slot) else leaf, (step.call.args, step.call.kwargs)
+    )
+    results = keras.tree.flatten(step.operation.call(*filled[0], **filled[1]))
+    step.give(*(step.channels.narrowed(np.asarray(result, np.int64)) for result in results))
+
+
+def _spread(labels: Labels, shape: tuple[int | None, ...]) -> Labels:
+    sizes = [1 if axis == 0 else size or _ANY_SIZE for axis, size in enumerate(shape)]
+    sizes = [max(size, have) for size, have in zip(sizes, labels.shape, strict=True)]
+    return np.broadcast_to(labels, sizes).astype("int32")
+
+
+def _unclear(step: Step) -> str | None:
+    """Why the arguments cannot be brought to fewer channels."""
+    kind = type(step.operation).__name__
+    if kind == "GetItem":
+        return _unclear_key(step)
+    if kind == "RepeatVector" or kind == "Ravel":
+        return None
+    static = [step.shapes[0][axis] for axis in step.ties.varying_axes(step.given)]
+    return "the number of its channels is not known" if None in static else None
+
+
+def _unclear_key(step: Step) -> str | None:
+    for axis, part in key_by_axis(step.call.args[1] if len(step.call.args) > 1 else step.call.kwargs["key"], len(step.shapes[0])):
+        plain = isinstance(part, slice) and part.step in (None, 1) and not any(
+            isinstance(end, Slot) for end in (part.start, part.stop)
+        )
+        if not plain and (axis is None or step.ties.varies(step.given, axis)):
+            return "it takes single channels or every n-th one"
+    return None
+
+
+def key_by_axis(key: object, rank: int) -> list[tuple[int | None, object]]:
+    """The parts of an index with the axes they stand for; the axis is `None` for what is not followed.
+
+    Examples:
+        >>> key_by_axis((..., slice(0, 2)), 3)
+        [(2, slice(0, 2, None))]
+    """
+    parts = list(key) if isinstance(key, tuple) else [key]
+    used = sum(part is not None and part is not Ellipsis for part in parts)
+    axis, found = 0, []
+    for part in parts:
+        if part is Ellipsis:
+            axis += rank - used
+        elif part is not None:
+            simple = isinstance(part, (int, slice))
+            found.append((axis if simple else None, part))
+            axis += 1
+    return found

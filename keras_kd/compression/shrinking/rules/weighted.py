@@ -1,0 +1,153 @@
+"""Layers with kernels: they make channels from other channels."""
+
+import keras
+import numpy as np
+from keras import layers
+
+from keras_kd.compression.shrinking.channels import Role, Step, nothing, placed
+from keras_kd.compression.shrinking.ties import Labels
+
+# What computes an output from several channels at once.
+_MIXING = {"softmax", "log_softmax", "sparsemax", "glu"}
+
+
+def why_mixing(function: object) -> str | None:
+    """Why an activation may compute with several channels; `None` if it works on each element alone."""
+    if function is None:
+        return None
+    name = getattr(function, "__name__", type(function).__name__)
+    if isinstance(function, (layers.ReLU, layers.LeakyReLU, layers.ELU)):
+        return None
+    if getattr(keras.activations, name, None) is not function:
+        return f"its activation {name!r} is not one of Keras and may compute with all channels"
+    return f"its activation {name!r} computes with all channels" if name in _MIXING else None
+
+
+def _give(step: Step, made: Labels, axis: int = -1) -> None:
+    """Return the channels that a layer made, unless its activation mixes them."""
+    why = why_mixing(step.operation.activation)
+    if why is not None:
+        step.keep(why, [made])
+    step.give(placed(made, axis, step.rank))
+
+
+def channel_axis(layer: keras.layers.Layer) -> int:
+    """The axis of the channels in what an image layer reads and returns."""
+    return 1 if getattr(layer, "data_format", None) == "channels_first" else -1
+
+
+def dense(step: Step) -> None:
+    """`Dense`: kernel `(inputs, units)`."""
+    layer = step.operation
+    step.axis(layer.kernel, 0, Role.READS, step.along(-1, layer.kernel.shape[0]))
+    made = step.made(layer.kernel, 1, layer.kernel.shape[1])
+    step.axis(layer.bias, 0, Role.ALONG, made)
+    _give(step, made)
+
+
+def convolution(step: Step) -> None:
+    """`Conv1D` to `Conv3D`: kernel `(*window, inputs / groups, filters)`."""
+    layer, axis = step.operation, channel_axis(step.operation)
+    inputs, filters = layer.kernel.shape[-2] * layer.groups, layer.kernel.shape[-1]
+    read = step.along(axis, inputs)
+    if layer.groups == inputs > 1:  # a depthwise convolution
+        returned = np.repeat(read, filters // inputs)
+        step.axis(layer.kernel, -1, Role.ALONG, returned)
+        step.axis(layer.bias, 0, Role.ALONG, returned)
+        _give(step, returned, axis)
+        return
+    if layer.groups > 1:  # every group keeps as many, in the same places
+        by_group = read.reshape(layer.groups, -1)
+        step.ties.tie(by_group, by_group[:1])
+        read = by_group[0]
+    step.axis(layer.kernel, -2, Role.READS, read)
+    made = step.made(layer.kernel, -1, filters)
+    if layer.groups > 1:
+        by_group = made.reshape(layer.groups, -1)
+        step.ties.tie(by_group, by_group[:1])
+    step.axis(layer.bias, 0, Role.ALONG, made)
+    _give(step, made, axis)
+
+
+def transposed(step: Step) -> None:
+    """`Conv1DTranspose` to `Conv3DTranspose`: kernel `(*window, filters, inputs)`."""
+    layer, axis = step.operation, channel_axis(step.operation)
+    step.axis(layer.kernel, -1, Role.READS, step.along(axis, layer.kernel.shape[-1]))
+    made = step.made(layer.kernel, -2, layer.kernel.shape[-2])
+    step.axis(layer.bias, 0, Role.ALONG, made)
+    _give(step, made, axis)
+
+
+def depthwise(step: Step) -> None:
+    """`DepthwiseConv1D` and `2D`: kernel `(*window, inputs, multiplier)`; output `input * multiplier + m`."""
+    layer, axis = step.operation, channel_axis(step.operation)
+    read = step.along(axis, layer.kernel.shape[-2])
+    step.axis(layer.kernel, -2, Role.ALONG, read)
+    returned = np.repeat(read, layer.depth_multiplier)
+    step.axis(layer.bias, 0, Role.ALONG, returned)
+    _give(step, returned, axis)
+
+
+def separable(step: Step) -> None:
+    """`SeparableConv1D` and `2D`: a depthwise kernel, then a pointwise one `(..., inputs * multiplier, filters)`."""
+    layer, axis = step.operation, channel_axis(step.operation)
+    read = step.along(axis, layer.depthwise_kernel.shape[-2])
+    step.axis(layer.depthwise_kernel, -2, Role.ALONG, read)
+    step.axis(layer.pointwise_kernel, -2, Role.READS, np.repeat(read, layer.depth_multiplier))
+    made = step.made(layer.pointwise_kernel, -1, layer.pointwise_kernel.shape[-1])
+    step.axis(layer.bias, 0, Role.ALONG, made)
+    _give(step, made, axis)
+
+
+def einsum_dense(step: Step) -> None:
+    """`EinsumDense`: each axis of the kernel is summed over, made, or shared with both sides."""
+    layer = step.operation
+    inputs, kernel, outputs = spread_equation(layer, len(step.shapes[0]), step.rank)
+    result = nothing(step.rank)
+    for axis, letter in enumerate(kernel):
+        size = layer.kernel.shape[axis]
+        if letter in inputs:
+            labels = step.along(inputs.index(letter), size)
+            step.axis(layer.kernel, axis, Role.ALONG if letter in outputs else Role.READS, labels)
+        else:
+            labels = step.made(layer.kernel, axis, size)
+        if letter in outputs:
+            result = _crossed(step, result, placed(labels, outputs.index(letter), step.rank))
+    if layer.bias is not None:
+        bias = layer.bias.shape
+        for axis in range(len(bias)):
+            place = step.rank - len(bias) + axis
+            if bias[axis] > 1:
+                step.axis(layer.bias, axis, Role.ALONG, step.channels.vector(result, place, bias[axis], "bias"))
+    why = why_mixing(layer.activation)
+    if why is not None:
+        step.keep(why, [result])
+    step.give(result)
+
+
+def _crossed(step: Step, first: Labels, second: Labels) -> Labels:
+    """Labels of a tensor with channels along two axes, of which one only can lose some: the last of them."""
+    if not step.ties.varying_axes(first):
+        return second
+    axes = step.ties.varying_axes(first), step.ties.varying_axes(second)
+    if not axes[1]:
+        return first
+    lost, kept = (first, second) if max(axes[0]) < max(axes[1]) else (second, first)
+    step.ties.keep(lost, f"{step.call.path!r} makes channels along several axes")
+    return kept
+
+
+def spread_equation(layer: layers.EinsumDense, rank: int, out_rank: int) -> tuple[str, str, str]:
+    """The letters of the input, the kernel and the output; an ellipsis becomes capital letters."""
+    operands, outputs = layer.equation.replace(" ", "").split("->")
+    inputs, kernel = operands.split(",")
+    letters = "ABCDEFGHIJ"
+    inputs = inputs.replace("...", letters[: rank - len(inputs.replace("...", ""))])
+    outputs = outputs.replace("...", letters[: out_rank - len(outputs.replace("...", ""))])
+    return inputs, kernel, outputs
+
+
+def embedding(step: Step) -> None:
+    """`Embedding`: table `(entries, size)`."""
+    table = step.operation.embeddings
+    step.give(placed(step.made(table, 1, table.shape[1]), -1, step.rank))
