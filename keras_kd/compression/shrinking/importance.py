@@ -10,11 +10,11 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from keras_kd.compression.data import batches_of
+
 from keras_kd.compression.shrinking.channels import Axis, Channels, Role
 from keras_kd.compression.shrinking.groups import Group
 from keras_kd.compression.shrinking.activations import mean_magnitudes
-from keras_kd.deployment.data_sources import Data
+from keras_kd.compression.data import Data, batches_of
 from keras_kd.messages import did_you_mean
 from keras_kd.tensors import Tensors
 
@@ -113,7 +113,10 @@ def by_channel(channels: Channels, group: Group, axis: Axis, value: np.ndarray |
 def _normalized(scores: Sequence[np.ndarray]) -> np.ndarray:
     """The mean of several scores of the same channels, each 1 on average, so that groups compare."""
     parts = [score / mean if (mean := score.mean()) > 0 else np.ones_like(score) for score in scores]
-    return np.mean(parts, axis=0)
+    merged = np.mean(parts, axis=0)
+    # Where all are alike, as the scales of a model that was not trained, every group loses as many.
+    places = np.argsort(np.argsort(-merged, kind="stable"), kind="stable")
+    return merged * (1 - 1e-9 * places / len(places))
 
 
 def _taylor(
