@@ -11,6 +11,10 @@ if not startup.is_deferred:
     from keras_kd.compression.pruning.prune import Prune as Prune
     from keras_kd.compression.pruning.sparsity import Sparsity as Sparsity
     from keras_kd.compression.pruning.sparsity import sparsity as sparsity
+    from keras_kd.compression.shrinking.groups import ChannelGroup as ChannelGroup
+    from keras_kd.compression.shrinking.groups import ChannelGroups as ChannelGroups
+    from keras_kd.compression.shrinking.groups import channel_groups as channel_groups
+    from keras_kd.compression.shrinking.shrink import shrink as shrink
     from keras_kd.deployment.benchmark import Benchmark as Benchmark
     from keras_kd.deployment.benchmark import benchmark as benchmark
     from keras_kd.deployment.exported import Exported as Exported
@@ -33,6 +37,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Benchmark",
+    "ChannelGroup",
+    "ChannelGroups",
     "Distilled",
     "Distiller",
     "Exported",
@@ -46,6 +52,7 @@ __all__ = [
     "Taught",
     "Verification",
     "benchmark",
+    "channel_groups",
     "compare",
     "datasets",
     "export",
@@ -53,6 +60,7 @@ __all__ = [
     "models",
     "pair_taps",
     "projections",
+    "shrink",
     "sparsity",
     "tap_names",
     "tfmot",

@@ -46,7 +46,12 @@ ALLOWED = {
     "compression.costs": [],
     "compression.data": ["deployment.data_sources", "deployment.source"],
     "compression.tables": [],
-    "compression.shrinking": ["compression.costs", "compression.data", "compression.selection", "compression.tables"],
+    "compression.shrinking": [
+        "compression.costs",
+        "compression.data",
+        "compression.selection",
+        "compression.tables",
+    ],
     "compression.pruning": ["compression.selection", "training"],
     "tfmot": ["distillation", "signals", "losses", "training"],
     "reports": ["deployment"],

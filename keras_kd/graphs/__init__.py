@@ -6,7 +6,10 @@ everything that stays.
 """
 
 from keras_kd.graphs.changes import Bypass as Bypass
+from keras_kd.graphs.composites import Opened as Opened
+from keras_kd.graphs.composites import open_layers as open_layers
 from keras_kd.graphs.copies import NotCopied as NotCopied
+from keras_kd.graphs.copies import config_of as config_of
 from keras_kd.graphs.copies import copy_state as copy_state
 from keras_kd.graphs.graph import Call as Call
 from keras_kd.graphs.graph import Graph as Graph

@@ -1,7 +1,10 @@
 """Copies of layers: same configuration, same weights, same flags, nothing shared with the original."""
 
+import inspect
 import tempfile
+import types
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -47,9 +50,33 @@ def _copy_policies(original: keras.layers.Layer, copy: keras.layers.Layer) -> No
             new.dtype_policy = old.dtype_policy
 
 
+def config_of(layer: keras.layers.Layer) -> dict[str, Any]:
+    """The configuration of a layer, with activations as they are: one of a user may not be registered."""
+    config = layer.get_config()
+    own = {
+        name: getattr(layer, name, None) for name in ("activation", "recurrent_activation") if name in config
+    }
+    return {**config, **{name: value for name, value in own.items() if type(value) is types.FunctionType}}
+
+
+def _from_config(kind: type[keras.layers.Layer], config: dict[str, Any]) -> keras.layers.Layer:
+    try:
+        return kind.from_config(config)
+    except TypeError:
+        taken = {
+            name
+            for base in kind.__mro__
+            for name in inspect.signature(vars(base).get("__init__", object)).parameters
+        }
+        if config.keys() <= taken:
+            raise
+        # A `get_config` of a library that says more than `__init__` takes, such as KerasHub's patches.
+        return kind.from_config({name: value for name, value in config.items() if name in taken})
+
+
 def _new_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
     if not isinstance(layer, keras.layers.Lambda):
-        return type(layer).from_config(layer.get_config())
+        return _from_config(type(layer), config_of(layer))
     # Keras makes no Lambda from a configuration in safe mode; the function itself is at hand.
     return type(layer)(
         layer.function,

@@ -29,6 +29,7 @@ def rebuild(
     adapt: Callable[[Call, Arguments], Arguments] | None = None,
     input_shapes: Mapping[str, Shape] | None = None,
     name: str | None = None,
+    reuse: bool = False,
 ) -> keras.Model:
     """Make a model like another one, with different operations in some places.
 
@@ -47,6 +48,7 @@ def rebuild(
         input_shapes: New shapes for inputs, by the name of the tensor or of its `InputLayer`, including the
             batch axis.
         name: Of the result; by default the original's.
+        reuse: Whether layers that stay are used in the result themselves, instead of copies.
 
     Returns:
         A model of the original's class, so that its `train_step` is kept, unless this class has an `__init__`
@@ -69,7 +71,7 @@ def rebuild(
     check_replaced(graph, replaced or {})
     check_unshared(graph, replaced or {})
     check_shapes(graph, input_shapes or {})
-    changes = _Rebuilding(graph, dict(replaced or {}), adapt)
+    changes = _Rebuilding(graph, dict(replaced or {}), adapt, reuse)
     made = changes.model(graph, dict(input_shapes or {}), name or graph.name)
     changes.copy_states()
     return made
@@ -83,7 +85,9 @@ class _Rebuilding:
         graph: Graph,
         replaced: dict[keras.Operation, Replacement],
         adapt: Callable[[Call, Arguments], Arguments] | None,
+        reuse: bool,
     ) -> None:
+        self.reuse = reuse
         self.name, self.replaced, self.adapt = graph.name, replaced, adapt
         self.copies: dict[keras.Operation, keras.Operation] = {}
         self.models: list[tuple[keras.Model, keras.Model]] = []  # outer ones before inner ones
@@ -146,7 +150,8 @@ class _Rebuilding:
             return change if isinstance(change, Sequence) else [change]
         if call.operation not in self.copies:
             if call.inner is None:
-                self.copies[call.operation] = copied(call.operation, self.name)
+                own = call.operation if self.reuse else copied(call.operation, self.name)
+                self.copies[call.operation] = own
             else:
                 shapes = _inner_shapes(call.inner, [tensors[slot] for slot in call.entries])
                 self.copies[call.operation] = self.model(call.inner, shapes, call.operation.name)
@@ -164,7 +169,11 @@ class _Rebuilding:
             if model.trainable != original.trainable:
                 model.trainable = original.trainable  # first, because this sets the flags of all its layers
         for original, copy in self.copies.items():
-            if isinstance(copy, keras.layers.Layer) and not any(copy is model for _, model in self.models):
+            if (
+                copy is not original
+                and isinstance(copy, keras.layers.Layer)
+                and not any(copy is model for _, model in self.models)
+            ):
                 copy_state(original, copy)
 
 

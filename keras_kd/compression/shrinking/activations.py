@@ -30,7 +30,9 @@ class Magnitudes:
 
     def of(self, group: Group) -> np.ndarray:
         """The means of the channels of a group."""
-        return np.array([self.sums.get(c, 0.0) / max(self.counts.get(c, 0.0), 1.0) for c in group.classes.tolist()])
+        return np.array(
+            [self.sums.get(c, 0.0) / max(self.counts.get(c, 0.0), 1.0) for c in group.classes.tolist()]
+        )
 
 
 def mean_magnitudes(
@@ -48,7 +50,9 @@ def mean_magnitudes(
     def measure(inputs: Tensors) -> list[tf.Tensor]:
         found = values_of(channels.graph, inputs, wanted)
         return [
-            tf.reduce_mean(tf.abs(tf.cast(found[slot], "float32")), _others(channels, channels.of_slots[slot]))
+            tf.reduce_mean(
+                tf.abs(tf.cast(found[slot], "float32")), _others(channels, channels.of_slots[slot])
+            )
             for slot in wanted
         ]
 

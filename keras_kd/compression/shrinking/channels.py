@@ -121,7 +121,9 @@ class Step:
         else:
             self.ties.tie(known.labels, labels)
 
-    def made(self, variable: keras.Variable, axis: int, count: int, repeats: int = 1, whole: bool = False) -> Labels:
+    def made(
+        self, variable: keras.Variable, axis: int, count: int, repeats: int = 1, whole: bool = False
+    ) -> Labels:
         """The labels of the channels that an axis of a weight makes: new ones at the first call of a layer.
 
         Args:
@@ -139,7 +141,9 @@ class Step:
 
     def keep(self, why: str, labels: Iterable[Labels] | None = None) -> None:
         """Keep all channels that it reads, and remember why."""
-        given = [labels for labels in (self.reads if labels is None else labels) if self.ties.classes(labels).any()]
+        given = [
+            labels for labels in (self.reads if labels is None else labels) if self.ties.classes(labels).any()
+        ]
         if given:
             self.channels.kept.setdefault(self.call.path, why)
         for one in given:

@@ -73,8 +73,8 @@ def fit_counts(
         least = sizes.measure(measure, counts(candidates[0])) / sizes.full(measure)
         raise ValueError(
             f"The {measure} cannot be reduced to {most / sizes.full(measure):.3g} of the original: with the "
-            f"layers, the floor and the multiple given, the least is {least:.3g}. Lower floor= or multiple_of=, "
-            "or let more layers be shrunk."
+            f"layers, the floor and the multiple given, the least is {least:.3g}. Lower floor= or "
+            "multiple_of=, or let more layers be shrunk."
         )
     while low < high:
         middle = (low + high + 1) // 2

@@ -1,4 +1,4 @@
-"""A model without the channels that are not kept: smaller layers, and the part of their weights that stays."""
+"""A model without some of its channels: smaller layers, with the part of their weights that stays."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from keras_kd.compression.shrinking.channels import Channels
 from keras_kd.compression.shrinking.resizing import resized
 from keras_kd.compression.shrinking.rules.moving import key_by_axis
 from keras_kd.compression.shrinking.ties import NONE, Labels
-from keras_kd.graphs import Call, Graph, Slot, copy_state, rebuild
+from keras_kd.graphs import Call, Slot, copy_state, rebuild
 from keras_kd.keras_internals import hidden_argument
 from keras_kd.tensors import Shape
 
@@ -30,12 +30,13 @@ class Cut:
 
     def stays(self, labels: Labels) -> np.ndarray:
         """Which elements stay."""
-        return ~np.isin(self.channels.ties.classes(labels), self.removed)
+        stays: np.ndarray = np.isin(self.channels.ties.classes(labels), self.removed, invert=True)
+        return stays
 
     def stays_along(self, slot: Slot, axis: int) -> np.ndarray:
         """Which elements of an axis of a tensor stay; of size 1 if all do."""
         stays = np.moveaxis(self.stays(self.channels.of_slots[slot]), axis, 0)
-        return stays.reshape(stays.shape[0], -1)[:, 0] if stays.shape[0] > 1 else np.ones(1, bool)
+        return stays.reshape(stays.shape[0], -1).any(1) if stays.shape[0] > 1 else np.ones(1, bool)
 
     def shape(self, slot: Slot) -> Shape:
         """The shape that a tensor gets."""
@@ -55,11 +56,16 @@ class Cut:
                 value = np.compress(self.stays(known.labels), value, axis)
         return value
 
-    def model(self, graph: Graph, name: str | None) -> keras.Model:
-        """The smaller model."""
+    def model(self, model: keras.Model, name: str | None = None) -> keras.Model:
+        """The smaller model.
+
+        Args:
+            model: The model that was followed.
+            name: Of the result; by default the model's.
+        """
         changed = {call.operation: self._changed(call) for call in self.channels.graph.calls}
         replaced = {operation: new for operation, new in changed.items() if new is not None}
-        made = rebuild(graph, replaced, adapt=self._adapted, name=name)
+        made = rebuild(model, replaced, adapt=self._adapted, name=name)
         for operation, new in replaced.items():
             if isinstance(new, keras.layers.Layer) and isinstance(operation, keras.layers.Layer):
                 copy_state(operation, new, self.value)
@@ -104,7 +110,9 @@ class Cut:
             return None
         ends, size = config["indices_or_sections"], len(stays)
         ends = range(size // ends, size, size // ends) if isinstance(ends, int) else ends
-        return type(call.operation)(**{**config, "indices_or_sections": [int(stays[:end].sum()) for end in ends]})
+        return type(call.operation)(
+            **{**config, "indices_or_sections": [int(stays[:end].sum()) for end in ends]}
+        )
 
     def _adapted(self, call: Call, given: tuple[Any, Any]) -> tuple[Any, Any]:
         """The arguments of a call: indices, and constants that have channels."""
@@ -154,5 +162,3 @@ def _rescale_scores(before: keras.layers.Layer, after: keras.layers.Layer) -> No
     for variable in (dense.kernel, dense.bias):
         if variable is not None:
             variable.assign(np.asarray(variable) * np.sqrt(after.key_dim / before.key_dim))
-
-

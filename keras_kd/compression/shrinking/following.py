@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import keras
 import numpy as np
 from keras import layers
 
@@ -56,6 +57,9 @@ _PASSING: dict[str, Rule] = {
 }
 
 
+_SIZED = {"Reshape", "BroadcastTo", "Split", "GetItem"}  # what `cutting` changes
+
+
 def follow(graph: Graph) -> Channels:
     """Follow the channels of every tensor of a graph from its inputs to its outputs.
 
@@ -105,13 +109,21 @@ def _time_distributed(step: Step) -> None:
 
 
 def _tie_calls(channels: Channels, call: Call) -> None:
-    """All calls of an operation without weights lose the same channels: it is changed once for all."""
+    """All calls of an operation that has to be changed lose the same channels: it is changed once for all."""
     first = channels.graph.calls_of(call.operation)[0]
-    if first is call:
+    if first is call or not _holds_sizes(call):
         return
     for slots in (zip(first.reads, call.reads, strict=False), zip(first.results, call.results, strict=False)):
         for one, other in slots:
             _tie_alike(channels, channels.of_slots[one], channels.of_slots[other], call)
+
+
+def _holds_sizes(call: Call) -> bool:
+    """Whether numbers of channels, or constants with channels, stand in a call or its operation."""
+    leaves = keras.tree.flatten((call.args, call.kwargs))
+    return type(call.operation).__name__ in _SIZED or any(
+        np.ndim(leaf) > 0 for leaf in leaves if hasattr(leaf, "shape")
+    )
 
 
 def _tie_alike(channels: Channels, first: Labels, second: Labels, call: Call) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -12,12 +11,13 @@ import numpy as np
 from keras_kd.compression.shrinking.channels import Axis, Channels, Role
 from keras_kd.compression.shrinking.following import follow
 from keras_kd.compression.shrinking.ties import NONE
-from keras_kd.graphs import Graph, graph_of
+from keras_kd.graphs import Opened, graph_of, open_layers
 from keras_kd.legacy import require_keras_model
 from keras_kd.results import Result
 
 
-class Group(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Group:
     """Channels that are alike: made, read and scaled by the same axes of weights.
 
     Attributes:
@@ -31,11 +31,6 @@ class Group(NamedTuple):
     @property
     def layer(self) -> str:
         """The path of the first layer that makes them."""
-        return self.makers[0]
-
-    @property
-    def path(self) -> str:
-        """Likewise: a group is chosen by the layers that make it."""
         return self.makers[0]
 
     @property
@@ -62,6 +57,11 @@ class ChannelGroup(Result):
         made_by: The layers whose filters, units or heads they are.
         along: The layers with a number for each of them: normalizations, depthwise convolutions.
         read_by: The layers whose kernels read them.
+
+    Examples:
+        >>> import keras_kd as kd
+        >>> print(kd.channel_groups(kd.models.digits_student()).groups[0].read_by)
+        ('conv2',)
     """
 
     channels: int
@@ -77,6 +77,11 @@ class ChannelGroups(Result):
     Args:
         groups: Those that can be made smaller.
         kept_whole: The layers that keep all their channels, and why.
+
+    Examples:
+        >>> import keras_kd as kd
+        >>> kd.channel_groups(kd.models.digits_student()).kept_whole
+        {'logits': 'is an output of the model'}
     """
 
     groups: tuple[ChannelGroup, ...]
@@ -85,9 +90,7 @@ class ChannelGroups(Result):
     def __str__(self) -> str:
         from keras_kd.compression.tables import draw
 
-        rows = [
-            (str(g.channels), _short(g.made_by), _short(g.along), _short(g.read_by)) for g in self.groups
-        ]
+        rows = [(str(g.channels), _short(g.made_by), _short(g.along), _short(g.read_by)) for g in self.groups]
         lines = draw(("channels", "made by", "along", "read by"), rows, right={0})
         kept = [f"kept whole: {path}: {why}" for path, why in self.kept_whole.items()]
         return "\n".join([lines, *kept])
@@ -127,12 +130,9 @@ def channel_groups(model: keras.Model) -> ChannelGroups:
         ('stem', 'conv')
     """
     require_keras_model(model, "model")
-    channels = follow(graph_of(model))
-    groups = find_groups(channels)
+    channels, groups = groups_of(open_layers(model))
     found = tuple(
-        ChannelGroup(
-            len(group.classes), group.makers, group.paths(Role.ALONG), group.paths(Role.READS)
-        )
+        ChannelGroup(len(group.classes), group.makers, group.paths(Role.ALONG), group.paths(Role.READS))
         for group in groups
     )
     return ChannelGroups(found, kept_whole(channels))
@@ -169,7 +169,8 @@ def kept_whole(channels: Channels) -> dict[str, str]:
     return {**channels.kept, **found}
 
 
-def groups_of(graph: Graph) -> tuple[Channels, list[Group]]:
-    """Follow a graph and group its channels."""
-    channels = follow(graph)
+def groups_of(opened: Opened) -> tuple[Channels, list[Group]]:
+    """Follow a model, whose layers of layers are opened, and group its channels."""
+    channels = follow(graph_of(opened.model))
+    channels.kept.update(opened.closed)
     return channels, find_groups(channels)

@@ -10,11 +10,10 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-
+from keras_kd.compression.data import Data, batches_of
+from keras_kd.compression.shrinking.activations import mean_magnitudes
 from keras_kd.compression.shrinking.channels import Axis, Channels, Role
 from keras_kd.compression.shrinking.groups import Group
-from keras_kd.compression.shrinking.activations import mean_magnitudes
-from keras_kd.compression.data import Data, batches_of
 from keras_kd.messages import did_you_mean
 from keras_kd.tensors import Tensors
 
@@ -27,7 +26,9 @@ OF_WEIGHTS = ("l1", "l2", "batch_norm")
 OF_DATA = ("taylor", "activation")
 
 
-def check_importance(importance: Importance, data: Data | None, loss: Loss | None, model: keras.Model) -> None:
+def check_importance(
+    importance: Importance, data: Data | None, loss: Loss | None, model: keras.Model
+) -> None:
     """Raise a `ValueError` for an importance that does not exist, or that lacks data or a loss."""
     known = [*OF_WEIGHTS, *OF_DATA]
     if callable(importance):
@@ -39,8 +40,8 @@ def check_importance(importance: Importance, data: Data | None, loss: Loss | Non
         raise ValueError(f"The importance {importance!r} is measured on data: give data=.")
     if importance == "taylor" and loss is None and not model.compiled:
         raise ValueError(
-            "The importance 'taylor' needs the gradients of a loss: compile the model, or give loss=, such as "
-            "keras.losses.SparseCategoricalCrossentropy(from_logits=True)."
+            "The importance 'taylor' needs the gradients of a loss: compile the model, or give loss=, such "
+            "as keras.losses.SparseCategoricalCrossentropy(from_logits=True)."
         )
 
 
@@ -61,7 +62,7 @@ def score(
         importance: `"l1"`, `"l2"`, `"batch_norm"`, `"taylor"`, `"activation"`, or a function that takes the
             weights of each layer that makes the channels, `(channels, weights)`, and returns `(channels,)`.
         data: For `"taylor"`, with labels, and `"activation"`.
-        loss: For `"taylor"`; by default that with which the model was compiled.
+        loss: For `"taylor"`.
     """
     if importance == "activation":
         assert data is not None
@@ -69,6 +70,7 @@ def score(
         return [_normalized([magnitudes.of(group)]) for group in groups]
     if importance == "taylor":
         assert data is not None
+        assert loss is not None
         return _taylor(model, channels, groups, data, loss)
     return [_of_weights(channels, group, importance) for group in groups]
 
@@ -120,7 +122,7 @@ def _normalized(scores: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _taylor(
-    model: keras.Model, channels: Channels, groups: Sequence[Group], data: Data, loss: Loss | None
+    model: keras.Model, channels: Channels, groups: Sequence[Group], data: Data, loss: Loss
 ) -> Scores:
     """The square of the first-order change of the loss without a channel, averaged over batches.
 
@@ -135,7 +137,7 @@ def _taylor(
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch([variable.value for variable in variables])
             predicted = model(x, training=False)
-            total = model.compute_loss(x, y, predicted, training=False) if loss is None else loss(y, predicted)
+            total = loss(y, predicted)
         gradients = tape.gradient(total, [variable.value for variable in variables])
         changes = {
             id(v): np.asarray(v) * np.asarray(tf.convert_to_tensor(g))
@@ -143,6 +145,10 @@ def _taylor(
             if g is not None
         }
         for i, group in enumerate(groups):
-            parts = [by_channel(channels, group, a, changes[id(a.variable)]) for a in axes[i] if id(a.variable) in changes]
+            parts = [
+                by_channel(channels, group, a, changes[id(a.variable)])
+                for a in axes[i]
+                if id(a.variable) in changes
+            ]
             totals[i] += np.square(sum(part.sum(1) for part in parts))
     return [_normalized([total]) for total in totals]

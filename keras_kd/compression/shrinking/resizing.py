@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import keras
 from keras import layers
 
+from keras_kd.graphs import config_of
 from keras_kd.keras_internals import hidden_argument
 
 Shapes = Mapping[int, tuple[int, ...]]  # of weights, by the weight's `id`
@@ -17,7 +18,7 @@ def resized(layer: keras.layers.Layer, shapes: Shapes) -> keras.layers.Layer:
         layer: A built layer.
         shapes: The new shape of each of its weights.
     """
-    config = layer.get_config()
+    config = config_of(layer)
     if isinstance(layer, layers.TimeDistributed):
         return layers.TimeDistributed(resized(layer.layer, shapes), **_own(config))
     if isinstance(layer, layers.Bidirectional):
@@ -36,7 +37,9 @@ def _bidirectional(
 ) -> layers.Bidirectional:
     both = [resized(one, shapes) for one in (layer.forward_layer, layer.backward_layer)]
     made = layers.Bidirectional(both[0], merge_mode=layer.merge_mode, backward_layer=both[1], **_own(config))
-    for new, old in zip((made.forward_layer, made.backward_layer), (layer.forward_layer, layer.backward_layer), strict=True):
+    for new, old in zip(
+        (made.forward_layer, made.backward_layer), (layer.forward_layer, layer.backward_layer), strict=True
+    ):
         new.name = old.name
     return made
 
@@ -87,8 +90,13 @@ def _einsum(layer: layers.EinsumDense, kernel: tuple[int, ...]) -> dict[str, obj
     given = layer.get_config()["output_shape"]
     sizes = list(given) if isinstance(given, (list, tuple)) else [given]
     named = outputs.replace("...", "")[-len(sizes) :]
-    new = [kernel[letters.index(letter)] if letter in letters else size for letter, size in zip(named, sizes, strict=True)]
-    return {"output_shape": tuple(None if old is None else size for old, size in zip(sizes, new, strict=True))}
+    new = [
+        kernel[letters.index(letter)] if letter in letters else size
+        for letter, size in zip(named, sizes, strict=True)
+    ]
+    return {
+        "output_shape": tuple(None if old is None else size for old, size in zip(sizes, new, strict=True))
+    }
 
 
 def _heads(layer: layers.MultiHeadAttention, shapes: Shapes) -> dict[str, object]:
@@ -99,5 +107,7 @@ def _heads(layer: layers.MultiHeadAttention, shapes: Shapes) -> dict[str, object
         "num_heads": query[1],
         "key_dim": query[2],
         "value_dim": value[2],
-        "output_shape": None if output[2] == query[0] and layer.get_config()["output_shape"] is None else output[2],
+        "output_shape": None
+        if output[2] == query[0] and layer.get_config()["output_shape"] is None
+        else output[2],
     }

@@ -41,11 +41,11 @@ class Ties:
             roots = np.where(np.isin(roots, list(self._kept)), NONE, roots)
         return roots
 
-    def tie(self, first: Labels, second: Labels) -> None:
-        """Tie the elements of arrays, which broadcast. What is tied to no channel is kept."""
+    def tie(self, first: Labels, second: Labels, why: str = "is tied to what keeps its size") -> None:
+        """Tie the elements of arrays, which broadcast; what is tied to no channel is kept."""
         pairs = np.stack([part.ravel() for part in np.broadcast_arrays(first, second)])
         for a, b in np.unique(self._roots(pairs), axis=1).T.tolist():
-            self._join(self._root(a), self._root(b))
+            self._join(self._root(a), self._root(b), why)
 
     def keep(self, labels: Labels, why: str) -> None:
         """Say that channels must be kept, and why."""
@@ -78,12 +78,12 @@ class Ties:
             label = int(self._parents[label])
         return label
 
-    def _join(self, a: int, b: int) -> None:
+    def _join(self, a: int, b: int, why: str) -> None:
         low, high = min(a, b), max(a, b)
         if low == high:
             return
         if low == NONE:
-            self._kept.setdefault(high, "is tied to a tensor that cannot be made smaller")
+            self._kept.setdefault(high, why)
             return
         self._parents[high] = low
         if high in self._kept:

@@ -7,19 +7,110 @@ from keras_kd.compression.shrinking.rules.weighted import why_mixing
 from keras_kd.compression.shrinking.ties import Labels
 from keras_kd.tensors import Shape
 
-OPERATIONS = (
-    "Abs Absolute Add Average Cast Ceil Celu Clip Cos Cosh Divide DivideNoNan Elu Equal Erf Exp Exp2 Expm1 Floor "
-    "FloorDivide Fmax Fmin Gelu Greater GreaterEqual HardShrink HardSigmoid HardSilu HardTanh LeakyRelu Less "
-    "LessEqual Log Log10 Log1p Log2 LogSigmoid Logaddexp LogicalAnd LogicalNot LogicalOr LogicalXor Maximum "
-    "Minimum Mod Multiply NanToNum Negative NotEqual OnesLike Power Reciprocal Relu Relu6 Round Rsqrt Selu Sigmoid "
-    "Sign Silu Sin Sinh SoftShrink Softplus Softsign SparsePlus SparseSigmoid Sqrt Square Squareplus StopGradient "
-    "Subtract Tan Tanh TanhShrink Threshold TrueDivide Where ZerosLike"
-).split()
-LAYERS = (
-    "Activation ELU LeakyReLU ReLU Dropout AlphaDropout GaussianDropout GaussianNoise SpatialDropout1D "
-    "SpatialDropout2D SpatialDropout3D Identity ActivityRegularization Add Subtract Multiply Maximum Minimum "
-    "Average StochasticDepth CustomScaleLayer"
-).split()
+OPERATIONS = [
+    "Abs",
+    "Absolute",
+    "Add",
+    "Average",
+    "Cast",
+    "Ceil",
+    "Celu",
+    "Clip",
+    "Cos",
+    "Cosh",
+    "Divide",
+    "DivideNoNan",
+    "Elu",
+    "Equal",
+    "Erf",
+    "Exp",
+    "Exp2",
+    "Expm1",
+    "Floor",
+    "FloorDivide",
+    "Fmax",
+    "Fmin",
+    "Gelu",
+    "Greater",
+    "GreaterEqual",
+    "HardShrink",
+    "HardSigmoid",
+    "HardSilu",
+    "HardTanh",
+    "LeakyRelu",
+    "Less",
+    "LessEqual",
+    "Log",
+    "Log10",
+    "Log1p",
+    "Log2",
+    "LogSigmoid",
+    "Logaddexp",
+    "LogicalAnd",
+    "LogicalNot",
+    "LogicalOr",
+    "LogicalXor",
+    "Maximum",
+    "Minimum",
+    "Mod",
+    "Multiply",
+    "NanToNum",
+    "Negative",
+    "NotEqual",
+    "OnesLike",
+    "Power",
+    "Reciprocal",
+    "Relu",
+    "Relu6",
+    "Round",
+    "Rsqrt",
+    "Selu",
+    "Sigmoid",
+    "Sign",
+    "Silu",
+    "Sin",
+    "Sinh",
+    "SoftShrink",
+    "Softplus",
+    "Softsign",
+    "SparsePlus",
+    "SparseSigmoid",
+    "Sqrt",
+    "Square",
+    "Squareplus",
+    "StopGradient",
+    "Subtract",
+    "Tan",
+    "Tanh",
+    "TanhShrink",
+    "Threshold",
+    "TrueDivide",
+    "Where",
+    "ZerosLike",
+]
+LAYERS = [
+    "Activation",
+    "ELU",
+    "LeakyReLU",
+    "ReLU",
+    "Dropout",
+    "AlphaDropout",
+    "GaussianDropout",
+    "GaussianNoise",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
+    "Identity",
+    "ActivityRegularization",
+    "Add",
+    "Subtract",
+    "Multiply",
+    "Maximum",
+    "Minimum",
+    "Average",
+    "StochasticDepth",
+    "CustomScaleLayer",
+]
 
 
 def elementwise(step: Step) -> None:
@@ -43,7 +134,7 @@ def joined(step: Step, reads: list[Labels], shapes: list[Shape], result: Shape) 
     step.keep("it is used for every channel of another tensor", alone)
     tied = [labels for labels, is_stretched in zip(aligned, stretched, strict=True) if not is_stretched]
     for labels in tied[1:]:
-        step.ties.tie(tied[0], labels)
+        step.ties.tie(tied[0], labels, f"is joined by {step.call.path!r} with a tensor that keeps its size")
     wide = [labels for labels in tied if step.ties.varying_axes(labels)]
     return np.broadcast_arrays(*wide)[0] if wide else (tied[0] if tied else nothing(rank))
 

@@ -7,11 +7,23 @@ from keras_kd.compression.shrinking.channels import Step
 from keras_kd.compression.shrinking.ties import Labels
 from keras_kd.graphs import Slot
 
-OPERATIONS = (
-    "BroadcastTo Concatenate ExpandDims Flip GetItem Moveaxis Ravel Reshape Split Squeeze Stack Swapaxes "
-    "Transpose Unstack"
-).split()
-LAYERS = "Concatenate Flatten Permute RepeatVector Reshape".split()
+OPERATIONS = [
+    "BroadcastTo",
+    "Concatenate",
+    "ExpandDims",
+    "Flip",
+    "GetItem",
+    "Moveaxis",
+    "Ravel",
+    "Reshape",
+    "Split",
+    "Squeeze",
+    "Stack",
+    "Swapaxes",
+    "Transpose",
+    "Unstack",
+]
+LAYERS = ["Concatenate", "Flatten", "Permute", "RepeatVector", "Reshape"]
 _ANY_SIZE = 4  # stands for sizes that are not known, such as the length of a sequence
 
 
@@ -53,9 +65,13 @@ def _unclear(step: Step) -> str | None:
 
 
 def _unclear_key(step: Step) -> str | None:
-    for axis, part in key_by_axis(step.call.args[1] if len(step.call.args) > 1 else step.call.kwargs["key"], len(step.shapes[0])):
-        plain = isinstance(part, slice) and part.step in (None, 1) and not any(
-            isinstance(end, Slot) for end in (part.start, part.stop)
+    for axis, part in key_by_axis(
+        step.call.args[1] if len(step.call.args) > 1 else step.call.kwargs["key"], len(step.shapes[0])
+    ):
+        plain = (
+            isinstance(part, slice)
+            and part.step in (None, 1)
+            and not any(isinstance(end, Slot) for end in (part.start, part.stop))
         )
         if not plain and (axis is None or step.ties.varies(step.given, axis)):
             return "it takes single channels or every n-th one"

@@ -3,13 +3,30 @@
 import numpy as np
 
 from keras_kd.compression.shrinking.channels import Step, nothing
-from keras_kd.compression.shrinking.rules.elementwise import joined
 from keras_kd.compression.shrinking.rules.weighted import channel_axis
 
-WINDOWS = [f"{kind}Pooling{rank}D" for kind in ("Max", "Average", "AdaptiveAverage", "AdaptiveMax") for rank in (1, 2, 3)]
+WINDOWS = [
+    f"{kind}Pooling{rank}D"
+    for kind in ("Max", "Average", "AdaptiveAverage", "AdaptiveMax")
+    for rank in (1, 2, 3)
+]
 WINDOWS += [f"{kind}{rank}D" for kind in ("ZeroPadding", "Cropping", "UpSampling") for rank in (1, 2, 3)]
 GLOBAL = [f"Global{kind}Pooling{rank}D" for kind in ("Max", "Average") for rank in (1, 2, 3)]
-REDUCTIONS = "Max Min Mean Sum Prod Var Std Any All Amax Amin Logsumexp Median".split()
+REDUCTIONS = [
+    "Max",
+    "Min",
+    "Mean",
+    "Sum",
+    "Prod",
+    "Var",
+    "Std",
+    "Any",
+    "All",
+    "Amax",
+    "Amin",
+    "Logsumexp",
+    "Median",
+]
 
 
 def windows(step: Step) -> None:
@@ -63,9 +80,13 @@ def matrix_product(step: Step) -> None:
     for labels, axis in ((left, -1), (right, -2)):
         if step.ties.varies(labels, axis % labels.ndim):
             step.keep("it sums over channels", [labels])
-    if step.ties.varies(left, left.ndim - 2) and step.ties.varies(right, right.ndim - 1):
+    rows, columns = step.ties.varies(left, left.ndim - 2), step.ties.varies(right, right.ndim - 1)
+    if rows and columns:
         step.keep("it crosses the channels of two tensors", [left])
-    left = np.take(left, [0], -1)
-    right = np.take(right, [0], -2)
-    shapes = [(*step.shapes[0][:-1], step.result_shapes[0][-1]), (*step.shapes[1][:-2], step.result_shapes[0][-2], step.shapes[1][-1])]
-    step.give(joined(step, [left, right], shapes, step.result_shapes[0]))
+    rank = step.rank
+    left, right = (labels.reshape((1,) * (rank - labels.ndim) + labels.shape) for labels in (left, right))
+    left, right = left[..., :1], right[..., :1, :]
+    heads = left[..., :1, :1], right[..., :1, :1]
+    if any(step.ties.varying_axes(labels) for labels in heads):
+        step.ties.tie(*heads)
+    step.give(right if columns or step.ties.varying_axes(right) else left)

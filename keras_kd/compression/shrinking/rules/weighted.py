@@ -1,26 +1,46 @@
 """Layers with kernels: they make channels from other channels."""
 
+import functools
+from collections.abc import Callable
+
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
 from keras_kd.compression.shrinking.channels import Role, Step, nothing, placed
 from keras_kd.compression.shrinking.ties import Labels
+from keras_kd.tensors import Tensor
 
 # What computes an output from several channels at once.
 _MIXING = {"softmax", "log_softmax", "sparsemax", "glu"}
 
 
-def why_mixing(function: object) -> str | None:
+def why_mixing(function: Callable[[Tensor], Tensor] | None) -> str | None:
     """Why an activation may compute with several channels; `None` if it works on each element alone."""
     if function is None:
         return None
     name = getattr(function, "__name__", type(function).__name__)
-    if isinstance(function, (layers.ReLU, layers.LeakyReLU, layers.ELU)):
-        return None
-    if getattr(keras.activations, name, None) is not function:
-        return f"its activation {name!r} is not one of Keras and may compute with all channels"
-    return f"its activation {name!r} computes with all channels" if name in _MIXING else None
+    if name in _MIXING or not _works_on_parts(function):
+        return f"its activation {name!r} computes with all channels"
+    return None
+
+
+@functools.lru_cache(maxsize=256)
+def _works_on_parts(function: Callable[[Tensor], Tensor]) -> bool:
+    """Whether a function of some of the channels is the same part of the function of all."""
+    if getattr(keras.activations, getattr(function, "__name__", ""), None) is function:
+        return True
+    random = np.random.default_rng(0)
+    for size in (2, 5, 12):
+        x = random.normal(size=(3, size)).astype("float32") * 3
+        part = random.permutation(size)[: size // 2]
+        try:
+            whole, alone = (np.asarray(function(ops.convert_to_tensor(value))) for value in (x, x[:, part]))
+        except (ValueError, TypeError):  # it needs an image, or a size of its own
+            return False
+        if whole.shape != x.shape or not np.array_equal(whole[:, part], alone):
+            return False
+    return True
 
 
 def _give(step: Step, made: Labels, axis: int = -1) -> None:
@@ -89,7 +109,7 @@ def depthwise(step: Step) -> None:
 
 
 def separable(step: Step) -> None:
-    """`SeparableConv1D` and `2D`: a depthwise kernel, then a pointwise one `(..., inputs * multiplier, filters)`."""
+    """`SeparableConv1D`, `2D`: a depthwise kernel, then one of `(..., inputs * multiplier, filters)`."""
     layer, axis = step.operation, channel_axis(step.operation)
     read = step.along(axis, layer.depthwise_kernel.shape[-2])
     step.axis(layer.depthwise_kernel, -2, Role.ALONG, read)
@@ -118,7 +138,9 @@ def einsum_dense(step: Step) -> None:
         for axis in range(len(bias)):
             place = step.rank - len(bias) + axis
             if bias[axis] > 1:
-                step.axis(layer.bias, axis, Role.ALONG, step.channels.vector(result, place, bias[axis], "bias"))
+                step.axis(
+                    layer.bias, axis, Role.ALONG, step.channels.vector(result, place, bias[axis], "bias")
+                )
     why = why_mixing(layer.activation)
     if why is not None:
         step.keep(why, [result])

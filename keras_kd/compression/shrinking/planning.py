@@ -1,0 +1,125 @@
+"""What `shrink` removes of a model, before anything is built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from keras_kd.compression.selection import Selection, parse_names
+from keras_kd.compression.shrinking.arguments import Arguments
+from keras_kd.compression.shrinking.channels import Channels
+from keras_kd.compression.shrinking.counting import Limits, counts_by_layer, counts_over_all, fit_counts
+from keras_kd.compression.shrinking.groups import Group, groups_of, kept_whole
+from keras_kd.compression.shrinking.importance import Loss, Scores, check_importance, score
+from keras_kd.compression.shrinking.sizes import Sizes
+from keras_kd.graphs import open_layers
+from keras_kd.legacy import require_keras_model
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is removed of a model.
+
+    Attributes:
+        opened: The model, with its layers of layers opened.
+        channels: Its channels.
+        groups: Those that may lose some.
+        counts: How many channels each of them keeps.
+        scores: The importance of each of its channels.
+    """
+
+    opened: keras.Model
+    channels: Channels
+    groups: list[Group]
+    counts: list[int]
+    scores: Scores
+
+    @property
+    def removed(self) -> np.ndarray:
+        """The classes that are removed: the least important of each group."""
+        parts = [
+            group.classes[np.argsort(-scores, kind="stable")[count:]]
+            for group, count, scores in zip(self.groups, self.counts, self.scores, strict=True)
+        ]
+        return np.concatenate(parts)
+
+
+def plan_shrinking(model: keras.Model, arguments: Arguments) -> Plan:
+    """Choose what `shrink` removes.
+
+    Raises:
+        TypeError: Not a Keras 3 model.
+        ValueError: It is subclassed or not built, a layer does not exist, nothing can be removed, the data
+            does not fit, or the budget cannot be met.
+    """
+    require_keras_model(model, "model")
+    check_importance(arguments.importance, arguments.data, arguments.loss, model)
+    opened = open_layers(model)
+    channels, groups = groups_of(opened)
+    if not groups:
+        reasons = "; ".join(f"{path!r} {why}" for path, why in kept_whole(channels).items())
+        raise ValueError(f"{model.name!r} has no channels that can be removed: {reasons}.")
+    chosen = _select(model, groups, arguments)
+    kept, loss = list(chosen), arguments.loss or _compiled_loss(model)
+    scores = score(opened.model, channels, kept, arguments.importance, arguments.data, loss)
+    counts = _counts(Sizes(channels, kept), scores, list(chosen.values()), arguments)
+    return Plan(opened.model, channels, kept, counts, scores)
+
+
+def _compiled_loss(model: keras.Model) -> Loss | None:
+    if not model.compiled:
+        return None
+    return lambda y, outputs: model.compute_loss(None, y, outputs, training=False)
+
+
+def _counts(sizes: Sizes, scores: Scores, own: Sequence[float | None], arguments: Arguments) -> list[int]:
+    """How many channels each group keeps."""
+    groups, keep, limits = sizes.groups, arguments.keep, Limits(arguments.multiple_of, arguments.floor)
+    if keep == 1 and not any(own):
+        return [len(group.classes) for group in groups]
+
+    def by_layer(fraction: float) -> list[int]:
+        return counts_by_layer(groups, [f or fraction for f in own], limits)
+
+    def over_all(threshold: float) -> list[int]:
+        return counts_over_all(groups, scores, own, threshold, limits)
+
+    if arguments.scope == "layer" and arguments.budget == "channels":
+        return by_layer(keep)
+    levels: list[float] = np.linspace(0, 1, 257)[1:].tolist()
+    counts: Callable[[float], list[int]] = by_layer
+    if arguments.scope == "global":
+        levels, counts = [np.inf, *np.unique(np.concatenate(scores))[::-1].tolist(), -1.0], over_all
+    return fit_counts(sizes, arguments.budget, keep * sizes.full(arguments.budget), levels, counts)
+
+
+def _select(model: keras.Model, groups: Sequence[Group], arguments: Arguments) -> dict[Group, float | None]:
+    """The groups that may lose channels, and the fraction to keep of those that have one of their own."""
+    names = None if arguments.layers is None else parse_names(arguments.layers)
+    skip = list(parse_names(arguments.skip))
+    # With a mapping, the other layers are shrunk as well; a default of 0 says so.
+    selection = Selection[float](names, skip, default=0.0 if isinstance(names, Mapping) else None)
+    makers = {group: [_Maker(path) for path in group.makers] for group in groups}
+    selection.check_names(model, [m for own in makers.values() for m in own], "channels that can be removed")
+    chosen: dict[Group, float | None] = {}
+    for group, own in makers.items():
+        if any(map(selection.includes, own)) and not any(map(selection.skips, own)):
+            values = [value for maker in own if (value := selection.value_for(maker))]
+            chosen[group] = values[-1] if values else None
+    if not chosen:
+        raise ValueError(f"layers= and skip= leave nothing of {model.name!r} that can be shrunk.")
+    return chosen
+
+
+@dataclass(frozen=True)
+class _Maker:
+    """A layer that makes channels, by which its group is chosen."""
+
+    layer: str
+
+    @property
+    def path(self) -> str:
+        return self.layer

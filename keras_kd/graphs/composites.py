@@ -1,0 +1,145 @@
+"""Layers made of layers, opened: nested models in place of layers whose `call` only calls others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import keras
+
+from keras_kd.graphs.changes import all_calls
+from keras_kd.graphs.copies import copied, copy_state
+from keras_kd.graphs.graph import Call, Graph, Slot
+from keras_kd.graphs.reading import graph_of, is_graph
+from keras_kd.graphs.rebuilding import rebuild
+from keras_kd.keras_internals import (
+    child_layers,
+    is_of_keras,
+    own_trainable_variables,
+    own_untrainable_variables,
+    takes_training,
+)
+from keras_kd.messages import one_line
+from keras_kd.paths import layers_by_path
+
+
+class Opened(NamedTuple):
+    """A model with its layers of layers opened.
+
+    Attributes:
+        model: The model itself where nothing could be opened.
+        closed: Layers that hold layers and could not be opened, by path, and why.
+    """
+
+    model: keras.Model
+    closed: dict[str, str]
+
+
+def open_layers(model: keras.Model, *, own: bool = False) -> Opened:
+    """Replace the layers that users, or libraries such as KerasHub, have made of layers by nested models.
+
+    A nested model has the name of the layer that it replaces, and the layers inside it have the names of the
+    attributes that held them, so that paths such as `"block1/first"` stay. It computes the same, in training
+    too: what Python code decides on `training` must be left to the layers inside.
+
+    Args:
+        model: A built functional or sequential model; it is not changed.
+        own: Whether the layers may be used in the result, because the model is not used any more.
+    """
+    graph, closed = graph_of(model), {}
+    replaced: dict[keras.Operation, keras.Operation] = {}
+    sites = {call.operation: (owner, call) for owner, call in _sites(graph)}
+    for operation, (owner, call) in sites.items():
+        if not is_composite(operation):
+            continue
+        try:
+            inner = open_layers(_traced(owner, call, own), own=True)
+        except Exception as error:  # anything can happen in the code of a user that meets symbolic tensors
+            closed[call.path] = f"its call cannot be read: {one_line(error)}"
+            continue
+        replaced[operation] = inner.model
+        closed.update({f"{call.path}/{path}": why for path, why in inner.closed.items()})
+    return Opened(rebuild(model, replaced, adapt=_Listed(replaced), reuse=own) if replaced else model, closed)
+
+
+def is_composite(operation: object) -> bool:
+    """Whether an operation is a layer, not Keras's own, that holds layers and no weights of its own."""
+    if not isinstance(operation, keras.layers.Layer) or is_of_keras(type(operation)) or is_graph(operation):
+        return False
+    own = own_trainable_variables(operation) or own_untrainable_variables(operation)
+    return bool(child_layers(operation)) and not own
+
+
+class _Listed:
+    """Changes the calls of replaced layers: a nested model takes its tensors as a list."""
+
+    def __init__(self, replaced: Mapping[keras.Operation, keras.Operation]) -> None:
+        self.replaced = replaced
+
+    def __call__(self, call: Call, given: tuple[Any, Any]) -> tuple[Any, Any]:
+        if call.operation not in self.replaced:
+            return given
+        tensors = [leaf for leaf in keras.tree.flatten(given) if isinstance(leaf, keras.KerasTensor)]
+        return (tensors[0] if len(tensors) == 1 else tensors,), {}
+
+
+def _sites(graph: Graph) -> list[tuple[Graph, Call]]:
+    """The calls of a graph and of its nested models, with the graph that each is in."""
+    found = [(graph, call) for call in graph.calls]
+    for call in graph.calls:
+        if call.inner is not None:
+            found += _sites(call.inner)
+    return found
+
+
+def _traced(graph: Graph, call: Call, own: bool) -> keras.Model:
+    """A model of what a layer calls, with its weights, or a copy of them."""
+    layer = call.operation
+    assert isinstance(layer, keras.layers.Layer)
+    if len(graph.calls_of(layer)) > 1:
+        raise ValueError("it is called several times")
+    copy = layer if own else _copy(graph, call)
+    for path, part in layers_by_path(copy).items():
+        if "/" not in path:
+            part.name = path
+        elif path.count("/") == 1 and path.split("/")[1].isdigit():
+            part.name = path.replace("/", "_")
+    made = _model(graph, call, copy, None)
+    if takes_training(copy):
+        kinds = [
+            [type(c.operation) for c in all_calls(graph_of(_model(graph, call, copy, t)))]
+            for t in (True, False)
+        ]
+        if kinds[0] != kinds[1]:
+            raise ValueError("it computes something else in training")
+    lost = {id(v) for v in copy.variables} - {id(v) for v in made.variables}
+    if lost:
+        raise ValueError("it has weights that its call does not use through layers")
+    return made
+
+
+def _copy(graph: Graph, call: Call) -> keras.layers.Layer:
+    layer, copy = call.operation, copied(call.operation, graph.name)
+    assert isinstance(layer, keras.layers.Layer)
+    assert isinstance(copy, keras.layers.Layer)
+    args, kwargs = _filled(call, {slot: graph.symbol(slot) for slot in call.reads})
+    copy(*args, **kwargs)  # builds it
+    copy_state(layer, copy)
+    return copy
+
+
+def _model(graph: Graph, call: Call, layer: keras.layers.Layer, training: bool | None) -> keras.Model:
+    entries = {
+        slot: keras.Input(batch_shape=graph.shape(slot), dtype=graph.symbol(slot).dtype)
+        for slot in call.reads
+    }
+    args, kwargs = _filled(call, entries)
+    if takes_training(layer):
+        kwargs = {**kwargs, "training": training}
+    return keras.Model(list(entries.values()), layer.call(*args, **kwargs), name=layer.name)
+
+
+def _filled(call: Call, tensors: Mapping[Slot, Any]) -> tuple[Any, Any]:
+    return keras.tree.map_structure(
+        lambda leaf: tensors[leaf] if isinstance(leaf, Slot) else leaf, (call.args, call.kwargs)
+    )
