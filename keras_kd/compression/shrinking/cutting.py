@@ -49,7 +49,10 @@ class Cut:
 
     def value(self, variable: keras.Variable) -> np.ndarray:
         """The part of a weight that stays."""
-        value = np.asarray(variable)
+        return self.part(variable, np.asarray(variable))
+
+    def part(self, variable: keras.Variable, value: np.ndarray) -> np.ndarray:
+        """The same part of an array of the weight's shape."""
         for axis in range(len(variable.shape)):
             known = self.channels.axes.get((id(variable), axis))
             if known is not None:

@@ -10,6 +10,7 @@ from keras_kd.compression.data import Data
 from keras_kd.compression.shrinking.arguments import Arguments
 from keras_kd.compression.shrinking.cutting import Cut
 from keras_kd.compression.shrinking.importance import Importance, Loss
+from keras_kd.compression.shrinking.optimizer_state import compile_like
 from keras_kd.compression.shrinking.planning import plan_shrinking
 
 
@@ -27,6 +28,7 @@ def shrink(
     data: Data | None = None,
     loss: Loss | None = None,
     name: str | None = None,
+    keep_compiled: bool = False,
 ) -> keras.Model:
     """Make a smaller model of a trained one: the least important channels are removed.
 
@@ -35,9 +37,9 @@ def shrink(
     concatenations, normalizations and so on, are removed together (`kd.channel_groups` shows them). The
     weights that stay are copied. What cannot be followed is kept whole. The result is a plain Keras model
     with the same layer names, inputs and outputs, so it is distilled from the original with the same taps. A
-    layer that a user has made of layers becomes a nested model of the same name. The result is not compiled;
-    right after shrinking, `kd.recalibrate(small, data)` gives its BatchNorms the statistics of what they now
-    read.
+    layer that a user has made of layers becomes a nested model of the same name. The result is not compiled,
+    unless `keep_compiled`. Right after shrinking, `kd.recalibrate(small, data)` gives its BatchNorms the
+    statistics of what they now read.
 
     Sources: structured pruning by groups, Fang et al. 2023, arXiv 2301.12900; `"l1"`, Li et al. 2017,
     arXiv 1608.08710; `"batch_norm"`, Liu et al. 2017, arXiv 1708.06519; `"taylor"`, Molchanov et al. 2019,
@@ -63,6 +65,8 @@ def shrink(
         data: For `"taylor"` and `"activation"`: arrays or batches of `x` or `(x, y)`.
         loss: For `"taylor"`: `loss(y, outputs)`; by default that with which the model was compiled.
         name: Of the result; by default the original's.
+        keep_compiled: Compile the result like the model, with a copy of its optimizer that keeps steps and
+            moments of the weights that stay: for a loop that shrinks a little, trains, and shrinks again.
 
     Returns:
         The smaller model.
@@ -83,4 +87,8 @@ def shrink(
     """
     own = keep, budget, importance, scope, layers, skip, multiple_of, floor, data, loss
     plan = plan_shrinking(model, Arguments(*own))
-    return Cut(plan.channels, plan.removed).model(plan.opened, name)
+    cut = Cut(plan.channels, plan.removed)
+    small = cut.model(plan.opened, name)
+    if keep_compiled:
+        compile_like(model, small, cut.part)
+    return small
