@@ -1,4 +1,4 @@
-"""Every model of `keras.applications` and five backbones of KerasHub, shrunk: sizes, multiply-adds, LiteRT time.
+"""All models of `keras.applications` and five backbones of KerasHub, shrunk: sizes, multiply-adds, time.
 
     python benchmarks/shrinking.py [--short] [--keep 0.5] [NAME ...]
 

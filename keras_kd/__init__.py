@@ -8,6 +8,8 @@ if not startup.is_deferred:
     from keras_kd import models as models
     from keras_kd import projections as projections
     from keras_kd import tfmot as tfmot
+    from keras_kd.compression.costs.cost import Cost as Cost
+    from keras_kd.compression.costs.cost import cost as cost
     from keras_kd.compression.pruning.prune import Prune as Prune
     from keras_kd.compression.pruning.sparsity import Sparsity as Sparsity
     from keras_kd.compression.pruning.sparsity import sparsity as sparsity
@@ -39,6 +41,7 @@ __all__ = [
     "Benchmark",
     "ChannelGroup",
     "ChannelGroups",
+    "Cost",
     "Distilled",
     "Distiller",
     "Exported",
@@ -54,6 +57,7 @@ __all__ = [
     "benchmark",
     "channel_groups",
     "compare",
+    "cost",
     "datasets",
     "export",
     "losses",

@@ -3,7 +3,7 @@
 import dataclasses
 import inspect
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 from keras import layers
@@ -27,6 +27,12 @@ class Leaf:
         return inspect.signature(self.operation.call).bind(*self.args, **self.kwargs).arguments.get(name)
 
     @property
+    def tensors(self) -> list[keras.KerasTensor]:
+        """The tensors among its arguments, in order."""
+        leaves = keras.tree.flatten((self.args, self.kwargs))
+        return [leaf for leaf in leaves if isinstance(leaf, keras.KerasTensor)]
+
+    @property
     def shapes(self) -> list[Shape]:
         """The shapes of its tensors, constants included, in order."""
         leaves = keras.tree.flatten((self.args, self.kwargs))
@@ -39,6 +45,18 @@ class Leaf:
         return tuple(keras.tree.flatten(results)[0].shape)
 
 
+class Inside(NamedTuple):
+    """What is inside an operation.
+
+    Attributes:
+        graph: The graph.
+        entries: The tensors among the operation's arguments that are its inputs.
+    """
+
+    graph: Graph
+    entries: list[keras.KerasTensor]
+
+
 def leaf_of(call: Call, graph: Graph) -> Leaf:
     """A call of a graph with its arguments."""
     found = {slot: graph.symbol(slot) for slot in call.reads}
@@ -47,7 +65,7 @@ def leaf_of(call: Call, graph: Graph) -> Leaf:
 
 
 def leaves(leaf: Leaf) -> Iterator[Leaf]:
-    """What an operation runs in the end: itself, or what is inside it; nothing if that cannot be read."""
+    """What an operation runs in the end: itself, or what is inside it if that can be read."""
     operation = leaf.operation
     if isinstance(operation, layers.TimeDistributed):
         yield from leaves(_of_all_steps(operation, leaf))
@@ -56,10 +74,9 @@ def leaves(leaf: Leaf) -> Iterator[Leaf]:
     elif isinstance(operation, layers.Bidirectional):
         for direction in (operation.forward_layer, operation.backward_layer):
             yield from leaves(Leaf(direction, leaf.args[:1], {}))
-    elif is_composed(operation):
-        if (graph := inside(leaf)) is not None:
-            for call in graph.calls:
-                yield from leaves(leaf_of(call, graph))
+    elif is_composed(operation) and (found := inside(leaf)) is not None:
+        for call in found.graph.calls:
+            yield from leaves(leaf_of(call, found.graph))
     else:
         yield leaf
 
@@ -72,12 +89,13 @@ def is_composed(operation: keras.Operation) -> bool:
     return isinstance(operation, layers.Layer) and not is_of_keras(owner)
 
 
-def inside(leaf: Leaf) -> Graph | None:
+def inside(leaf: Leaf) -> Inside | None:
     """The graph inside a model or a layer of a user; `None` if its `call` takes no symbolic tensors."""
     model = leaf.operation
     if is_graph(model):
         graph = graph_of(model)
-        return reshaped(graph, _entries(graph, leaf))
+        entries = _entries(graph, leaf)
+        return Inside(reshaped(graph, entries), entries)
     symbols: list[keras.KerasTensor] = []
 
     def entry(value: Any) -> Any:
@@ -91,9 +109,10 @@ def inside(leaf: Leaf) -> Graph | None:
         kwargs.setdefault("training", False)
     try:
         # A copy, because Keras notes in each layer where it was called.
-        return graph_of(keras.Model(symbols, shared_copy(model).call(*args, **kwargs)))
+        graph = graph_of(keras.Model(symbols, shared_copy(model).call(*args, **kwargs)))
     except Exception:  # it may do anything with its tensors
         return None
+    return Inside(graph, leaf.tensors)
 
 
 def _entries(graph: Graph, leaf: Leaf) -> list[keras.KerasTensor]:

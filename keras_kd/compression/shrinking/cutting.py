@@ -30,13 +30,12 @@ class Cut:
 
     def stays(self, labels: Labels) -> np.ndarray:
         """Which elements stay."""
-        stays: np.ndarray = np.isin(self.channels.ties.classes(labels), self.removed, invert=True)
-        return stays
+        return np.isin(self.channels.ties.classes(labels), self.removed, invert=True)
 
     def stays_along(self, slot: Slot, axis: int) -> np.ndarray:
         """Which elements of an axis of a tensor stay; of size 1 if all do."""
         stays = np.moveaxis(self.stays(self.channels.of_slots[slot]), axis, 0)
-        return stays.reshape(stays.shape[0], -1).any(1) if stays.shape[0] > 1 else np.ones(1, bool)
+        return np.array([part.any() for part in stays]) if len(stays) > 1 else np.ones(1, bool)
 
     def shape(self, slot: Slot) -> Shape:
         """The shape that a tensor gets."""
