@@ -45,9 +45,15 @@ def comparable_losses(history: History) -> list[float]:
 
 
 def validation_curves(histories: Sequence[History]) -> dict[str, list[float]]:
-    """The curves of a training and its continuations on validation data."""
+    """The curves of a training and its continuations on validation data.
+
+    The loss of each output is that against its labels, too.
+    """
     kept = [key for key in histories[0] if key.startswith("val_") and not key.endswith(("loss", LABEL_LOSS))]
     curves = {key: [value for history in histories for value in history[key]] for key in kept}
+    losses = [key for key in histories[0] if key.startswith("val_") and key.endswith(f"_{LABEL_LOSS}")]
+    for key in losses if len(losses) > 1 else ():
+        curves[key.replace(LABEL_LOSS, "loss")] = [value for history in histories for value in history[key]]
     return {**curves, "val_loss": [value for history in histories for value in comparable_losses(history)]}
 
 

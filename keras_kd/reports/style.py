@@ -70,6 +70,7 @@ tbody th {
   text-overflow: ellipsis;
 }
 thead th:first-child { position: sticky; left: 0; }
+td.spread { white-space: normal; }
 #figures tbody th { padding-left: 1.7rem; text-indent: -1.2rem; }
 tr.ship th, tr.ship td { background: var(--chosen); }
 td.front { font-weight: 600; }
@@ -104,6 +105,8 @@ summary { cursor: pointer; margin-bottom: .5rem; }
 ul.plain { margin: 0; padding-left: 1.2rem; font-size: .95rem; }
 ul.plain li { margin: .25rem 0; overflow-wrap: anywhere; }
 code { font: .82rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
+code.option { white-space: nowrap; }
+dd code.option { font: inherit; }
 pre {
   margin: 0; padding: .9rem 1rem; overflow-x: auto; background: var(--panel); border: 1px solid var(--rule);
   border-radius: 8px; tab-size: 4; user-select: all;
@@ -120,7 +123,6 @@ pre {
   th, td { padding: .5rem .3rem; }
   tbody th { min-width: 4.5rem; max-width: 7rem; white-space: normal; overflow-wrap: break-word; }
   #figures tbody th { min-width: 6.4rem; }
-  #figures td { white-space: normal; }
   #figures tbody th { padding-left: 1.3rem; text-indent: -1rem; }
   .swatch { width: .6rem; height: .6rem; margin-right: .4rem; }
   figure { padding: .6rem .2rem .5rem; }

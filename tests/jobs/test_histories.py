@@ -32,7 +32,8 @@ def test_losses_against_labels_are_compared_whatever_their_weight_is():
     assert comparable_losses({"val_loss": [0.3]}) == [0.3]
     curves = validation_curves([ACCURATE, ACCURATE])
     assert curves == {"val_accuracy": 2 * ACCURATE["val_accuracy"], "val_loss": 2 * [1.0, 0.5, 0.6]}
-    assert validation_curves([SEVERAL]) == {"val_loss": [5.0, 2.0]}
+    of_each = {"val_a_loss": [2.0, 1.0], "val_b_loss": [3.0, 1.0]}
+    assert validation_curves([SEVERAL]) == {**of_each, "val_loss": [5.0, 2.0]}
 
 
 @pytest.mark.parametrize(("loss", "finite"), [(1.0, True), (float("nan"), False), (float("inf"), False)])

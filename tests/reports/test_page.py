@@ -103,5 +103,5 @@ def test_settings_and_names_of_confusions_are_escaped(report):
 def test_a_figure_breaks_before_its_interval_and_nowhere_else():
     row = Row("a_b", "int8", 0.9806, accuracy_low=0.966, accuracy_high=0.994)
     text = page(Report([row]))
-    assert "<td>98.06 ±\u00a01.4\u00a0%</td>" in text
+    assert '<td class="spread">98.06 ±\u00a01.4\u00a0%</td>' in text
     assert 'title="a_b"' in text
