@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH, HEIGHT = 440, 330
-LEFT, RIGHT, TOP, BOTTOM = 54, 12, 12, 46
+LEFT, RIGHT, TOP, BOTTOM = 62, 12, 12, 46
 FONT = 12
 # The steps between ticks, times a power of ten.
 ROUND = (1, 2, 5, 10)
