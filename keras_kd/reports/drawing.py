@@ -81,11 +81,12 @@ def axes(x_title: str, y_title: str, scale: str = "linear", right: float = RIGHT
 def limit(axes: "Axes", values: Sequence[float], least: float, most: float = math.inf) -> None:
     """Give the vertical axis a margin, and a span of at least `least`; it ends at `most`.
 
-    It shows nothing below 0 that no value is.
+    It shows nothing below 0 where no value is.
     """
     low, high = min(values), max(values)
     margin = max(0.16 * (high - low), (least - (high - low)) / 2)
-    axes.set_ylim(max(low - margin, min(low, 0.0)), min(high + margin, max(most, high)))
+    bottom = low - margin if low < 0 else max(low - margin, 0.0)
+    axes.set_ylim(bottom, min(high + margin, max(most, high)))
 
 
 def write(axes: "Axes", x: float, y: float, name: str, ink: str | int, side: str) -> None:

@@ -37,7 +37,7 @@ def test_the_interval_is_that_of_scipy(metric, error, columns):
         (None, 300, OUTPUTS, 0.5),
         ("mean_absolute_error", 1, OUTPUTS, float(np.abs(LABELS[0] - OUTPUTS[0]).mean())),
         ("mean_absolute_error", 0, OUTPUTS, 0.5),
-        ("mean_absolute_error", 300, OUTPUTS[:, :1], 0.5),  # labels that are read otherwise
+        ("mean_absolute_error", 300, OUTPUTS[:, :2], 0.5),  # labels that are read otherwise
         ("mean_absolute_error", 300, OUTPUTS, 77.0),  # a function of that name computes something else
         ("mean_absolute_error", 300, OUTPUTS * np.nan, float("nan")),
     ],

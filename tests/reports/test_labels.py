@@ -61,10 +61,13 @@ def test_names_of_one_spot_share_lines_and_none_is_broken(names, lines):
     assert join(names, 14) == lines
 
 
-def test_a_wide_block_in_a_corner_stays_beside_its_point():
-    points = np.array([(70.0, 300.0), (72.0, 301.0), (90.0, 300.0)])
-    block, _ = place_labels(points, ["student distilled", "student alone", "int8"], 12, INSIDE)
-    assert np.linalg.norm(block.nearest(points[0]) - points[0]) < 25
+@pytest.mark.parametrize("across", [[70.0, 71.0, 84.0, 98.0], [410.0, 411.0, 396.0, 380.0]])
+def test_a_wide_block_at_an_edge_stays_beside_its_point(across):
+    points = np.array([(x, 290.0) for x in across])
+    names = ["student alone", "student distilled", "float16", "int16x8"]
+    block = place_labels(points, names, 12, INSIDE)[0]
+    assert block.lines == ("student alone, student distilled",)
+    assert np.linalg.norm(block.nearest(points[0]) - points[0]) < 10
 
 
 def test_long_names_lose_their_middle():

@@ -86,11 +86,6 @@ def test_errors_have_bars_and_a_front_and_say_that_lower_is_better():
     assert "Bars: intervals" in text
 
 
-def test_no_axis_shows_errors_below_zero():
-    (svg,) = drawings(page(Report([error("a", 5, 0.1), error("b", 9, 20.0)])))
-    assert min(map(float, texts(svg, "ytick"))) == 0
-
-
 def marks(svg):
     """Name -> where its mark is."""
     return {mark.find("title").text.split(":")[0]: mark.find("g/use") for mark in groups(svg, "mark")}
