@@ -1,9 +1,12 @@
 """What the command line answers without TensorFlow, and what it says while that loads."""
 
+import logging
 import signal
 import subprocess
 import sys
 
+import keras
+import numpy as np
 import pytest
 
 from keras_kd.cli.loading import check_modules, load_library
@@ -151,3 +154,17 @@ def test_a_file_is_not_taken_for_another_module_of_its_name(tmp_path, monkeypatc
     assert (tmp_path / "json.ran").exists()
     assert sys.modules["json"].__name__ == "json"
     assert hasattr(sys.modules["json"], "dumps")
+
+
+def test_what_keras_says_of_every_h5_file_is_kept_off_and_nothing_else(tmp_path, printed, caplog):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.save(tmp_path / "plain.h5")
+    model.compile("sgd", keras.losses.MeanSquaredError(), metrics=["mae"])
+    model.fit(np.ones((4, 2)), np.ones(4), verbose=0)
+    model.save(tmp_path / "compiled.h5")
+    load_library()
+    caplog.clear()
+    for name in ("plain.h5", "compiled.h5"):
+        assert run("taps", tmp_path / name) == 0
+    logging.getLogger("absl").warning("something that matters")
+    assert [record.message for record in caplog.records] == ["something that matters"]
