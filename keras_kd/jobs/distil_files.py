@@ -136,4 +136,5 @@ def distil_files(
     progress.say(f"{made.data.source}; the labels are {findings.labels_in_words(tasks)}")
     earlier = tuple(run.settings["recipe"]["earlier"])
     experiment = replace(experiment, hyperparameters=replace(hyperparameters, earlier=earlier))
-    return run, distil(run, experiment, strict=strict, progress=progress, command=command)
+    report = distil(run, experiment, tasks=tasks, strict=strict, progress=progress, command=command)
+    return run, report

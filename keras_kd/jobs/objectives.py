@@ -9,7 +9,7 @@ from keras_kd import losses
 from keras_kd.distillation.distiller import Distiller
 from keras_kd.distillation.objectives import Objective
 from keras_kd.jobs.hyperparameters import Hyperparameters
-from keras_kd.jobs.objective_specs import ObjectiveSpec, parse_objective
+from keras_kd.jobs.objective_specs import ObjectiveSpec, check_objectives, parse_objective
 from keras_kd.jobs.tasks import Task
 from keras_kd.losses.loss import snake_case
 
@@ -25,8 +25,10 @@ def make_distiller(
     """The Distiller of the main job; a feature of another width than the teacher's gets a projection.
 
     Raises:
-        ValueError: A loss or a tap that does not exist, or signals that a loss cannot compare.
+        ValueError: A loss or a tap that does not exist, signals that a loss cannot compare, or two objectives
+            that are equal.
     """
+    check_objectives(hyperparameters.objectives)  # the Distiller would ask for names, which they cannot have
     specs = [parse_objective(text) for text in hyperparameters.objectives]
     soft = [_soft(task, hyperparameters, use_sample_weight) for task in tasks]
     projected: set[int] = set()
