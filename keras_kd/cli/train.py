@@ -32,8 +32,12 @@ from keras_kd.cli.training_options import (
     Loss,
     Objectives,
     TensorBoard,
+    check_losses,
     listed,
 )
+from keras_kd.jobs.continuation import check_run
+from keras_kd.jobs.hyperparameters import Hyperparameters
+from keras_kd.jobs.user_files import Options, UserFiles, settings_of_run
 from keras_kd.locations import check_model
 
 
@@ -102,11 +106,9 @@ def distill(
 
     Example: keras-kd distill --teacher big.keras --student small.keras --data mine.npz --out runs/mine
     """
-    check_source(data, target, pixels, image_size)
-    load_library(custom_objects)
-    from keras_kd.jobs.distil_files import UserFiles, distil_files
-    from keras_kd.jobs.hyperparameters import Hyperparameters
-
+    check_source(data, target, pixels, image_size, needs_target=True)
+    if not custom_objects:  # which may register losses
+        check_losses(loss, objectives)
     hyperparameters = Hyperparameters(
         *(0, epochs, learning_rate, temperature, alpha),
         loss=loss,
@@ -119,13 +121,15 @@ def distill(
         pixels=pixels.value,
         image_size=None if image_size is None else parse_image_size(image_size),
     )
+    options = Options(labels=labels, seeds=seeds, files=listed(files) or QUANTIZATIONS, metric=metric)
+    check_run(out, lambda: settings_of_run(user_files, hyperparameters, options), more_epochs=more_epochs)
+    load_library(custom_objects)
+    from keras_kd.jobs.distil_files import distil_files
+
     with show_progress() as progress:
         run, report = distil_files(
             *(user_files, out, hyperparameters),
-            labels=labels,
-            seeds=seeds,
-            files=listed(files) or QUANTIZATIONS,
-            metric=metric,
+            **options,
             tensorboard=tensorboard,
             more_epochs=more_epochs,
             strict=strict,

@@ -8,9 +8,10 @@ import pytest
 
 from keras_kd.jobs import distil
 from keras_kd.jobs import distil_files as module
-from keras_kd.jobs.distil_files import UserFiles, distil_files
+from keras_kd.jobs.distil_files import distil_files
 from keras_kd.jobs.experiment import Progress
 from keras_kd.jobs.hyperparameters import Hyperparameters
+from keras_kd.jobs.user_files import UserFiles
 from tests.conftest import classifier
 
 
