@@ -129,7 +129,7 @@ def unknown_loss(name: str) -> str:
 
     Examples:
         >>> unknown_loss("soft_target")
-        "Unknown loss 'soft_target'. Did you mean 'soft_targets'?"
+        "Unknown loss 'soft_target'. Did you mean 'soft_targets', 'binary_soft_targets', 'hard_targets'?"
     """
     ours = [snake_case(loss) for loss in OURS]
     names = ", ".join(map(repr, [*ours, *_USUAL]))

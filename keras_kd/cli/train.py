@@ -33,6 +33,7 @@ from keras_kd.cli.training_options import (
     Objectives,
     TensorBoard,
     check_losses,
+    check_positive,
     listed,
 )
 from keras_kd.jobs.continuation import check_run
@@ -85,8 +86,12 @@ def distill(
     seeds: Seeds = 1,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of each student, in all.")] = 20,
     batch_size: Annotated[int, typer.Option(min=1, help="Samples per step.")] = 64,
-    learning_rate: Annotated[float, typer.Option(min=0, help="Initial learning rate of Adam.")] = 2e-3,
-    temperature: Annotated[float, typer.Option(min=0, help="Temperature of the soft targets.")] = 4.0,
+    learning_rate: Annotated[
+        float, typer.Option(min=0, callback=check_positive, help="Initial learning rate of Adam.")
+    ] = 2e-3,
+    temperature: Annotated[
+        float, typer.Option(min=0, callback=check_positive, help="Temperature of the soft targets.")
+    ] = 4.0,
     alpha: Annotated[float, typer.Option(min=0, max=1, help="Weight of the hard labels.")] = 0.1,
     loss: Loss = None,
     objectives: Objectives = None,

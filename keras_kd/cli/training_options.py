@@ -1,5 +1,6 @@
 """Options of commands that train; what they name is checked before TensorFlow loads, as far as it can be."""
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -40,6 +41,13 @@ def _check_list(known: Sequence[str]) -> Callable[[str | None], str | None]:
 def _check_objectives(texts: list[str] | None) -> list[str] | None:
     check_objectives(texts or ())
     return texts
+
+
+def check_positive(parameter: typer.CallbackParam, value: float) -> float:
+    """A number that is neither zero nor infinite."""
+    if not 0 < value < math.inf:
+        raise ValueError(f"{parameter.opts[0]} must be a positive number. Received: {value}.")
+    return value
 
 
 def check_losses(loss: str | None, objectives: Sequence[str] | None) -> None:

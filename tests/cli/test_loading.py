@@ -43,6 +43,12 @@ ANSWERED = {
     "models of a comparison": (["compare", "big=m.keras", "--data", "b.npz"], 1, "no file 'm.keras'"),
     "no such loss": ([*TRAINED, "--loss", "decopled_kd"], 1, "Did you mean 'decoupled_kd'"),
     "no such loss of an objective": ([*TRAINED, "--objective", "0.5*mze:a:b"], 1, "Did you mean 'mse'"),
+    "no temperature": ([*TRAINED, "--temperature", "0"], 1, "--temperature must be a positive number"),
+    "no end of a rate": (
+        [*TRAINED, "--learning-rate", "inf"],
+        1,
+        "--learning-rate must be a positive number",
+    ),
     "no target": ([*TRAINED, "--data", "c.csv"], 1, "Its columns are x, kind; perhaps --target 'kind'"),
     "no calibration": (
         ["export", "a.keras", "--out", "b.tflite", "--quantization", "int16x8"],
