@@ -14,16 +14,17 @@ SEVERAL = {**OF_EACH, "val_loss": [0.5, 0.2], "val_a_loss": [1.0, 2.0]}
 
 
 @pytest.mark.parametrize(
-    ("history", "keeps_best", "text"),
+    ("history", "keeps_best", "before", "text"),
     [
-        (ACCURATE, False, "3 epochs, validation accuracy 70.0 %"),
-        (ACCURATE, True, "3 epochs, validation accuracy 75.0 % in epoch 2, which is kept"),
-        ({"val_accuracy": [0.5], "val_loss": [1.0]}, True, "1 epoch, validation accuracy 50.0 %"),
-        (SEVERAL, False, "2 epochs, validation loss 2"),
+        (ACCURATE, False, 0, "3 epochs, validation accuracy 70.0 %"),
+        (ACCURATE, True, 0, "3 epochs, validation accuracy 75.0 % in epoch 2, which is kept"),
+        ({"val_accuracy": [0.5], "val_loss": [1.0]}, True, 0, "1 epoch, validation accuracy 50.0 %"),
+        (ACCURATE, True, 20, "3 more epochs, validation accuracy 75.0 % in epoch 22, which is kept"),
+        (SEVERAL, False, 0, "2 epochs, validation loss 2"),
     ],
 )
-def test_summary(history, keeps_best, text):
-    assert summary(history, keeps_best) == text
+def test_summary(history, keeps_best, before, text):
+    assert summary(history, keeps_best, before) == text
 
 
 def test_losses_against_labels_are_compared_whatever_their_weight_is():
