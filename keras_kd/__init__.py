@@ -8,6 +8,7 @@ if not startup.is_deferred:
     from keras_kd import models as models
     from keras_kd import projections as projections
     from keras_kd import tfmot as tfmot
+    from keras_kd.compression.batch_norm.folding import fold_batch_norm as fold_batch_norm
     from keras_kd.compression.batch_norm.recalibration import recalibrate as recalibrate
     from keras_kd.compression.pruning.prune import Prune as Prune
     from keras_kd.compression.pruning.sparsity import Sparsity as Sparsity
@@ -50,6 +51,7 @@ __all__ = [
     "compare",
     "datasets",
     "export",
+    "fold_batch_norm",
     "losses",
     "models",
     "pair_taps",
