@@ -13,6 +13,7 @@ if not startup.is_deferred:
     from keras_kd.compression.pruning.prune import Prune as Prune
     from keras_kd.compression.pruning.sparsity import Sparsity as Sparsity
     from keras_kd.compression.pruning.sparsity import sparsity as sparsity
+    from keras_kd.compression.separable.compact import compact as compact
     from keras_kd.deployment.benchmark import Benchmark as Benchmark
     from keras_kd.deployment.benchmark import benchmark as benchmark
     from keras_kd.deployment.exported import Exported as Exported
@@ -48,6 +49,7 @@ __all__ = [
     "Taught",
     "Verification",
     "benchmark",
+    "compact",
     "compare",
     "datasets",
     "export",

@@ -9,10 +9,11 @@ from keras import layers as keras_layers
 from keras_kd.compression.batch_norm import einsum
 from keras_kd.compression.batch_norm.affine import affine_of, folded_after, folded_before
 from keras_kd.compression.batch_norm.neighbors import Norm, norms_in
-from keras_kd.compression.selection import Selection, matches, parse_names
+from keras_kd.compression.selection import Selection, parse_names
 from keras_kd.graphs import Bypass, graph_of, rebuild
 from keras_kd.graphs.changes import Replacement
 from keras_kd.legacy import require_keras_model
+from keras_kd.messages import printable
 from keras_kd.results import Result
 
 
@@ -35,9 +36,17 @@ class NormFolding(Result):
         """The same path."""
         return self.layer
 
+    def __str__(self) -> str:
+        what = f"left, because {self.reason}" if self.reason else f"folded into {self.into!r}"
+        return printable(f"{self.layer!r}: {what}", keep="")
+
 
 def fold_batch_norm(
-    model: keras.Model, *, layers: Sequence[str] | str | None = None, skip: Sequence[str] | str = ()
+    model: keras.Model,
+    *,
+    layers: Sequence[str] | str | None = None,
+    skip: Sequence[str] | str = (),
+    verbose: bool = False,
 ) -> keras.Model:
     """Copy a model with its BatchNorms folded into the weights of the layers beside them.
 
@@ -57,6 +66,7 @@ def fold_batch_norm(
         model: A built functional or sequential model, with nested ones too. It is not changed.
         layers: The BatchNorms to fold: names, paths or globs. By default all that can be.
         skip: Those to leave.
+        verbose: Whether to print what becomes of each, and why some stay.
 
     Returns:
         A plain Keras model; it is not compiled. Constraints on the weights that changed are left out.
@@ -75,7 +85,10 @@ def fold_batch_norm(
         >>> [(layer.name, type(layer).__name__) for layer in folded.layers]
         [('norm1', 'Conv2D'), ('relu1', 'ReLU')]
     """
-    return fold_and_tell(model, layers, skip)[0]
+    folded, told = fold_and_tell(model, layers, skip)
+    if verbose:
+        print(*told, sep="\n")
+    return folded
 
 
 def fold_and_tell(
@@ -96,7 +109,7 @@ def fold_and_tell(
     for norm in norms:
         if selection.includes(norm):
             told[norm.layer] = NormFolding(norm.layer, reason=norm.reason)
-    _check_folded(model, selection, list(told.values()))
+    selection.check_outcomes(model, list(told.values()), "folded")
     return made, tuple(told.values())
 
 
@@ -153,16 +166,3 @@ def _with_bias(
     constraints = {key: None for key in config if key.endswith("_constraint")}
     made: keras.layers.Layer = type(layer).from_config({**config, **constraints, **bias, "name": name})
     return made
-
-
-def _check_folded(model: keras.Model, selection: Selection[None], told: list[NormFolding]) -> None:
-    """Raise a `ValueError` if nothing was folded, or nothing of what a name means."""
-    for pattern in selection.layers or ():
-        meant = [folding for folding in told if matches(pattern, folding)]
-        if meant and not any(folding.into for folding in meant):
-            raise ValueError(f"{meant[0].layer!r} cannot be folded: {meant[0].reason}. Leave it out.")
-    if not any(folding.into for folding in told):
-        reasons = [f"{folding.layer!r}: {folding.reason}" for folding in told]
-        why = "; ".join(reasons[:3]) or "`layers` and `skip` leave none, or it has none"
-        more = f"; and {len(reasons) - 3} more" if len(reasons) > 3 else ""
-        raise ValueError(f"No BatchNorm of {model.name!r} can be folded. {why}{more}.")

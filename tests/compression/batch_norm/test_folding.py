@@ -32,7 +32,7 @@ def test_every_topology(name, tmp_path):
     model = scrambled(TOPOLOGIES[name]())
     before = [np.array(value) for value in model.get_weights()]
     if name not in WITH_NORMS:
-        with pytest.raises(ValueError, match=r"No BatchNorm of .* can be folded"):
+        with pytest.raises(ValueError, match=r"Nothing in .* can be folded"):
             kd.fold_batch_norm(model)
         return
     inputs = inputs_for(model)
@@ -81,6 +81,19 @@ def test_names_that_are_left_mean_the_same_values():
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
     with pytest.raises(ValueError, match="No such layer: conv0"):
         folded.get_layer("conv0")
+
+
+def test_what_becomes_of_each_is_printed_if_asked_for(capsys):
+    model = keras.Sequential(
+        [
+            *(keras.Input((3,)), layers.Dense(3, name="dense"), layers.BatchNormalization(name="norm")),
+            *(layers.ReLU(name="relu"), layers.BatchNormalization(name="last")),
+        ]
+    )
+    kd.fold_batch_norm(model, verbose=True)
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == "'norm': folded into 'norm'"
+    assert second == "'last': left, because it reads 'relu' (ReLU), and it is an output of the model"
 
 
 def test_a_choice_of_layers():
