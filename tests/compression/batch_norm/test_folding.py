@@ -157,3 +157,29 @@ def test_errors_of_names(options, error, message):
 def test_errors_of_models(model, error, message):
     with pytest.raises(error, match=message):
         kd.fold_batch_norm(model)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "size", "norms", "left"),
+    [
+        ("MobileNetV2", 32, 52, 0),
+        ("DenseNet121", 32, 121, 62),
+        ("ResNet50V2", 32, 49, 17),
+        ("Xception", 71, 40, 0),
+        ("EfficientNetB0", 32, 49, 0),
+    ],
+)
+def test_known_networks(name, size, norms, left):
+    model = getattr(keras.applications, name)(weights=None, input_shape=(size, size, 3))
+    random = np.random.default_rng(0)
+    ranges = {"gamma": (0.7, 1.3), "beta": (-0.3, 0.3), "moving_mean": (-0.2, 0.2)}
+    for layer in model.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            for variable in layer.variables:
+                variable.assign(random.uniform(*ranges.get(variable.name, (0.6, 1.2)), variable.shape))
+    folded, told = fold_and_tell(model)
+    assert (len(told), sum(bool(row.reason) for row in told)) == (norms, left)
+    x = random.normal(size=(2, size, size, 3)).astype("float32")
+    (expected,), (found,) = outputs_of(model, x), outputs_of(folded, x)
+    assert np.abs(found - expected).max() < 1e-6 * np.abs(expected).max()
