@@ -8,11 +8,14 @@ if not startup.is_deferred:
     from keras_kd import models as models
     from keras_kd import projections as projections
     from keras_kd import tfmot as tfmot
+    from keras_kd.compression.batch_norm.folding import fold_batch_norm as fold_batch_norm
+    from keras_kd.compression.batch_norm.recalibration import recalibrate as recalibrate
     from keras_kd.compression.costs.cost import Cost as Cost
     from keras_kd.compression.costs.cost import cost as cost
     from keras_kd.compression.pruning.prune import Prune as Prune
     from keras_kd.compression.pruning.sparsity import Sparsity as Sparsity
     from keras_kd.compression.pruning.sparsity import sparsity as sparsity
+    from keras_kd.compression.separable.compact import compact as compact
     from keras_kd.compression.shrinking.groups import ChannelGroup as ChannelGroup
     from keras_kd.compression.shrinking.groups import ChannelGroups as ChannelGroups
     from keras_kd.compression.shrinking.groups import channel_groups as channel_groups
@@ -56,14 +59,17 @@ __all__ = [
     "Verification",
     "benchmark",
     "channel_groups",
+    "compact",
     "compare",
     "cost",
     "datasets",
     "export",
+    "fold_batch_norm",
     "losses",
     "models",
     "pair_taps",
     "projections",
+    "recalibrate",
     "shrink",
     "sparsity",
     "tap_names",

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from keras_kd.files import check_regular, check_writable
+from keras_kd.headers import column_names, missing_target
 from keras_kd.messages import did_you_mean
 
 DataKind: TypeAlias = Literal["arrays", "table", "folder", "tfds"]
@@ -69,12 +70,25 @@ def check_data(source: str | os.PathLike[str]) -> str:
 
 
 def check_reading(
-    source: str, *, target: str | None, pixels: str, image_size: tuple[int, int] | None
+    source: str,
+    *,
+    target: str | None,
+    pixels: str,
+    image_size: tuple[int, int] | None,
+    needs_target: bool = False,
 ) -> None:
     """Raise an error for an argument that is for another kind of data; `open_data` explains them.
 
+    Args:
+        source: The data.
+        target: The columns of labels in a table.
+        pixels: The range of pixels.
+        image_size: Height and width of images.
+        needs_target: Whether a table has to have columns of labels.
+
     Raises:
-        ValueError: The argument, what it is for and what it was given with.
+        ValueError: The argument, what it is for and what it was given with; a table without the target that
+            it needs.
 
     Examples:
         >>> check_reading("pets.npz", target="kind", pixels="0..255", image_size=None)
@@ -89,6 +103,10 @@ def check_reading(
         raise ValueError(f"pixels= is for images. Received: {pixels!r} for {source!r}.")
     if target is not None and kind != "table":
         raise ValueError(f"target= is for tables. Received: {target!r} for {source!r}.")
+    if needs_target and kind == "table" and target is None:
+        names = column_names(Path(source))
+        if names:
+            raise ValueError(missing_target(source, names))
     if image_size is not None and kind not in RESIZED:
         raise ValueError(f"image_size= is for images that are resized, which {source!r} does not hold.")
 

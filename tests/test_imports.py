@@ -17,10 +17,12 @@ GROUND = [
     "descriptors",
     "files",
     "finite",
+    "headers",
     "graphs",
     "keras_internals",
     "legacy",
     "locations",
+    "loss_names",
     "messages",
     "model_files",
     "parts",
@@ -32,6 +34,10 @@ GROUND = [
 # A room -> the rooms that it may import besides. The longest row that matches a module counts.
 LIBRARY = ["losses", "projections", "signals", "training", "distillation", "compression", "tfmot"]
 LIBRARY += ["deployment", "reports", "datasets", "models"]
+# What every tool that makes a model smaller may use; none of them uses another one.
+MAKING_SMALLER = [f"compression.{name}" for name in ("selection", "costs", "tables", "data", "statistics")]
+MAKING_SMALLER += [f"compression.{name}" for name in ("kernels", "kernel_callback", "kernel_constraint")]
+MAKING_SMALLER += ["compression.kernel_selection", "training"]
 ALLOWED = {
     "signals": [],
     "losses": [],
@@ -43,16 +49,26 @@ ALLOWED = {
     "distillation": ["signals", "losses", "projections", "training"],
     "compression": [],
     "compression.selection": [],
-    "compression.costs": [],
-    "compression.data": ["deployment.data_sources", "deployment.source"],
-    "compression.tables": [],
-    "compression.shrinking": [
-        "compression.costs",
-        "compression.data",
-        "compression.selection",
-        "compression.tables",
+    "compression.kernels": [],
+    "compression.kernel_callback": [
+        "compression.kernels",
+        "compression.kernel_constraint",
+        "compression.kernel_selection",
+        "training",
     ],
-    "compression.pruning": ["compression.selection", "training"],
+    "compression.kernel_constraint": [],
+    "compression.kernel_selection": ["compression.kernels", "compression.selection"],
+    "compression.costs": [],
+    "compression.tables": [],
+    "compression.data": ["deployment.data_sources", "deployment.source"],
+    "compression.statistics": ["compression.data"],
+    "compression.batch_norm": MAKING_SMALLER,
+    "compression.separable": MAKING_SMALLER,
+    "compression.low_rank": MAKING_SMALLER,
+    "compression.shrinking": MAKING_SMALLER,
+    "compression.pruning": MAKING_SMALLER,
+    "compression.clustering": MAKING_SMALLER,
+    "compression.sensitivity": MAKING_SMALLER,
     "tfmot": ["distillation", "signals", "losses", "training"],
     "reports": ["deployment"],
     "jobs": LIBRARY,

@@ -11,12 +11,12 @@ from attacks.tally import WORKED, Tally
 
 CODE = """
 from keras_kd.jobs.distil_files import distil_files
-from keras_kd.jobs.experiment import Hyperparameters
+from keras_kd.jobs.hyperparameters import Hyperparameters
+from keras_kd.jobs.user_files import UserFiles
 
 def attack(folder):
-    _, report = distil_files(
-        "{inputs}/teacher.keras", "{inputs}/student.keras", "{inputs}/data.npz", folder, Hyperparameters(0, 2)
-    )
+    files = UserFiles("{inputs}/teacher.keras", "{inputs}/student.keras", "{inputs}/data.npz")
+    _, report = distil_files(files, folder, Hyperparameters(0, 2))
     found = [(row.name, row.accuracy, row.bytes) for row in report.rows]
     assert found == {rows}, found
 """

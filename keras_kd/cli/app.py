@@ -125,16 +125,24 @@ def run(arguments: list[str]) -> int:
     return 0
 
 
+def run_in_streams(arguments: list[str]) -> int:
+    """Run the command line with streams that outlive their readers, and return the exit code."""
+    try:
+        with standard_streams(), one_line_warnings():
+            try:
+                return run(arguments)
+            except Exception:  # with --debug; printed here, where control characters are escaped
+                traceback.print_exc()
+                return 1
+    except SystemExit as end:  # the result could not be written
+        return end.code if isinstance(end.code, int) else 1
+
+
 def main() -> None:
     """Entry point of `keras-kd`."""
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # otherwise it warns about functions traced twice
     for number in _REQUESTS:
         if signal.getsignal(number) is signal.SIG_DFL:  # not ignored, as after nohup
             signal.signal(number, _terminate)
-    with standard_streams(), one_line_warnings():
-        try:
-            code = run(sys.argv[1:])
-        except Exception:  # with --debug; printed here, where control characters are escaped
-            traceback.print_exc()
-            code = 1
-    sys.exit(code)
+    startup.exit_code = run_in_streams(sys.argv[1:])
+    sys.exit(startup.exit_code)

@@ -8,6 +8,7 @@ import typer
 
 from keras_kd.cli.loading import load_library
 from keras_kd.cli.options import (
+    CALIBRATED,
     AllowFlex,
     AsJson,
     BatchSize,
@@ -57,6 +58,11 @@ def export(
     """
     check_lite_target(out, overwrite=overwrite)
     samples, shape = parse_batch_size(batch_size), parse_input_shape(input_shape)
+    if data is None and quantization in CALIBRATED:
+        raise ValueError(
+            f"--quantization {quantization.value} needs --data: a few hundred samples of the training "
+            "inputs, in an .npz file, a folder of images, a table or tfds:NAME."
+        )
     if data is not None:
         check_source(data, target, pixels, image_size)
         image_size = image_size or size_in(shape, data)

@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import importlib.util
+import logging
 import os
 import signal
 import sys
@@ -16,6 +17,12 @@ from keras_kd.files import check_regular
 
 _NOTICE = b"loading TensorFlow"
 _ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
+# What Keras says of .h5 files is for those who train the model further or save it, which no command does.
+_NOISE = (
+    "Compiled the loaded model, but the compiled metrics",
+    "No training configuration found in the save file",
+    "You are saving your model as an HDF5 file",
+)
 
 
 def load_library(custom_objects: Sequence[str] | None = None) -> None:
@@ -36,8 +43,14 @@ def load_library(custom_objects: Sequence[str] | None = None) -> None:
             startup.is_deferred = False
             # As `import keras_kd` does elsewhere, this registers its classes with Keras.
             importlib.reload(sys.modules["keras_kd"])
+    logging.getLogger("absl").addFilter(_matters)
     for name in custom_objects or ():
         _import(name)
+
+
+def _matters(record: logging.LogRecord) -> bool:
+    """Whether the user of a command has to know what a library says."""
+    return not record.getMessage().startswith(_NOISE)
 
 
 def _import(name: str) -> None:

@@ -32,6 +32,10 @@ class QuantizationOption(StrEnum):
     int16x8 = "int16x8"
 
 
+# Those with integer activations, whose ranges come from samples.
+CALIBRATED = (QuantizationOption.int8, QuantizationOption.int16x8)
+
+
 class FileIO(StrEnum):
     """Types of a file's inputs and outputs."""
 

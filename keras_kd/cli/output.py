@@ -41,7 +41,6 @@ _OPTIONS = {
     "batch_size=": "--batch-size ",
     "input_shape=": "--input-shape ",
     "quantization=": "--quantization ",
-    "inputs, as a tf.data.Dataset or arrays": "inputs, as x_train in an .npz file",
     "metric='accuracy'": "--metric accuracy",
     "import the module first: import MODULE": "name the module: --custom-objects MODULE",
     "sources names": "--source names",

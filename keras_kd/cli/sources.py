@@ -11,9 +11,17 @@ if TYPE_CHECKING:
     from keras_kd.datasets.sources import Source
 
 
-def check_source(data: str, target: str | None, pixels: PixelsOption, image_size: str | None) -> None:
+def check_source(
+    data: str,
+    target: str | None,
+    pixels: PixelsOption,
+    image_size: str | None,
+    *,
+    needs_target: bool = False,
+) -> None:
     """Raise an error for options that are for other data than `--data` names, before TensorFlow loads."""
-    check_reading(data, target=target, pixels=pixels.value, image_size=_size(image_size))
+    size = _size(image_size)
+    check_reading(data, target=target, pixels=pixels.value, image_size=size, needs_target=needs_target)
 
 
 def _size(text: str | None) -> tuple[int, int] | None:

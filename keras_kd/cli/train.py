@@ -32,8 +32,13 @@ from keras_kd.cli.training_options import (
     Loss,
     Objectives,
     TensorBoard,
+    check_losses,
+    check_positive,
     listed,
 )
+from keras_kd.jobs.continuation import check_run
+from keras_kd.jobs.hyperparameters import Hyperparameters
+from keras_kd.jobs.user_files import Options, UserFiles, settings_of_run
 from keras_kd.locations import check_model
 
 
@@ -81,8 +86,12 @@ def distill(
     seeds: Seeds = 1,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of each student, in all.")] = 20,
     batch_size: Annotated[int, typer.Option(min=1, help="Samples per step.")] = 64,
-    learning_rate: Annotated[float, typer.Option(min=0, help="Initial learning rate of Adam.")] = 2e-3,
-    temperature: Annotated[float, typer.Option(min=0, help="Temperature of the soft targets.")] = 4.0,
+    learning_rate: Annotated[
+        float, typer.Option(min=0, callback=check_positive, help="Initial learning rate of Adam.")
+    ] = 2e-3,
+    temperature: Annotated[
+        float, typer.Option(min=0, callback=check_positive, help="Temperature of the soft targets.")
+    ] = 4.0,
     alpha: Annotated[float, typer.Option(min=0, max=1, help="Weight of the hard labels.")] = 0.1,
     loss: Loss = None,
     objectives: Objectives = None,
@@ -102,11 +111,9 @@ def distill(
 
     Example: keras-kd distill --teacher big.keras --student small.keras --data mine.npz --out runs/mine
     """
-    check_source(data, target, pixels, image_size)
-    load_library(custom_objects)
-    from keras_kd.jobs.distil_files import UserFiles, distil_files
-    from keras_kd.jobs.hyperparameters import Hyperparameters
-
+    check_source(data, target, pixels, image_size, needs_target=True)
+    if not custom_objects:  # which may register losses
+        check_losses(loss, objectives)
     hyperparameters = Hyperparameters(
         *(0, epochs, learning_rate, temperature, alpha),
         loss=loss,
@@ -119,13 +126,15 @@ def distill(
         pixels=pixels.value,
         image_size=None if image_size is None else parse_image_size(image_size),
     )
+    options = Options(labels=labels, seeds=seeds, files=listed(files) or QUANTIZATIONS, metric=metric)
+    check_run(out, lambda: settings_of_run(user_files, hyperparameters, options), more_epochs=more_epochs)
+    load_library(custom_objects)
+    from keras_kd.jobs.distil_files import distil_files
+
     with show_progress() as progress:
         run, report = distil_files(
             *(user_files, out, hyperparameters),
-            labels=labels,
-            seeds=seeds,
-            files=listed(files) or QUANTIZATIONS,
-            metric=metric,
+            **options,
             tensorboard=tensorboard,
             more_epochs=more_epochs,
             strict=strict,

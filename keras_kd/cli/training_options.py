@@ -1,5 +1,6 @@
 """Options of commands that train; what they name is checked before TensorFlow loads, as far as it can be."""
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +9,8 @@ import typer
 
 from keras_kd.cli.options import QuantizationOption
 from keras_kd.jobs.hyperparameters import AUGMENTATIONS
-from keras_kd.jobs.objective_specs import check_objectives
+from keras_kd.jobs.objective_specs import check_objectives, parse_objective
+from keras_kd.loss_names import check_loss_name
 from keras_kd.messages import did_you_mean
 
 
@@ -39,6 +41,20 @@ def _check_list(known: Sequence[str]) -> Callable[[str | None], str | None]:
 def _check_objectives(texts: list[str] | None) -> list[str] | None:
     check_objectives(texts or ())
     return texts
+
+
+def check_positive(parameter: typer.CallbackParam, value: float) -> float:
+    """A number that is neither zero nor infinite."""
+    if not 0 < value < math.inf:
+        raise ValueError(f"{parameter.opts[0]} must be a positive number. Received: {value}.")
+    return value
+
+
+def check_losses(loss: str | None, objectives: Sequence[str] | None) -> None:
+    """Raise an error for a loss that neither this package nor Keras has."""
+    named = [] if loss is None else [loss]
+    for name in [*named, *(parse_objective(text).loss for text in objectives or ())]:
+        check_loss_name(name)
 
 
 QUANTIZATIONS = tuple(option.value for option in QuantizationOption)

@@ -29,6 +29,14 @@ class Candidate(Protocol):
         """Its own path: that of the layer, or one below it, such as `"backbone/conv1/kernel"`."""
 
 
+class Outcome(Candidate, Protocol):
+    """What became of a candidate that was chosen."""
+
+    @property
+    def reason(self) -> str:
+        """Why it was left alone; empty if it was changed."""
+
+
 @dataclass(frozen=True)
 class Selection(Generic[V]):
     """A user's choice of layers.
@@ -78,6 +86,24 @@ class Selection(Generic[V]):
         for name in [*(self.layers or ()), *skipped]:
             if not any(matches(name, candidate) for candidate in candidates):
                 raise ValueError(_explain_no_match(model, name, candidates, what))
+
+    def check_outcomes(self, model: keras.Model, outcomes: Sequence[Outcome], done: str) -> None:
+        """Raise a `ValueError` if nothing was changed, or nothing of what a name means, with the reasons.
+
+        Args:
+            model: The model.
+            outcomes: What became of the candidates that were chosen.
+            done: What could not be done to them, such as `"folded"`.
+        """
+        for pattern in self.layers or ():
+            meant = [outcome for outcome in outcomes if matches(pattern, outcome)]
+            if meant and all(outcome.reason for outcome in meant):
+                raise ValueError(f"{meant[0].path!r} cannot be {done}: {meant[0].reason}. Leave it out.")
+        if all(outcome.reason for outcome in outcomes):
+            reasons = [f"{outcome.path!r}: {outcome.reason}" for outcome in outcomes]
+            why = "; ".join(reasons[:3]) or "It has none, or `layers` and `skip` leave none"
+            more = f"; and {len(reasons) - 3} more" if len(reasons) > 3 else ""
+            raise ValueError(f"Nothing in {model.name!r} can be {done}. {why}{more}.")
 
 
 def parse_names(value: Sequence[str] | Mapping[str, V] | str) -> list[str] | Mapping[str, V]:

@@ -1,7 +1,6 @@
 """The columns of a `.csv`, `.tsv` or `.parquet` file."""
 
 import codecs
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,12 +9,11 @@ import numpy as np
 
 from keras_kd.datasets.checks import check_finite
 from keras_kd.files import check_regular
+from keras_kd.headers import is_row_label
 from keras_kd.messages import did_you_mean, one_line
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-_USUAL_TARGETS = ("label", "target", "class", "y")
 
 
 @dataclass(frozen=True)
@@ -51,10 +49,6 @@ class Columns:
                     f"{did_you_mean(name, self.names)} Its columns are {', '.join(self.names)}."
                 )
         return names
-
-    def likely_target(self) -> str:
-        """The column that probably holds the labels."""
-        return next((name for name in self.names if name.lower() in _USUAL_TARGETS), self.names[-1])
 
     def are_numbers(self, name: str) -> bool:
         """Whether a column holds numbers, or yes and no."""
@@ -132,7 +126,7 @@ def read_columns(path: Path) -> Columns:
     suffix = path.suffix.lower()
     check_regular(path, f"a {suffix} file")
     if suffix != ".parquet":
-        _check_mark(path)
+        _check_encoding(path)
     try:
         table = _read(path, suffix)
         names = table.column_names
@@ -155,8 +149,7 @@ def _read(path: Path, suffix: str) -> "pa.Table":
         from pyarrow import parquet
 
         table = parquet.ParquetFile(path).read()
-        # Where pandas keeps row labels.
-        return table.drop_columns([n for n in table.column_names if re.fullmatch(r"__index_level_\d+__", n)])
+        return table.drop_columns([name for name in table.column_names if is_row_label(name)])
     from pyarrow import csv, types
 
     options = csv.ParseOptions(delimiter="\t" if suffix == ".tsv" else ",")
@@ -166,12 +159,14 @@ def _read(path: Path, suffix: str) -> "pa.Table":
     return table
 
 
-def _check_mark(path: Path) -> None:
-    """Raise an error for UTF-16, which a mark at the start tells and pyarrow does not."""
+def _check_encoding(path: Path) -> None:
+    """Raise an error for UTF-16, which a mark or the zeros in it tell, and pyarrow does not."""
     with path.open("rb") as file:
-        mark = file.read(2)
-    if mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        start = file.read(1000)
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise _not_utf8(path, "UTF-16")
+    if b"\0" in start:  # in an ASCII character, the second byte or the first
+        raise _not_utf8(path, "UTF-16LE" if start.index(b"\0") % 2 else "UTF-16BE")
 
 
 def _not_utf8(path: Path, encoding: str = "LATIN1") -> ValueError:

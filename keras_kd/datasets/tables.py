@@ -9,6 +9,7 @@ from keras_kd.datasets.columns import Columns, read_columns
 from keras_kd.datasets.model_shape import ModelShape
 from keras_kd.datasets.rows import Found, Rows
 from keras_kd.datasets.splits import SPLIT_NAMES, Labels
+from keras_kd.headers import missing_target
 from keras_kd.messages import number_of, some_of
 
 SPLIT_COLUMN = "split"
@@ -30,10 +31,7 @@ def find_table(path: Path, model: ModelShape, target: str | None, *, needs_targe
     """
     columns = read_columns(path)
     if target is None and needs_target:
-        raise ValueError(
-            f"{str(path)!r} needs target=: the column with the labels, or several, separated by commas. "
-            f"Its columns are {', '.join(columns.names)}; perhaps target={columns.likely_target()!r}."
-        )
+        raise ValueError(missing_target(str(path), columns.names))
     targets = columns.named(target) if target is not None else []
     splits = None if SPLIT_COLUMN in targets else _splits(columns)
     left_out = {*targets, *([] if splits is None else [SPLIT_COLUMN])}

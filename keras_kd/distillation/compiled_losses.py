@@ -8,7 +8,7 @@ import keras
 from keras_kd.distillation.objectives import Objective
 from keras_kd.keras_internals import compiled_loss_weights, is_of_keras
 from keras_kd.legacy import is_of_tf_keras, loss_weights_of
-from keras_kd.losses.loss import snake_case
+from keras_kd.loss_names import snake_case
 from keras_kd.parts import parts
 
 CompiledLoss: TypeAlias = object  # what `compile` accepts: names, functions, losses, structures of them

@@ -15,7 +15,7 @@ from keras_kd.jobs.runs import Run
 from keras_kd.jobs.scoring import score, score_constant, score_file
 from keras_kd.jobs.selection import Selection
 from keras_kd.jobs.student_files import StudentFiles
-from keras_kd.jobs.tasks import Output, find_outputs
+from keras_kd.jobs.tasks import Output, Task, find_outputs
 from keras_kd.jobs.trainings import NAMES, TEACHER, Trained, Trainings
 from keras_kd.reports import Report
 from keras_kd.reports.choice import choose
@@ -27,6 +27,7 @@ def distil(
     run: Run,
     experiment: Experiment,
     *,
+    tasks: Sequence[Task] | None = None,
     strict: bool = False,
     progress: Progress | None = None,
     command: str | None = None,
@@ -39,6 +40,7 @@ def distil(
     Args:
         run: Where models, files and the report go.
         experiment: The data, the models, and how they are trained.
+        tasks: What `check_experiment` found, if the experiment was checked before the run's folder was made.
         strict: Whether a teacher that has little to teach is an error instead of a warning.
         progress: Where to report progress.
         command: The command that was typed, for the report.
@@ -53,7 +55,7 @@ def distil(
     if run.has("report.json") and run.is_whole():
         return _read_report(run, progress)
     run.discard("report.json")  # of results that were lost
-    tasks = check_experiment(experiment)
+    tasks = check_experiment(experiment) if tasks is None else tasks
     trainings = Trainings(run, experiment, tasks, progress)
     teacher = trainings.teacher()
     doubts = find_doubts(teacher, experiment.student(), tasks, experiment.data)

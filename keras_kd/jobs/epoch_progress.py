@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 import keras
 
 _PAUSE = 0.5  # seconds between two notes of one epoch
+# The losses of the job against labels, with their weight; those without are shown.
+_HIDDEN = ("student_loss", "val_student_loss")
 
 
 class EpochProgress(keras.callbacks.Callback):
@@ -17,6 +19,7 @@ class EpochProgress(keras.callbacks.Callback):
         epochs: How many epochs.
         note: Called with one line of text, at most twice a second.
         clock: Seconds from any start.
+        before: How many epochs of an earlier training these follow.
 
     Examples:
         >>> progress = EpochProgress("student", 2, print)
@@ -30,9 +33,11 @@ class EpochProgress(keras.callbacks.Callback):
         epochs: int,
         note: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
+        before: int = 0,
     ) -> None:
         super().__init__()
         self._title, self._epochs, self._note, self._clock = title, epochs, note, clock
+        self._before = before
         self._began = self._noted = clock()
         self._epoch = 0
         self._seconds: list[float] = []  # of each finished epoch
@@ -55,9 +60,9 @@ class EpochProgress(keras.callbacks.Callback):
 
     def _tell(self, logs: Mapping[str, float], done: bool = False) -> None:
         self._noted = self._clock()
-        epoch = self._epoch if done else self._epoch + 1
-        figures = [f"{name} {float(value):.4g}" for name, value in logs.items()]
-        parts = [f"{self._title}: epoch {epoch} of {self._epochs}"]
+        epoch = self._before + (self._epoch if done else self._epoch + 1)
+        figures = [f"{name} {float(value):.4g}" for name, value in logs.items() if name not in _HIDDEN]
+        parts = [f"{self._title}: epoch {epoch} of {self._before + self._epochs}"]
         if self._seconds:
             # The first one traces the model, and takes longer than those to come.
             each = statistics.median(self._seconds[1:] or self._seconds)

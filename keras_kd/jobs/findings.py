@@ -205,7 +205,7 @@ def gaps(seeds: int) -> list[NotMeasured]:
 def settings(experiment: Experiment) -> dict[str, str]:
     """What the models were trained with: name -> value, without what was not asked for."""
     used = experiment.hyperparameters
-    phases = " + ".join(map(str, used.phases))
+    phases = " + ".join(str(len(phase)) for phase in used.phases)
     values = {
         "Temperature": used.temperature,
         "Alpha": f"{used.alpha} (weight of the labels)",

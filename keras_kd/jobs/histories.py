@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from keras_kd.jobs.tasks import LABEL_LOSS
+from keras_kd.messages import number_of
 
 History = Mapping[str, Sequence[float]]
 
@@ -23,16 +24,16 @@ def kept_epoch(history: History, keeps_best: bool) -> int:
     return values.index((max if more else min)(values)) if keeps_best else len(values) - 1
 
 
-def summary(history: History, keeps_best: bool) -> str:
-    """How many epochs there were, and how good the model is on validation data."""
+def summary(history: History, keeps_best: bool, before: int = 0) -> str:
+    """How many epochs there were, after those `before`, and how good the model is on validation data."""
     done, kept = len(history["val_loss"]), kept_epoch(history, keeps_best)
     key, _ = monitored(history)
     value = history[key][kept] if key == "val_accuracy" else comparable_losses(history)[kept]
     text = f"accuracy {100 * value:.1f} %" if key == "val_accuracy" else f"loss {value:.4g}"
     if "val_mean_absolute_error" in history:
         text = f"mean absolute error {history['val_mean_absolute_error'][kept]:.4g}"
-    epoch = f" in epoch {kept + 1}, which is kept" if kept + 1 < done else ""
-    return f"{done} epoch{'s' * (done != 1)}, validation {text}{epoch}"
+    epoch = f" in epoch {before + kept + 1}, which is kept" if kept + 1 < done else ""
+    return f"{number_of(done, 'more epoch' if before else 'epoch')}, validation {text}{epoch}"
 
 
 def comparable_losses(history: History) -> list[float]:
@@ -45,9 +46,15 @@ def comparable_losses(history: History) -> list[float]:
 
 
 def validation_curves(histories: Sequence[History]) -> dict[str, list[float]]:
-    """The curves of a training and its continuations on validation data."""
+    """The curves of a training and its continuations on validation data.
+
+    The loss of each output is that against its labels, too.
+    """
     kept = [key for key in histories[0] if key.startswith("val_") and not key.endswith(("loss", LABEL_LOSS))]
     curves = {key: [value for history in histories for value in history[key]] for key in kept}
+    losses = [key for key in histories[0] if key.startswith("val_") and key.endswith(f"_{LABEL_LOSS}")]
+    for key in losses if len(losses) > 1 else ():
+        curves[key.replace(LABEL_LOSS, "loss")] = [value for history in histories for value in history[key]]
     return {**curves, "val_loss": [value for history in histories for value in comparable_losses(history)]}
 
 

@@ -36,7 +36,7 @@ class Hyperparameters:
     earlier: tuple[int, ...] = ()
 
     @property
-    def phases(self) -> list[int]:
-        """The epochs of the training of a student and of each continuation."""
+    def phases(self) -> list[range]:
+        """The epochs of the training of a student and of each continuation, counted from 0."""
         ends = [*self.earlier, self.student_epochs]
-        return [end - start for start, end in zip([0, *self.earlier], ends, strict=True)]
+        return [range(start, end) for start, end in zip([0, *self.earlier], ends, strict=True)]

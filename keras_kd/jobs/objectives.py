@@ -9,9 +9,9 @@ from keras_kd import losses
 from keras_kd.distillation.distiller import Distiller
 from keras_kd.distillation.objectives import Objective
 from keras_kd.jobs.hyperparameters import Hyperparameters
-from keras_kd.jobs.objective_specs import ObjectiveSpec, parse_objective
+from keras_kd.jobs.objective_specs import ObjectiveSpec, check_objectives, parse_objective
 from keras_kd.jobs.tasks import Task
-from keras_kd.losses.loss import snake_case
+from keras_kd.loss_names import short_name
 
 
 def make_distiller(
@@ -25,8 +25,10 @@ def make_distiller(
     """The Distiller of the main job; a feature of another width than the teacher's gets a projection.
 
     Raises:
-        ValueError: A loss or a tap that does not exist, or signals that a loss cannot compare.
+        ValueError: A loss or a tap that does not exist, signals that a loss cannot compare, or two objectives
+            that are equal.
     """
+    check_objectives(hyperparameters.objectives)  # the Distiller would ask for names, which they cannot have
     specs = [parse_objective(text) for text in hyperparameters.objectives]
     soft = [_soft(task, hyperparameters, use_sample_weight) for task in tasks]
     projected: set[int] = set()
@@ -63,9 +65,7 @@ def _soft(task: Task, hyperparameters: Hyperparameters, use_sample_weight: bool)
 def _soft_loss(task: Task, hyperparameters: Hyperparameters) -> losses.SignalLoss:
     if hyperparameters.loss is None:
         return task.soft_loss(hyperparameters.temperature)
-    known = getattr(losses, hyperparameters.loss, None)
-    name = snake_case(hyperparameters.loss) if isinstance(known, type) else hyperparameters.loss
-    found = losses.get(name)
+    found = losses.get(short_name(hyperparameters.loss))
     if "temperature" in inspect.signature(type(found)).parameters:
         return type(found).from_config({**found.get_config(), "temperature": hyperparameters.temperature})
     return found
@@ -73,7 +73,7 @@ def _soft_loss(task: Task, hyperparameters: Hyperparameters) -> losses.SignalLos
 
 def _feature(spec: ObjectiveSpec, project: bool, use_sample_weight: bool) -> Objective:
     return Objective(
-        spec.loss,
+        short_name(spec.loss),
         student=spec.student,
         teacher=spec.teacher,
         weight=spec.weight,

@@ -4,14 +4,14 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
-
-import keras
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from keras_kd.files import check_regular, check_writable, explain_write_errors, write_atomically
 from keras_kd.jobs.checksums import FILE as CHECKSUMS
 from keras_kd.jobs.checksums import Checksums
-from keras_kd.model_files import load_model
+
+if TYPE_CHECKING:
+    import keras
 
 Json: TypeAlias = dict[str, Any] | list[Any] | str | float | bool | None
 
@@ -48,45 +48,14 @@ class Run:
     def __init__(self, folder: str | os.PathLike[str], settings: Mapping[str, Json]) -> None:
         self.folder = Path(folder)
         self.settings = json.loads(json.dumps(settings))
-        _make_folder(self.folder)
+        with explain_write_errors(self.folder):
+            check_folder(self.folder)
+            self.folder.mkdir(parents=True, exist_ok=True)
         check_writable(self.folder / SETTINGS)
         self._checksums = Checksums(self.folder)
-        self._check_unchanged()
-        self._claim()
-
-    def _check_unchanged(self) -> None:
-        changed = self._checksums.changed()
-        if SETTINGS in changed:
-            raise ValueError(
-                f"{self.folder / SETTINGS} was changed after it was written, so it is not known what the "
-                "results were made with. Put it back, or name another folder."
-            )
-        if changed:
-            names = ", ".join(str(self.folder / name) for name in changed)
-            raise ValueError(
-                f"{names}: changed or damaged after it was written ({self.folder / CHECKSUMS} tells). Delete "
-                "the file to have it made again."
-            )
-
-    def _claim(self) -> None:
-        file = self.folder / SETTINGS
-        if file.exists():
-            old, new = _flat(_read_json(file, keys=())), _flat(self.settings)
-            keys = [key for key in dict.fromkeys([*old, *new]) if old.get(key) != new.get(key)]
-            if keys:
-                each = ", ".join(f"{key} was {old.get(key)!r}, now {new.get(key)!r}" for key in keys)
-                raise FileExistsError(
-                    f"{self.folder} holds a run with other settings ({each}). "
-                    "Name another folder, or delete it."
-                )
-            return
-        if any(
-            not file.name.startswith(".part-") and file.name != CHECKSUMS for file in self.folder.iterdir()
-        ):
-            raise FileExistsError(
-                f"{self.folder} holds files that are not from a run. Name an empty or new folder."
-            )
-        self.keep(SETTINGS, self.settings)
+        check_unchanged(self.folder)
+        if not holds_run(self.folder, self.settings):
+            self.keep(SETTINGS, self.settings)
 
     def renew(self, settings: Mapping[str, Json]) -> None:
         """Give the run other settings, in which what it holds is a part.
@@ -135,8 +104,10 @@ class Run:
             self._checksums.record(name)
         return self._checksums[name]
 
-    def model(self, name: str, make: Callable[[], keras.Model]) -> keras.Model:
+    def model(self, name: str, make: "Callable[[], keras.Model]") -> "keras.Model":
         """The model in file `name` (`.keras`), made and saved if it is not there."""
+        from keras_kd.model_files import load_model  # Keras waits until the folder is known to be fine
+
         path = self.path(name)
         if not path.exists():
             model = make()
@@ -164,13 +135,63 @@ class Run:
         self.record(name)
 
 
-def _make_folder(folder: Path) -> None:
-    with explain_write_errors(folder):
-        if folder.exists() and not folder.is_dir():
-            raise FileExistsError(f"{folder} is a file. Name a folder for the results.")
-        if folder.is_symlink() and not folder.exists():
-            raise FileExistsError(f"{folder} is a link that leads nowhere. Name a folder for the results.")
-        folder.mkdir(parents=True, exist_ok=True)
+def check_folder(folder: Path) -> None:
+    """Check that a folder may hold a run, if it is there.
+
+    Raises:
+        FileExistsError: It is a file, or a link that leads nowhere.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise FileExistsError(f"{folder} is a file. Name a folder for the results.")
+    if folder.is_symlink() and not folder.exists():
+        raise FileExistsError(f"{folder} is a link that leads nowhere. Name a folder for the results.")
+
+
+def check_unchanged(folder: Path) -> None:
+    """Check that the files of a run are as they were written.
+
+    Raises:
+        ValueError: One was changed.
+    """
+    changed = Checksums(folder).changed()
+    if SETTINGS in changed:
+        raise ValueError(
+            f"{folder / SETTINGS} was changed after it was written, so it is not known what the "
+            "results were made with. Put it back, or name another folder."
+        )
+    if changed:
+        names = ", ".join(str(folder / name) for name in changed)
+        raise ValueError(
+            f"{names}: changed or damaged after it was written ({folder / CHECKSUMS} tells). Delete "
+            "the file to have it made again."
+        )
+
+
+def holds_run(folder: Path, settings: Mapping[str, Json]) -> bool:
+    """Whether a folder holds a run with these settings; `False` if it is empty.
+
+    Args:
+        folder: The folder, which may not be there.
+        settings: The settings, with the types that JSON has.
+
+    Raises:
+        FileExistsError: It holds a run with other settings, or files of something else.
+        ValueError: The settings in it cannot be read.
+    """
+    file = folder / SETTINGS
+    if file.exists():
+        old, new = _flat(_read_json(file, keys=())), _flat(settings)
+        keys = [key for key in dict.fromkeys([*old, *new]) if old.get(key) != new.get(key)]
+        if keys:
+            each = ", ".join(f"{key} was {old.get(key)!r}, now {new.get(key)!r}" for key in keys)
+            raise FileExistsError(
+                f"{folder} holds a run with other settings ({each}). Name another folder, or delete it."
+            )
+        return True
+    others = folder.iterdir() if folder.exists() else ()
+    if any(not other.name.startswith(".part-") and other.name != CHECKSUMS for other in others):
+        raise FileExistsError(f"{folder} holds files that are not from a run. Name an empty or new folder.")
+    return False
 
 
 def _read_json(path: Path, keys: Iterable[str] | None = None) -> Any:

@@ -78,7 +78,7 @@ class Trainings:
         def train() -> keras.Model:
             keras.utils.set_random_seed(0)
             model = self.experiment.teacher()
-            epochs = self.experiment.hyperparameters.teacher_epochs
+            epochs = range(self.experiment.hyperparameters.teacher_epochs)
             self._fit(model, model, self.experiment.data, epochs, TEACHER, FILES_OF_TEACHER.history)
             return model
 
@@ -149,14 +149,14 @@ class Trainings:
         return data.partly_labelled(labels, seed) if distilled else data.labelled_only(labels, seed)
 
     def _fit(
-        self, trainee: keras.Model, model: keras.Model, data: Data, epochs: int, title: str, history: str
+        self, trainee: keras.Model, model: keras.Model, data: Data, epochs: range, title: str, history: str
     ) -> None:
         """Train `trainee`, which is `model` or a `Distiller` of it, and save the history."""
-        self._compile(trainee, model, epochs * int(data.train.cardinality()))
+        self._compile(trainee, model, len(epochs) * int(data.train.cardinality()))
         fitted = trainee.fit(
             self._augmented(data.train),
             validation_data=data.validation,
-            epochs=epochs,
+            epochs=len(epochs),
             callbacks=self._callbacks(title, epochs),
             verbose=0,
             shuffle=False,
@@ -169,7 +169,7 @@ class Trainings:
             )
         self.run.keep(history, values)
         keeps_best = self.experiment.hyperparameters.early_stopping is not None
-        self.progress.say(f"{title}: {summary(values, keeps_best)}")
+        self.progress.say(f"{title}: {summary(values, keeps_best, epochs.start)}")
 
     def _compile(self, trainee: keras.Model, model: keras.Model, steps: int) -> None:
         rate = keras.optimizers.schedules.CosineDecay(self.experiment.hyperparameters.learning_rate, steps)
@@ -190,8 +190,9 @@ class Trainings:
             return batches
         return batches.map(lambda x, *labels: (augment(x, training=True), *labels)).prefetch(2)
 
-    def _callbacks(self, title: str, epochs: int) -> list[keras.callbacks.Callback]:
-        found: list[keras.callbacks.Callback] = [EpochProgress(title, epochs, self.progress.note)]
+    def _callbacks(self, title: str, epochs: range) -> list[keras.callbacks.Callback]:
+        note = self.progress.note
+        found: list[keras.callbacks.Callback] = [EpochProgress(title, len(epochs), note, before=epochs.start)]
         patience = self.experiment.hyperparameters.early_stopping
         if patience is not None:
             has_accuracy = len(self.tasks) == 1 and self.tasks[0].measure == "accuracy"

@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 import keras
 
 from keras_kd.legacy import comes_from
+from keras_kd.loss_names import snake_case, unknown_loss
 from keras_kd.losses.features import Elementwise
-from keras_kd.losses.loss import SignalLoss, snake_case
-from keras_kd.messages import did_you_mean
+from keras_kd.losses.loss import SignalLoss
 from keras_kd.tensors import Tensor
 
 # A loss, its name, its configuration, or a function.
@@ -87,6 +87,4 @@ def _make_elementwise(name: str) -> Elementwise:
     try:
         return Elementwise(name)
     except ValueError:
-        known = [*_losses_by_name(), "mse", "mae", "huber", "log_cosh", "cosine_similarity"]
-        hint = did_you_mean(name, known, 3) or f" The names are {', '.join(map(repr, known))}."
-        raise ValueError(f"Unknown loss {name!r}.{hint}") from None
+        raise ValueError(unknown_loss(name)) from None

@@ -1,7 +1,6 @@
 """The base class of all losses here: a Keras loss that also takes a mask and a training step."""
 
 import inspect
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +8,7 @@ import keras
 from keras import ops
 
 from keras_kd.keras_internals import reduced
+from keras_kd.loss_names import snake_case
 from keras_kd.losses.inputs import (
     Mask,
     Signal,
@@ -186,11 +186,6 @@ class SignalLoss(keras.losses.Loss):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "SignalLoss":
         return cls(**{key: _deserialized(value) for key, value in config.items()})
-
-
-def snake_case(name: str) -> str:
-    """`"SoftTargets"` to `"soft_targets"`, `"KDLoss"` to `"kd_loss"`."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
 def call_with_accepted(

@@ -6,6 +6,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from keras_kd.reports import table
+from keras_kd.reports.quality import Quality, in_words
 from keras_kd.reports.rows import Row
 from keras_kd.reports.verdict import Effect
 
@@ -68,7 +69,8 @@ def without_choice(report: "Report") -> str:
             return ""  # a report of an earlier version, which did not choose
         return "No file to ship was found: none is known to be as accurate as the model it was made from."
     if metric is not None:
-        return f"No file is named as the one to ship: weigh {metric} against size and time in the table."
+        name = in_words(metric)
+        return f"No file is named as the one to ship: weigh {name} against size and time in the table."
     return "No file is named as the one to ship: there is no accuracy to judge the files by."
 
 
@@ -96,7 +98,7 @@ def _card(report: "Report", row: Row) -> Card:
     figures: dict[str, str | None] = {
         SIZE: None if row.bytes is None else size(row.bytes),
         ACCURACY: None if row.accuracy is None else table.accuracy(row),
-        (row.metric or ""): None if row.metric_value is None else f"{row.metric_value:.5g}",
+        Quality(row.metric).axis: None if row.metric_value is None else table.metric(row),
         BUSY_TIME if row.busy else TIME: None if row.median_ms is None else table.median(row),
     }
     others = [name for name in dict.fromkeys((report.baseline, row.source)) if name not in (None, row.name)]
@@ -106,12 +108,24 @@ def _card(report: "Report", row: Row) -> Card:
 
 
 def _beside(row: Row, other: Row) -> str:
-    """The points of accuracy between two rows, or the metric of the other one."""
-    if row.metric is not None and other.metric_value is not None:
-        return f"{other.name}: {other.metric_value:.5g}"
+    """What a row has gained or lost against another one, or the metric of that one."""
+    if row.metric is not None and row.metric_value is not None and other.metric_value is not None:
+        return _beside_metric(Quality(row.metric), row, other)
     if row.accuracy is None or other.accuracy is None:
         return ""
     points = 100 * (row.accuracy - other.accuracy)
     if round(points, 2) == 0:
         return f"as accurate as {other.name}"
     return f"{abs(points):.2f} points {'gained' if points > 0 else 'lost'} against {other.name}"
+
+
+def _beside_metric(quality: Quality, row: Row, other: Row) -> str:
+    if not quality.less_is_better:
+        return f"{quality.name} of {other.name}: {table.metric(other)}"
+    score, of_other = quality.score(row), quality.score(other)
+    assert score is not None
+    assert of_other is not None
+    if score == of_other:
+        return f"as accurate as {other.name}"
+    change = "gained" if score > of_other else "lost"
+    return f"{abs(score - of_other):.3g} {change} in {quality.name} against {other.name}"

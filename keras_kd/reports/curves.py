@@ -5,12 +5,16 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from keras_kd.reports import drawing, labels, table
+from keras_kd.reports.quality import Quality, in_words
 from keras_kd.reports.rows import Row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Curves = Mapping[str, Mapping[str, Sequence[float | None]]]
+
+# Terms of a Distiller's loss, which are no losses of outputs.
+_PARTS = ("student_loss", "label_loss")
 
 
 class Line(NamedTuple):
@@ -24,6 +28,32 @@ class Line(NamedTuple):
     def validation(self) -> bool:
         """Whether it was measured on data not used for training."""
         return self.key.startswith("val_")
+
+
+class Plot(NamedTuple):
+    """One metric of all models over the epochs."""
+
+    title: str
+    svg: str
+    is_loss: bool
+
+
+class _Metric(NamedTuple):
+    """A metric in the history of a training, and the output that it is of, among several."""
+
+    key: str
+    output: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is called without its output."""
+        return self.key if self.output is None else self.key.removeprefix(f"{self.output}_")
+
+    @property
+    def title(self) -> str:
+        """What stands over its plot."""
+        title = in_words(self.name).capitalize()
+        return title if self.output is None else f"{title} of {self.output}"
 
 
 def is_share(metric: str, curves: Curves) -> bool:
@@ -50,25 +80,49 @@ def curve_summary(curves: Curves) -> list[tuple[str, str, str, str, str]]:
     ]
 
 
-def curve_plots(curves: Curves, rows: Sequence[Row]) -> list[tuple[str, str]]:
-    """(caption, SVG) of the first accuracy metric and of the loss over the epochs, if they exist."""
-    metrics = list(
-        dict.fromkeys(metric.removeprefix("val_") for history in curves.values() for metric in history)
-    )
-    wanted = [metric for metric in metrics if "acc" in metric][:1] + [m for m in metrics if m == "loss"]
+def curve_plots(curves: Curves, rows: Sequence[Row]) -> list[Plot]:
+    """The first accuracy, or else the first error, and the loss over the epochs, if they exist.
+
+    Of several outputs, each has plots of its own: their losses are on scales of their own.
+    """
     order = list(dict.fromkeys([row.name for row in rows] + list(curves)))
-    drawn = [(metric, _lines(metric, curves)) for metric in wanted]
+    drawn = [(metric, _lines(metric.key, curves)) for metric in _wanted(curves)]
     return [
-        (metric, _curve_plot(metric, lines, order, " (%)" if is_share(metric, curves) else ""))
+        Plot(metric.title, _curve_plot(metric, lines, order, curves), metric.name == "loss")
         for metric, lines in drawn
         if lines
     ]
 
 
+def _wanted(curves: Curves) -> list[_Metric]:
+    """What is drawn."""
+    keys = list(
+        dict.fromkeys(metric.removeprefix("val_") for history in curves.values() for metric in history)
+    )
+    outputs = [key.removesuffix("_loss") for key in keys if key.endswith("_loss") and key not in _PARTS]
+    if len(outputs) < 2:
+        return _telling([_Metric(key) for key in keys])
+    of_each: dict[str, list[_Metric]] = {output: [] for output in outputs}
+    for key in keys:
+        # The longest one, as an output may be called "a" and another one "a_b".
+        output = max((o for o in outputs if key.startswith(f"{o}_")), key=len, default=None)
+        if output is not None:
+            of_each[output].append(_Metric(key, output))
+    return [metric for found in of_each.values() for metric in _telling(found)]
+
+
+def _telling(metrics: Sequence[_Metric]) -> list[_Metric]:
+    """Of the metrics of one output, those that say most."""
+    accuracies = [metric for metric in metrics if "acc" in metric.name]
+    errors = [metric for metric in metrics if metric.name.endswith("_error")]
+    return [*(accuracies or errors)[:1], *(metric for metric in metrics if metric.name == "loss")]
+
+
 def _lines(metric: str, curves: Curves) -> list[Line]:
     # The training losses have different objectives; only validation losses can be compared.
     validated = any(f"val_{metric}" in history for history in curves.values())
-    keys = [f"val_{metric}"] if metric == "loss" and validated else [metric, f"val_{metric}"]
+    is_loss = metric == "loss" or metric.endswith("_loss")
+    keys = [f"val_{metric}"] if is_loss and validated else [metric, f"val_{metric}"]
     scale = 100 if is_share(metric, curves) else 1
     lines = [
         Line(name, key, [(i + 1, scale * v) for i, v in enumerate(history.get(key, ())) if v is not None])
@@ -78,16 +132,18 @@ def _lines(metric: str, curves: Curves) -> list[Line]:
     return [line for line in lines if line.points]
 
 
-def _curve_plot(metric: str, lines: Sequence[Line], order: Sequence[str], unit: str) -> str:
+def _curve_plot(metric: _Metric, lines: Sequence[Line], order: Sequence[str], curves: Curves) -> str:
     """One metric of all models; `order` determines their colors."""
     from matplotlib.ticker import MaxNLocator
 
+    unit = " (%)" if is_share(metric.key, curves) else ""
+    title = Quality(metric.name).axis if metric.name.endswith("_error") else f"{metric.name}{unit}"
     models = list(dict.fromkeys(line.name for line in lines))
     names = dict(zip(models, labels.shorten_all(list(map(drawing.clean, models))), strict=True))
     last = max(epoch for line in lines for epoch, _ in line.points)
     with drawing.settings():
         room = drawing.RIGHT + 12 + labels.width(list(names.values()), drawing.FONT)
-        axes = drawing.axes("epoch", f"{metric}{unit}", right=room)
+        axes = drawing.axes("epoch", title, right=room)
         axes.set_xlim(1, max(last, 2))
         axes.xaxis.set_major_locator(MaxNLocator(6, steps=drawing.ROUND, integer=True))
         drawing.limit(axes, [value for line in lines for _, value in line.points], least=1e-3)
@@ -104,7 +160,7 @@ def _curve_plot(metric: str, lines: Sequence[Line], order: Sequence[str], unit: 
             axes.plot(*zip(*line.points, strict=True), color=colour, gid=f"line-{number}", **style)
         _name_ends(axes, lines, names, order)
         description = "; ".join(f"{line.name} {line.key} ends at {line.points[-1][1]:.4g}" for line in lines)
-        return drawing.svg(axes, f"{metric}{unit} over {last} epochs. {description}", tips)
+        return drawing.svg(axes, f"{metric.key}{unit} over {last} epochs. {description}", tips)
 
 
 def _name_ends(axes: "Axes", lines: Sequence[Line], names: Mapping[str, str], order: Sequence[str]) -> None:

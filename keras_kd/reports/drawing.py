@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH, HEIGHT = 440, 330
-LEFT, RIGHT, TOP, BOTTOM = 54, 12, 12, 46
+LEFT, RIGHT, TOP, BOTTOM = 62, 12, 12, 46
 FONT = 12
 # The steps between ticks, times a power of ten.
 ROUND = (1, 2, 5, 10)
@@ -79,10 +79,14 @@ def axes(x_title: str, y_title: str, scale: str = "linear", right: float = RIGHT
 
 
 def limit(axes: "Axes", values: Sequence[float], least: float, most: float = math.inf) -> None:
-    """Give the vertical axis a margin, and a span of at least `least`; it ends at `most`."""
+    """Give the vertical axis a margin, and a span of at least `least`; it ends at `most`.
+
+    It shows nothing below 0 where no value is.
+    """
     low, high = min(values), max(values)
     margin = max(0.16 * (high - low), (least - (high - low)) / 2)
-    axes.set_ylim(low - margin, min(high + margin, max(most, high)))
+    bottom = low - margin if low < 0 else max(low - margin, 0.0)
+    axes.set_ylim(bottom, min(high + margin, max(most, high)))
 
 
 def write(axes: "Axes", x: float, y: float, name: str, ink: str | int, side: str) -> None:

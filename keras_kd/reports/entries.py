@@ -40,6 +40,8 @@ def row_of(
         max_error=tally.max_error,
         metric=tally.metric,
         metric_value=tally.value,
+        metric_low=tally.interval and tally.interval[0],
+        metric_high=tally.interval and tally.interval[1],
         notes=tuple(notes),
         source=source.name if source else None,
         path=None if subject.path is None else str(subject.path),

@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 
 from keras_kd.deployment.intervals import LEAST_NOISE
+from keras_kd.reports.quality import Quality, quality_of
 from keras_kd.reports.rows import Row
 
 
 def front(rows: Sequence[Row], key: str) -> list[str]:
-    """The names of the rows that no other one beats both in accuracy and in size or time, the smallest first.
+    """The names of the rows that no other one beats both in quality and in size or time, the smallest first.
+
+    Quality is the accuracy, or an error that was asked for.
 
     Args:
         rows: The rows of a report.
@@ -19,10 +22,14 @@ def front(rows: Sequence[Row], key: str) -> list[str]:
         >>> front(rows, "bytes")
         ['a']
     """
-    measured = [row for row in rows if row.accuracy is not None and (getattr(row, key) or 0) > 0]
-    if key == "median_ms" and any(row.busy for row in measured):
+    quality = quality_of(rows)
+    score = quality.score if quality.is_known else Quality().score
+    measured = [
+        (row, found) for row in rows if (found := score(row)) is not None and (getattr(row, key) or 0) > 0
+    ]
+    if key == "median_ms" and any(row.busy for row, _ in measured):
         return []
-    kept = [row for row in measured if not any(_beats(other, row, key) for other in measured)]
+    kept = [one[0] for one in measured if not any(_beats(other, one, key) for other in measured)]
     return [row.name for row in sorted(kept, key=lambda row: getattr(row, key))]
 
 
@@ -37,10 +44,10 @@ def is_faster(row: Row, other: Row) -> bool:
     return most * (1 + LEAST_NOISE) < least
 
 
-def _beats(row: Row, other: Row, key: str) -> bool:
-    assert row.accuracy is not None
-    assert other.accuracy is not None
+def _beats(first: tuple[Row, float], second: tuple[Row, float], key: str) -> bool:
+    """Whether a row, with its score, beats another one."""
+    (row, score), (other, beaten_score) = first, second
     figure, beaten = getattr(row, key), getattr(other, key)
     less = is_faster(row, other) if key == "median_ms" else figure < beaten
-    more = row.accuracy > other.accuracy
-    return (less and row.accuracy >= other.accuracy) or (more and figure <= beaten)
+    more = score > beaten_score
+    return (less and score >= beaten_score) or (more and figure <= beaten)

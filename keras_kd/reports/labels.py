@@ -10,23 +10,29 @@ LONGEST = 22
 LINE = 15
 _ROUNDS = 8
 # Points closer than this, in pixels, hide each other.
-_COVERED = 7
-_MARKER = 7
+_COVERED = 11
+# The names of one spot stand on lines of about so many characters.
+_LINE_OF_NAMES = 34
+MARKER = 7
 _DISTANCES = (9, 15, 22, 30, 40, 52, 66, 82, 100, 120, 145)
 # East first, then west: a name beside its point reads best.
 _ANGLES = np.radians([0, 180, 90, 270, 45, 315, 135, 225, 23, 337, 157, 203, 68, 292, 112, 248])
+# Above or below its point, a wide block may also start or end there.
+_CORNERS = np.array([(1, -1), (1, 1), (-1, -1), (-1, 1)])
 
 
 @dataclass(frozen=True)
 class Block:
-    """The names of points that cover each other, one per line, in the order of `members`.
+    """The names of points that cover each other.
 
     Args:
         members: Indices of the points.
+        lines: Their names, in this order.
         box: Left, bottom, right and top, in pixels; y grows upwards.
     """
 
     members: tuple[int, ...]
+    lines: tuple[str, ...]
     box: np.ndarray
 
     def nearest(self, point: Sequence[float]) -> np.ndarray:
@@ -82,10 +88,12 @@ def place_labels(points: np.ndarray, names: Sequence[str], size: float, inside: 
         inside: Left, bottom, right and top of the box, in pixels.
     """
     clusters = _clusters(points)
+    lines = [join([names[k] for k in members]) for members in clusters]
     candidates = [
-        _candidates(points[i[0]], (width([names[k] for k in i], size) + 4, LINE * len(i))) for i in clusters
+        _candidates(points[i[0]], (width(own, size) + 4, LINE * len(own)))
+        for i, own in zip(clusters, lines, strict=True)
     ]
-    markers = [np.hstack([points[members] - _MARKER, points[members] + _MARKER]) for members in clusters]
+    markers = [np.hstack([points[members] - MARKER, points[members] + MARKER]) for members in clusters]
     placed: dict[int, np.ndarray] = {}
     # The first block takes the best position; later rounds, back and forth, let every block move again.
     for turn in range(_ROUNDS):
@@ -97,7 +105,24 @@ def place_labels(points: np.ndarray, names: Sequence[str], size: float, inside: 
             costs = costs + _overlap_cost(boxes, others, markers[index], inside)
             costs += 40 * _crossings(boxes, points[clusters[index][0]], others)
             placed[index] = boxes[costs.argmin()]
-    return [Block(tuple(members), placed[index]) for index, members in enumerate(clusters)]
+    return [Block(tuple(i), tuple(lines[k]), placed[k]) for k, i in enumerate(clusters)]
+
+
+def join(names: Sequence[str], longest: int = _LINE_OF_NAMES) -> list[str]:
+    """The names with commas between them, on as few lines as it takes; no name is broken.
+
+    Examples:
+        >>> join(["student distilled", "dynamic", "float16", "int8"])
+        ['student distilled, dynamic,', 'float16, int8']
+    """
+    lines = [names[0]]
+    for name in names[1:]:
+        if len(f"{lines[-1]}, {name}") <= longest:
+            lines[-1] += f", {name}"
+        else:
+            lines[-1] += ","
+            lines.append(name)
+    return lines
 
 
 def _clusters(points: np.ndarray) -> list[list[int]]:
@@ -116,10 +141,15 @@ def _clusters(points: np.ndarray) -> list[list[int]]:
 def _candidates(point: np.ndarray, size: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
     """Positions `(boxes, 4)` for a block around its point, and the cost of each on its own."""
     half = np.array(size) / 2
-    distances = np.repeat(_DISTANCES, len(_ANGLES))
-    angles = np.tile(_ANGLES, len(_DISTANCES))
-    ranks = np.tile(range(len(_ANGLES)), len(_DISTANCES))
-    centres = point + np.stack([np.cos(angles), np.sin(angles)], 1) * (distances[:, None] + half)
+    around = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], 1)
+    places = len(_ANGLES) + len(_CORNERS)
+    distances = np.repeat(_DISTANCES, places)
+    ranks = np.tile(range(places), len(_DISTANCES))
+    reaches = [
+        np.concatenate([around * (distance + half), _CORNERS * (half + np.array([-MARKER, distance]))])
+        for distance in _DISTANCES
+    ]
+    centres = point + np.concatenate(reaches)
     return np.hstack([centres - half, centres + half]), distances + 0.3 * ranks
 
 

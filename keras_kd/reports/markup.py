@@ -1,13 +1,26 @@
 """Pieces of a page: sections, tables, lists and figures. All text is escaped here."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from urllib.parse import quote
+
+_OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*( \d+\b)?")
 
 
 def breakable(text: str) -> str:
     """Text that may break after an underscore, as long names of models and metrics should."""
     return escape(text).replace("_", "_<wbr>")
+
+
+def prose(text: str) -> str:
+    """A sentence, in which an option of a command, such as `--seeds 5`, stays on one line."""
+    return _OPTION.sub(r'<code class="option">\g<0></code>', escape(text))
+
+
+def head(title: str) -> str:
+    """The head of a column, with its unit or the like on a line of its own."""
+    return breakable(title).replace(" (", " <br>(")
 
 
 def link(path: str, text: str) -> str:
@@ -75,13 +88,13 @@ def named_table(title: str, content: str) -> str:
 
 def bullets(items: Iterable[str], style: str = "plain") -> str:
     """A list of sentences."""
-    lines = "\n".join(f"<li>{escape(item)}</li>" for item in items)
+    lines = "\n".join(f"<li>{prose(item)}</li>" for item in items)
     return f'<ul class="{style}">\n{lines}\n</ul>' if lines else ""
 
 
 def pairs(texts: Mapping[str, str]) -> str:
     """A list of terms and what they mean."""
-    lines = "\n".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in texts.items())
+    lines = "\n".join(f"<dt>{escape(key)}</dt><dd>{prose(value)}</dd>" for key, value in texts.items())
     return f"<dl>\n{lines}\n</dl>" if lines else ""
 
 

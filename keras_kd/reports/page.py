@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from keras_kd.reports import class_tables, curves, markup, plots, provenance, table
 from keras_kd.reports.front import front
 from keras_kd.reports.page_card import card_of
+from keras_kd.reports.quality import quality_of
 from keras_kd.reports.rows import Row
 from keras_kd.reports.style import SERIES, STYLE
 from keras_kd.reports.twins import as_shown
@@ -68,7 +69,7 @@ def _figures(report: "Report") -> str:
     fronts = {key: names for key, names in fronts.items() if 0 < len(names) < len(report.rows)}
     texts = ("name", "kind")
     heads = "".join(
-        f'<th scope="col"{" class=text" if column.key in texts else ""}>{markup.breakable(column.title)}</th>'
+        f'<th scope="col"{" class=text" if column.key in texts else ""}>{markup.head(column.title)}</th>'
         for column in columns
     )
     rows = [_row(i, row, columns, fronts, report) for i, row in enumerate(report.rows)]
@@ -88,9 +89,12 @@ def _row(
         f'<th scope="row" class="text" title="{escape(row.name)}">{swatch}{markup.breakable(row.name)}</th>'
     ]
     for column in columns[1:]:
-        style = "text" if column.key == "kind" else "front" if row.name in fronts.get(column.key, ()) else ""
-        attribute = f' class="{style}"' if style else ""
-        cells.append(f"<td{attribute}>{_figure(column.text(row))}</td>")
+        text = column.text(row)
+        styles = ["text"] if column.key == "kind" else []
+        styles += ["front"] if row.name in fronts.get(column.key, ()) else []
+        styles += ["spread"] if "±" in text else []
+        attribute = f' class="{" ".join(styles)}"' if styles else ""
+        cells.append(f"<td{attribute}>{_figure(text)}</td>")
     styles = ["baseline"] if row.name == report.baseline else []
     styles += ["ship"] if report.choice is not None and row.name == report.choice.name else []
     start = f'<tr class="{" ".join(styles)}">' if styles else "<tr>"
@@ -98,18 +102,18 @@ def _row(
 
 
 def _figure(text: str) -> str:
-    """A figure that breaks before its ± on a narrow screen, and nowhere else."""
+    """A figure that breaks before its ± where there is little room, and nowhere else."""
     return escape(text.replace(" ", "\u00a0").replace("\u00a0±", " ±"))
 
 
 def _quality_plots(report: "Report") -> str:
-    quality = plots.quality_of(report.rows)
-    accuracy = quality.name == "accuracy"
-    intervals = accuracy and any(row.accuracy_low is not None for row in report.rows)
+    quality = quality_of(report.rows)
+    better = "Down" if quality.less_is_better else "Up"
+    meaning = f"{better} and to the left is better; the dashed line joins what nothing beats. "
     caption = (
-        f"{'Up and to the left is better; the dashed line joins what nothing beats. ' if accuracy else ''}"
-        f"{_BARS if intervals else ''}"
-        "The horizontal axis is logarithmic; the vertical one starts above 0."
+        f"{meaning if quality.is_known else ''}"
+        f"{_BARS if any(quality.ends(row) for row in report.rows) else ''}"
+        "The horizontal axis is logarithmic; the vertical one need not start at 0."
     )
     figures = []
     for key, title in (("bytes", "size"), ("median_ms", "latency")):
@@ -143,11 +147,10 @@ def _training(report: "Report") -> str:
         return ""
     held_out = "On the validation data, if there is any."
     both = any(f"val_{metric}" in curve for curve in report.curves.values() for metric in curve)
-    captions = {"loss": held_out}
     usual = "Solid: validation. Dotted: training." if both else held_out
     figures = [
-        markup.figure(metric.capitalize(), drawing, captions.get(metric, usual))
-        for metric, drawing in curves.curve_plots(report.curves, report.rows)
+        markup.figure(plot.title, plot.svg, held_out if plot.is_loss else usual)
+        for plot in curves.curve_plots(report.curves, report.rows)
     ]
     rows = [["Model", "Metric", "Epochs", "First", "Last"], *map(list, values)]
     summary = markup.text_table("training", "Training values", rows, left=2)

@@ -36,7 +36,7 @@ def _verdict(report: "Report") -> str:
     badge = f'<span aria-hidden="true">{_SIGNS[verdict.effect]}</span> {escape(card.WORDS[verdict.effect])}'
     return (
         f'<p class="verdict {verdict.effect}"><strong class="badge">{badge}</strong> '
-        f"{escape(verdict.text)}</p>"
+        f"{markup.prose(verdict.text)}</p>"
     )
 
 
@@ -44,7 +44,7 @@ def _stats(named: Card, verb: str, why: str) -> str:
     """A row with its figures in large type."""
     title = _linked(named.row, named.title)
     items = "\n".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(figure)}</dd></div>"
+        f"<div><dt>{escape(name[:1].upper() + name[1:])}</dt><dd>{escape(figure)}</dd></div>"
         for name, figure in named.figures.items()
     )
     beside = escape(", ".join(named.beside))

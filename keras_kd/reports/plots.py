@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_kd.deployment.durations import duration
 from keras_kd.reports import drawing, front, labels
+from keras_kd.reports.quality import Quality, quality_of
 from keras_kd.reports.rows import Row
 
 if TYPE_CHECKING:
@@ -49,38 +50,6 @@ AXES = {
 }
 
 
-class Quality(NamedTuple):
-    """What the plots show against size and time: the accuracy, or the metric that was asked for."""
-
-    name: str
-    axis: str
-    unit: str
-    value: Callable[[Row], float | None]
-    digits: str
-
-    @property
-    def title(self) -> str:
-        """The name at the start of a sentence."""
-        return self.name[:1].upper() + self.name[1:]
-
-    def text(self, value: float) -> str:
-        """A value with its unit."""
-        return f"{value:{self.digits}}{self.unit}"
-
-
-def quality_of(rows: Sequence[Row]) -> Quality:
-    """What the rows were measured by."""
-    name = next((row.metric for row in rows if row.metric), None)
-    if name is not None:
-        words = name.replace("_", " ")
-        return Quality(words, words, "", lambda row: row.metric_value, ".5g")
-    return Quality("accuracy", "accuracy (%)", " %", _percent, ".2f")
-
-
-def _percent(row: Row) -> float | None:
-    return None if row.accuracy is None else 100 * row.accuracy
-
-
 def quality_plot(report: "Report", key: str) -> str | None:
     """Accuracy, or another metric, against size or time on a logarithmic axis; None if no row has both.
 
@@ -100,9 +69,9 @@ def quality_plot(report: "Report", key: str) -> str | None:
         axes.xaxis.set_major_formatter(lambda value, _: axis.tick(value))
         _logarithmic(axes, [x for point in points for x in (point.x, *point.across)])
         heights = [y for point in points for y in (point.y, *point.along)]
-        most = 100.0 if quality.unit else math.inf
-        drawing.limit(axes, heights, least=1.0 if quality.unit else 1e-3, most=most)
-        front_of_rows = front.front(report.rows, key) if quality.unit else []
+        percent = quality.metric is None
+        drawing.limit(axes, heights, least=1.0 if percent else 1e-3, most=100.0 if percent else math.inf)
+        front_of_rows = front.front(report.rows, key) if quality.is_known else []
         _draw_front(axes, [next(p for p in points if p.row.name == name) for name in front_of_rows])
         tips = {}
         for point in points:
@@ -115,7 +84,7 @@ def quality_plot(report: "Report", key: str) -> str | None:
         return drawing.svg(axes, f"{quality.title} against {axis.title}. {'; '.join(each)}", tips)
 
 
-def _points(rows: Sequence[Row], quality: "Quality", axis: "Axis") -> list[Point]:
+def _points(rows: Sequence[Row], quality: Quality, axis: "Axis") -> list[Point]:
     """The rows that have both figures."""
     points = []
     for series, row in enumerate(rows):
@@ -124,8 +93,7 @@ def _points(rows: Sequence[Row], quality: "Quality", axis: "Axis") -> list[Point
             continue
         ends = [getattr(row, name) for name in axis.ends]
         across = [end / axis.unit for end in ends if end is not None and end > 0]
-        along = [100 * end for end in (row.accuracy_low, row.accuracy_high) if end is not None]
-        points.append(Point(series, row, x / axis.unit, y, across, along if quality.unit else []))
+        points.append(Point(series, row, x / axis.unit, y, across, quality.ends(row)))
     return points
 
 
@@ -185,10 +153,10 @@ def _name_points(axes: "Axes", points: Sequence[Point], ship: str | None) -> Non
             axes.plot(*zip(at, end, strict=True), transform=None, gid="leader", linewidth=1, zorder=2, **tie)
         left, _, right, top = block.box
         x, side = (left + right) / 2, "center"
-        # The box is an estimate: text beside its point starts at the side that faces it, with no gap.
-        if at[0] <= left:
+        # The box is an estimate: text beside its point starts at the side of the point, with no gap.
+        if at[0] <= left + labels.MARKER:
             x, side = left + 2, "left"
-        elif at[0] >= right:
+        elif at[0] >= right - labels.MARKER:
             x, side = right - 2, "right"
-        for line, i in enumerate(block.members):
-            drawing.write(axes, x, top - labels.LINE * (line + 0.5), names[i], "ink", side)
+        for line, text in enumerate(block.lines):
+            drawing.write(axes, x, top - labels.LINE * (line + 0.5), text, "ink", side)

@@ -49,6 +49,9 @@ class Row(Result):
         speedup_high: The upper end.
         disturbance: The figure that says that the machine was too busy for the times to be relied on, in
             words.
+        metric_low: The lower end of the 95 % interval of `metric_value`, where that is the mean of an error
+            over the samples.
+        metric_high: The upper end.
 
     Examples:
         >>> from keras_kd.reports import Row
@@ -84,6 +87,8 @@ class Row(Result):
     speedup_low: float | None = None
     speedup_high: float | None = None
     disturbance: str | None = None
+    metric_low: float | None = None
+    metric_high: float | None = None
 
     @property
     def busy(self) -> bool:

@@ -59,7 +59,7 @@ a { color: var(--accent); }
 .scroll { overflow-x: auto; border: 1px solid var(--rule); border-radius: 8px; }
 .scroll:focus-visible, pre:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 table { border-collapse: collapse; width: 100%; font-size: .82rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .5rem .42rem; text-align: right; white-space: nowrap; border-top: 1px solid var(--rule); }
+th, td { padding: .5rem .38rem; text-align: right; white-space: nowrap; border-top: 1px solid var(--rule); }
 thead th {
   border-top: 0; background: var(--panel); color: var(--soft); font-weight: 600; vertical-align: bottom;
   white-space: normal; line-height: 1.3;
@@ -70,13 +70,16 @@ tbody th {
   text-overflow: ellipsis;
 }
 thead th:first-child { position: sticky; left: 0; }
-#figures tbody th { padding-left: 1.7rem; text-indent: -1.2rem; }
+td.spread { white-space: normal; }
+#figures tbody th {
+  padding-left: 1.7rem; text-indent: -1.2rem; white-space: normal; overflow-wrap: break-word;
+}
 tr.ship th, tr.ship td { background: var(--chosen); }
 td.front { font-weight: 600; }
 .front::before { content: "◆\\a0"; color: var(--accent); font-size: .8em; }
 tr.baseline th::after, tr.ship th::after {
   content: "baseline"; display: block; text-indent: 0; font-size: .72rem; font-weight: 400;
-  color: var(--soft);
+  color: var(--soft); white-space: nowrap;
 }
 tr.ship th::after { content: "ship this one"; color: var(--accent); font-weight: 600; }
 tr.baseline.ship th::after { content: "baseline, ship this one"; }
@@ -104,6 +107,8 @@ summary { cursor: pointer; margin-bottom: .5rem; }
 ul.plain { margin: 0; padding-left: 1.2rem; font-size: .95rem; }
 ul.plain li { margin: .25rem 0; overflow-wrap: anywhere; }
 code { font: .82rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
+code.option { white-space: nowrap; }
+dd code.option { font: inherit; }
 pre {
   margin: 0; padding: .9rem 1rem; overflow-x: auto; background: var(--panel); border: 1px solid var(--rule);
   border-radius: 8px; tab-size: 4; user-select: all;
@@ -120,7 +125,6 @@ pre {
   th, td { padding: .5rem .3rem; }
   tbody th { min-width: 4.5rem; max-width: 7rem; white-space: normal; overflow-wrap: break-word; }
   #figures tbody th { min-width: 6.4rem; }
-  #figures td { white-space: normal; }
   #figures tbody th { padding-left: 1.3rem; text-indent: -1rem; }
   .swatch { width: .6rem; height: .6rem; margin-right: .4rem; }
   figure { padding: .6rem .2rem .5rem; }

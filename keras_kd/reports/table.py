@@ -8,6 +8,7 @@ from typing import Any, Literal
 from keras_kd.deployment.durations import duration, duration_within
 from keras_kd.messages import printable
 from keras_kd.reports.labels import shorten_all
+from keras_kd.reports.quality import quality_of
 from keras_kd.reports.rows import Row
 from keras_kd.reports.speed import speedup_text
 
@@ -27,6 +28,14 @@ def accuracy(row: Row) -> str:
         return _percent(row.accuracy)
     half = 50 * (row.accuracy_high - row.accuracy_low)
     return f"{100 * row.accuracy:.2f} ± {half:.{1 if half >= 0.1 else 2}f} %"
+
+
+def metric(row: Row) -> str:
+    """The metric of a row, with half the width of its interval where that is known."""
+    text = f"{row.metric_value:.5g}"
+    if row.metric_low is None or row.metric_high is None:
+        return text
+    return f"{text} ± {(row.metric_high - row.metric_low) / 2:.2g}"
 
 
 def _points(value: float) -> str:
@@ -120,7 +129,7 @@ COLUMNS = (
         _percent,
         "Fraction of answers that are those of the baseline, correct or not.",
     ),
-    Column("metric_value", "Metric", "metric", "{:.5g}".format, "The metric that was asked for."),
+    Column("metric_value", "Metric", "metric", "{:.5g}".format, write_row=metric),
     Column("parameters", "Parameters", "params", "{:,}".format, "Number of parameters of the Keras model."),
     Column("bytes", "Size (KiB)", "KiB", _kib, "Size of the file; 1 KiB is 1024 bytes."),
     Column("gzip_bytes", "Gzip (KiB)", "gzip KiB", _kib, "Size of the file after gzip."),
@@ -153,7 +162,7 @@ COLUMNS = (
 )
 
 _INTERVAL = (
-    "± is half the width of the interval at 95 % (Wilson): with other samples of the same kind, the accuracy "
+    "± is half the width of the interval at 95 % ({}): with other samples of the same kind, {} "
     "would be another one within about that."
 )
 
@@ -172,11 +181,15 @@ def nonempty_columns(rows: Sequence[Row]) -> list[Column]:
 
 def _in_words_of(column: Column, rows: Sequence[Row]) -> Column:
     """The column, with the name of the metric and with what is behind a ±."""
-    names = ", ".join(dict.fromkeys(row.metric for row in rows if row.metric))
-    if column.key == "metric_value" and names:
-        return replace(column, title=names, short=names, meaning=f"{names} of the outputs and the labels.")
+    quality = quality_of(rows)
+    if column.key == "metric_value" and quality.metric is not None:
+        names = ", ".join(dict.fromkeys(row.metric for row in rows if row.metric))
+        known = any(row.metric_low is not None for row in rows)
+        meaning = f"{quality.meaning} {_INTERVAL.format('t', 'the error')}" if known else quality.meaning
+        title = quality.axis[:1].upper() + quality.axis[1:]
+        return replace(column, title=title, short=names, meaning=meaning)
     if column.key == "accuracy" and any(row.accuracy_low is not None for row in rows):
-        return replace(column, meaning=f"{column.meaning} {_INTERVAL}")
+        return replace(column, meaning=f"{column.meaning} {_INTERVAL.format('Wilson', 'the accuracy')}")
     return column
 
 

@@ -15,6 +15,7 @@ from keras_kd.deployment.scoring.metrics import MetricLike
 from keras_kd.deployment.scoring.named_outputs import labels_by_name, metric_of_each
 from keras_kd.deployment.scoring.scores import Scores
 from keras_kd.deployment.unusable import Unusable
+from keras_kd.reports.errors import Errors
 from keras_kd.reports.outputs import Outputs, check_finite, check_same_shapes, predict, under_names
 from keras_kd.reports.subjects import Subject
 from keras_kd.tensors import Tensor, Tensors
@@ -34,6 +35,7 @@ class Tally:
         value: The value of that metric.
         notes: What seems to be wrong.
         unusable: For how many samples an output is NaN or infinite, in words; empty for none.
+        interval: The interval of that value at 95 %, where it is the mean of an error.
     """
 
     answers: Accuracy = field(default_factory=Accuracy)
@@ -43,6 +45,7 @@ class Tally:
     value: float | None = None
     notes: Sequence[str] = ()
     unusable: str = ""
+    interval: tuple[float, float] | None = None
 
     @property
     def max_error(self) -> float | None:
@@ -178,6 +181,7 @@ class _Answers:
             known = {subject.name: under_names(subject.evidence(), names) for subject in subjects}
             evidence = {name: found.get(self._chosen, Evidence()) for name, found in known.items()}
             self._scores = Scores(metrics[self._chosen], evidence)
+        self._errors = {subject.name: Errors(self._scores.metric_name) for subject in subjects}
 
     def check_class_names(self, class_names: Sequence[str] | None, outputs: Mapping[str, Outputs]) -> None:
         """Reject names that are not those of the classes, before all of the data is read."""
@@ -198,6 +202,9 @@ class _Answers:
         labels: Tensor | None = labels_by_name(y, self._names).get(self._chosen)
         chosen = {subject: arrays[self._chosen] for subject, arrays in outputs.items()}
         self._scores.add(labels, chosen, baseline)
+        for name, errors in self._errors.items():
+            if labels is not None:
+                errors.add(np.asarray(labels), chosen[name])
 
     def tally(self, name: str, differences: Differences, notes: Sequence[str]) -> Tally:
         """The figures of one subject."""
@@ -206,11 +213,13 @@ class _Answers:
             why = "there are several outputs: name one, as in metric={'NAME': 'accuracy'}, or use verify"
             return Tally(differences=differences, why=why, notes=notes)
         asked = scores.metric_name not in (None, "accuracy")
+        value = scores.value(name) if asked else None
         return Tally(
             answers=scores.accuracy(name),
             differences=differences,
             why=scores.why,
             metric=scores.metric_name if asked else None,
-            value=scores.value(name) if asked else None,
+            value=value,
             notes=notes,
+            interval=None if value is None else self._errors[name].interval(value),
         )

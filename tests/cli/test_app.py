@@ -86,7 +86,7 @@ def interrupt(*args, **kwargs):
 class Finder:
     find_spec = staticmethod(lambda name, *rest: interrupt() if name == "typer" else None)
 class Last:
-    __del__ = interrupt
+    write, flush = sys.stdout.write, interrupt
 moment = {moment!r}
 if moment == "imports":
     sys.meta_path.insert(0, Finder)
@@ -97,7 +97,7 @@ elif moment == "command":
     app.OneLineErrors.invoke = interrupt
     sys.argv[1] = "demo"
 elif moment == "end of the process":
-    last = Last()
+    sys.stdout = Last()
 app.main()
 """
 INTERRUPTS = {
@@ -106,6 +106,31 @@ INTERRUPTS = {
     "command": (130, "Interrupted.\n"),
     "end of the process": (0, ""),  # nothing is left to interrupt
 }
+
+
+ENDED = """
+import atexit, os, sys, threading, time
+sys.argv = ["keras-kd", {word!r}]
+from keras_kd.cli import app
+class Last:
+    def __del__(self, write=os.write):
+        write(1, b"taken apart")
+last = Last()
+def work():
+    time.sleep(0.1)
+    os.write(1, b"thread, ")
+threading.Thread(target=work).start()
+atexit.register(print, "cleaned up", end="")  # which stays in the buffer
+app.write = lambda text: None
+app.main()
+"""
+
+
+@pytest.mark.parametrize(("word", "code"), [("--version", 0), ("--debug=1", 2), ("exprot", 2)])
+def test_the_process_ends_when_all_is_done_and_nothing_is_taken_apart(word, code):
+    program = [sys.executable, "-c", ENDED.format(word=word)]
+    result = subprocess.run(program, capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (code, "thread, cleaned up")
 
 
 @pytest.mark.parametrize(("moment", "ended"), INTERRUPTS.items(), ids=INTERRUPTS)

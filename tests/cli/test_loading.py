@@ -1,12 +1,19 @@
 """What the command line answers without TensorFlow, and what it says while that loads."""
 
+import logging
 import signal
 import subprocess
 import sys
 
+import keras
+import numpy as np
 import pytest
 
 from keras_kd.cli.loading import check_modules, load_library
+from keras_kd.cli.training_options import QUANTIZATIONS
+from keras_kd.jobs.hyperparameters import Hyperparameters
+from keras_kd.jobs.runs import Run
+from keras_kd.jobs.user_files import Options, UserFiles, settings_of_run
 from tests.cli.conftest import run
 
 HEAVY = {"tensorflow", "keras", "numpy", "h5py", "matplotlib", "keras_kd.losses", "keras_kd.jobs.distil"}
@@ -34,6 +41,37 @@ ANSWERED = {
     "another batch size": (["export", "a.keras", "--out", "b.tflite", "--batch-size", "x"], 1, "or free"),
     "models of a run": (["distill", *MISSING], 1, "There is no file 'big.keras'"),
     "models of a comparison": (["compare", "big=m.keras", "--data", "b.npz"], 1, "no file 'm.keras'"),
+    "no such loss": ([*TRAINED, "--loss", "decopled_kd"], 1, "Did you mean 'decoupled_kd'"),
+    "no such loss of an objective": ([*TRAINED, "--objective", "0.5*mze:a:b"], 1, "Did you mean 'mse'"),
+    "no temperature": ([*TRAINED, "--temperature", "0"], 1, "--temperature must be a positive number"),
+    "no end of a rate": (
+        [*TRAINED, "--learning-rate", "inf"],
+        1,
+        "--learning-rate must be a positive number",
+    ),
+    "no target": ([*TRAINED, "--data", "c.csv"], 1, "Its columns are x, kind; perhaps --target 'kind'"),
+    "no calibration": (
+        ["export", "a.keras", "--out", "b.tflite", "--quantization", "int16x8"],
+        1,
+        "--quantization int16x8 needs --data",
+    ),
+    "nothing to continue": (
+        [*TRAINED, "--continue"],
+        1,
+        "no run that could be continued: leave out --continue",
+    ),
+    "a file for a folder": ([*TRAINED, "--out", "b.csv"], 1, "b.csv is a file"),
+    "files of something else": ([*TRAINED, "--out", "."], 1, "files that are not from a run"),
+    "a run of other settings": (
+        [*TRAINED, "--out", "old", "--alpha", ".2"],
+        1,
+        "recipe.alpha was 0.1, now 0.2",
+    ),
+    "a run of fewer epochs": (
+        [*TRAINED, "--out", "old", "--epochs", "9"],
+        1,
+        "of 2 epochs. --continue trains",
+    ),
     "no objective": ([*TRAINED, "--objective", "mse:a"], 1, "Received: 'mse:a'"),
     "equal objectives": (
         [*TRAINED, "--objective", "mse:a:b", "--objective", "2*mse:a:b"],
@@ -59,6 +97,13 @@ ANSWERED = {
 }
 
 
+def make_run(folder):
+    """The beginning of a run of two epochs."""
+    files = UserFiles(folder / "a.keras", folder / "a.keras", folder / "b.npz")
+    options = Options(labels=None, seeds=1, files=QUANTIZATIONS, metric=None)
+    Run(folder / "old", settings_of_run(files, Hyperparameters(0, 2), options))
+
+
 def imported(stderr):
     """What `-X importtime` lists, and the rest of standard error."""
     lines = stderr.splitlines()
@@ -70,6 +115,8 @@ def imported(stderr):
 def test_is_answered_without_tensorflow(words, code, text, tmp_path):
     for name in ("a.keras", "a.tflite", "b.npz", "b.csv"):
         (tmp_path / name).touch()
+    (tmp_path / "c.csv").write_text("x,kind\n1,rose\n")
+    make_run(tmp_path)
     command = [sys.executable, "-X", "importtime", "-m", "keras_kd", *words]
     result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     modules, told = imported(result.stderr)
@@ -151,3 +198,17 @@ def test_a_file_is_not_taken_for_another_module_of_its_name(tmp_path, monkeypatc
     assert (tmp_path / "json.ran").exists()
     assert sys.modules["json"].__name__ == "json"
     assert hasattr(sys.modules["json"], "dumps")
+
+
+def test_what_keras_says_of_every_h5_file_is_kept_off_and_nothing_else(tmp_path, printed, caplog):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.save(tmp_path / "plain.h5")
+    model.compile("sgd", keras.losses.MeanSquaredError(), metrics=["mae"])
+    model.fit(np.ones((4, 2)), np.ones(4), verbose=0)
+    model.save(tmp_path / "compiled.h5")
+    load_library()
+    caplog.clear()
+    for name in ("plain.h5", "compiled.h5"):
+        assert run("taps", tmp_path / name) == 0
+    logging.getLogger("absl").warning("something that matters")
+    assert [record.message for record in caplog.records] == ["something that matters"]

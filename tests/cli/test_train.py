@@ -69,7 +69,6 @@ BAD = {
         lambda f, out: {"--data": broken_npz(f, out, x_train=NAN[:, :4], x_test=NAN[:50, :4])},
         "NaN|shape",
     ),
-    "temperature": (lambda f, out: {"--temperature": 0}, "must be a positive number"),
     "labels option": (lambda f, out: {"--labels": 3}, "labels must be from 10"),
     "out is a file": (lambda f, out: {"--out": f / "data.npz"}, "is a file"),
     "nothing to teach": (

@@ -123,3 +123,34 @@ def test_names_that_match_nothing_are_refused_with_near_misses(model, names, ski
 
 def test_a_glob_to_skip_may_match_nothing(model):
     Selection(["head"], ["conv*", "left"]).check_names(model, DENSE, "layer that can be factorized")
+
+
+class Changed(NamedTuple):
+    path: str
+    reason: str = ""
+
+    @property
+    def layer(self):
+        return self.path
+
+
+MODEL = keras.Sequential([keras.Input((3,)), layers.Dense(2)], name="model")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "outcomes", "message"),
+    [
+        (["a"], [Changed("a", "no"), Changed("b")], "'a' cannot be cut: no. Leave it out."),
+        (None, [Changed("a", "no"), Changed("b", "never")], "can be cut. 'a': no; 'b': never."),
+        (None, [Changed(name, "no") for name in "abcde"], "'c': no; and 2 more."),
+        (None, [], "It has none, or `layers` and `skip` leave none."),
+    ],
+)
+def test_what_could_not_be_done_is_told_with_its_reason(chosen, outcomes, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        Selection(chosen).check_outcomes(MODEL, outcomes, "cut")
+
+
+@pytest.mark.parametrize("chosen", [None, ["a"], ["*"]])
+def test_one_that_was_changed_is_enough_for_a_name(chosen):
+    Selection(chosen).check_outcomes(MODEL, [Changed("a"), Changed("b", "no")], "cut")

@@ -31,7 +31,6 @@ def test_files_of_every_kind(tmp_path, name):
     numbers, names = columns.labels("kind")
     assert (numbers.tolist(), names) == ([0, 1, 0], ("rose", "tulip"))
     assert columns.labels("count")[0].tolist() == [1, 2, 3]
-    assert columns.likely_target() == "kind"
     assert columns.named("count, kind,count") == ["count", "kind"]
 
 
@@ -101,6 +100,8 @@ NOT_UTF8 = "is not text in UTF-8. Save it again as UTF-8 .* iconv -f %s -t UTF-8
 DAMAGED = {
     "UTF-16": ("a.csv", "x,kind\n1,rosé\n".encode("utf-16"), NOT_UTF8 % "UTF-16"),
     "UTF-16, bytes swapped": ("a.tsv", b"\xfe\xff" + "x,y\n1,2\n".encode("utf-16-be"), NOT_UTF8 % "UTF-16"),
+    "UTF-16 without a mark": ("a.csv", "x,größe\n1,2\n".encode("utf-16-le"), NOT_UTF8 % "UTF-16LE"),
+    "UTF-16 without a mark, bytes swapped": ("a.tsv", "x\ty\n".encode("utf-16-be"), NOT_UTF8 % "UTF-16BE"),
     "Latin-1 in a value": ("a.csv", "x,kind\n1,rosé\n".encode("latin-1"), NOT_UTF8 % "LATIN1"),
     "Latin-1 in a name": ("a.csv", "größe,kind\n1,rose\n".encode("latin-1"), NOT_UTF8 % "LATIN1"),
     "ragged": ("a.csv", b"a,b\n1,2\n3\n", "cannot be read as a .csv table: .*Expected 2 columns, got 1"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from keras_kd.jobs.continuation import open_run
+from keras_kd.jobs.continuation import check_run, open_run
 
 
 def settings(epochs, **others):
@@ -72,13 +72,32 @@ def test_as_many_epochs_are_no_change(folder):
 def test_what_cannot_be_continued(folder, epochs, options, more, error, message):
     with pytest.raises(error, match=message):
         open_run(folder, settings(epochs, **options), more_epochs=more)
+    with pytest.raises(error, match=message):
+        check_run(folder, lambda: settings(epochs, **options), more_epochs=more)
     assert (folder / "report.json").exists()
 
 
 def test_nothing_to_continue(tmp_path):
     with pytest.raises(FileNotFoundError, match="holds no run that could be continued"):
         open_run(tmp_path / "run", settings(20), more_epochs=True)
+    with pytest.raises(FileNotFoundError, match="holds no run that could be continued"):
+        check_run(tmp_path / "run", dict, more_epochs=True)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("epochs", [20, 50])
+def test_a_check_changes_nothing(folder, tmp_path, epochs):
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    check_run(folder, lambda: settings(epochs), more_epochs=True)
+    check_run(tmp_path / "new", lambda: settings(epochs), more_epochs=False)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_check_finds_what_was_changed(folder):
+    (folder / "report.json").write_text("other")
+    with pytest.raises(ValueError, match=r"report.json: changed or damaged"):
+        check_run(folder, lambda: settings(20), more_epochs=False)
 
 
 def test_settings_that_cannot_be_read_are_told_of(folder):

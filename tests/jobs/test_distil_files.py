@@ -6,9 +6,12 @@ import keras
 import numpy as np
 import pytest
 
+from keras_kd.jobs import distil
 from keras_kd.jobs import distil_files as module
-from keras_kd.jobs.distil_files import UserFiles, distil_files
+from keras_kd.jobs.distil_files import distil_files
+from keras_kd.jobs.experiment import Progress
 from keras_kd.jobs.hyperparameters import Hyperparameters
+from keras_kd.jobs.user_files import UserFiles
 from tests.conftest import classifier
 
 
@@ -33,7 +36,8 @@ def test_a_run_belongs_to_the_content_of_its_files(digits, tmp_path, monkeypatch
 
 
 @pytest.mark.slow
-def test_numbers_are_predicted_and_a_finished_run_is_continued(tmp_path):
+def test_numbers_are_predicted_and_a_finished_run_is_continued(tmp_path, monkeypatch):
+    monkeypatch.setattr(distil, "check_experiment", lambda experiment: pytest.fail("checked twice"))
     rng = np.random.default_rng(0)
     x = rng.normal(size=(300, 4)).astype("float32")
     y = (x @ [1.0, -2.0, 0.5, 0.0]).astype("float32")
@@ -68,7 +72,11 @@ def test_numbers_are_predicted_and_a_finished_run_is_continued(tmp_path):
     first = run.path("seed0/distilled.keras").read_bytes()
     with pytest.raises(FileExistsError, match="a run of 2 epochs"):
         distilled(6)
-    run, more = distilled(6, more_epochs=True)
+    lines = []
+    progress = Progress(say=lines.append, note=lines.append)
+    run, more = distilled(6, more_epochs=True, progress=progress)
+    assert "student alone, seed 0, continued (1): epoch 3 of 6" in lines
+    assert any(line.startswith("student distilled, seed 0, continued (1): 4 more epochs") for line in lines)
     assert run.path("seed0/distilled.keras").read_bytes() == first
     assert more["student alone"].metric_value < report["student alone"].metric_value
     assert {len(curve["val_loss"]) for curve in more.curves.values()} == {6}

@@ -41,6 +41,24 @@ def test_epoch_losses_seconds_and_time_left():
     ]
 
 
+def test_epochs_that_follow_others_are_counted_on_and_losses_are_shown_without_their_weight():
+    notes = []
+    progress = EpochProgress("student", 10, notes.append, Clock(), before=10)
+    progress.on_epoch_begin(1)
+    logs = {
+        "loss": 0.5,
+        "student_loss": 0.1,
+        "label_loss": 1.0,
+        "val_student_loss": 0.2,
+        "val_label_loss": 2.0,
+    }
+    progress.on_epoch_end(1, logs)
+    assert notes == [
+        "student: epoch 12 of 20",
+        "student: epoch 12 of 20, 0 s an epoch, at most 0 s left, loss 0.5, label_loss 1, val_label_loss 2",
+    ]
+
+
 def test_in_fit():
     notes = []
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])

@@ -41,8 +41,9 @@ def test_features_get_a_projection_if_their_widths_differ():
         ({"loss": "decoupled_kd", "few": True}, "reads the label of every sample"),
         ({"objectives": ("mse:none:none",)}, "none"),
         ({"objectives": ("mze:logits:logits",)}, "mze"),
+        ({"objectives": ("mse:a:b", "2*mse:a:b")}, "Keep one of them; a weight says how much it counts"),
     ],
 )
-def test_unknown_names(options, message):
+def test_what_cannot_be_learned_from(options, message):
     with pytest.raises(ValueError, match=message):
         distiller(**options)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import keras_kd as kd
-from keras_kd.losses.loss import call_with_accepted, snake_case
+from keras_kd.losses.loss import call_with_accepted
 
 
 @keras.saving.register_keras_serializable("tests")
@@ -31,8 +31,6 @@ TEACHER, STUDENT = np.zeros((2, 3)), np.full((2, 3), 2.0)
 def test_the_name_is_the_class_name_in_snake_case():
     assert Gap().name == "gap"
     assert Gap(name="mine").name == "mine"
-    names = {"SoftTargets": "soft_targets", "KDLoss": "kd_loss", "DIST": "dist", "LogitsMSE": "logits_mse"}
-    assert {name: snake_case(name) for name in names} == names
 
 
 def test_what_a_loss_reads_is_declared_on_the_class():

@@ -48,13 +48,40 @@ def test_the_card_says_what_there_is(changes, text):
     assert text in str(card.chosen(Report(rows, "teacher", choice=Choice("int8", "The smallest."))))
 
 
+def measured(metric, value, **figures):
+    return {"accuracy": None, "accuracy_low": None, "metric": metric, "metric_value": value, **figures}
+
+
+@pytest.mark.parametrize(
+    ("own", "source", "text"),
+    [
+        (
+            measured("mean_absolute_error", 5.25, metric_low=5.0, metric_high=5.5),
+            5.25,
+            "mean absolute error (lower is better) 5.25 ± 0.25, 12.3 µs per call "
+            "(0.25 lost in mean absolute error against teacher, as accurate as student)",
+        ),
+        (measured("mae", 4.0), 4.75, "(1 gained in mae against teacher, 0.75 gained in mae against student)"),
+        (measured("AUC", 0.9), 0.75, "AUC 0.9, 12.3 µs per call (AUC of teacher: 5, AUC of student: 0.75)"),
+    ],
+)
+def test_a_metric_is_stated_as_an_accuracy_is(own, source, text):
+    others = [dataclasses.replace(TEACHER, **measured(own["metric"], 5.0))]
+    others.append(dataclasses.replace(STUDENT, **measured(own["metric"], source)))
+    rows = [*others, dataclasses.replace(INT8, **own)]
+    assert text in str(card.chosen(Report(rows, "teacher", choice=Choice("int8", "The smallest."))))
+
+
 @pytest.mark.parametrize(
     ("rows", "text"),
     [
         ([TEACHER, STUDENT], ""),
         ([INT8], "none is known to be as accurate as the model it was made from"),
         ([dataclasses.replace(INT8, accuracy_low=None)], ""),  # of an earlier version
-        ([Row("int8", "int8", metric="mae", metric_value=1.0)], "weigh mae against size and time"),
+        (
+            [Row("int8", "int8", metric="mean_absolute_error", metric_value=1.0)],
+            "weigh mean absolute error against size and time",
+        ),
         ([Row("int8", "int8", bytes=5)], "there is no accuracy to judge the files by"),
     ],
 )

@@ -3,7 +3,7 @@
 import pytest
 
 from keras_kd.reports import Report, Row
-from keras_kd.reports.curves import curve_summary, is_share
+from keras_kd.reports.curves import curve_plots, curve_summary, is_share
 from keras_kd.reports.page import page
 from tests.reports.svg import drawings, groups, texts
 
@@ -22,6 +22,36 @@ from tests.reports.svg import drawings, groups, texts
 )
 def test_curves(curves, plots):
     assert len(drawings(page(Report([Row("a", "keras")], curves=curves)))) == plots
+
+
+def of_two_outputs(*more):
+    keys = ["a_loss", "a_b_loss", "a_accuracy", "a_b_mean_absolute_error", "loss", "student_loss", *more]
+    return {"m": {f"{prefix}{key}": [0.5, 0.25] for key in keys for prefix in ("", "val_")}}
+
+
+@pytest.mark.parametrize(
+    ("curves", "titles"),
+    [
+        (
+            of_two_outputs("a_b_top5_error"),
+            ["Accuracy of a", "Loss of a", "Mean absolute error of a_b", "Loss of a_b"],
+        ),
+        ({"m": {"loss": [1.0], "mean_absolute_error": [1.0], "mse": [1.0]}}, ["Mean absolute error", "Loss"]),
+        ({"m": {"student_loss": [1.0], "kd_loss": [1.0], "loss": [1.0]}}, ["Loss"]),
+        ({"m": {"mean_squared_error": [1.0], "accuracy": [1.0]}}, ["Accuracy"]),
+    ],
+)
+def test_each_output_has_plots_of_its_own(curves, titles):
+    plots = curve_plots(curves, [])
+    assert [plot.title for plot in plots] == titles
+    assert [plot.is_loss for plot in plots] == [title.startswith("Loss") for title in titles]
+    assert len({plot.svg for plot in plots}) == len(plots)
+
+
+def test_the_axis_of_an_error_says_that_lower_is_better_and_losses_are_those_on_validation_data():
+    _, loss, error, _ = [drawings(plot.svg)[0] for plot in curve_plots(of_two_outputs(), [])]
+    assert "mean absolute error (lower is better)" in [text.text for text in error.iter("text")]
+    assert [line.find("title").text for line in groups(loss, "line")] == ["m, val_a_loss"]
 
 
 def test_a_curve_of_one_epoch_is_a_dot():

@@ -1,12 +1,13 @@
 """Matplotlib figures as SVG: names as typed, the page's style, the user's settings untouched."""
 
+import math
 import re
 
 import matplotlib
 import pytest
 
 from keras_kd.reports import Report, Row
-from keras_kd.reports.drawing import clean, number
+from keras_kd.reports.drawing import axes, clean, limit, number, settings
 from keras_kd.reports.page import page
 from keras_kd.reports.style import STYLE
 from tests.reports.svg import drawings, texts
@@ -48,6 +49,22 @@ def test_the_same_report_gives_the_same_page_whatever_the_settings_of_matplotlib
     with matplotlib.rc_context(mine):
         assert page(report) == text
         assert {key: matplotlib.rcParams[key] for key in mine} == mine
+
+
+@pytest.mark.parametrize(
+    ("values", "most", "wanted"),
+    [
+        ([0.1, 20.1], math.inf, (0.0, 23.3)),
+        ([-10.0, 10.0], math.inf, (-13.2, 13.2)),
+        ([80.0, 100.0], 100.0, (76.8, 100.0)),
+        ([5.0], math.inf, (4.0, 6.0)),
+    ],
+)
+def test_an_axis_has_a_margin_and_ends_where_values_can(values, most, wanted):
+    with settings():
+        drawn = axes("x", "y")
+        limit(drawn, values, least=2.0, most=most)
+        assert drawn.get_ylim() == pytest.approx(wanted)
 
 
 def test_tick_labels_have_no_needless_digits():

@@ -40,6 +40,21 @@ def test_intervals_that_touch_and_busy_machines_tell_no_difference(high, busy, n
     assert is_faster(first, second) == (names == ["a"])
 
 
+@pytest.mark.parametrize(
+    ("metric", "values", "names"),
+    [
+        ("mean_absolute_error", (3.0, 1.0, 2.0), ["a", "b"]),
+        ("mean_absolute_error", (1.000001, 1.000002, 1.0), ["a"]),  # they read the same
+        ("AUC", (0.1, 0.9, 0.5), []),  # whether more is better is not known
+        ("mean_absolute_error", (None, 1.0, 2.0), ["b"]),
+    ],
+)
+def test_an_error_is_better_if_it_is_less(metric, values, names):
+    sizes = zip("abc", (10, 20, 30), values, strict=True)
+    rows = [Row(name, "int8", bytes=b, metric=metric, metric_value=v) for name, b, v in sizes]
+    assert front(rows, "bytes") == names
+
+
 def test_a_row_without_a_time_is_not_faster():
     assert not is_faster(row("a", 0.9), row("b", 0.9, ms=1.0))
     assert not is_faster(row("a", 0.9, ms=1.0), row("b", 0.9))

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from keras_kd.reports.labels import LINE, place_labels, shorten, shorten_all
+from keras_kd.reports.labels import LINE, join, place_labels, shorten, shorten_all
 
 INSIDE = np.array([54.0, 46.0, 428.0, 318.0])
 
@@ -13,7 +13,7 @@ INSIDE = np.array([54.0, 46.0, 428.0, 318.0])
 def lines(block):
     """The box of each name of a block."""
     left, _, right, top = block.box
-    return [(left, top - LINE * (i + 1), right, top - LINE * i) for i in range(len(block.members))]
+    return [(left, top - LINE * (i + 1), right, top - LINE * i) for i in range(len(block.lines))]
 
 
 def apart(a, b):
@@ -46,7 +46,28 @@ def test_names_never_cover_each_other_or_a_point(kind):
 def test_points_that_hide_each_other_share_one_block_of_names():
     points = np.array([(200.0, 160.0), (203.0, 161.0), (300.0, 250.0)])
     blocks = place_labels(points, ["a", "b", "c"], 12, INSIDE)
-    assert [block.members for block in blocks] == [(0, 1), (2,)]
+    assert [(block.members, block.lines) for block in blocks] == [((0, 1), ("a, b",)), ((2,), ("c",))]
+
+
+@pytest.mark.parametrize(
+    ("names", "lines"),
+    [
+        (["float16", "int8"], ["float16, int8"]),
+        (["float16", "int8", "dynamic"], ["float16, int8,", "dynamic"]),
+        (["a name of its own length", "int8"], ["a name of its own length,", "int8"]),
+    ],
+)
+def test_names_of_one_spot_share_lines_and_none_is_broken(names, lines):
+    assert join(names, 14) == lines
+
+
+@pytest.mark.parametrize("across", [[70.0, 71.0, 84.0, 98.0], [410.0, 411.0, 396.0, 380.0]])
+def test_a_wide_block_at_an_edge_stays_beside_its_point(across):
+    points = np.array([(x, 290.0) for x in across])
+    names = ["student alone", "student distilled", "float16", "int16x8"]
+    block = place_labels(points, names, 12, INSIDE)[0]
+    assert block.lines == ("student alone, student distilled",)
+    assert np.linalg.norm(block.nearest(points[0]) - points[0]) < 10
 
 
 def test_long_names_lose_their_middle():

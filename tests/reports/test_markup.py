@@ -1,5 +1,10 @@
 """Pieces of a page: text is escaped, and nothing is left of what is empty."""
 
+import html
+import re
+
+import pytest
+
 from keras_kd.reports import markup
 
 ODD = '<script>&"'
@@ -10,6 +15,8 @@ def test_all_text_is_escaped():
     pieces = [
         markup.link(ODD, ODD),
         markup.breakable(ODD),
+        markup.prose(ODD),
+        markup.head(ODD),
         markup.text_table("t", ODD, [[ODD, ODD], [ODD, ODD]], left=2),
         markup.details(ODD, ""),
         markup.figure(ODD, "", ODD),
@@ -31,6 +38,25 @@ def test_nothing_is_left_of_what_is_empty():
 
 def test_long_names_may_break_at_underscores():
     assert markup.breakable("a_b") == "a_<wbr>b"
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("More seeds (--seeds 5) or more", ["--seeds 5"]),
+        ("only one; --seeds 5 measures, --strict refuses.", ["--seeds 5", "--strict"]),
+        ("a--b 5, -0.3 -- and <-x", []),
+        ("--out runs/5", ["--out"]),
+    ],
+)
+def test_an_option_stays_on_one_line(text, options):
+    marked = markup.prose(text)
+    assert re.findall('<code class="option">(.*?)</code>', marked) == options
+    assert html.unescape(re.sub("</?code.*?>", "", marked)) == text
+
+
+def test_a_unit_has_a_line_of_its_own():
+    assert markup.head("Size (KiB)") == "Size <br>(KiB)"
 
 
 def test_texts_are_aligned_left():

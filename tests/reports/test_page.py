@@ -9,6 +9,7 @@ import pytest
 
 from keras_kd.reports import Report, Row
 from keras_kd.reports.page import page
+from keras_kd.reports.style import STYLE
 from keras_kd.reports.verdict import Choice, ClassFigures, Confusion
 from tests.reports.formats import Tables
 
@@ -18,6 +19,16 @@ def test_user_text_is_escaped(page_text):
     assert "<i>title" not in page_text
     assert "student | &lt;b&gt;told&lt;/b&gt;" in page_text
     assert "no &lt;meter&gt;" in page_text
+
+
+def test_each_style_is_in_the_style_sheet(report):
+    rows = [dataclasses.replace(row, accuracy_low=0.5, accuracy_high=1.0) for row in report.rows]
+    changes = {"rows": rows, "choice": Choice("int8", "why"), "facts": ["--seeds 5 measures it"]}
+    text = page(dataclasses.replace(report, **changes))
+    without_plots = re.sub("<svg.*?</svg>", "", text, flags=re.S)
+    used = {name for names in re.findall(r'class="(.*?)"', without_plots) for name in names.split()}
+    assert {"option", "spread", "front", "ship", "swatch"} <= used
+    assert {name for name in used if f".{name}" not in STYLE} == set()
 
 
 def test_the_page_asks_the_network_for_nothing(page_text):
@@ -103,5 +114,5 @@ def test_settings_and_names_of_confusions_are_escaped(report):
 def test_a_figure_breaks_before_its_interval_and_nowhere_else():
     row = Row("a_b", "int8", 0.9806, accuracy_low=0.966, accuracy_high=0.994)
     text = page(Report([row]))
-    assert "<td>98.06 ±\u00a01.4\u00a0%</td>" in text
+    assert '<td class="spread">98.06 ±\u00a01.4\u00a0%</td>' in text
     assert 'title="a_b"' in text

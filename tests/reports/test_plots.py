@@ -13,11 +13,16 @@ from keras_kd.reports.verdict import Choice
 from tests.reports.svg import drawings, groups, numbers, texts
 
 
+def named(svg):
+    """The names of points, which share a line where points hide each other."""
+    return [name for line in texts(svg, "name") for name in line.rstrip(",").split(", ")]
+
+
 def test_plots_of_a_full_report(report, page_text):
     size, latency, accuracy, loss = drawings(page_text)
     measured = [row for row in report.rows if row.accuracy is not None]
     names = [shorten(row.name) for row in measured]
-    assert sorted(texts(size, "name")) == sorted(texts(latency, "name")) == sorted(names)
+    assert sorted(named(size)) == sorted(named(latency)) == sorted(names)
     marks = groups(size, "mark")
     tips = [f"{row.name}: {100 * row.accuracy:.2f} %, {row.bytes / 1024:,.4g} KiB" for row in measured]
     assert [mark.find("title").text for mark in marks] == tips
@@ -63,8 +68,27 @@ def test_another_metric_takes_the_place_of_the_accuracy():
     assert svg.get("aria-label").startswith("AUC against size (KiB). a 0.5 at 1 KiB")
 
 
-def tips(svg):
-    return [mark.find("title").text for mark in groups(svg, "mark")]
+def error(name, size, value, **figures):
+    return Row(name, "int8", bytes=size, metric="mean_absolute_error", metric_value=value, **figures)
+
+
+def test_errors_have_bars_and_a_front_and_say_that_lower_is_better():
+    rows = [error("big", 4096, 1.0, metric_low=0.5, metric_high=2.0), error("small", 1024, 3.0)]
+    text = page(Report([*rows, error("beaten", 2048, 3.5)]))
+    (svg,) = drawings(text)
+    ((bottom, top),) = places(svg, "bar")
+    at = {name: (float(use.get("x")), float(use.get("y"))) for name, use in marks(svg).items()}
+    assert (bottom[1] - at["big"][1]) * 2 == pytest.approx(at["big"][1] - top[1], abs=0.1)
+    (line,) = places(svg, "front")
+    np.testing.assert_allclose(line, [at["small"], at["big"]], atol=0.1)
+    assert "mean absolute error (lower is better)" in [text.text for text in svg.iter("text")]
+    assert "Down and to the left is better" in text
+    assert "Bars: intervals" in text
+
+
+def marks(svg):
+    """Name -> where its mark is."""
+    return {mark.find("title").text.split(":")[0]: mark.find("g/use") for mark in groups(svg, "mark")}
 
 
 def places(svg, name):
@@ -92,12 +116,11 @@ def test_bars_are_the_intervals_of_accuracy_and_of_time():
 def test_the_front_joins_what_nothing_beats_and_a_ring_marks_the_file_to_ship(report):
     size, time = drawings(page(dataclasses.replace(report, choice=Choice("dynamic", "why"), curves={})))
     (line,) = places(size, "front")
-    marks = {mark.find("title").text.split(":")[0]: mark.find("g/use") for mark in groups(size, "mark")}
-    at = {name: (float(use.get("x")), float(use.get("y"))) for name, use in marks.items()}
+    at = {name: (float(use.get("x")), float(use.get("y"))) for name, use in marks(size).items()}
     np.testing.assert_allclose(line, [at["dynamic"], at["teacher"]], atol=0.1)
     for svg in (size, time):
         (ring,) = groups(svg, "ring")
-        assert "dynamic (ship)" in texts(svg, "name")
+        assert "dynamic (ship)" in named(svg)
     (ring,) = [use for group in groups(size, "ring") for use in group.iter("use")]
     assert (float(ring.get("x")), float(ring.get("y"))) == pytest.approx(at["dynamic"], abs=0.1)
 
@@ -160,7 +183,10 @@ def test_without_accuracy_there_is_a_table_and_no_plot():
 
 
 def test_a_name_far_from_its_point_is_tied_to_it():
-    rows = [Row(f"student no {i}", "int8", 0.9 + 0.004 * i, bytes=1000 + 40 * i) for i in range(9)]
+    places = [(i % 4, i // 4) for i in range(16)]
+    rows = [
+        Row(f"student no {x} {y}", "int8", 0.9 + 0.006 * y, bytes=round(1000 * 1.4**x)) for x, y in places
+    ]
     rows.append(Row("far", "int8", 0.99, bytes=500000))
     (svg,) = drawings(page(Report(rows)))
     assert 0 < len(groups(svg, "leader")) < len(rows)

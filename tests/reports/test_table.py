@@ -70,6 +70,28 @@ def test_the_accuracy_has_its_interval(low, high, text):
     assert ("half the width of the interval" in column.meaning) == ("±" in text)
 
 
+@pytest.mark.parametrize(
+    ("figures", "title", "text"),
+    [
+        (
+            {"metric": "mean_absolute_error", "metric_low": 22.25, "metric_high": 25.5},
+            "Mean absolute error (lower is better)",
+            "23.858 ± 1.6",
+        ),
+        ({"metric": "AUC"}, "AUC", "23.858"),
+    ],
+)
+def test_a_metric_has_its_interval_and_says_what_is_better(figures, title, text):
+    row = Row("a", "int8", metric_value=23.8581, **figures)
+    (column,) = [column for column in nonempty_columns([row]) if column.key == "metric_value"]
+    assert (column.title, column.text(row)) == (title, text)
+    assert (
+        ("lower is better." in column.meaning)
+        == ("(t): with other samples" in column.meaning)
+        == ("±" in text)
+    )
+
+
 def test_long_names_are_shortened_in_a_narrow_terminal():
     rows = [Row(f"student_of_some_width_{i}_int8", "int8", 0.5, bytes=5, median_ms=1.0) for i in range(3)]
     lines = plain(rows, 50).splitlines()

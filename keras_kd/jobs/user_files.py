@@ -1,0 +1,104 @@
+"""A user's own models and data, and what a run with them depends on; known before Keras is loaded."""
+
+import os
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, TypedDict
+
+from keras_kd.jobs.checksums import content_digest
+from keras_kd.jobs.hyperparameters import Hyperparameters
+from keras_kd.jobs.runs import Json
+from keras_kd.locations import Pixels
+
+if TYPE_CHECKING:
+    from keras_kd.jobs.experiment import Experiment, Progress
+
+
+class Options(TypedDict):
+    """What else the results of a run depend on; `distil_files` explains them."""
+
+    labels: int | None
+    seeds: int
+    files: tuple[str, ...]
+    metric: str | None
+
+
+@dataclass(frozen=True)
+class UserFiles:
+    """A user's models and data, and how the data is read.
+
+    Args:
+        teacher: A trained teacher, a `.keras`, `.h5` or `.hdf5` file.
+        student: The student with its initial weights, likewise.
+        data: An `.npz` file, a folder of images, a table, or `"tfds:NAME"`, as `datasets.open_data` takes it.
+        batch_size: Samples per step.
+        target: The columns of a table that hold the labels.
+        pixels: The range of pixels that the models expect.
+        image_size: Height and width of images, for models that leave them free.
+
+    Examples:
+        >>> from keras_kd.jobs.user_files import UserFiles
+        >>> UserFiles("big.keras", "small.keras", "photos/").pixels
+        '0..255'
+    """
+
+    teacher: str | os.PathLike[str]
+    student: str | os.PathLike[str]
+    data: str | os.PathLike[str]
+    batch_size: int = 64
+    target: str | None = None
+    pixels: Pixels = "0..255"
+    image_size: tuple[int, int] | None = None
+
+    def experiment(self, hyperparameters: Hyperparameters, progress: "Progress") -> "Experiment":
+        """What is trained, with everything loaded but the student."""
+        from keras_kd.datasets.model_shape import ModelShape
+        from keras_kd.datasets.sources import open_data
+        from keras_kd.jobs.experiment import Experiment
+        from keras_kd.model_files import load_model
+
+        teacher = load_model(self.teacher, compile=False)  # the job compiles them itself
+        data = open_data(
+            self.data,
+            ModelShape.of(teacher),
+            batch_size=self.batch_size,
+            target=self.target,
+            pixels=self.pixels,
+            image_size=self.image_size,
+            progress=progress.note,
+        )
+        return Experiment(
+            data, lambda: teacher, lambda: load_model(self.student, compile=False), hyperparameters
+        )
+
+    def settings(self) -> dict[str, Json]:
+        """What results depend on: the content of the files, and how the data is read.
+
+        Raises:
+            OSError: A file is missing.
+        """
+        sources = {"teacher": self.teacher, "student": self.student, "data": self.data}
+        return {
+            **{role: content_digest(source) for role, source in sources.items()},
+            "batch_size": self.batch_size,
+            "target": self.target,
+            "pixels": self.pixels,
+            "image_size": None if self.image_size is None else list(self.image_size),
+        }
+
+
+def settings_of_run(
+    user_files: UserFiles, hyperparameters: Hyperparameters, options: Options
+) -> dict[str, Json]:
+    """What the results of a run depend on.
+
+    Raises:
+        OSError: A file is missing.
+    """
+    more: dict[str, Json] = {
+        "labels": options["labels"],
+        "seeds": options["seeds"],
+        "files": list(options["files"]),
+        "metric": options["metric"],
+    }
+    # The last key is the one for the settings in folders of earlier versions.
+    return {**user_files.settings(), **more, "recipe": asdict(hyperparameters)}

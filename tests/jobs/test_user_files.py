@@ -1,0 +1,30 @@
+"""A user's own models and data. `tests/jobs/test_distil_files.py` trains with them."""
+
+import pytest
+
+from keras_kd.jobs.hyperparameters import Hyperparameters
+from keras_kd.jobs.user_files import Options, UserFiles, settings_of_run
+
+OPTIONS = Options(labels=None, seeds=2, files=("int8",), metric=None)
+
+
+@pytest.fixture
+def files(tmp_path):
+    for name in ("a.keras", "b.keras", "c.npz"):
+        (tmp_path / name).write_text(name)
+    return UserFiles(tmp_path / "a.keras", tmp_path / "b.keras", tmp_path / "c.npz", image_size=(8, 9))
+
+
+def test_settings_follow_the_content_of_files(files):
+    before = settings_of_run(files, Hyperparameters(0, 3), OPTIONS)
+    assert before["image_size"] == [8, 9]
+    assert (before["seeds"], before["files"], before["recipe"]["student_epochs"]) == (2, ["int8"], 3)
+    files.student.write_text("other")
+    after = settings_of_run(files, Hyperparameters(0, 3), OPTIONS)
+    assert [key for key in before if before[key] != after[key]] == ["student"]
+
+
+def test_a_missing_file(files):
+    files.data.unlink()
+    with pytest.raises(FileNotFoundError, match=r"c\.npz"):
+        settings_of_run(files, Hyperparameters(0, 3), OPTIONS)
