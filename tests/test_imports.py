@@ -45,6 +45,7 @@ ALLOWED = {
     "distillation": ["signals", "losses", "projections", "training"],
     "compression": [],
     "compression.selection": [],
+    "compression.data": ["deployment.data_sources", "deployment.source"],
     "compression.pruning": ["compression.selection", "training"],
     "tfmot": ["distillation", "signals", "losses", "training"],
     "reports": ["deployment"],
