@@ -8,6 +8,8 @@ if not startup.is_deferred:
     from keras_kd import models as models
     from keras_kd import projections as projections
     from keras_kd import tfmot as tfmot
+    from keras_kd.compression.low_rank.factorization import Factorization as Factorization
+    from keras_kd.compression.low_rank.factorize import factorize as factorize
     from keras_kd.compression.pruning.prune import Prune as Prune
     from keras_kd.compression.pruning.sparsity import Sparsity as Sparsity
     from keras_kd.compression.pruning.sparsity import sparsity as sparsity
@@ -36,6 +38,7 @@ __all__ = [
     "Distilled",
     "Distiller",
     "Exported",
+    "Factorization",
     "FullState",
     "LiteModel",
     "Objective",
@@ -49,6 +52,7 @@ __all__ = [
     "compare",
     "datasets",
     "export",
+    "factorize",
     "losses",
     "models",
     "pair_taps",

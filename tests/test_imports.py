@@ -46,6 +46,7 @@ ALLOWED = {
     "compression": [],
     "compression.selection": [],
     "compression.data": ["deployment.data_sources", "deployment.source"],
+    "compression.low_rank": ["compression.selection", "compression.data"],
     "compression.pruning": ["compression.selection", "training"],
     "tfmot": ["distillation", "signals", "losses", "training"],
     "reports": ["deployment"],

@@ -1,0 +1,45 @@
+"""How much to keep: a rank, or a fraction of the squared singular values."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+Rank: TypeAlias = int | float
+
+# Kernels are stored in float32: what they have of a full rank beyond this is rounding.
+_ROUNDING = 1e-12
+
+
+@dataclass(frozen=True)
+class Amount:
+    """How much of a layer is kept.
+
+    Args:
+        rank: A rank, or, as a float, a fraction of the full rank. `None`: `energy` counts.
+        energy: The fraction of the squared singular values.
+
+    Examples:
+        >>> Amount(rank=0.5).of(9), Amount(rank=3).of(9), Amount(rank=30).of(9)
+        (4, 3, 9)
+    """
+
+    rank: Rank | None = None
+    energy: float | None = None
+
+    def of(self, full: int) -> int:
+        """The rank that is kept of a full one."""
+        assert self.rank is not None, "an energy is a matter of values"
+        is_fraction = isinstance(self.rank, (float, np.floating))
+        return int(min(max(round(self.rank * full) if is_fraction else self.rank, 1), full))
+
+
+def reaches(kept: np.ndarray, wanted: float, total: float) -> np.ndarray:
+    """Whether sums of squared singular values are at least what is wanted, but for rounding."""
+    return kept >= wanted - _ROUNDING * total
+
+
+def relative_error(kept: float, total: float) -> float:
+    """The norm of what is left out, relative to that of all."""
+    lost = max(total - kept, 0.0)
+    return float(np.sqrt(lost / total)) if lost > _ROUNDING * total else 0.0
