@@ -47,6 +47,7 @@ ALLOWED = {
     "compression.selection": [],
     "compression.data": ["deployment.data_sources", "deployment.source"],
     "compression.low_rank": ["compression.selection", "compression.data"],
+    "compression.costs": [],
     "compression.pruning": ["compression.selection", "training"],
     "tfmot": ["distillation", "signals", "losses", "training"],
     "reports": ["deployment"],
