@@ -7,12 +7,11 @@ one more row of them.
 """
 
 import inspect
-import math
-from typing import NamedTuple
 
 import numpy as np
 from keras import layers
 
+from keras_kd.compression.costs.multiply_adds import uses
 from keras_kd.compression.low_rank.matrices import Metric, Product, approximate, metric_of
 from keras_kd.compression.low_rank.moments import Moments, Reading
 from keras_kd.compression.low_rank.ranks import Amount
@@ -21,18 +20,6 @@ from keras_kd.compression.low_rank.thin_layers import Factors, Step, value_of
 from keras_kd.graphs import Call, Slot
 
 ROLES = ("query", "key", "value")
-
-
-class Sizes(NamedTuple):
-    """The sizes of an attention layer: features in and out, and of the heads."""
-
-    query: int
-    key: int
-    value: int
-    output: int
-    heads: int
-    key_dim: int
-    value_dim: int
 
 
 def arguments_of(call: Call) -> dict[str, Slot]:
@@ -61,10 +48,6 @@ class AttentionHeads:
         given = [arguments_of(call) for call in self._site.calls]
         return {role: Reading(tuple(slots[role] for slots in given), (-1,)) for role in ROLES}
 
-    def multiply_adds(self) -> int:
-        """Those of a sample, before."""
-        return multiply_adds(self._site, sizes_of(self._layer))
-
     def factorize(self, amount: Amount, moments: Moments, method: str) -> Factors:
         """The layer with smaller heads: `amount` is of `key_dim` and of `value_dim`."""
         layer, end = self._layer, None if self._layer.use_bias else -1
@@ -74,11 +57,22 @@ class AttentionHeads:
         metrics = {role: metric_of(moment[:end, :end]) for role, moment in moments.items()}
         scores = _product(query, key, amount, metrics.get("query"), metrics.get("key"))
         values = _product(value, output, amount, metrics.get("value"), None)
-        sizes = sizes_of(layer)._replace(key_dim=scores.rank, value_dim=values.rank)
         config = {**layer.get_config(), "key_dim": scores.rank, "value_dim": values.rank}
         step = Step(type(layer).from_config(config), self._weights(scores, values))
-        cost, error = multiply_adds(self._site, sizes), max(scores.error, values.error)
+        cost, error = self._cost(scores.rank, values.rank), max(scores.error, values.error)
         return Factors("heads", (scores.rank, values.rank), error, cost, (step,))
+
+    def _cost(self, key_dim: int, value_dim: int) -> int:
+        """The multiply-adds with other sizes of the heads."""
+        layer, total = self._layer, 0
+        sizes = {id(getattr(layer, f"{role}_dense").kernel): (2, key_dim) for role in ("query", "key")}
+        sizes |= {id(layer.value_dense.kernel): (2, value_dim), id(layer.output_dense.kernel): (1, value_dim)}
+        for use in (use for call in self._site.calls for use in uses(call, self._site.graph)):
+            axis, size = sizes[id(use.variable)]
+            shape = list(use.variable.shape)
+            shape[axis] = size
+            total += use.multiply_adds(shape)
+        return total
 
     def _weights(self, scores: Product, values: Product) -> list[np.ndarray]:
         layer = self._layer
@@ -91,27 +85,6 @@ class AttentionHeads:
             values.right.reshape(layer.num_heads, values.rank, *output.kernel.shape[2:]),
             *([value_of(output.bias)] if layer.use_bias else []),
         ]
-
-
-def sizes_of(layer: layers.MultiHeadAttention) -> Sizes:
-    """The sizes of a layer."""
-    query, key, value = (getattr(layer, f"{role}_dense").kernel.shape[0] for role in ROLES)
-    output = math.prod(layer.output_dense.kernel.shape[2:])
-    return Sizes(query, key, value, output, layer.num_heads, layer.key_dim, layer.value_dim)
-
-
-def multiply_adds(site: Site, sizes: Sizes) -> int:
-    """Those of a sample for an attention layer with heads of some size; a free axis counts as one step."""
-    total = 0
-    for call in site.calls:
-        shapes = {role: site.graph.shape(slot) for role, slot in arguments_of(call).items()}
-        axes = site.operation.get_config()["attention_axes"] or range(1, len(shapes["key"]) - 1)
-        asked, known = (math.prod(n or 1 for n in shapes[role][1:-1]) for role in ("query", "key"))
-        pairs = asked * math.prod(shapes["key"][axis] or 1 for axis in axes)
-        keys = asked * sizes.query + known * sizes.key + pairs
-        values = known * sizes.value + asked * sizes.output + pairs
-        total += sizes.heads * (keys * sizes.key_dim + values * sizes.value_dim)
-    return total
 
 
 def _by_head(projection: layers.EinsumDense) -> np.ndarray:

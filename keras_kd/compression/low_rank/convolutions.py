@@ -1,7 +1,6 @@
 """Convolutions: thinner ones, called one after the other."""
 
 import math
-from typing import Any
 
 import keras
 import numpy as np
@@ -13,6 +12,7 @@ from keras_kd.compression.low_rank.moments import Moments, Reading
 from keras_kd.compression.low_rank.ranks import Amount
 from keras_kd.compression.low_rank.sites import Site
 from keras_kd.compression.low_rank.thin_layers import Factors, Step, thin_layer, value_of
+from keras_kd.tensors import Shape
 
 
 class ConvolutionKernel:
@@ -37,10 +37,6 @@ class ConvolutionKernel:
         """The tensors whose moments weigh the error."""
         first = self._layer.data_format == "channels_first"
         return {"inputs": self._site.reading((-1 - len(self._layer.kernel_size) if first else -1,))}
-
-    def multiply_adds(self) -> int:
-        """Those of a sample, before."""
-        return self._places.exit * math.prod(self._layer.kernel.shape)
 
     def factorize(self, amount: Amount, moments: Moments, method: str) -> Factors:
         """What replaces the layer: the cheapest chain of convolutions."""
@@ -109,18 +105,18 @@ def _along(values: tuple[int, ...], part: Part, layer: keras.layers.Layer) -> tu
 
 
 def places_of(site: Site) -> Places:
-    """How often kernels are applied to a sample; an axis of a free size counts as one output."""
+    """How often the kernels of a chain are applied; a free axis counts as one output."""
     entry = between = exit = 0
-    for steps, given, returned in site.shapes():
-        before, after = (_spatial(site.inner, shape) for shape in (given, returned))
-        sizes = [
-            (n or stride, m or 1) for n, m, stride in zip(before, after, site.inner.strides, strict=True)
-        ]
-        entry += steps * math.prod(n for n, _ in sizes)
-        exit += steps * math.prod(m for _, m in sizes)
-        between += steps * sizes[0][1] * math.prod(n for n, _ in sizes[1:])
+    strides = site.inner.strides
+    for given, returned in site.shapes():
+        after = [size or 1 for size in _spatial(site.inner, returned)]
+        before = [a or b for a, b in zip(_spatial(site.inner, given), strides, strict=True)]
+        batch = given[0] or 1
+        entry += batch * math.prod(before)
+        between += batch * after[0] * math.prod(before[1:])
+        exit += batch * math.prod(after)
     return Places(entry, between, exit)
 
 
-def _spatial(layer: Any, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+def _spatial(layer: keras.layers.Layer, shape: Shape) -> Shape:
     return shape[1:-1] if layer.data_format == "channels_last" else shape[2:]

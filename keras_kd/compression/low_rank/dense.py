@@ -2,6 +2,7 @@
 
 import math
 import string
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,6 @@ from keras_kd.compression.low_rank.moments import Moments, Reading
 from keras_kd.compression.low_rank.ranks import Amount
 from keras_kd.compression.low_rank.sites import Site
 from keras_kd.compression.low_rank.thin_layers import Factors, thin_layer, value_of
-from keras_kd.tensors import Shape
 
 
 class DenseKernel:
@@ -33,10 +33,6 @@ class DenseKernel:
         """The tensors whose moments weigh the error."""
         return {"inputs": self._site.reading((-1,))}
 
-    def multiply_adds(self) -> int:
-        """Those of a sample, before."""
-        return self._times() * math.prod(self._layer.kernel.shape)
-
     def factorize(self, amount: Amount, moments: Moments, method: str) -> Factors:
         """What replaces the layer."""
         metric = metric_of(moments["inputs"][:-1, :-1]) if moments else None
@@ -45,13 +41,8 @@ class DenseKernel:
             thin_layer(self._layer, product.left, "_in", units=product.rank),
             thin_layer(self._layer, product.right, ""),
         )
-        cost = self._times() * (product.left.size + product.right.size)
+        cost = self._site.times() * (product.left.size + product.right.size)
         return Factors("svd", (product.rank,), product.error, cost, steps)
-
-    def _times(self) -> int:
-        """How often the kernel is applied to a sample; an axis of a free size counts as one."""
-        shapes = self._site.shapes()
-        return sum(steps * math.prod(size or 1 for size in shape[1:-1]) for steps, shape, _ in shapes)
 
 
 class Letters(NamedTuple):
@@ -97,11 +88,16 @@ class Letters(NamedTuple):
         shift = len(named) if self.given.startswith(".") else 0
         return tuple(named.index(x) - shift for x in self.summed)
 
-    def sizes(self, shape: Shape) -> dict[str, int | None]:
-        """The sizes of the input's axes by letter; those behind an ellipsis are digits."""
-        named = self.given.replace(".", "")
-        hidden = "".join(map(str, range(len(shape) - len(named))))
-        return dict(zip(self.given.replace("...", hidden), shape, strict=True))
+    def inner_shape(self, output_shape: Sequence[int | None], rank: int) -> tuple[int | None, ...]:
+        """The `output_shape` of the first of two layers, given that of both."""
+        sizes = dict(zip(_told(self.returned), output_shape, strict=True))
+        between = self.halves()[1].split(",")[0]
+        return tuple(sizes.get(x, rank) for x in _told(between))
+
+
+def _told(axes: str) -> str:
+    """Those whose sizes an `output_shape` tells: not the batch, nor what an ellipsis stands for."""
+    return axes.removeprefix("...") if axes.startswith(".") else axes.removesuffix("...")[1:]
 
 
 def letters_of(layer: layers.EinsumDense) -> Letters:
@@ -131,10 +127,6 @@ class EinsumKernel:
         """The tensors whose moments weigh the error."""
         return {"inputs": self._site.reading(self._letters.summed_axes())}
 
-    def multiply_adds(self) -> int:
-        """Those of a sample, before."""
-        return self._times() * math.prod(self._layer.kernel.shape)
-
     def factorize(self, amount: Amount, moments: Moments, method: str) -> Factors:
         """What replaces the layer."""
         letters = self._letters
@@ -144,12 +136,12 @@ class EinsumKernel:
         left = product.left.reshape(*(sizes[x] for x in letters.summed), product.rank)
         right = product.right.reshape(product.rank, *(sizes[x] for x in letters.new))
         first, second = letters.halves()
-        shape = self._inner_shape(second.split(",")[0], product.rank)
+        shape = letters.inner_shape(self._layer.partial_output_shape, product.rank)
         steps = (
             thin_layer(self._layer, left, "_in", equation=first, output_shape=shape),
             thin_layer(self._layer, right, "", equation=second),
         )
-        cost = self._times() * (left.size + right.size)
+        cost = self._site.times() * (left.size + right.size)
         return Factors("svd", (product.rank,), product.error, cost, steps)
 
     def _matrix(self) -> np.ndarray:
@@ -158,17 +150,3 @@ class EinsumKernel:
         order = [letters.kernel.index(x) for x in letters.summed + letters.new]
         kernel = value_of(self._layer.kernel).transpose(order)
         return kernel.reshape(math.prod(kernel.shape[: len(letters.summed)]), -1)
-
-    def _inner_shape(self, between: str, rank: int) -> tuple[int | None, ...]:
-        """The sizes between two layers, without the batch and what an ellipsis stands for."""
-        sizes = self._letters.sizes(self._site.shapes()[0][1])
-        named = between.replace(".", "")
-        return tuple(sizes.get(x, rank) for x in (named if between.startswith(".") else named[1:]))
-
-    def _times(self) -> int:
-        """How often the kernel is applied to a sample; an axis of a free size counts as one."""
-        times = 0
-        for _, shape, _ in self._site.shapes():
-            sizes = list(self._letters.sizes(shape).items())[1:]
-            times += math.prod(size or 1 for x, size in sizes if x not in self._letters.kernel)
-        return times

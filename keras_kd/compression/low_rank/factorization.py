@@ -18,7 +18,7 @@ class FactorizedLayer(Result):
         method: `"svd"`, `"tucker"`, `"spatial"` or `"heads"`; empty if it was left alone.
         ranks: The sizes between the layers that it became.
         parameters: Before and after.
-        multiply_adds: Of a sample, before and after; an axis of a free size counts as one.
+        multiply_adds: Of a sample, before and after; a free axis counts as one.
         error: The norm of what is left out, relative to that of the kernel, or of its outputs if data was
             given.
         reason: Why it was left alone; empty if it was not.
@@ -42,7 +42,7 @@ class Factorization(Result):
         model: The name of the model.
         layers: Those with a kernel, in the order in which they are called.
         parameters: Of the model, before and after.
-        multiply_adds: Of these layers for a sample, before and after.
+        multiply_adds: Of the model for a sample, before and after; a free axis counts as one.
         weighted: Whether errors are those of outputs on data.
     """
 
@@ -76,7 +76,7 @@ class Factorization(Result):
             name = Text(printable(row.layer, keep=""))
             table.add_row(name, row.method, ranks, *map(_change, (row.parameters, row.multiply_adds)), error)
         table.add_section()
-        table.add_row("all layers", "", "", *map(_change, (self.parameters, self.multiply_adds)), "")
+        table.add_row("the model", "", "", *map(_change, (self.parameters, self.multiply_adds)), "")
         file = io.StringIO()
         console = Console(file=file, width=1000, color_system=None, force_jupyter=False, legacy_windows=False)
         console.print(table)

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from keras_kd.compression.costs.multiply_adds import multiply_adds
 from keras_kd.compression.data import Data, batches_of
 from keras_kd.compression.low_rank.arguments import Settings
 from keras_kd.compression.low_rank.attention import AttentionHeads
@@ -16,9 +17,9 @@ from keras_kd.compression.low_rank.dense import DenseKernel, EinsumKernel
 from keras_kd.compression.low_rank.factorization import Factorization, FactorizedLayer
 from keras_kd.compression.low_rank.moments import Moments, Reading, second_moments
 from keras_kd.compression.low_rank.ranks import Amount
-from keras_kd.compression.low_rank.sites import Site, sites_in
+from keras_kd.compression.low_rank.sites import Site, opened_for_one_sample, sites_in
 from keras_kd.compression.low_rank.thin_layers import Factors, distributed, with_free_names
-from keras_kd.graphs import Graph, graph_of, opened
+from keras_kd.graphs import Graph
 from keras_kd.legacy import require_keras_model
 from keras_kd.messages import some_of
 
@@ -31,9 +32,6 @@ class Kernel(Protocol):
 
     def readings(self) -> dict[str, Reading]:
         """The tensors whose moments weigh the error."""
-
-    def multiply_adds(self) -> int:
-        """Those of a sample, before."""
 
     def factorize(self, amount: Amount, moments: Moments, method: str) -> Factors:
         """What replaces the layer."""
@@ -70,7 +68,7 @@ def plan_factorization(model: keras.Model, settings: Settings, data: Data | None
         ValueError: It has no graph, it has no layer of a given name, or nothing in it can be factorized.
     """
     require_keras_model(model, "model")
-    graph = opened(graph_of(model))
+    graph = opened_for_one_sample(model)
     sites = sites_in(graph)
     known = [site for site in sites if not site.reason]
     if known:
@@ -87,16 +85,13 @@ def plan_factorization(model: keras.Model, settings: Settings, data: Data | None
     if not factors:
         reasons = some_of((f"{row.layer!r}: {row.reason}" for row in rows), 4) or "It has no kernels"
         raise ValueError(f"Nothing in {model.name!r} can be factorized. {reasons}.")
-    return Plan(model, factors, _result(model, rows, weighted=data is not None))
+    return Plan(model, factors, _result(model, graph, rows, weighted=data is not None))
 
 
 def _plan(site: Site, settings: Settings, moments: Moments) -> tuple[Factors | None, FactorizedLayer]:
     """What replaces a layer, or `None`, and the row for it."""
-    size, reason = site.operation.count_params(), site.reason
-    if reason:
-        return None, _left(site, size, 0, reason)
-    kernel = _kernel_of(site)
-    cost, reason = kernel.multiply_adds(), _unwanted(site, settings) or kernel.reason(settings.method)
+    size, cost = site.operation.count_params(), site.multiply_adds
+    reason = site.reason or _unwanted(site, settings) or _kernel_of(site).reason(settings.method)
     if reason:
         return None, _left(site, size, cost, reason)
     amount = settings.selection.value_for(site) or settings.amount
@@ -146,8 +141,10 @@ def _moments(model: keras.Model, graph: Graph, sites: Sequence[Site], data: Data
     return found
 
 
-def _result(model: keras.Model, rows: Sequence[FactorizedLayer], *, weighted: bool) -> Factorization:
-    before = model.count_params()
-    after = before + sum(row.parameters[1] - row.parameters[0] for row in rows)
-    costs = [sum(row.multiply_adds[i] for row in rows) for i in (0, 1)]
-    return Factorization(model.name, tuple(rows), (before, after), (costs[0], costs[1]), weighted)
+def _result(
+    model: keras.Model, graph: Graph, rows: Sequence[FactorizedLayer], *, weighted: bool
+) -> Factorization:
+    size, cost = model.count_params(), sum(multiply_adds(call, graph) for call in graph.calls)
+    smaller = sum(row.parameters[1] - row.parameters[0] for row in rows)
+    cheaper = sum(row.multiply_adds[1] - row.multiply_adds[0] for row in rows)
+    return Factorization(model.name, tuple(rows), (size, size + smaller), (cost, cost + cheaper), weighted)

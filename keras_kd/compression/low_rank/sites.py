@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import keras
-from keras import layers
+from keras import KerasTensor, layers
 
+from keras_kd.compression.costs.multiply_adds import multiply_adds, uses
+from keras_kd.compression.costs.shaped import reshaped
+from keras_kd.compression.costs.sizes import size_of
 from keras_kd.compression.low_rank.moments import Reading
-from keras_kd.graphs import Call, Graph
+from keras_kd.graphs import Call, Graph, graph_of, opened, slots_in
 from keras_kd.keras_internals import all_layers
 from keras_kd.tensors import Shape
 
@@ -40,7 +43,7 @@ class Site:
         layer: Its path.
         operation: The layer.
         calls: Where it is called.
-        graph: The opened graph of the model.
+        graph: The opened graph of the model, for one sample.
         reason: Why it cannot be factorized; empty if it can.
     """
 
@@ -69,20 +72,40 @@ class Site:
             kinds.append(type(self.inner).__name__)
         return " ".join(kinds)
 
-    def shapes(self) -> list[tuple[int, Shape, Shape]]:
-        """For each call: how many steps of time it distributes over, and the shapes in and out of one."""
+    @property
+    def multiply_adds(self) -> int:
+        """Those of all calls; a free axis counts as one."""
+        return sum(multiply_adds(call, self.graph) for call in self.calls)
+
+    def times(self) -> int:
+        """How often the kernel is applied; a free axis counts as one."""
+        found = [use for call in self.calls for use in uses(call, self.graph)]
+        return sum(use.times for use in found if use.variable is self.inner.kernel)
+
+    def shapes(self) -> list[tuple[Shape, Shape]]:
+        """The shapes in and out of each call, without the steps of a `TimeDistributed`."""
         found = []
         for call in self.calls:
             given, returned = (self.graph.shape(slot) for slot in (call.reads[0], call.results[0]))
-            if self.inner is self.operation:
-                found.append((1, given, returned))
-            else:
-                found.append((given[1] or 1, (given[0], *given[2:]), (returned[0], *returned[2:])))
+            if self.inner is not self.operation:
+                steps = size_of(given[:2])
+                given, returned = (steps, *given[2:]), (steps, *returned[2:])
+            found.append((given, returned))
         return found
 
     def reading(self, axes: tuple[int, ...]) -> Reading:
         """What the layer reads, with its axes of features."""
         return Reading(tuple(call.reads[0] for call in self.calls), axes)
+
+
+def opened_for_one_sample(model: keras.Model) -> Graph:
+    """The opened graph of a model, with the shapes that its layers meet when it is given one sample."""
+    graph = opened(graph_of(model))
+    inputs = [graph.symbol(slot) for slot in slots_in(graph.inputs)]
+    try:
+        return reshaped(graph, [KerasTensor((x.shape[0] or 1, *x.shape[1:]), x.dtype) for x in inputs])
+    except ValueError:  # an operation takes no such batch: free axes count as one then
+        return graph
 
 
 def sites_in(graph: Graph) -> list[Site]:

@@ -5,13 +5,12 @@ import numpy as np
 
 from keras_kd.compression.low_rank.factorize import build
 from keras_kd.compression.low_rank.plan import Plan, factors_of
-from keras_kd.compression.low_rank.sites import sites_in
-from keras_kd.graphs import graph_of, opened
+from keras_kd.compression.low_rank.sites import opened_for_one_sample, sites_in
 
 
 def factors_in(model, amount, method="auto", moments=None):
     """What replaces each layer of a model that can be factorized, by layer."""
-    sites = [site for site in sites_in(opened(graph_of(model))) if not site.reason]
+    sites = [site for site in sites_in(opened_for_one_sample(model)) if not site.reason]
     given = moments or {}
     return {site.operation: factors_of(site, amount, given.get(site.layer, {}), method) for site in sites}
 

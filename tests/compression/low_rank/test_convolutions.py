@@ -6,9 +6,8 @@ from keras import layers
 
 from keras_kd.compression.low_rank.convolutions import grouped_kernel
 from keras_kd.compression.low_rank.ranks import Amount
-from keras_kd.compression.low_rank.sites import sites_in
+from keras_kd.compression.low_rank.sites import opened_for_one_sample, sites_in
 from keras_kd.compression.low_rank.thin_layers import value_of
-from keras_kd.graphs import graph_of
 from tests.compression.low_rank.forced import batch_for, factors_in, forced, largest_difference, model_of
 
 IMAGE = (9, 8, 6)
@@ -92,7 +91,7 @@ def test_channels_first_are_kept_and_read():
     layer.build((None, 6, 9, 8))
     assert grouped_kernel(layer).shape == (1, 3, 3, 6, 8)
     model = model_of(layer, (6, 9, 8))
-    (site,) = sites_in(graph_of(model))
+    (site,) = sites_in(opened_for_one_sample(model))
     (factors,) = factors_in(model, Amount(2), "tucker").values()
     assert {step.layer.data_format for step in factors.steps} == {"channels_first"}
     assert factors.multiply_adds == 72 * 12 + 42 * (9 * 4 + 16)

@@ -24,7 +24,7 @@ def test_prints_as_a_table():
         "conv1             tucker   4, 12   4,640 -> 1,000   20,000 -> 5,000      12.3",
         "block/\\u001b[2J   svd          8     1,010 -> 500      1,000 -> 490       0.0",
         "",
-        "all layers                         5,800 -> 1,650   21,000 -> 5,490",
+        "the model                          5,800 -> 1,650   21,000 -> 5,490",
         "1 layer left alone:",
         "  rnn: it is skipped",
     ]

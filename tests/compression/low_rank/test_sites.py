@@ -4,8 +4,7 @@ import keras
 import pytest
 from keras import layers
 
-from keras_kd.compression.low_rank.sites import sites_in
-from keras_kd.graphs import graph_of, opened
+from keras_kd.compression.low_rank.sites import opened_for_one_sample, sites_in
 from tests.graphs.topologies import nested, of_users_layers, shared
 
 
@@ -34,7 +33,7 @@ REASONS = {
 
 def sites_of(layer, shape):
     inputs = keras.Input(shape)
-    return sites_in(opened(graph_of(keras.Model(inputs, layer(inputs)))))
+    return sites_in(opened_for_one_sample(keras.Model(inputs, layer(inputs))))
 
 
 @pytest.mark.parametrize(("reason", "entry"), REASONS.items(), ids=REASONS)
@@ -50,7 +49,7 @@ def test_attention_whose_heads_share_a_key_and_attention_with_a_constraint():
         layers.GroupQueryAttention(2, 4, 2),
         layers.MultiHeadAttention(2, 2, kernel_constraint="non_neg"),
     )
-    sites = sites_in(graph_of(keras.Model(inputs, held(grouped(inputs, inputs), inputs))))
+    sites = sites_in(opened_for_one_sample(keras.Model(inputs, held(grouped(inputs, inputs), inputs))))
     assert [site.reason.split(",")[0] for site in sites] == ["its query heads share a key", "its kernel"]
 
 
@@ -59,37 +58,37 @@ def test_quantized_layers_and_lora():
     model = keras.Sequential([keras.Input((16,)), quantized, adapted])
     quantized.quantize("int8")
     adapted.enable_lora(2)
-    assert [site.reason for site in sites_in(graph_of(model))] == [
+    assert [site.reason for site in sites_in(opened_for_one_sample(model))] == [
         "Keras has quantized it",
         "it has LoRA weights: merge them first",
     ]
 
 
 def test_paths_kinds_and_calls():
-    assert [site.layer for site in sites_in(opened(graph_of(nested())))] == [
+    assert [site.layer for site in sites_in(opened_for_one_sample(nested()))] == [
         "stem",
         "backbone/conv1",
         "backbone/conv2",
         "head/logits",
     ]
-    assert [(site.layer, len(site.calls)) for site in sites_in(opened(graph_of(shared())))] == [
+    assert [(site.layer, len(site.calls)) for site in sites_in(opened_for_one_sample(shared()))] == [
         ("tower/hidden", 2),
         ("scale", 2),
     ]
-    assert [site.kind for site in sites_in(opened(graph_of(of_users_layers())))] == [
+    assert [site.kind for site in sites_in(opened_for_one_sample(of_users_layers()))] == [
         "Block",
         "Block",
         "Dense",
     ]
     (site,) = sites_of(layers.TimeDistributed(layers.Dense(4)), (2, 5, 3))
     assert site.kind == "TimeDistributed Dense"
-    assert site.shapes() == [(2, (None, 5, 3), (None, 5, 4))]
+    assert site.shapes() == [((2, 5, 3), (2, 5, 4))]
 
 
 def test_a_nested_model_that_is_not_opened_is_named():
     entry = keras.Input((4, 4), dtype="int32")
     inner = keras.Model(entry, layers.Dense(3)(entry), name="inner")
     inputs = keras.Input((4, 4))
-    (site,) = sites_in(opened(graph_of(keras.Model(inputs, inner(inputs)))))
+    (site,) = sites_in(opened_for_one_sample(keras.Model(inputs, inner(inputs))))
     assert site.layer == "inner"
     assert "not opened" in site.reason
