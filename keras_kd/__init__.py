@@ -8,7 +8,6 @@ if not startup.is_deferred:
     from keras_kd import models as models
     from keras_kd import projections as projections
     from keras_kd import tfmot as tfmot
-    from keras_kd.compression.low_rank.factorization import Factorization as Factorization
     from keras_kd.compression.low_rank.factorize import factorize as factorize
     from keras_kd.compression.pruning.prune import Prune as Prune
     from keras_kd.compression.pruning.sparsity import Sparsity as Sparsity
@@ -38,7 +37,6 @@ __all__ = [
     "Distilled",
     "Distiller",
     "Exported",
-    "Factorization",
     "FullState",
     "LiteModel",
     "Objective",

@@ -20,6 +20,7 @@ def factorize(
     skip: Sequence[str] | str = (),
     data: Data | None = None,
     method: str = "auto",
+    verbose: bool = False,
 ) -> keras.Model:
     """Make a smaller model whose layers are products of thin ones, with nearly the same outputs.
 
@@ -42,6 +43,7 @@ def factorize(
         method: How convolutions are factorized: `"tucker"` (1 x 1, the window, 1 x 1), `"spatial"` (columns,
             then rows), or `"auto"`, the one with the fewest multiply-adds of those that err no more than
             `"tucker"` does with this rank or energy.
+        verbose: Whether to print what becomes of each layer, and what is left alone and why.
 
     Returns:
         A plain Keras model of the same inputs and outputs, not compiled.
@@ -59,7 +61,10 @@ def factorize(
         >>> [layer.name for layer in small.layers], small.count_params() / model.count_params() < 0.4
         (['hidden_in', 'hidden', 'head'], True)
     """
-    return build(plan_factorization(model, resolve(rank, energy, layers, skip, method), data))
+    plan = plan_factorization(model, resolve(rank, energy, layers, skip, method), data)
+    if verbose:
+        print(plan.result)
+    return build(plan)
 
 
 def build(plan: Plan) -> keras.Model:

@@ -43,3 +43,38 @@ def relative_error(kept: float, total: float) -> float:
     """The norm of what is left out, relative to that of all."""
     lost = max(total - kept, 0.0)
     return float(np.sqrt(lost / total)) if lost > _ROUNDING * total else 0.0
+
+
+def check_rank(value: Rank, name: str = "rank") -> Rank:
+    """A rank, or a fraction of the full one as a float.
+
+    Raises:
+        ValueError: Anything else; `name` is the argument that it was given as.
+    """
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 1:
+        return int(value)
+    is_float = isinstance(value, (float, np.floating))
+    if is_float and 0 < value <= 1:
+        return float(value)
+    hint = f" Did you mean {int(value)}?" if is_float and value > 1 and value == int(value) else ""
+    raise ValueError(
+        f"`{name}` is a whole number from 1, or a fraction of the full rank, above 0 and up to 1.0. "
+        f"Received: {value!r}.{hint}"
+    )
+
+
+def check_energy(value: float, name: str = "energy") -> float:
+    """A fraction of the squared singular values.
+
+    Raises:
+        ValueError: Anything else; `name` is the argument that it was given as.
+    """
+    hint = ""
+    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
+        if 0 < value <= 1:
+            return float(value)
+        hint = f" Did you mean {value / 100:g}?" if 1 < value <= 100 else ""
+    raise ValueError(
+        f"`{name}` is the fraction of the squared singular values to keep, above 0 and up to 1. "
+        f"Received: {value!r}.{hint}"
+    )
