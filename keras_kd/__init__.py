@@ -8,6 +8,7 @@ if not startup.is_deferred:
     from keras_kd import models as models
     from keras_kd import projections as projections
     from keras_kd import tfmot as tfmot
+    from keras_kd.compression.batch_norm.recalibration import recalibrate as recalibrate
     from keras_kd.compression.low_rank.factorize import factorize as factorize
     from keras_kd.compression.pruning.prune import Prune as Prune
     from keras_kd.compression.pruning.sparsity import Sparsity as Sparsity
@@ -55,6 +56,7 @@ __all__ = [
     "models",
     "pair_taps",
     "projections",
+    "recalibrate",
     "sparsity",
     "tap_names",
     "tfmot",

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator
 
 import keras
+import numpy as np
 
 from keras_kd.deployment.data_sources import Data as Data
 from keras_kd.deployment.data_sources import batches, with_an_end
@@ -56,3 +57,55 @@ def _checked(serving: Serving, data: Data, batch_size: int) -> Iterator[tuple[Te
         values = [arrays[tensor.name] for tensor in serving.inputs]
         if len(values[0]):  # a batch without rows tells nothing
             yield keras.tree.pack_sequence_as(serving.structure, values), y
+
+
+def inputs_of(model: keras.Model, data: Data, batch_size: int = 256) -> Iterator[Tensors]:
+    """Read the inputs alone, with small batches put together.
+
+    A batch holds at least `batch_size` rows and less than twice as many, as far as the data and its shapes
+    allow it, and batches that hold more already stay as they are.
+
+    Args:
+        model: A built model.
+        data: As for `batches_of`.
+        batch_size: Rows that can run at once.
+
+    Raises:
+        ValueError: The data is empty or endless, or does not fit the model.
+        TypeError: Its type does not fit.
+
+    Examples:
+        >>> import numpy as np
+        >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+        >>> [len(x) for x in inputs_of(model, iter([np.zeros((8, 4))] * 10), batch_size=32)]
+        [32, 32, 16]
+    """
+    fixed = make_serving(model).own_batch_size is not None
+    held: list[Tensors] = []
+    rest: list[Tensors] = []  # after those held, and not yet enough for a batch of their own
+    for x, _ in batches_of(model, data, batch_size):
+        if held and (fixed or _shapes(held[0]) != _shapes(x)):
+            yield _joined([*held, *rest])
+            held, rest = [], []
+        (rest if _rows(held) >= batch_size else held).append(x)
+        if _rows(rest) >= batch_size:
+            yield _joined(held)
+            held, rest = rest, []
+    if 2 * _rows(rest) >= batch_size:
+        yield _joined(held)
+        held, rest = rest, []
+    yield _joined([*held, *rest])
+
+
+def _rows(parts: list[Tensors]) -> int:
+    return sum(len(keras.tree.flatten(part)[0]) for part in parts)
+
+
+def _shapes(x: Tensors) -> list[tuple[int, ...]]:
+    return [array.shape[1:] for array in keras.tree.flatten(x)]
+
+
+def _joined(parts: list[Tensors]) -> Tensors:
+    if len(parts) == 1:
+        return parts[0]
+    return keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *parts)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_kd.compression.data import batches_of
+from keras_kd.compression.data import batches_of, inputs_of
 from tests.graphs.topologies import TOPOLOGIES, inputs_for, outputs_of
 
 X = np.random.default_rng(0).normal(size=(10, 4)).astype("float32")
@@ -92,3 +92,37 @@ def test_a_later_batch_that_does_not_fit_is_told_when_it_comes():
 def test_batches_are_of_the_size_that_the_model_fixes():
     model = keras.Sequential([keras.Input(batch_shape=(5, 4)), keras.layers.Dense(2)])
     assert [len(x) for x, _ in batches_of(model, X)] == [5, 5]
+    assert [len(x) for x in inputs_of(model, X)] == [5, 5]
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ([8] * 8, [32, 32]),
+        ([32] * 3, [32, 32, 32]),
+        ([32, 32, 3], [32, 35]),
+        ([32, 32, 20], [32, 32, 20]),
+        ([3], [3]),
+        ([100, 5], [105]),
+        ([20, 20, 20], [40, 20]),
+    ],
+)
+def test_small_batches_are_put_together(given, read):
+    rows = np.arange(4 * sum(given)).reshape(-1, 4)
+    parts = np.split(rows, np.cumsum(given)[:-1])
+    found = list(inputs_of(dense(), iter(parts), batch_size=32))
+    assert [len(x) for x in found] == read
+    np.testing.assert_array_equal(np.concatenate(found), rows)
+
+
+def test_batches_of_several_shapes_are_not_put_together():
+    model = keras.Sequential([keras.Input((None, 4)), keras.layers.Dense(2)])
+    given = [np.zeros((rows, length, 4)) for rows, length in ((3, 2), (4, 2), (3, 5))]
+    assert [x.shape for x in inputs_of(model, iter(given))] == [(7, 2, 4), (3, 5, 4)]
+
+
+def test_structures_are_put_together_part_by_part():
+    entries = [keras.Input((4,), name="b"), keras.Input((4,), name="a")]
+    model = keras.Model(entries, keras.layers.Subtract()(entries))
+    (x,) = inputs_of(model, iter([{"a": X, "b": 2 * X}] * 2))
+    np.testing.assert_array_equal(model(x), np.concatenate([X, X]))

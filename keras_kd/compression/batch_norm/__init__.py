@@ -1,0 +1,1 @@
+"""BatchNorm: statistics anew, and folded into the layer beside it."""

@@ -1,0 +1,198 @@
+"""What BatchNorms meet in data: the mean and variance of all that each reads, and how far its own are off."""
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from keras_kd.compression.data import Data, inputs_of
+from keras_kd.graphs import shared_copy
+from keras_kd.paths import layers_by_path
+from keras_kd.tensors import Tensor, Tensors
+
+# Digits, nets of 4 and 12 BatchNorms: after 468 steps of training, a gap of 0.27 and 0.21 costs 3.6 and 0.6
+# points of accuracy; after 780 steps it is 0.03, and recalibration changes nothing.
+STALE = 0.2
+
+
+class Moments(NamedTuple):
+    """The mean and variance of values, channel by channel, in float64."""
+
+    number: np.ndarray
+    mean: np.ndarray
+    variance: np.ndarray
+
+    def with_more(self, other: "Moments") -> "Moments":
+        """Those of both together (Chan, Golub and LeVeque 1979)."""
+        number = self.number + other.number
+        share = other.number / np.maximum(number, 1)
+        apart = other.mean - self.mean
+        variance = self.variance * (1 - share) + other.variance * share + apart**2 * share * (1 - share)
+        return Moments(number, self.mean + apart * share, variance)
+
+
+def normalizations_in(model: keras.Model) -> dict[str, keras.layers.BatchNormalization]:
+    """Every BatchNorm of a model by its path, each once, those inside a user's layers too."""
+    found: dict[int, tuple[str, keras.layers.BatchNormalization]] = {}
+    for path, layer in layers_by_path(model).items():
+        if isinstance(layer, keras.layers.BatchNormalization) and layer.built:
+            found.setdefault(id(layer), (path, layer))
+    return dict(found.values())
+
+
+def moments_met(
+    model: keras.Model, data: Data, batch_size: int = 256, *, anew: bool = False
+) -> tuple[dict[str, Moments], int]:
+    """Run a model on data, and pool what each of its BatchNorms reads.
+
+    Everything else runs as in inference: no dropout, no noise. Padded steps do not count.
+
+    Args:
+        model: A built model.
+        data: As for `batches_of`.
+        batch_size: Rows that are run at once. Smaller batches are put together.
+        anew: Whether each BatchNorm normalizes with the statistics of the rows that run with it, as in
+            training, rather than with its own.
+
+    Returns:
+        The moments by path, and how many rows of data there were.
+
+    Raises:
+        ValueError: The data does not fit.
+        TypeError: Its type does not fit.
+    """
+    copy = shared_copy(model)
+    recorded: list[tuple[str, tuple[Tensor, Tensor, Tensor]]] = []
+    for path, layer in normalizations_in(copy).items():
+        layer.call = _Recording(path, layer, recorded, anew)
+
+    def run(x: Tensors) -> list[tuple[Tensor, Tensor, Tensor]]:
+        recorded.clear()
+        copy(x, training=False)
+        return [moments for _, moments in recorded]
+
+    pooled: dict[str, Moments] = {}
+    rows, compiled = 0, None
+    for x in inputs_of(model, data, batch_size):
+        compiled = compiled or _compiled(run, model, x)
+        rows += len(keras.tree.flatten(x)[0])
+        values = compiled(keras.tree.map_structure(tf.constant, x))
+        for (path, _), (number, mean, variance) in zip(recorded, values, strict=True):
+            met = Moments(*(np.asarray(value, "float64") for value in (number, mean, variance)))
+            pooled[path] = pooled[path].with_more(met) if path in pooled else met
+    return pooled, rows
+
+
+def _compiled(run: Callable[[Tensors], Any], model: keras.Model, x: Tensors) -> Callable[[Tensors], Any]:
+    """The function compiled once, for batches of any size in the shapes that the model takes."""
+    specs = [
+        tf.TensorSpec((None, *symbol.shape[1:]), array.dtype)
+        for symbol, array in zip(model.inputs, keras.tree.flatten(x), strict=True)
+    ]
+    # Not on its first call: TensorFlow would warn of each new one.
+    return tf.function(run, autograph=False).get_concrete_function(keras.tree.pack_sequence_as(x, specs))
+
+
+class _Recording:
+    """In place of `call` of a BatchNorm: takes the moments of what it reads."""
+
+    def __init__(
+        self, path: str, layer: keras.layers.BatchNormalization, recorded: list[Any], anew: bool
+    ) -> None:
+        self.path, self.layer, self.recorded, self.anew = path, layer, recorded, anew
+        self.call = layer.call
+
+    def __call__(self, inputs: Tensor, training: bool | None = None, mask: Tensor | None = None) -> Tensor:
+        values = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
+        number, mean, variance = _moments(values, self.layer.axis, mask)
+        self.recorded.append((self.path, (number, mean, variance)))
+        if not self.anew:
+            return self.call(inputs, training=False)
+        layer = self.layer
+        outputs = ops.batch_normalization(
+            values, mean, variance, layer.axis, layer.beta, layer.gamma, layer.epsilon
+        )
+        return ops.cast(outputs, layer.compute_dtype)
+
+
+def _moments(values: Tensor, axis: int, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    """Number, mean and variance of the values of each channel."""
+    channel = axis % len(values.shape)
+    axes = [i for i in range(len(values.shape)) if i != channel]
+    weights = ops.ones_like(values) if mask is None else ops.expand_dims(ops.cast(mask, values.dtype), -1)
+    weights = ops.broadcast_to(weights, ops.shape(values))
+    number = ops.sum(weights, axes, keepdims=True)
+    shares = weights / ops.maximum(number, 1)
+    about = ops.sum(shares * values, axes, keepdims=True)
+    # The square of a large mean leaves nothing of the variance in float32, and its rounding counts, too.
+    apart = values - about
+    rest = ops.sum(shares * apart, axes, keepdims=True)
+    variance = ops.sum(shares * ops.square(apart), axes, keepdims=True) - ops.square(rest)
+    return tuple(ops.reshape(value, (-1,)) for value in (number, about + rest, ops.maximum(variance, 0)))
+
+
+def statistics_gap(model: keras.Model, data: Data, batch_size: int = 256) -> dict[str, float]:
+    """How far the moving statistics of each BatchNorm are from those of the data, in standard deviations.
+
+    It is the larger of two numbers: the root mean square over the channels of the shift of what the layer
+    returns, and of the change of its spread. What few rows of data would show by chance is taken off.
+
+    Args:
+        model: A built model.
+        data: As for `batches_of`. A generator is used up.
+        batch_size: Rows that are run at once.
+
+    Returns:
+        The gaps by path; nothing for a model without BatchNorm.
+
+    Raises:
+        ValueError: The data does not fit.
+        TypeError: Its type does not fit.
+    """
+    layers = normalizations_in(model)
+    if not layers:
+        return {}
+    met, rows = moments_met(model, data, batch_size)
+    return {path: _gap(layers[path], moments, rows) for path, moments in met.items()}
+
+
+def _gap(layer: keras.layers.BatchNormalization, met: Moments, rows: int) -> float:
+    spread = np.sqrt(layer.moving_variance.numpy().astype("float64") + layer.epsilon)
+    shift = (met.mean - layer.moving_mean.numpy()) / spread
+    change = np.sqrt(met.variance + layer.epsilon) / spread - 1
+    squared = max(float(np.mean(shift**2)), float(np.mean(change**2)))
+    return math.sqrt(max(0.0, squared - 1 / rows))
+
+
+def warn_of_stale_statistics(
+    model: keras.Model, data: Data, batch_size: int = 256, *, stacklevel: int = 3
+) -> None:
+    """Warn if moving statistics are far from those of the data, so that a later gain may come from them.
+
+    Args:
+        model: A built model.
+        data: As for `batches_of`. A generator is used up.
+        batch_size: Rows that are run at once.
+        stacklevel: As for `warnings.warn`; 3 points at the caller of the function that calls this one.
+
+    Raises:
+        ValueError: The data does not fit.
+        TypeError: Its type does not fit.
+    """
+    gaps = statistics_gap(model, data, batch_size)
+    stale = [path for path, gap in gaps.items() if not gap <= STALE]  # NaN is far, too
+    if stale:
+        worst = max(stale, key=lambda path: gaps[path])
+        others = f" and {len(stale) - 1} more" if len(stale) > 1 else ""
+        warnings.warn(
+            f"The BatchNorm statistics of {worst!r}{others} in {model.name!r} are far from those of this "
+            f"data, by {gaps[worst]:.2g} standard deviations: start from kd.recalibrate(model, data), or any "
+            "later gain may come from new statistics alone.",
+            UserWarning,
+            stacklevel=stacklevel,
+        )
