@@ -1,7 +1,7 @@
 """Second moments of what layers read, over data."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import keras
 import numpy as np
@@ -28,22 +28,30 @@ class Reading(NamedTuple):
 
 
 def second_moments(
-    graph: Graph, readings: Mapping[K, Reading], batches: Iterable[tuple[Tensors, Any]]
+    graph: Graph, readings: Mapping[K, Reading], batches: Iterable[Tensors]
 ) -> dict[K, np.ndarray]:
     """The mean of `v v^T` for each reading, where `v` is the features and a one; padding does not count.
 
     Args:
         graph: An opened graph.
         readings: What to measure, by any key.
-        batches: Batches `(x, y)` of data, where `x` has the structure of the graph's inputs.
+        batches: Batches of inputs, in the structure of the graph's.
     """
-    keys = list(readings)
-    needed = [slot for reading in readings.values() for slot in reading.slots]
-    calls = graph.calls_between(slots_in(graph.inputs), needed)
+    measured, sums = None, dict.fromkeys(readings, np.zeros(()))
+    for x in batches:
+        measured = measured or _compiled(graph, list(readings.values()), x)
+        found = measured(keras.tree.map_structure(tf.constant, x))
+        sums = {key: sums[key] + np.asarray(moment) for key, moment in zip(readings, found, strict=True)}
+    return {key: total / max(total[-1, -1], 1.0) for key, total in sums.items()}
 
-    @tf.function(reduce_retracing=True)
+
+def _compiled(graph: Graph, readings: Sequence[Reading], x: Tensors) -> Callable[[Tensors], list[Tensor]]:
+    """A function that runs a graph as far as is needed, and returns the sums of a batch."""
+    entries = slots_in(graph.inputs)
+    calls = graph.calls_between(entries, [slot for reading in readings for slot in reading.slots])
+
     def measure(x: Tensors) -> list[Tensor]:
-        tensors = dict(zip(slots_in(graph.inputs), keras.tree.flatten(x), strict=True))
+        tensors = dict(zip(entries, keras.tree.flatten(x), strict=True))
         for call in calls:
             args, kwargs = keras.tree.map_structure(
                 lambda leaf: tensors[leaf] if isinstance(leaf, Slot) else leaf, (call.args, call.kwargs)
@@ -51,15 +59,13 @@ def second_moments(
             results = keras.tree.flatten(call.operation(*args, **kwargs))
             tensors.update(zip(call.results, results, strict=True))
         return [
-            tf.add_n([_moment(tensors[slot], reading.axes) for slot in reading.slots])
-            for reading in readings.values()
+            tf.add_n([_moment(tensors[slot], reading.axes) for slot in reading.slots]) for reading in readings
         ]
 
-    sums: list[np.ndarray] = []
-    for x, _ in batches:
-        found = [np.asarray(moment) for moment in measure(x)]
-        sums = [a + b for a, b in zip(sums, found, strict=True)] if sums else found
-    return {key: total / max(total[-1, -1], 1.0) for key, total in zip(keys, sums, strict=True)}
+    dtypes = [array.dtype for array in keras.tree.flatten(x)]
+    shapes = [(None, *graph.shape(slot)[1:]) for slot in entries]
+    specs = [tf.TensorSpec(shape, dtype) for shape, dtype in zip(shapes, dtypes, strict=True)]
+    return tf.function(measure, autograph=False).get_concrete_function(keras.tree.pack_sequence_as(x, specs))
 
 
 def _moment(tensor: Tensor, axes: tuple[int, ...]) -> Tensor:

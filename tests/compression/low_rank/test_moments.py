@@ -18,8 +18,7 @@ def found(graph, slots, axes, x, size=2):
     """The moment of some tensors, over batches of two samples."""
     total = len(keras.tree.flatten(x)[0])
     batches = [
-        (keras.tree.map_structure(lambda part, i=i: part[i : i + size], x), None)
-        for i in range(0, total, size)
+        keras.tree.map_structure(lambda part, i=i: part[i : i + size], x) for i in range(0, total, size)
     ]
     return second_moments(graph, {"it": Reading(tuple(slots), axes)}, batches)["it"]
 
