@@ -39,9 +39,9 @@ def low_rank():
         label(240, top + 200, "36,864 weights become 4,352; the last layer keeps name, bias, activation")
     )
     text = (
-        "A Dense kernel of 64 by 48 is nearly a product of 64 by 12 and 12 by 48. A 3 by 3 convolution from 64 to "
-        "64 channels is nearly a 1 by 1 convolution to 16 channels, a 3 by 3 one from 16 to 16, and a 1 by 1 one "
-        "back to 64."
+        "A Dense kernel of 64 by 48 is nearly a product of 64 by 12 and 12 by 48. A 3 by 3 convolution of "
+        "64 channels is nearly a 1 by 1 convolution to 16 channels, a 3 by 3 one from 16 to 16, and a 1 by "
+        "1 one back to 64."
     )
     return picture("low-rank", "What becomes of a kernel", text, top + 212, marks)
 

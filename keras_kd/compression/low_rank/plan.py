@@ -16,7 +16,7 @@ from keras_kd.compression.low_rank.attention import AttentionHeads
 from keras_kd.compression.low_rank.convolutions import ConvolutionKernel
 from keras_kd.compression.low_rank.dense import DenseKernel, EinsumKernel
 from keras_kd.compression.low_rank.factorization import Factorization, FactorizedLayer
-from keras_kd.compression.low_rank.moments import Moments, Reading, second_moments
+from keras_kd.compression.low_rank.moments import Measure, Moments, second_moments
 from keras_kd.compression.low_rank.ranks import Amount
 from keras_kd.compression.low_rank.sites import Site, opened_for_one_sample, sites_in
 from keras_kd.compression.low_rank.thin_layers import Factors, distributed, with_free_names
@@ -32,7 +32,7 @@ class Kernel(Protocol):
     def reason(self, method: str) -> str:
         """Why a method cannot factorize it; empty if it can."""
 
-    def readings(self) -> dict[str, Reading]:
+    def readings(self) -> dict[str, Measure]:
         """The tensors whose moments weigh the error."""
 
     def factorize(self, amount: Amount, moments: Moments, method: str) -> Factors:
