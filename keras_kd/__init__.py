@@ -12,6 +12,7 @@ if not startup.is_deferred:
     from keras_kd.compression.batch_norm.recalibration import recalibrate as recalibrate
     from keras_kd.compression.costs.cost import Cost as Cost
     from keras_kd.compression.costs.cost import cost as cost
+    from keras_kd.compression.low_rank.factorize import factorize as factorize
     from keras_kd.compression.pruning.prune import Prune as Prune
     from keras_kd.compression.pruning.sparsity import Sparsity as Sparsity
     from keras_kd.compression.pruning.sparsity import sparsity as sparsity
@@ -64,6 +65,7 @@ __all__ = [
     "cost",
     "datasets",
     "export",
+    "factorize",
     "fold_batch_norm",
     "losses",
     "models",

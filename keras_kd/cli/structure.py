@@ -1,0 +1,124 @@
+"""Commands that make a smaller model of a model: `factorize`."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keras_kd.cli.loading import load_library
+from keras_kd.cli.options import (
+    AsJson,
+    CalibrationFile,
+    CustomObjects,
+    ImageSize,
+    ModelFile,
+    Overwrite,
+    PixelRange,
+    PixelsOption,
+    Target,
+)
+from keras_kd.cli.output import say, show, show_status
+from keras_kd.cli.sources import check_source, open_source
+from keras_kd.files import check_writable, write_atomically
+
+
+class ConvolutionMethod(StrEnum):
+    """How convolutions are factorized."""
+
+    auto = "auto"
+    tucker = "tucker"
+    spatial = "spatial"
+
+
+def factorize(
+    model: ModelFile,
+    out: Annotated[Path, typer.Option("--out", help="The .keras file to write.")],
+    rank: Annotated[
+        str | None,
+        typer.Option(
+            "--rank",
+            metavar="R",
+            show_default=False,
+            help="What each layer keeps: a rank, as 8, or a fraction of the full one, as 0.25; else 0.5.",
+        ),
+    ] = None,
+    energy: Annotated[
+        float | None, typer.Option("--energy", help="Instead: the fraction of squared singular values.")
+    ] = None,
+    layers: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME[=R]", help="A layer or a glob, which may have a rank of its own."),
+    ] = None,
+    skip: Annotated[list[str] | None, typer.Option(metavar="NAME", help="A layer to leave alone.")] = None,
+    method: Annotated[ConvolutionMethod, typer.Option(help="Of convolutions.")] = ConvolutionMethod.auto,
+    data: CalibrationFile = None,
+    target: Target = None,
+    pixels: PixelRange = PixelsOption.bytes,
+    image_size: ImageSize = None,
+    custom_objects: CustomObjects = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make the layers of a model thin, by their singular values, and say what became of each.
+
+    Example: keras-kd factorize big.keras --rank 0.5 --out small.keras
+    """
+    check_writable(out, overwrite=overwrite, suffixes=(".keras",))
+    kept, by_layer = parse_amount(rank, energy), parse_layers(layers)
+    if data is not None:
+        check_source(data, target, pixels, image_size)
+    load_library(custom_objects)
+    from keras_kd.compression.low_rank.arguments import resolve
+    from keras_kd.compression.low_rank.factorize import build
+    from keras_kd.compression.low_rank.plan import plan_factorization
+    from keras_kd.datasets.model_shape import ModelShape
+    from keras_kd.model_files import load_model
+
+    loaded = load_model(model)
+    settings = resolve(kept, energy, by_layer, skip or (), method.value)
+    source = None if data is None else open_source(data, target, pixels, image_size)
+    inputs = None if source is None else source.calibration(ModelShape.of(loaded))
+    with show_status("factorizing"):
+        plan = plan_factorization(loaded, settings, inputs)
+        small = build(plan)
+    with write_atomically(out) as part:
+        small.save(part)
+    show(plan.result, as_json)
+    say(f"Model: {out}")
+
+
+def parse_amount(rank: str | None, energy: float | None) -> int | float | None:
+    """The rank of `--rank`, checked together with `--energy`."""
+    from keras_kd.compression.low_rank.ranks import check_energy
+
+    if energy is not None:
+        if rank is not None:
+            raise ValueError("--rank and --energy both say how much to keep: give one.")
+        check_energy(energy, "--energy")
+    return None if rank is None else parse_rank(rank, "--rank")
+
+
+def parse_rank(text: str, name: str) -> int | float:
+    """A rank, or a fraction of the full one."""
+    from keras_kd.compression.low_rank.ranks import check_rank
+
+    try:
+        value: int | float | str = int(text) if text.isdecimal() else float(text)
+    except ValueError:
+        value = text
+    return check_rank(value, name)
+
+
+def parse_layers(texts: list[str] | None) -> list[str] | Mapping[str, int | float] | None:
+    """Names of layers, or the rank of each."""
+    if not texts or not any("=" in text for text in texts):
+        return texts
+    ranks = {}
+    for text in texts:
+        name, equals, rank = text.rpartition("=")
+        if not equals:
+            raise ValueError(f"--layers gives either each layer a rank, or none. Received: {text!r}.")
+        ranks[name] = parse_rank(rank, f"--layers {name}")
+    return ranks

@@ -1,0 +1,1 @@
+"""Low rank: one layer becomes two or three thin ones with almost the same outputs."""

@@ -1,0 +1,121 @@
+"""Matrices of low rank: a truncated singular value decomposition, in float64."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_kd.compression.low_rank.ranks import Amount, reaches, relative_error
+
+# Of the mean variance of the inputs: what a layer answers to inputs that the data lacks is kept, if cheap.
+_FLOOR = 1e-4
+
+
+class Metric(NamedTuple):
+    """What makes the error of a kernel that of its outputs: a square root of its inputs' second moment.
+
+    Attributes:
+        root: Multiplies a kernel's inputs.
+        inverse: Undoes it.
+    """
+
+    root: np.ndarray
+    inverse: np.ndarray
+
+
+def metric_of(moment: np.ndarray) -> Metric:
+    """The metric for inputs of the second moment `E[x x^T]`, one matrix or a stack of them."""
+    values, vectors = np.linalg.eigh(moment)
+    floor = _FLOOR * np.maximum(values.mean(-1, keepdims=True), np.finfo("float64").tiny)
+    scales = np.sqrt(np.maximum(values, 0) + floor)[..., None, :]
+    transposed = np.swapaxes(vectors, -1, -2)
+    return Metric((vectors * scales) @ transposed, (vectors / scales) @ transposed)
+
+
+class Product(NamedTuple):
+    """Two matrices whose product approximates one.
+
+    Attributes:
+        left: Of the shape (..., inputs, rank).
+        right: Of the shape (..., rank, outputs).
+        error: The norm of what is left out, relative to that of the matrix.
+    """
+
+    left: np.ndarray
+    right: np.ndarray
+    error: float
+
+    @property
+    def rank(self) -> int:
+        """The inner size of the product."""
+        return int(self.left.shape[-1])
+
+
+class Spectrum:
+    """The singular values of a matrix, or of a stack of matrices that are cut at the same rank.
+
+    Args:
+        matrix: Of the shape (..., inputs, outputs).
+    """
+
+    def __init__(self, matrix: np.ndarray) -> None:
+        # The eigenvectors of the smaller Gram matrix: an order faster than the decomposition itself for a
+        # kernel of thousands of inputs, and precise enough for one that is stored in float32.
+        self._turned = matrix.shape[-1] > matrix.shape[-2]
+        self._matrix = np.swapaxes(matrix, -1, -2) if self._turned else matrix
+        self._axes = leading_axes(np.swapaxes(self._matrix, -1, -2))
+        self._projected = self._matrix @ self._axes
+        squares = (self._projected**2).sum(axis=-2).reshape(-1, self.full)
+        self.kept = np.cumsum(squares.sum(axis=0))
+
+    @property
+    def full(self) -> int:
+        """The full rank."""
+        return int(self._matrix.shape[-1])
+
+    @property
+    def total(self) -> float:
+        """The sum of all squared singular values."""
+        return float(self.kept[-1])
+
+    def rank_for(self, amount: Amount) -> int:
+        """The rank that keeps the amount."""
+        return (
+            amount.of(self.full) if amount.energy is None else self.rank_keeping(amount.energy * self.total)
+        )
+
+    def rank_keeping(self, wanted: float) -> int:
+        """The least rank that keeps a sum of squared singular values; the full one if none does."""
+        enough = reaches(self.kept, wanted, self.total)
+        return int(enough.argmax()) + 1 if enough.any() else self.full
+
+    def error(self, rank: int) -> float:
+        """The relative error at a rank."""
+        return relative_error(float(self.kept[rank - 1]), self.total)
+
+    def product(self, rank: int) -> Product:
+        """The best product of a rank; the factors have the same scale, so that both learn as fast."""
+        left, right = self._projected[..., :rank], np.swapaxes(self._axes[..., :rank], -1, -2)
+        scale = np.sqrt(np.linalg.norm(left, axis=-2))
+        scale = np.where(scale > 1e-6 * max(float(scale.max()), np.finfo("float64").tiny), scale, 1.0)
+        left, right = left / scale[..., None, :], right * scale[..., :, None]
+        if self._turned:
+            left, right = np.swapaxes(right, -1, -2), np.swapaxes(left, -1, -2)
+        return Product(left, right, self.error(rank))
+
+
+def leading_axes(rows: np.ndarray) -> np.ndarray:
+    """An orthonormal basis of the columns of matrices (..., n, m), the largest singular value first."""
+    return np.linalg.eigh(rows @ np.swapaxes(rows, -1, -2))[1][..., ::-1]
+
+
+def approximate(matrix: np.ndarray, amount: Amount, metric: Metric | None = None) -> Product:
+    """The best product of low rank for a matrix, or a stack of them.
+
+    Args:
+        matrix: Of the shape (..., inputs, outputs).
+        amount: How much is kept.
+        metric: Of the inputs. The error is then that of the outputs.
+    """
+    spectrum = Spectrum(matrix if metric is None else metric.root @ matrix)
+    product = spectrum.product(spectrum.rank_for(amount))
+    return product if metric is None else product._replace(left=metric.inverse @ product.left)
