@@ -1,6 +1,6 @@
 """A changed model made from a graph: what stays keeps its name and weights; the original is unchanged."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import keras
@@ -98,6 +98,7 @@ class _Rebuilding:
         tensors = dict(zip(slots_in(graph.inputs), entries, strict=True))
         for call in calls:
             tensors.update(zip(call.results, self._results(call, tensors), strict=True))
+        tensors.update(_passed_on(graph, tensors, entries))
         if isinstance(graph.model, keras.Sequential) and (chain := self._chain(calls)):
             made = _class_for(graph.model)([maker_of(entries[0])[0], *chain], name=name)
         else:
@@ -187,6 +188,16 @@ def _entry(graph: Graph, slot: Slot, shapes: Mapping[str, Shape]) -> keras.Keras
     if isinstance(graph.model, keras.Sequential) and not _is_stateful(graph.model):
         shape = (None, *shape[1:])  # it may be that of the data on which Keras built the model
     return type(layer).from_config({**layer.get_config(), "batch_shape": shape}).output
+
+
+def _passed_on(
+    graph: Graph, tensors: Mapping[Slot, Any], entries: Sequence[keras.KerasTensor]
+) -> Iterator[tuple[Slot, Any]]:
+    """Outputs for which nothing but an input is left: Keras cannot nest a model that returns it as it is."""
+    for slot in slots_in(graph.outputs):
+        call, tensor = graph.maker(slot), tensors[slot]
+        if call is not None and any(tensor is entry for entry in entries):
+            yield slot, keras.layers.Identity(dtype=tensor.dtype, name=call.operation.name)(tensor)
 
 
 def _class_for(model: keras.Model | None) -> Callable[..., keras.Model]:

@@ -101,6 +101,23 @@ def test_a_bypassed_addition_takes_its_branch_with_it():
     np.testing.assert_allclose(outputs_of(changed, inputs)[0], expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("size", [8, None])
+def test_a_nested_model_of_which_nothing_is_left_passes_on_what_it_reads(size, tmp_path):
+    """Keras takes such a model for a cycle where a size is dynamic inside of it and not outside."""
+    entry = keras.Input((size, 4))
+    added = layers.Add(name="add")([entry, layers.Dense(4, name="hidden")(entry)])
+    block, inputs = keras.Model(entry, added, name="block"), keras.Input((8, 3))
+    head = layers.Flatten(name="flat")(block(layers.Dense(4, name="stem")(inputs)))
+    model = keras.Model(inputs, head)
+    changed = rebuild(model, {block.get_layer("add"): Bypass(read=0)})
+    changed.save(tmp_path / "changed.keras")
+    loaded = keras.models.load_model(tmp_path / "changed.keras")
+    assert [layer.name for layer in loaded.get_layer("block").layers][1:] == ["add"]
+    x = inputs_for(model)
+    expected = outputs_of(keras.Sequential([model.get_layer("stem"), layers.Flatten()]), x)
+    np.testing.assert_allclose(outputs_of(loaded, x)[0], expected[0], rtol=1e-5)
+
+
 def test_layers_of_nested_models_are_replaced_and_what_follows_fits_the_new_width():
     model = scrambled(nested())
     stem, conv = model.get_layer("stem"), model.get_layer("backbone").get_layer("conv1")

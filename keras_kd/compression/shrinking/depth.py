@@ -1,0 +1,185 @@
+"""A model with fewer residual blocks, made from a trained one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_kd.compression.data import Data, batches_of
+from keras_kd.compression.selection import Selection, parse_names
+from keras_kd.compression.shrinking.activations import values_of
+from keras_kd.compression.shrinking.blocks import Block, find_blocks, why_not_dropped
+from keras_kd.graphs import Bypass, graph_of, opened, rebuild
+from keras_kd.legacy import require_keras_model
+from keras_kd.messages import did_you_mean
+from keras_kd.paths import layers_by_path
+from keras_kd.tensors import Tensors
+
+CHOICES = ("importance", "even")
+
+
+def drop_blocks(
+    model: keras.Model,
+    depth: float,
+    *,
+    by: str = "importance",
+    data: Data | None = None,
+    layers: Sequence[str] | str | None = None,
+    skip: Sequence[str] | str = (),
+) -> keras.Model:
+    """Make a model with fewer residual blocks.
+
+    A block is an addition `x + f(x)` whose branch `f` has weights, starts at `x` and is read nowhere else.
+    The addition of attention and that of the feed-forward branch after it are one block, the layer of a
+    transformer. Dropping it leaves `x`: what comes after, such as an activation or a normalization, stays.
+    The addition and the layers of the branch are gone, and all others keep their names and weights.
+
+    Args:
+        model: A built functional or sequential model. It is not changed.
+        depth: How many of the blocks to keep: a fraction in (0, 1], or a whole number. So 1.0 keeps all of
+            them, and 1 keeps one.
+        by: What to drop: `"importance"`, the blocks that change their inputs least, or `"even"`, blocks at
+            even distances, so that the first and the last one are kept.
+        data: For `"importance"`: arrays or batches of `x` or `(x, y)`.
+        layers: Blocks that may be dropped, by the names, paths or globs of layers in them; by default all.
+        skip: Layers that stay, and the blocks that they are in.
+
+    Returns:
+        The model without those blocks; it is not compiled.
+
+    Raises:
+        TypeError: Not a Keras 3 model.
+        ValueError: Before anything is built: the model is subclassed or not built, it has no block that can
+            be dropped, an argument is out of range, a layer does not exist or is in no such block, or the
+            data is missing or does not fit.
+
+    Examples:
+        >>> x = inputs = keras.Input((4,))
+        >>> for i in range(4):
+        ...     x = keras.layers.Add(name=f"add{i}")([x, keras.layers.Dense(4, name=f"dense{i}")(x)])
+        >>> model = keras.Model(inputs, keras.layers.Dense(2, name="head")(x))
+        >>> [layer.name for layer in drop_blocks(model, 0.5, by="even").layers[1:]]
+        ['dense0', 'add0', 'dense3', 'add3', 'head']
+    """
+    dropped = choose_blocks(model, depth, by=by, data=data, layers=layers, skip=skip)
+    residuals = [residual for block in dropped for residual in block.residuals]
+    return rebuild(model, {one.addition.operation: Bypass(one.read) for one in residuals})
+
+
+def choose_blocks(
+    model: keras.Model,
+    depth: float,
+    *,
+    by: str = "importance",
+    data: Data | None = None,
+    layers: Sequence[str] | str | None = None,
+    skip: Sequence[str] | str = (),
+) -> list[Block]:
+    """Choose the blocks that `drop_blocks` drops, with the same arguments; nothing is built."""
+    require_keras_model(model, "model")
+    if by not in CHOICES:
+        hint = did_you_mean(str(by), CHOICES)
+        raise ValueError(f"by= must be 'importance' or 'even'. Received: {by!r}.{hint}")
+    if by == "importance" and data is None:
+        raise ValueError("The importance of blocks is measured on data: give data=, or by='even'.")
+    _check_depth(depth)
+    blocks = _select(model, layers, skip)
+    count = _count(depth, len(blocks), model.name)
+    if by == "even":
+        kept = set(np.linspace(0, len(blocks) - 1, count).round().astype(int).tolist())
+    else:
+        kept = set(np.argsort(-influences(model, blocks, data), kind="stable")[:count].tolist())
+    return [block for i, block in enumerate(blocks) if i not in kept]
+
+
+def influences(model: keras.Model, blocks: Sequence[Block], data: Data) -> np.ndarray:
+    """How much each block changes what it reads, averaged over samples.
+
+    It is the norm of what a block adds, against the norm of what it adds it to, summed over its additions.
+    """
+    graph = opened(graph_of(model))
+    residuals = [residual for block in blocks for residual in block.residuals]
+    wanted = list(dict.fromkeys(slot for one in residuals for slot in (one.shortcut, one.result)))
+
+    @tf.function(reduce_retracing=True)
+    def measure(inputs: Tensors) -> list[tf.Tensor]:
+        values = values_of(graph, inputs, wanted)
+        return [_relative_change(values[one.shortcut], values[one.result]) for one in residuals]
+
+    sums, count = np.zeros(len(residuals)), 0
+    for x, _ in batches_of(model, data):
+        changes = np.array([np.asarray(change) for change in measure(x)])
+        sums, count = sums + changes.sum(1), count + changes.shape[1]
+    if not np.isfinite(sums).all():
+        place = residuals[int(np.argmin(np.isfinite(sums)))].addition.path
+        raise ValueError(f"On this data {place!r} of {model.name!r} computes NaN or infinity.")
+    means = iter((sums / count).tolist())
+    return np.array([sum(next(means) for _ in block.residuals) for block in blocks])
+
+
+def _relative_change(before: tf.Tensor, after: tf.Tensor) -> tf.Tensor:
+    """The norm of the difference against that of a tensor, for each sample."""
+    rows = [tf.reshape(tf.cast(tensor, "float32"), (tf.shape(tensor)[0], -1)) for tensor in (before, after)]
+    return tf.math.divide_no_nan(tf.norm(rows[1] - rows[0], axis=1), tf.norm(rows[0], axis=1))
+
+
+def _check_depth(depth: float) -> None:
+    is_number = isinstance(depth, (int, float, np.integer, np.floating)) and not isinstance(depth, bool)
+    if not is_number or not (depth >= 0 if isinstance(depth, (int, np.integer)) else 0 < depth <= 1):
+        hint = f" To keep {depth:g} blocks, give {int(depth)}." if is_number and depth > 1 else ""
+        raise ValueError(
+            "depth= is the fraction of blocks to keep, in (0, 1], or how many, as a whole number. "
+            f"Received: {depth!r}.{hint}"
+        )
+
+
+def _count(depth: float, blocks: int, name: str) -> int:
+    """How many of the blocks stay."""
+    if not isinstance(depth, (int, np.integer)):
+        return max(1, int(depth * blocks + 0.5))
+    if depth > blocks:
+        raise ValueError(
+            f"depth= must be at most {blocks}, the blocks of {name!r} that can be dropped. Received: {depth}."
+        )
+    return int(depth)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A layer by which a block is chosen."""
+
+    layer: str
+
+    @property
+    def path(self) -> str:
+        """Its path."""
+        return self.layer
+
+
+def _select(model: keras.Model, layers: Sequence[str] | str | None, skip: Sequence[str] | str) -> list[Block]:
+    """The blocks that may be dropped."""
+    graph = graph_of(model)
+    blocks, paths = find_blocks(graph), layers_by_path(model)
+    if not blocks:
+        reasons = [f"{path!r} {why}" for path, why in why_not_dropped(graph).items()]
+        why = "; ".join(reasons) or "it adds no tensors"
+        raise ValueError(f"{model.name!r} has no block that can be dropped: {why}.")
+    names = None if layers is None else list(parse_names(layers))
+    selection = Selection[str](names, list(parse_names(skip)))
+    parts = {block: [_Part(path) for path in block.layers if path in paths] for block in blocks}
+    every = [part for own in parts.values() for part in own]
+    Selection[str](selection.layers).check_names(model, every, "block that can be dropped")
+    # Whatever is no part of a block stays anyway.
+    Selection[str](None, selection.skip).check_names(model, [_Part(path) for path in paths], "block")
+    chosen = [
+        block
+        for block, own in parts.items()
+        if any(map(selection.includes, own)) and not any(map(selection.skips, own))
+    ]
+    if not chosen:
+        raise ValueError(f"layers= and skip= leave no block of {model.name!r} that can be dropped.")
+    return chosen
