@@ -10,6 +10,7 @@ if not startup.is_deferred:
     from keras_kd import tfmot as tfmot
     from keras_kd.compression.batch_norm.folding import fold_batch_norm as fold_batch_norm
     from keras_kd.compression.batch_norm.recalibration import recalibrate as recalibrate
+    from keras_kd.compression.clustering.cluster import Cluster as Cluster
     from keras_kd.compression.costs.cost import Cost as Cost
     from keras_kd.compression.costs.cost import cost as cost
     from keras_kd.compression.low_rank.factorize import factorize as factorize
@@ -45,6 +46,7 @@ __all__ = [
     "Benchmark",
     "ChannelGroup",
     "ChannelGroups",
+    "Cluster",
     "Cost",
     "Distilled",
     "Distiller",

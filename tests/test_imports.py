@@ -34,10 +34,11 @@ GROUND = [
 # A room -> the rooms that it may import besides. The longest row that matches a module counts.
 LIBRARY = ["losses", "projections", "signals", "training", "distillation", "compression", "tfmot"]
 LIBRARY += ["deployment", "reports", "datasets", "models"]
-# What every tool that makes a model smaller may use; none of them uses another one.
+# What tools that constrain kernels in training use, and what every tool that makes a model smaller may use;
+# none of them uses another one.
+KERNEL_TOOLS = [f"compression.{name}" for name in ("kernels", "kernel_selection", "kernel_constraint")]
+KERNEL_TOOLS += ["compression.kernel_callback", "compression.selection", "compression.tables", "training"]
 MAKING_SMALLER = [f"compression.{name}" for name in ("selection", "costs", "tables", "data", "statistics")]
-MAKING_SMALLER += [f"compression.{name}" for name in ("kernels", "kernel_callback", "kernel_constraint")]
-MAKING_SMALLER += ["compression.kernel_selection", "training"]
 ALLOWED = {
     "signals": [],
     "losses": [],
@@ -50,12 +51,7 @@ ALLOWED = {
     "compression": [],
     "compression.selection": [],
     "compression.kernels": [],
-    "compression.kernel_callback": [
-        "compression.kernels",
-        "compression.kernel_constraint",
-        "compression.kernel_selection",
-        "training",
-    ],
+    "compression.kernel_callback": ["compression.kernels", "compression.kernel_constraint", "training"],
     "compression.kernel_constraint": [],
     "compression.kernel_selection": ["compression.kernels", "compression.selection"],
     "compression.costs": [],
@@ -66,9 +62,8 @@ ALLOWED = {
     "compression.separable": MAKING_SMALLER,
     "compression.low_rank": MAKING_SMALLER,
     "compression.shrinking": MAKING_SMALLER,
-    "compression.pruning": MAKING_SMALLER,
-    "compression.clustering": MAKING_SMALLER,
-    "compression.sensitivity": MAKING_SMALLER,
+    "compression.pruning": KERNEL_TOOLS,
+    "compression.clustering": KERNEL_TOOLS,
     "tfmot": ["distillation", "signals", "losses", "training"],
     "reports": ["deployment"],
     "jobs": LIBRARY,
