@@ -45,6 +45,7 @@ ALLOWED = {
     "distillation": ["signals", "losses", "projections", "training"],
     "compression": [],
     "compression.selection": [],
+    "compression.costs": [],
     "compression.pruning": ["compression.selection", "training"],
     "tfmot": ["distillation", "signals", "losses", "training"],
     "reports": ["deployment"],

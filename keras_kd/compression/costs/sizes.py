@@ -1,0 +1,14 @@
+"""Sizes of shapes."""
+
+import math
+from collections.abc import Iterable
+
+
+def size_of(shape: Iterable[int | None]) -> int:
+    """The number of elements; free axes count as 1.
+
+    Examples:
+        >>> size_of((None, 8, 8, 3))
+        192
+    """
+    return math.prod(1 if size is None else size for size in shape)

@@ -1,0 +1,48 @@
+"""TensorFlow's own count of the multiply-adds of a model."""
+
+import math
+
+import keras
+import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+from tensorflow.python.profiler.internal import flops_registry  # noqa: F401 (registers what is counted)
+
+COUNTED = {"Conv2D", "Conv3D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "MatMul"}
+COUNTED |= {"BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"}
+
+
+def profiled(model: keras.Model, batch: int = 1, **sizes: tuple[int, ...]) -> int:
+    """Half of the operations of its convolutions and matrix products, for inputs of some sizes."""
+    shapes = [(batch, *sizes.get(symbol.name, symbol.shape[1:])) for symbol in model.inputs]
+    specs = [tf.TensorSpec(shape, s.dtype) for shape, s in zip(shapes, model.inputs, strict=True)]
+
+    @tf.function
+    def run(*tensors):
+        structure = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
+        return model(keras.tree.pack_sequence_as(structure, list(tensors)), training=False)
+
+    graph = convert_variables_to_constants_v2(run.get_concrete_function(*specs)).graph
+    options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
+    found = tf.compat.v1.profiler.profile(graph, options={**options, "output": "none"})
+    kinds = {operation.name: operation.type for operation in graph.get_operations()}
+    counted = sum(operations for name, operations in _own(found) if kinds.get(name) in COUNTED)
+    return counted // 2 + sum(map(_einsum, graph.get_operations()))
+
+
+def _own(node):
+    """The operations of each node, without those below it."""
+    yield node.name, node.total_float_ops - sum(child.total_float_ops for child in node.children)
+    for child in node.children:
+        yield from _own(child)
+
+
+def _einsum(operation: tf.Operation) -> int:
+    """What the profiler leaves out: every combination of the letters of an einsum."""
+    if operation.type != "Einsum":
+        return 0
+    operands = operation.get_attr("equation").decode().split("->")[0].split(",")
+    letters = {}
+    for operand, tensor in zip(operands, operation.inputs, strict=True):
+        free = "".join(map(str, range(len(tensor.shape) - len(operand.replace("...", "")))))
+        letters.update(zip(operand.replace("...", free), tensor.shape, strict=True))
+    return math.prod(letters.values())
