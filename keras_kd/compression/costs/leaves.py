@@ -3,7 +3,7 @@
 import dataclasses
 import inspect
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 from keras import layers
@@ -27,6 +27,12 @@ class Leaf:
         return inspect.signature(self.operation.call).bind(*self.args, **self.kwargs).arguments.get(name)
 
     @property
+    def tensors(self) -> list[keras.KerasTensor]:
+        """The tensors among its arguments, in order."""
+        leaves = keras.tree.flatten((self.args, self.kwargs))
+        return [leaf for leaf in leaves if isinstance(leaf, keras.KerasTensor)]
+
+    @property
     def shapes(self) -> list[Shape]:
         """The shapes of its tensors, constants included, in order."""
         leaves = keras.tree.flatten((self.args, self.kwargs))
@@ -37,6 +43,18 @@ class Leaf:
         """The shape of the first tensor that it returns."""
         results = self.operation.compute_output_spec(*self.args, **self.kwargs)
         return tuple(keras.tree.flatten(results)[0].shape)
+
+
+class Inside(NamedTuple):
+    """What is inside an operation.
+
+    Attributes:
+        graph: The graph.
+        entries: The tensors among the operation's arguments that are its inputs.
+    """
+
+    graph: Graph
+    entries: list[keras.KerasTensor]
 
 
 def leaf_of(call: Call, graph: Graph) -> Leaf:
@@ -57,9 +75,9 @@ def leaves(leaf: Leaf) -> Iterator[Leaf]:
         for direction in (operation.forward_layer, operation.backward_layer):
             yield from leaves(Leaf(direction, leaf.args[:1], {}))
     elif is_composed(operation):
-        if (graph := inside(leaf)) is not None:
-            for call in graph.calls:
-                yield from leaves(leaf_of(call, graph))
+        if (found := inside(leaf)) is not None:
+            for call in found.graph.calls:
+                yield from leaves(leaf_of(call, found.graph))
     else:
         yield leaf
 
@@ -72,12 +90,13 @@ def is_composed(operation: keras.Operation) -> bool:
     return isinstance(operation, layers.Layer) and not is_of_keras(owner)
 
 
-def inside(leaf: Leaf) -> Graph | None:
+def inside(leaf: Leaf) -> Inside | None:
     """The graph inside a model or a layer of a user; `None` if its `call` takes no symbolic tensors."""
     model = leaf.operation
     if is_graph(model):
         graph = graph_of(model)
-        return reshaped(graph, _entries(graph, leaf))
+        entries = _entries(graph, leaf)
+        return Inside(reshaped(graph, entries), entries)
     symbols: list[keras.KerasTensor] = []
 
     def entry(value: Any) -> Any:
@@ -91,9 +110,10 @@ def inside(leaf: Leaf) -> Graph | None:
         kwargs.setdefault("training", False)
     try:
         # A copy, because Keras notes in each layer where it was called.
-        return graph_of(keras.Model(symbols, shared_copy(model).call(*args, **kwargs)))
+        graph = graph_of(keras.Model(symbols, shared_copy(model).call(*args, **kwargs)))
     except Exception:  # it may do anything with its tensors
         return None
+    return Inside(graph, leaf.tensors)
 
 
 def _entries(graph: Graph, leaf: Leaf) -> list[keras.KerasTensor]:

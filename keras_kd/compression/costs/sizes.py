@@ -3,6 +3,8 @@
 import math
 from collections.abc import Iterable
 
+import tensorflow as tf
+
 
 def size_of(shape: Iterable[int | None]) -> int:
     """The number of elements; free axes count as 1.
@@ -12,3 +14,13 @@ def size_of(shape: Iterable[int | None]) -> int:
         192
     """
     return math.prod(1 if size is None else size for size in shape)
+
+
+def bytes_of(shape: Iterable[int | None], dtype: str) -> int:
+    """The bytes of a tensor.
+
+    Examples:
+        >>> bytes_of((None, 8, 8, 3), "float16")
+        384
+    """
+    return size_of(shape) * tf.as_dtype(dtype).size
