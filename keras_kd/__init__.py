@@ -8,6 +8,8 @@ if not startup.is_deferred:
     from keras_kd import models as models
     from keras_kd import projections as projections
     from keras_kd import tfmot as tfmot
+    from keras_kd.compression.costs.cost import Cost as Cost
+    from keras_kd.compression.costs.cost import cost as cost
     from keras_kd.compression.pruning.prune import Prune as Prune
     from keras_kd.compression.pruning.sparsity import Sparsity as Sparsity
     from keras_kd.compression.pruning.sparsity import sparsity as sparsity
@@ -33,6 +35,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Benchmark",
+    "Cost",
     "Distilled",
     "Distiller",
     "Exported",
@@ -47,6 +50,7 @@ __all__ = [
     "Verification",
     "benchmark",
     "compare",
+    "cost",
     "datasets",
     "export",
     "losses",

@@ -106,6 +106,7 @@ for command in (
     train.demo,
     train.distill,
     inspect.taps,
+    inspect.cost,
     deploy.export,
     deploy.verify,
     deploy.benchmark,

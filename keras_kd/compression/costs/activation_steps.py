@@ -33,7 +33,7 @@ def note_activation(site: Site, read: int, name: str) -> int:
     return site.new(read)
 
 
-def note_normalization(site: Site, read: int, moments: float, scales: float) -> int:
+def note_normalization(site: Site, read: int, moments: float, scales: float, axes: int = 4) -> int:
     """Note the steps of a normalization over axes of its input; returns its result.
 
     Args:
@@ -41,10 +41,12 @@ def note_normalization(site: Site, read: int, moments: float, scales: float) -> 
         read: What it normalizes.
         moments: The size of its means, as a part of the whole.
         scales: The size of means times weights.
+        axes: The rank at which it works; above 4, differences are not squared in the same step.
     """
     mean = site.new(read, size=site.part(moments))
     negative = site.new(mean, size=site.part(moments))
-    variance = site.new(site.new(read, mean), size=site.part(moments))
+    square = site.new(read, mean) if axes <= 4 else site.new(site.new(read, mean))
+    variance = site.new(square, size=site.part(moments))
     scale = site.new(site.new(variance, size=site.part(moments)), size=site.part(scales))
     shift = site.new(negative, scale, size=site.part(scales))
     return site.over(site.new(read, scale), shift)

@@ -27,13 +27,11 @@ def note_heads(site: Site, layer: layers.MultiHeadAttention) -> list[int]:
     keys = site.new(keys, size=bytes_for(value, width))
     axes = one.get("attention_axes") or range(1, len(query.shape) - 1)
     pairs = bytes_of((*query.shape[:-1], heads, size_of(value.shape[axis] for axis in axes)), query.dtype)
-    # LiteRT transposes the second matrix of a product anew.
-    scores = site.new(queries, keys, site.new(keys, size=bytes_for(value, width)), size=pairs)
+    scores = note_product(site, queries, keys, pairs)
     scores = site.record.over([site.record.over([scores], pairs)], pairs)
     values = site.new(reads[id(value)], size=bytes_for(value, deep))
     values = site.new(values, size=bytes_for(value, deep))
-    again = site.new(values, size=bytes_for(value, deep))
-    summed = site.new(scores, values, again, size=bytes_for(query, deep))
+    summed = note_product(site, scores, values, bytes_for(query, deep))
     summed = site.new(summed, size=bytes_for(query, deep))
     rest = [scores] if len(site.results) > 1 else []
     return [site.new(summed, takes=True), *rest]
@@ -44,7 +42,18 @@ def note_attention(site: Site) -> list[int]:
     query, value = site.leaf.argument("inputs")[:2]
     pairs = bytes_of((*query.shape[:-1], value.shape[-2]), query.dtype)
     first, second = site.reads[:2]
-    scores = site.new(first, site.reads[2] if len(site.reads) > 2 else second, size=pairs)
+    key = site.reads[2] if len(site.reads) > 2 else second
+    scores = note_product(site, first, key, pairs, rows=True)
     scores = site.record.over([scores], pairs)
-    again = site.new(second, size=bytes_of(value.shape, value.dtype))
-    return [site.new(scores, second, again), *([scores] if len(site.results) > 1 else [])]
+    summed = note_product(site, scores, second, site.size)
+    return [summed, *([scores] if len(site.results) > 1 else [])]
+
+
+def note_product(site: Site, left: int, right: int, size: int, rows: bool = False) -> int:
+    """Note a product of matrices.
+
+    LiteRT has room for both of them transposed, unless it multiplies rows with rows.
+    """
+    sizes = site.record.sizes
+    rooms = [] if rows else [site.record.new([read], sizes[read]) for read in (left, right)]
+    return site.record.new([left, right, *rooms], size)

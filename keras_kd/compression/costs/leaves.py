@@ -65,7 +65,7 @@ def leaf_of(call: Call, graph: Graph) -> Leaf:
 
 
 def leaves(leaf: Leaf) -> Iterator[Leaf]:
-    """What an operation runs in the end: itself, or what is inside it; nothing if that cannot be read."""
+    """What an operation runs in the end: itself, or what is inside it if that can be read."""
     operation = leaf.operation
     if isinstance(operation, layers.TimeDistributed):
         yield from leaves(_of_all_steps(operation, leaf))
@@ -74,10 +74,9 @@ def leaves(leaf: Leaf) -> Iterator[Leaf]:
     elif isinstance(operation, layers.Bidirectional):
         for direction in (operation.forward_layer, operation.backward_layer):
             yield from leaves(Leaf(direction, leaf.args[:1], {}))
-    elif is_composed(operation):
-        if (found := inside(leaf)) is not None:
-            for call in found.graph.calls:
-                yield from leaves(leaf_of(call, found.graph))
+    elif is_composed(operation) and (found := inside(leaf)) is not None:
+        for call in found.graph.calls:
+            yield from leaves(leaf_of(call, found.graph))
     else:
         yield leaf
 

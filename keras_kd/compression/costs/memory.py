@@ -5,10 +5,12 @@ model are alive throughout. Steps that the interpreter fuses, or runs in place, 
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import keras
 from keras import layers
 
+from keras_kd.compression.costs.arena import arena_size
 from keras_kd.compression.costs.leaves import Leaf, inside, is_composed, leaf_of
 from keras_kd.compression.costs.recipes import note_steps
 from keras_kd.compression.costs.site import Site
@@ -17,8 +19,20 @@ from keras_kd.compression.costs.steps import Plan, Recording
 from keras_kd.graphs import Call, Graph, Slot, slots_in
 
 
-def memory_of(graph: Graph) -> dict[Call, int]:
-    """The bytes of the activations that are alive while each call runs.
+class Memory(NamedTuple):
+    """The bytes that activations need.
+
+    Attributes:
+        calls: What is alive while each call runs.
+        peak: The arena that holds everything, with the gaps that remain in it.
+    """
+
+    calls: dict[Call, int]
+    peak: int
+
+
+def memory_of(graph: Graph) -> Memory:
+    """The memory of the activations of a graph.
 
     Args:
         graph: A graph whose shapes are known; axes that are free count as 1.
@@ -27,12 +41,10 @@ def memory_of(graph: Graph) -> dict[Call, int]:
     inputs = [_size_of(record, graph.symbol(slot)) for slot in slots_in(graph.inputs)]
     ends: list[int] = []
     made = _note_graph(graph, inputs, record, ends)
-    alive = Plan(record, inputs, [made[slot] for slot in slots_in(graph.outputs)]).alive()
-    starts = [0, *ends]
-    found = {}
-    for call, start, end in zip(graph.calls, starts, ends, strict=False):
-        found[call] = max(alive[start:end], default=0)
-    return found
+    plan = Plan(record, inputs, [made[slot] for slot in slots_in(graph.outputs)])
+    alive, steps = plan.alive(), zip(graph.calls, [0, *ends], ends, strict=False)
+    calls = {call: max(alive[start:end], default=0) for call, start, end in steps}
+    return Memory(calls, arena_size(plan.lives(), len(alive)))
 
 
 def _size_of(record: Recording, symbol: keras.KerasTensor) -> int:

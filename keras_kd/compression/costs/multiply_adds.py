@@ -13,11 +13,16 @@ from typing import NamedTuple
 import keras
 from keras import layers
 
-from keras_kd.compression.costs.leaves import Leaf, leaf_of, leaves
+from keras_kd.compression.costs.leaves import Leaf, is_composed, leaf_of, leaves
 from keras_kd.compression.costs.products import count_products
 from keras_kd.compression.costs.sizes import size_of
 from keras_kd.graphs import Call, Graph
 from keras_kd.keras_internals import hidden_argument
+
+_CELLS = layers.SimpleRNNCell, layers.LSTMCell, layers.GRUCell
+_CONVOLUTIONAL = layers.ConvLSTM1D, layers.ConvLSTM2D, layers.ConvLSTM3D
+# Whose code is not Keras's.
+_FOREIGN = layers.JaxLayer, layers.FlaxLayer, layers.TFSMLayer, layers.TorchModuleWrapper
 
 
 class Use(NamedTuple):
@@ -62,10 +67,20 @@ def multiply_adds(call: Call, graph: Graph) -> int:
         call: A call of the graph.
         graph: A graph whose shapes are known; axes that are free count as 1.
     """
-    return sum(
-        count_products(leaf) + sum(use.multiply_adds() for use in _uses_of(leaf.operation, leaf))
-        for leaf in leaves(leaf_of(call, graph))
-    )
+    return sum(map(count_multiply_adds, leaves(leaf_of(call, graph))))
+
+
+def count_multiply_adds(leaf: Leaf) -> int:
+    """The multiply-adds of an operation that is not made of others."""
+    return count_products(leaf) + sum(use.multiply_adds() for use in _uses_of(leaf.operation, leaf))
+
+
+def is_counted(leaf: Leaf) -> bool:
+    """Whether it is known what an operation multiplies."""
+    layer = leaf.operation
+    if isinstance(layer, layers.RNN) and not isinstance(layer, _CONVOLUTIONAL):
+        return all(isinstance(cell, _CELLS) for cell in _cells_of(layer))
+    return not is_composed(layer) and not isinstance(layer, _FOREIGN)
 
 
 @functools.singledispatch
@@ -145,10 +160,8 @@ def _(layer: layers.MultiHeadAttention, leaf: Leaf) -> list[Use]:
 @_uses_of.register(layers.RNN)
 def _(layer: layers.RNN, leaf: Leaf) -> list[Use]:
     steps = size_of(leaf.shapes[0][:2])
-    cells = layer.cell.cells if isinstance(layer.cell, layers.StackedRNNCells) else [layer.cell]
-    known = layers.SimpleRNNCell, layers.LSTMCell, layers.GRUCell
-    known_cells = [cell for cell in cells if isinstance(cell, known)]
-    return [Use(kernel, steps) for cell in known_cells for kernel in (cell.kernel, cell.recurrent_kernel)]
+    known = [cell for cell in _cells_of(layer) if isinstance(cell, _CELLS)]
+    return [Use(kernel, steps) for cell in known for kernel in (cell.kernel, cell.recurrent_kernel)]
 
 
 @_uses_of.register(layers.ConvLSTM1D)
@@ -158,6 +171,10 @@ def _(layer: layers.ConvLSTM2D, leaf: Leaf) -> list[Use]:
     steps = 1 if layer.return_sequences else size_of(leaf.shapes[0][1:2])
     positions = steps * size_of(leaf.returned) // layer.filters
     return [Use(kernel, positions) for kernel in (layer.cell.kernel, layer.cell.recurrent_kernel)]
+
+
+def _cells_of(layer: layers.RNN) -> list[keras.layers.Layer]:
+    return layer.cell.cells if isinstance(layer.cell, layers.StackedRNNCells) else [layer.cell]
 
 
 def _of_kernel(layer: keras.layers.Layer, times: int) -> list[Use]:

@@ -7,14 +7,15 @@ import keras
 from keras import layers
 
 from keras_kd.compression.costs.activation_steps import note_activation, note_normalization
-from keras_kd.compression.costs.attention_steps import note_attention, note_heads
+from keras_kd.compression.costs.attention_steps import note_attention, note_heads, note_product
 from keras_kd.compression.costs.site import Site
 from keras_kd.compression.costs.sizes import bytes_of, size_of
 from keras_kd.keras_internals import is_of_keras, layer_family
+from keras_kd.legacy import application_class
 
 _VIEWS = ("Reshape", "ExpandDims", "Squeeze", "Ravel", "Flatten")
 _SAME = ("StopGradient", "Identity", "Copy")
-_ELEMENTWISE = ("Add", "Subtract", "Multiply", "Divide", "TrueDivide", "Maximum", "Minimum")
+_ELEMENTWISE = ("Add", "Subtract", "Multiply", "Divide", "TrueDivide")
 _ACTIVATIONS = ("Relu", "Relu6", "Silu", "Softmax", "Softplus", "Selu", "HardSigmoid")
 
 
@@ -31,6 +32,8 @@ def note_steps(site: Site) -> list[int]:
     if kind in _ACTIVATIONS:
         name = "hard_sigmoid" if kind == "HardSigmoid" else kind.lower()
         return [note_activation(site, site.reads[0], name)]
+    if kind == "Matmul" and len(site.reads) == 2:
+        return [note_product(site, site.reads[0], site.reads[1], site.size)]
     if kind in _ELEMENTWISE:
         return [site.over(*site.reads)]
     return _of_anything(site)
@@ -46,7 +49,15 @@ def _of_layer(layer: keras.layers.Layer, site: Site) -> list[int]:
         return site.reads[:1]  # these do nothing in inference
     if layer_family(layer) == "pooling":
         return [site.new(*site.reads, takes=True)]
+    if type(layer) is application_class(keras, "convnext", "LayerScale"):
+        return [_scaled(site)]
     return _of_anything(site)
+
+
+def _scaled(site: Site) -> int:
+    """The result of a scale by constants, which becomes one of the weights before it."""
+    read = site.reads[0]
+    return site.record.fused(read) if site.record.takes(read) else site.over(read)
 
 
 @_of_layer.register(layers.Identity)
@@ -68,8 +79,7 @@ def _(layer: layers.Rescaling, site: Site) -> list[int]:
 
 @_of_layer.register(layers.BatchNormalization)
 def _(layer: layers.BatchNormalization, site: Site) -> list[int]:
-    (read,) = site.reads[:1]
-    return [site.record.fused(read) if site.record.takes(read) else site.over(read)]
+    return [_scaled(site)]
 
 
 @_of_layer.register(layers.LayerNormalization)
@@ -83,7 +93,8 @@ def _(layer: layers.GroupNormalization, site: Site) -> list[int]:
     batch, channels = _sizes(site, [0]), _sizes(site, [layer.axis])
     whole = size_of(site.results[0].shape)
     view = site.record.view(site.reads[0])
-    normal = note_normalization(site, view, batch * layer.groups / whole, batch * channels / whole)
+    parts = batch * layer.groups / whole, batch * channels / whole
+    normal = note_normalization(site, view, *parts, axes=5)
     return [site.record.view(normal)]
 
 
@@ -144,8 +155,6 @@ def _(layer: layers.ReLU, site: Site) -> list[int]:
 @_of_layer.register(layers.Subtract)
 @_of_layer.register(layers.Multiply)
 @_of_layer.register(layers.Average)
-@_of_layer.register(layers.Maximum)
-@_of_layer.register(layers.Minimum)
 def _(layer: layers.Add, site: Site) -> list[int]:
     return [functools.reduce(site.over, site.reads)]
 
@@ -161,6 +170,13 @@ def _(layer: layers.UpSampling2D, site: Site) -> list[int]:
 @_of_layer.register(layers.GroupQueryAttention)
 def _(layer: layers.MultiHeadAttention, site: Site) -> list[int]:
     return note_heads(site, layer)
+
+
+@_of_layer.register(layers.Dot)
+def _(layer: layers.Dot, site: Site) -> list[int]:
+    second = layer.axes if isinstance(layer.axes, int) else layer.axes[1]
+    rank = len(site.leaf.shapes[1])
+    return [note_product(site, site.reads[0], site.reads[1], site.size, rows=second % rank == rank - 1)]
 
 
 @_of_layer.register(layers.Attention)

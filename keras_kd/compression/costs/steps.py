@@ -1,10 +1,11 @@
 """What an interpreter does for a model: steps, each of which reads tensors and makes one."""
 
 import enum
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-BLOCK = 64  # bytes: where tensors of LiteRT's arena may begin
+from keras_kd.compression.costs.arena import Life
 
 
 class Place(enum.Enum):
@@ -42,7 +43,7 @@ class Recording:
 
     def tensor(self, size: int) -> int:
         """A tensor of some bytes that no step makes: an input."""
-        self.sizes.append(-size // BLOCK * -BLOCK)
+        self.sizes.append(size)
         return len(self.sizes) - 1
 
     def new(self, reads: Iterable[int], size: int, takes: bool = False) -> int:
@@ -110,8 +111,8 @@ class Plan:
         same = self.sizes[read] == self.sizes[step.result]
         return step.place is Place.OVER and free and alone and same
 
-    def alive(self) -> list[int]:
-        """The bytes in use during each step."""
+    def lives(self) -> list[Life]:
+        """Every buffer: its size, and from where to where it is needed."""
         ends = len(self.steps)
         first, last = dict.fromkeys(self.fixed, 0), dict.fromkeys(self.fixed, ends)
         for number, step in enumerate(self.steps):
@@ -119,12 +120,12 @@ class Plan:
             for tensor in (*step.reads, step.result):
                 last[self.buffers[tensor]] = max(last.get(self.buffers[tensor], 0), number)
         last.update((self.buffers[tensor], ends) for tensor in self.returned)
-        changes = [0] * (ends + 2)
-        for buffer, start in first.items():
-            changes[start] += self.sizes[buffer]
-            changes[last[buffer] + 1] -= self.sizes[buffer]
-        found, total = [], 0
-        for change in changes[:ends]:
-            total += change
-            found.append(total)
-        return found
+        return [Life(self.sizes[buffer], start, last[buffer]) for buffer, start in first.items()]
+
+    def alive(self) -> list[int]:
+        """The bytes in use during each step."""
+        changes = [0] * (len(self.steps) + 2)
+        for size, first, last in self.lives():
+            changes[first] += size
+            changes[last + 1] -= size
+        return list(itertools.accumulate(changes))[: len(self.steps)]

@@ -1,16 +1,24 @@
-"""The memory that LiteRT allocates for the activations of a file."""
+"""The memory that LiteRT allocates for the activations of a model."""
 
 import ai_edge_litert.interpreter as litert
+import keras
+import tensorflow as tf
+
+from tests.compression.costs.freezing import frozen
 
 
-def arena_of(path) -> int:
+def arena_of(model: keras.Model) -> int:
     """The bytes between the first and the last tensor that is computed, once all have a place.
 
     Without delegates, which have memory of their own. With two threads, because a convolution on one copies
     what it reads into a matrix.
     """
-    resolver = litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    interpreter = litert.Interpreter(str(path), experimental_op_resolver_type=resolver, num_threads=2)
+    content = tf.lite.TFLiteConverter.from_concrete_functions([frozen(model)]).convert()
+    interpreter = litert.Interpreter(
+        model_content=content,
+        experimental_op_resolver_type=litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        num_threads=2,
+    )
     interpreter.allocate_tensors()
     computed = {int(i) for step in interpreter._get_ops_details() for i in step["outputs"]}
     starts, ends = [], []
@@ -19,7 +27,8 @@ def arena_of(path) -> int:
             array = interpreter.tensor(index)()
         except ValueError:  # the results of a loop have no place before it has run
             continue
-        start = array.__array_interface__["data"][0]
-        starts.append(start)
-        ends.append(start + array.nbytes)
+        if array.shape:  # counters of loops are elsewhere
+            start = array.__array_interface__["data"][0]
+            starts.append(start)
+            ends.append(start + array.nbytes)
     return max(ends) - min(starts)

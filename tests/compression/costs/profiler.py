@@ -4,8 +4,9 @@ import math
 
 import keras
 import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 from tensorflow.python.profiler.internal import flops_registry  # noqa: F401 (registers what is counted)
+
+from tests.compression.costs.freezing import frozen
 
 COUNTED = {"Conv2D", "Conv3D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "MatMul"}
 COUNTED |= {"BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"}
@@ -13,15 +14,7 @@ COUNTED |= {"BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"}
 
 def profiled(model: keras.Model, batch: int = 1, **sizes: tuple[int, ...]) -> int:
     """Half of the operations of its convolutions and matrix products, for inputs of some sizes."""
-    shapes = [(batch, *sizes.get(symbol.name, symbol.shape[1:])) for symbol in model.inputs]
-    specs = [tf.TensorSpec(shape, s.dtype) for shape, s in zip(shapes, model.inputs, strict=True)]
-
-    @tf.function
-    def run(*tensors):
-        structure = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
-        return model(keras.tree.pack_sequence_as(structure, list(tensors)), training=False)
-
-    graph = convert_variables_to_constants_v2(run.get_concrete_function(*specs)).graph
+    graph = frozen(model, batch, **sizes).graph
     options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
     found = tf.compat.v1.profiler.profile(graph, options={**options, "output": "none"})
     kinds = {operation.name: operation.type for operation in graph.get_operations()}

@@ -47,7 +47,7 @@ CASES = {
     "of_a_user": (lambda: Block(4), (4,), [("Dense", (4,)), ("Relu", (4,)), ("Dense", (4,)), ("Add", (4,))]),
     "function": (lambda: layers.Lambda(lambda x: ops.relu(x)), (4,), [("Relu", (4,))]),
     "extended": (lambda: Scaled(2), (4,), [("Matmul", (4,)), ("Add", (2,)), ("Multiply", (2,))]),
-    "untraceable": (lambda: Untraceable(), (4,), []),
+    "untraceable": (lambda: Untraceable(), (4,), [("Untraceable", (4,))]),
 }
 
 

@@ -1,0 +1,34 @@
+"""Activations and normalizations need the memory that LiteRT allocates for them."""
+
+import pytest
+from keras import layers
+
+from tests.compression.costs.branches import planned_and_allocated
+
+FAST = "relu", "silu"
+NAMES = ["relu", "relu6", "sigmoid", "tanh", "silu", "gelu", "hard_silu", "hard_sigmoid", "softmax", "elu"]
+NAMES += ["leaky_relu", "softplus", "mish", "selu", "linear"]
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name in FAST else [pytest.mark.slow]) for name in NAMES]
+)
+def test_activations(name):
+    planned, allocated = planned_and_allocated(layers.Activation(name))
+    assert planned == allocated
+
+
+NORMALIZATIONS = {
+    "layer": lambda: layers.LayerNormalization(),
+    "layer_of_image": lambda: layers.LayerNormalization(axis=(1, 2, 3)),
+    "group": lambda: layers.GroupNormalization(4),
+    "rms": lambda: layers.RMSNormalization(),
+    "unit": lambda: layers.UnitNormalization(),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", NORMALIZATIONS.values(), ids=NORMALIZATIONS)
+def test_normalizations(make):
+    planned, allocated = planned_and_allocated(make())
+    assert planned == pytest.approx(allocated, rel=0.1)
