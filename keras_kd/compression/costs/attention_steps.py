@@ -43,17 +43,14 @@ def note_attention(site: Site) -> list[int]:
     pairs = bytes_of((*query.shape[:-1], value.shape[-2]), query.dtype)
     first, second = site.reads[:2]
     key = site.reads[2] if len(site.reads) > 2 else second
-    scores = note_product(site, first, key, pairs, rows=True)
+    scores = note_product(site, first, key, pairs)
     scores = site.record.over([scores], pairs)
     summed = note_product(site, scores, second, site.size)
     return [summed, *([scores] if len(site.results) > 1 else [])]
 
 
-def note_product(site: Site, left: int, right: int, size: int, rows: bool = False) -> int:
-    """Note a product of matrices.
-
-    LiteRT has room for both of them transposed, unless it multiplies rows with rows.
-    """
+def note_product(site: Site, left: int, right: int, size: int) -> int:
+    """Note a product of matrices, for which LiteRT has room for both of them transposed."""
     sizes = site.record.sizes
-    rooms = [] if rows else [site.record.new([read], sizes[read]) for read in (left, right)]
+    rooms = [site.record.new([read], sizes[read]) for read in (left, right)]
     return site.record.new([left, right, *rooms], size)

@@ -174,9 +174,7 @@ def _(layer: layers.MultiHeadAttention, site: Site) -> list[int]:
 
 @_of_layer.register(layers.Dot)
 def _(layer: layers.Dot, site: Site) -> list[int]:
-    second = layer.axes if isinstance(layer.axes, int) else layer.axes[1]
-    rank = len(site.leaf.shapes[1])
-    return [note_product(site, site.reads[0], site.reads[1], site.size, rows=second % rank == rank - 1)]
+    return [note_product(site, site.reads[0], site.reads[1], site.size)]
 
 
 @_of_layer.register(layers.Attention)

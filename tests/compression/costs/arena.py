@@ -20,9 +20,13 @@ def arena_of(model: keras.Model) -> int:
         num_threads=2,
     )
     interpreter.allocate_tensors()
-    computed = {int(i) for step in interpreter._get_ops_details() for i in step["outputs"]}
+    used = {int(i) for step in interpreter._get_ops_details() for i in step["outputs"]}
+    used |= {detail["index"] for detail in interpreter.get_input_details()}
+    for detail in interpreter.get_tensor_details():
+        if detail["name"] == "BatchMatMul_scratch_buffer":  # the second of two; others are elsewhere
+            used |= {detail["index"] - 1, detail["index"]}
     starts, ends = [], []
-    for index in computed | {detail["index"] for detail in interpreter.get_input_details()}:
+    for index in used:
         try:
             array = interpreter.tensor(index)()
         except ValueError:  # the results of a loop have no place before it has run

@@ -50,7 +50,14 @@ LAYERS = {
 }
 
 
-@pytest.mark.parametrize("name", LAYERS)
+# These take the longest to trace; the profiler sees no loops, so that they are unrolled.
+SLOW = "simple_rnn", "lstm", "stacked", "bidirectional", "conv_lstm", "conv_lstm2d", "time_distributed_rnn"
+SLOW += "conv1d", "conv3d", "depthwise1d", "separable1d", "transposed1d", "spectral", "time_distributed"
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in LAYERS]
+)
 def test_every_layer_costs_what_the_profiler_counts(name):
     layer, shape = LAYERS[name]
     inputs = keras.Input(shape)
@@ -89,7 +96,13 @@ ATTENTIONS = {
 }
 
 
-@pytest.mark.parametrize("make", ATTENTIONS.values(), ids=ATTENTIONS)
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(make, id=name, marks=[] if name == "heads" else [pytest.mark.slow])
+        for name, make in ATTENTIONS.items()
+    ],
+)
 def test_every_attention_costs_what_the_profiler_counts(make):
     model = make()
     assert counted(model, batch=2) == profiled(model, batch=2)
