@@ -108,6 +108,7 @@ def test_a_shared_convolution_stays_shared():
     assert made.count_params() == 9 * 8 + 8 * 8 + 8
 
 
+@pytest.mark.slow
 def test_a_compact_model_trains():
     made = kd.compact(model(), groups={"conv": 2})
     made.compile("adam", "mse", run_eagerly=True)
