@@ -38,8 +38,8 @@ def drop_blocks(
     transformer. Dropping it leaves `x`: what comes after, such as an activation or a normalization, stays.
     The addition and the layers of the branch are gone, and all others keep their names and weights.
 
-    Sources: `"even"`, Sanh et al. 2019, arXiv 1910.01108; `"importance"` is the norm in place of the cosine of
-    Men et al. 2024, arXiv 2403.03853.
+    Sources: `"even"`, Sanh et al. 2019, arXiv 1910.01108; `"importance"`, after Men et al. 2024,
+    arXiv 2403.03853, who take the cosine where this takes the norm.
 
     Args:
         model: A built functional or sequential model. It is not changed.
