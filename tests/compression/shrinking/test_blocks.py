@@ -77,6 +77,11 @@ def read_elsewhere(x):
     return layers.Concatenate()([add(x, y), y])
 
 
+def added_besides(x):
+    y = dense(x)
+    return layers.Concatenate()([add(x, dense(x), y), y])
+
+
 def called_twice(x):
     shared = layers.Add(name="add")
     x = shared([x, dense(x)])
@@ -92,6 +97,7 @@ NOT_BLOCKS = {
     "projected": (lambda x: add(dense(x), dense(x)), BRANCH),
     "twice itself": (lambda x: add(x, x), BRANCH),
     "read elsewhere": (read_elsewhere, BRANCH),
+    "added besides": (added_besides, BRANCH),
     "without weights": (gelu, BRANCH),
     "shared": (called_twice, "is called several times"),
     "wider": (lambda x: add(x[:, :1], dense(x[:, :1])), BRANCH),
@@ -136,6 +142,17 @@ def test_the_outputs_of_a_model_keep_their_layers():
     model = keras.Model(inputs, second)
     assert names(model) == ["first"]
     assert why_not_dropped(graph_of(model)) == {"second": "is an output of the model"}
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_what_is_inside_a_branch_can_be_an_output(nested):
+    entry = keras.Input((4,))
+    branch = dense(entry)
+    model = keras.Model(entry, [dense(add(entry, branch)), branch], name="inner")
+    if nested:
+        outer = keras.Input((4,))
+        model = keras.Model(outer, model(outer)[0])
+    assert names(model) == []
 
 
 def test_a_mask_that_an_addition_ends():
