@@ -13,7 +13,6 @@ from keras_kd.deployment import benchmark
 from tests.cli.conftest import run
 
 COMMANDS = ["demo", "distill", "taps", "cost", "factorize", "export", "verify", "benchmark", "compare"]
-COMMANDS = ["demo", "distill", "taps", "cost", "export", "verify", "benchmark", "compare"]
 
 
 @pytest.fixture
