@@ -29,6 +29,8 @@ class Arguments:
     floor: float = 0.1
     data: Data | None = None
     loss: Loss | None = None
+    depth: float | None = None
+    drop: str = "importance"
 
     def __post_init__(self) -> None:
         check_fraction("keep=", self.keep)

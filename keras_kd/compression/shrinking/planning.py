@@ -12,10 +12,11 @@ from keras_kd.compression.selection import Selection, parse_names
 from keras_kd.compression.shrinking.arguments import Arguments
 from keras_kd.compression.shrinking.channels import Channels
 from keras_kd.compression.shrinking.counting import Limits, counts_by_layer, counts_over_all, fit_counts
+from keras_kd.compression.shrinking.depth import drop_blocks
 from keras_kd.compression.shrinking.groups import Group, groups_of, kept_whole
 from keras_kd.compression.shrinking.importance import Loss, Scores, check_importance, score
 from keras_kd.compression.shrinking.sizes import Sizes
-from keras_kd.graphs import open_layers
+from keras_kd.graphs import Opened, open_layers
 from keras_kd.legacy import require_keras_model
 
 
@@ -62,11 +63,25 @@ def plan_shrinking(model: keras.Model, arguments: Arguments) -> Plan:
     if not groups:
         reasons = "; ".join(f"{path!r} {why}" for path, why in kept_whole(channels).items())
         raise ValueError(f"{model.name!r} has no channels that can be removed: {reasons}.")
+    _check_names(model, groups, arguments)
     chosen = _select(model, groups, arguments)
+    most = arguments.keep * Sizes(channels, list(chosen)).full(arguments.budget)
+    if arguments.depth is not None:
+        opened = _without_blocks(opened, arguments)
+        channels, groups = groups_of(opened)
+        chosen = _select(model, groups, arguments)
     kept, loss = list(chosen), arguments.loss or _compiled_loss(model)
     scores = score(opened.model, channels, kept, arguments.importance, arguments.data, loss)
-    counts = _counts(Sizes(channels, kept), scores, list(chosen.values()), arguments)
+    counts = _counts(Sizes(channels, kept), scores, list(chosen.values()), arguments, most)
     return Plan(opened.model, channels, kept, counts, scores)
+
+
+def _without_blocks(opened: Opened, arguments: Arguments) -> Opened:
+    """The model without the blocks that `depth` gives up."""
+    assert arguments.depth is not None
+    skip = list(parse_names(arguments.skip))
+    shallow = drop_blocks(opened.model, arguments.depth, by=arguments.drop, data=arguments.data, skip=skip)
+    return Opened(shallow, opened.closed)
 
 
 def _compiled_loss(model: keras.Model) -> Loss | None:
@@ -75,8 +90,10 @@ def _compiled_loss(model: keras.Model) -> Loss | None:
     return lambda y, outputs: model.compute_loss(None, y, outputs, training=False)
 
 
-def _counts(sizes: Sizes, scores: Scores, own: Sequence[float | None], arguments: Arguments) -> list[int]:
-    """How many channels each group keeps."""
+def _counts(
+    sizes: Sizes, scores: Scores, own: Sequence[float | None], arguments: Arguments, most: float
+) -> list[int]:
+    """How many channels each group keeps, so that the model is at most so large."""
     groups, keep, limits = sizes.groups, arguments.keep, Limits(arguments.multiple_of, arguments.floor)
     if keep == 1 and not any(own):
         return [len(group.classes) for group in groups]
@@ -93,17 +110,25 @@ def _counts(sizes: Sizes, scores: Scores, own: Sequence[float | None], arguments
     counts: Callable[[float], list[int]] = by_layer
     if arguments.scope == "global":
         levels, counts = [np.inf, *np.unique(np.concatenate(scores))[::-1].tolist(), -1.0], over_all
-    return fit_counts(sizes, arguments.budget, keep * sizes.full(arguments.budget), levels, counts)
+    return fit_counts(sizes, arguments.budget, most, levels, counts)
+
+
+def _selection(arguments: Arguments) -> Selection[float]:
+    names = None if arguments.layers is None else parse_names(arguments.layers)
+    # With a mapping, the other layers are shrunk as well; a default of 0 says so.
+    default = 0.0 if isinstance(names, Mapping) else None
+    return Selection[float](names, list(parse_names(arguments.skip)), default)
+
+
+def _check_names(model: keras.Model, groups: Sequence[Group], arguments: Arguments) -> None:
+    makers = [_Maker(path) for group in groups for path in group.makers]
+    _selection(arguments).check_names(model, makers, "channels that can be removed")
 
 
 def _select(model: keras.Model, groups: Sequence[Group], arguments: Arguments) -> dict[Group, float | None]:
     """The groups that may lose channels, and the fraction to keep of those that have one of their own."""
-    names = None if arguments.layers is None else parse_names(arguments.layers)
-    skip = list(parse_names(arguments.skip))
-    # With a mapping, the other layers are shrunk as well; a default of 0 says so.
-    selection = Selection[float](names, skip, default=0.0 if isinstance(names, Mapping) else None)
+    selection = _selection(arguments)
     makers = {group: [_Maker(path) for path in group.makers] for group in groups}
-    selection.check_names(model, [m for own in makers.values() for m in own], "channels that can be removed")
     chosen: dict[Group, float | None] = {}
     for group, own in makers.items():
         if any(map(selection.includes, own)) and not any(map(selection.skips, own)):

@@ -27,6 +27,8 @@ def shrink(
     floor: float = 0.1,
     data: Data | None = None,
     loss: Loss | None = None,
+    depth: float | None = None,
+    drop: str = "importance",
     name: str | None = None,
     keep_compiled: bool = False,
 ) -> keras.Model:
@@ -64,6 +66,11 @@ def shrink(
         floor: The least fraction of each group to keep, in [0, 1).
         data: For `"taylor"` and `"activation"`: arrays or batches of `x` or `(x, y)`.
         loss: For `"taylor"`: `loss(y, outputs)`; by default that with which the model was compiled.
+        depth: How many residual blocks whose shortcut is the identity to keep: a fraction in (0, 1], or a
+            whole number. They are dropped before channels are removed; `keep` stays a fraction of the
+            original. Default: all.
+        drop: Which of them to drop: `"importance"`, those that change their input least, on `data`; or
+            `"even"`, at even distances, as DistilBERT does (Sanh et al. 2019, arXiv 1910.01108).
         name: Of the result; by default the original's.
         keep_compiled: Compile the result like the model, with a copy of its optimizer that keeps steps and
             moments of the weights that stay: for a loop that shrinks a little, trains, and shrinks again.
@@ -85,8 +92,13 @@ def shrink(
         >>> student.output_shape, student.count_params() < 0.4 * teacher.count_params()
         ((None, 10), True)
     """
-    own = keep, budget, importance, scope, layers, skip, multiple_of, floor, data, loss
+    own = keep, budget, importance, scope, layers, skip, multiple_of, floor, data, loss, depth, drop
     plan = plan_shrinking(model, Arguments(*own))
+    if keep_compiled and plan.opened is not model:
+        raise ValueError(
+            "keep_compiled=True keeps the state of an optimizer for the layers of the model itself: not with "
+            "depth=, and not where layers of your own are opened. Compile the result yourself."
+        )
     cut = Cut(plan.channels, plan.removed)
     small = cut.model(plan.opened, name)
     if keep_compiled:
