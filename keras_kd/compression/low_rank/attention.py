@@ -13,7 +13,7 @@ from keras import layers
 
 from keras_kd.compression.costs.multiply_adds import uses
 from keras_kd.compression.low_rank.matrices import Metric, Product, approximate, metric_of
-from keras_kd.compression.low_rank.moments import Moments, Reading
+from keras_kd.compression.low_rank.moments import Measure, Moments, Reading
 from keras_kd.compression.low_rank.ranks import Amount
 from keras_kd.compression.low_rank.sites import Site
 from keras_kd.compression.low_rank.thin_layers import Factors, Step, value_of
@@ -43,7 +43,7 @@ class AttentionHeads:
         """Why they cannot become smaller; empty if they can."""
         return "its gate acts on the values of its heads" if self._layer.get_config()["use_gate"] else ""
 
-    def readings(self) -> dict[str, Reading]:
+    def readings(self) -> dict[str, Measure]:
         """The tensors whose moments weigh the error."""
         given = [arguments_of(call) for call in self._site.calls]
         return {role: Reading(tuple(slots[role] for slots in given), (-1,)) for role in ROLES}

@@ -8,7 +8,7 @@ from keras import layers
 
 from keras_kd.compression.low_rank.kernels import Chain, Part, Places, chains, unweighted, weighted
 from keras_kd.compression.low_rank.matrices import Metric, approximate, metric_of
-from keras_kd.compression.low_rank.moments import Moments, Reading
+from keras_kd.compression.low_rank.moments import Measure, Moments, Neighbors
 from keras_kd.compression.low_rank.ranks import Amount
 from keras_kd.compression.low_rank.sites import Site
 from keras_kd.compression.low_rank.thin_layers import Factors, Step, thin_layer, value_of
@@ -33,20 +33,28 @@ class ConvolutionKernel:
             return "only a window of several rows and columns can be separated"
         return ""
 
-    def readings(self) -> dict[str, Reading]:
+    def readings(self) -> dict[str, Measure]:
         """The tensors whose moments weigh the error."""
-        first = self._layer.data_format == "channels_first"
-        return {"inputs": self._site.reading((-1 - len(self._layer.kernel_size) if first else -1,))}
+        layer, rank = self._layer, len(self._layer.kernel_size)
+        is_last = layer.data_format == "channels_last"
+        inputs = self._site.reading((-1 if is_last else -1 - rank,))
+        found: dict[str, Measure] = {"inputs": inputs}
+        for i, name in enumerate(("rows", "columns")[-rank:]) if rank <= 2 else ():
+            axis = i - rank - (1 if is_last else 0)
+            found[name] = Neighbors(inputs.slots, axis, layer.kernel_size[i], layer.dilation_rate[i])
+        return found
 
     def factorize(self, amount: Amount, moments: Moments, method: str) -> Factors:
         """What replaces the layer: the cheapest chain of convolutions."""
-        metric = metric_of(_blocks(moments["inputs"][:-1, :-1], self._layer.groups)) if moments else None
+        metrics = {name: metric_of(moment) for name, moment in moments.items() if name != "inputs"}
+        if moments:
+            metrics["inputs"] = metric_of(_blocks(moments["inputs"][:-1, :-1], self._layer.groups))
         kernel = grouped_kernel(self._layer)
         if math.prod(self._layer.kernel_size) == 1:
-            best = _pointwise(kernel, self._places, amount, metric)
+            best = _pointwise(kernel, self._places, amount, metrics.get("inputs"))
         else:
-            found = chains(weighted(kernel, metric), self._places, amount, method)
-            best = unweighted(min(found, key=lambda chain: chain.multiply_adds), metric)
+            found = chains(weighted(kernel, metrics), self._places, amount, method)
+            best = unweighted(min(found, key=lambda chain: chain.multiply_adds), metrics)
         last = len(best.kernels) - 1
         steps = tuple(
             _step(self._layer, part, value, is_last=i == last) for i, (part, value) in enumerate(best.kernels)

@@ -9,7 +9,7 @@ import numpy as np
 from keras import layers
 
 from keras_kd.compression.low_rank.matrices import approximate, metric_of
-from keras_kd.compression.low_rank.moments import Moments, Reading
+from keras_kd.compression.low_rank.moments import Measure, Moments
 from keras_kd.compression.low_rank.ranks import Amount
 from keras_kd.compression.low_rank.sites import Site
 from keras_kd.compression.low_rank.thin_layers import Factors, thin_layer, value_of
@@ -29,7 +29,7 @@ class DenseKernel:
         """Why it cannot be factorized; empty if it can."""
         return ""
 
-    def readings(self) -> dict[str, Reading]:
+    def readings(self) -> dict[str, Measure]:
         """The tensors whose moments weigh the error."""
         return {"inputs": self._site.reading((-1,))}
 
@@ -123,7 +123,7 @@ class EinsumKernel:
             return ""
         return f"the kernel of {self._layer.equation!r} is not one matrix"
 
-    def readings(self) -> dict[str, Reading]:
+    def readings(self) -> dict[str, Measure]:
         """The tensors whose moments weigh the error."""
         return {"inputs": self._site.reading(self._letters.summed_axes())}
 

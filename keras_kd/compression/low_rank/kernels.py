@@ -3,8 +3,8 @@
 A kernel is held as (groups, rows, columns, inputs, outputs); rows and columns may be of any number, 1 too.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -13,6 +13,13 @@ from keras_kd.compression.low_rank.matrices import Metric, Spectrum, leading_axe
 from keras_kd.compression.low_rank.ranks import Amount, reaches, relative_error
 
 Part: TypeAlias = Literal["in", "core", "out", "column", "row"]
+
+# The axes of the window that a part has.
+_WINDOW: Mapping[Part, tuple[str, ...]] = {
+    "core": ("rows", "columns"),
+    "column": ("rows",),
+    "row": ("columns",),
+}
 
 
 class Places(NamedTuple):
@@ -48,18 +55,32 @@ class Chain:
     kernels: tuple[tuple[Part, np.ndarray], ...]
 
 
-def weighted(kernel: np.ndarray, metric: Metric | None) -> np.ndarray:
-    """A kernel whose error is that of its outputs, if the places of a window were not correlated."""
-    return kernel if metric is None else metric.root[:, None, None] @ kernel
+def weighted(kernel: np.ndarray, metrics: Mapping[str, Metric]) -> np.ndarray:
+    """A kernel whose error is that of its outputs, as far as its axes vary independently of each other.
+
+    Args:
+        kernel: The kernel.
+        metrics: Of its `"rows"`, `"columns"` and `"inputs"`; those that are missing do not count.
+    """
+    return _along(kernel, {axis: metric.root for axis, metric in metrics.items()})
 
 
-def unweighted(chain: Chain, metric: Metric | None) -> Chain:
+def unweighted(chain: Chain, metrics: Mapping[str, Metric]) -> Chain:
     """A chain for a weighted kernel, for the kernel itself."""
-    if metric is None:
-        return chain
-    (part, first), *others = chain.kernels
-    first = metric.inverse[:, None, None] @ first
-    return Chain(chain.method, chain.ranks, chain.error, chain.multiply_adds, ((part, first), *others))
+    kernels: list[tuple[Part, np.ndarray]] = []
+    for part, kernel in chain.kernels:
+        axes = (*_WINDOW.get(part, ()), *(() if kernels else ("inputs",)))
+        inverses = {axis: metrics[axis].inverse for axis in axes if axis in metrics}
+        kernels.append((part, _along(kernel, inverses)))
+    return replace(chain, kernels=tuple(kernels))
+
+
+def _along(kernel: np.ndarray, matrices: Mapping[str, np.ndarray]) -> np.ndarray:
+    """A kernel multiplied by matrices along its axes."""
+    equations = {"rows": "xr,grcio->gxcio", "columns": "xc,grcio->grxio", "inputs": "gxi,grcio->grcxo"}
+    for axis, matrix in matrices.items():
+        kernel = np.einsum(equations[axis], matrix, kernel, optimize=True)
+    return kernel
 
 
 class Tucker:

@@ -1,6 +1,7 @@
 """What becomes of each layer, decided before a model is made."""
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -9,16 +10,17 @@ import numpy as np
 from keras import layers
 
 from keras_kd.compression.costs.multiply_adds import multiply_adds
-from keras_kd.compression.data import Data, batches_of
+from keras_kd.compression.data import Data, inputs_of
 from keras_kd.compression.low_rank.arguments import Settings
 from keras_kd.compression.low_rank.attention import AttentionHeads
 from keras_kd.compression.low_rank.convolutions import ConvolutionKernel
 from keras_kd.compression.low_rank.dense import DenseKernel, EinsumKernel
 from keras_kd.compression.low_rank.factorization import Factorization, FactorizedLayer
-from keras_kd.compression.low_rank.moments import Moments, Reading, second_moments
+from keras_kd.compression.low_rank.moments import Measure, Moments, second_moments
 from keras_kd.compression.low_rank.ranks import Amount
 from keras_kd.compression.low_rank.sites import Site, opened_for_one_sample, sites_in
 from keras_kd.compression.low_rank.thin_layers import Factors, distributed, with_free_names
+from keras_kd.compression.statistics import warn_of_stale_statistics
 from keras_kd.graphs import Graph
 from keras_kd.legacy import require_keras_model
 from keras_kd.messages import some_of
@@ -30,7 +32,7 @@ class Kernel(Protocol):
     def reason(self, method: str) -> str:
         """Why a method cannot factorize it; empty if it can."""
 
-    def readings(self) -> dict[str, Reading]:
+    def readings(self) -> dict[str, Measure]:
         """The tensors whose moments weigh the error."""
 
     def factorize(self, amount: Amount, moments: Moments, method: str) -> Factors:
@@ -135,8 +137,11 @@ def _moments(model: keras.Model, graph: Graph, sites: Sequence[Site], data: Data
     readings = {
         (site.layer, role): reading for site in sites for role, reading in _kernel_of(site).readings().items()
     }
+    if isinstance(data, Iterator):  # which can be read once only
+        data = functools.partial(iter, list(inputs_of(model, data)))
+    warn_of_stale_statistics(model, data, stacklevel=5)
     found: dict[str, dict[str, np.ndarray]] = {}
-    for (path, role), moment in second_moments(graph, readings, batches_of(model, data)).items():
+    for (path, role), moment in second_moments(graph, readings, inputs_of(model, data)).items():
         found.setdefault(path, {})[role] = moment
     return found
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from keras_kd.compression.low_rank.convolutions import grouped_kernel
+from keras_kd.compression.low_rank.convolutions import ConvolutionKernel, grouped_kernel
 from keras_kd.compression.low_rank.ranks import Amount
 from keras_kd.compression.low_rank.sites import opened_for_one_sample, sites_in
 from keras_kd.compression.low_rank.thin_layers import value_of
@@ -95,7 +95,25 @@ def test_channels_first_are_kept_and_read():
     (factors,) = factors_in(model, Amount(2), "tucker").values()
     assert {step.layer.data_format for step in factors.steps} == {"channels_first"}
     assert factors.multiply_adds == 72 * 12 + 42 * (9 * 4 + 16)
-    assert site.reading((-3,)).axes == (-3,)
+    readings = ConvolutionKernel(site).readings()
+    assert readings["inputs"].axes == (-3,)
+    assert [readings[name].axis for name in ("rows", "columns")] == [-2, -1]
+
+
+@pytest.mark.parametrize(
+    ("name", "axes"),
+    [
+        ("dilated", {"rows": (-3, 3, 2), "columns": (-2, 3, 1)}),
+        ("causal", {"columns": (-2, 3, 2)}),
+        ("volume", {}),
+    ],
+)
+def test_neighbors_are_as_far_apart_as_the_window_has_them(name, axes):
+    make, shape = LAYERS[name]
+    (site,) = sites_in(opened_for_one_sample(model_of(make(), shape)))
+    readings = ConvolutionKernel(site).readings()
+    assert readings.pop("inputs").axes == (-1,)
+    assert {name: tuple(reading)[1:] for name, reading in readings.items()} == axes
 
 
 def test_a_grouped_kernel_is_taken_apart_by_group():

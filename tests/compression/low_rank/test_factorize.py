@@ -113,7 +113,7 @@ def trained():
     model = keras.Sequential([keras.Input((8, 8, 1)), *parts])
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
     model.fit(x, y, epochs=3, batch_size=32, verbose=0)
-    return model, x[:300]
+    return kd.recalibrate(model, x), x[:300]
 
 
 def test_data_makes_the_outputs_nearer_than_without(trained):
@@ -125,6 +125,25 @@ def test_data_makes_the_outputs_nearer_than_without(trained):
         return np.linalg.norm(small.predict(x, verbose=0) - outputs) / np.linalg.norm(outputs)
 
     assert error(data=x) < 0.8 * error()
+
+
+def test_stale_statistics_and_data_that_is_read_once():
+    model = TOPOLOGIES["residual"]()
+    x = inputs_for(model, 200)
+    with pytest.warns(UserWarning, match="The BatchNorm statistics of 'norm'") as told:
+        found = kd.factorize(model, 1, data=(x[i : i + 50] for i in range(0, 200, 50)))
+    assert [warning.filename for warning in told if warning.category is UserWarning] == [__file__]
+    fresh = kd.factorize(kd.recalibrate(model, x), 1, data=x)
+    for one, other in zip(found.get_layer("conv").weights, fresh.get_layer("conv").weights, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_what_becomes_of_each_layer_is_printed_on_request(capsys):
+    model = TOPOLOGIES["chain"]()
+    kd.factorize(model, 1)
+    assert capsys.readouterr().out == ""
+    kd.factorize(model, 1, skip="head", verbose=True)
+    assert capsys.readouterr().out.endswith("  head: it is skipped\n")
 
 
 @pytest.mark.slow

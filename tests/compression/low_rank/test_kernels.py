@@ -89,23 +89,45 @@ def test_the_ranks_of_tucker_are_the_ones_asked_for():
     np.testing.assert_array_equal(chain.kernels[0][1], kernel)
 
 
-def test_a_metric_makes_the_error_of_the_outputs_of_a_window_less():
-    """For inputs whose neighbors are independent, as the weighting assumes."""
+def test_metrics_make_the_error_of_the_outputs_of_a_window_less():
+    """For inputs whose axes vary independently of each other, as the weighting assumes."""
     random = np.random.default_rng(0)
     mixing = random.normal(size=(6, 6)) * 3.0 ** -np.arange(6)
-    windows = random.normal(size=(2000, 9, 6)) @ mixing.T
-    moment = np.einsum("npi,npj->ij", windows, windows) / windows.shape[0] / 9
-    kernel, metric = draw(1, 3, 3, 6, 8, 0), metric_of(moment[None])
+    smooth = np.linalg.cholesky(0.8 ** abs(np.arange(3)[:, None] - np.arange(3)))
+    white = random.normal(size=(4000, 3, 3, 6))
+    windows = np.einsum("nrci,xr,yc,ji->nxyj", white, smooth, smooth, mixing)
+    metrics = {axis: metric_of(smooth @ smooth.T) for axis in ("rows", "columns")}
+    metrics["inputs"] = metric_of((mixing @ mixing.T)[None])
+    kernel = draw(1, 3, 3, 6, 8, 0)
 
     def outputs(value):
-        return windows.reshape(2000, -1) @ value.reshape(54, 8)
+        return windows.reshape(4000, -1) @ value.reshape(54, 8)
 
     for method in ("tucker", "spatial"):
         (plain,) = chains(kernel, PLACES, Amount(3), method)
-        (found,) = chains(weighted(kernel, metric), PLACES, Amount(3), method)
+        (found,) = chains(weighted(kernel, metrics), PLACES, Amount(3), method)
+        (by_inputs,) = chains(weighted(kernel, {"inputs": metrics["inputs"]}), PLACES, Amount(3), method)
         errors = [
             np.linalg.norm(outputs(product(chain) - kernel)) / np.linalg.norm(outputs(kernel))
-            for chain in (plain, unweighted(found, metric))
+            for chain in (
+                plain,
+                unweighted(by_inputs, {"inputs": metrics["inputs"]}),
+                unweighted(found, metrics),
+            )
         ]
+        assert errors[2] < errors[1]
         assert errors[1] < 0.8 * errors[0]
-        assert found.error == pytest.approx(errors[1], rel=0.1)
+        assert found.error == pytest.approx(errors[2], rel=0.1)
+
+
+@settings(deadline=None, max_examples=30)
+@given(KERNELS, st.sampled_from(["tucker", "spatial"]))
+def test_what_was_weighted_is_unweighted(shape, method):
+    kernel, (rows, columns, inputs) = draw(*shape), shape[1:4]
+    random = np.random.default_rng(0)
+    sizes = {"rows": rows, "columns": columns, "inputs": inputs}
+    roots = {axis: random.normal(size=(size, 2 * size)) for axis, size in sizes.items()}
+    metrics = {axis: metric_of(root @ root.T) for axis, root in roots.items()}
+    metrics["inputs"] = metric_of((roots["inputs"] @ roots["inputs"].T)[None])
+    (chain,) = chains(weighted(kernel, metrics), PLACES, Amount(1.0), method)
+    np.testing.assert_allclose(product(unweighted(chain, metrics)), kernel, atol=1e-6)

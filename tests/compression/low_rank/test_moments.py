@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_kd.compression.low_rank.moments import Reading, second_moments
+from keras_kd.compression.low_rank.moments import Neighbors, Reading, second_moments
 from keras_kd.graphs import graph_of, opened
 from tests.graphs.topologies import inputs_for, nested, shared
 
@@ -18,8 +18,7 @@ def found(graph, slots, axes, x, size=2):
     """The moment of some tensors, over batches of two samples."""
     total = len(keras.tree.flatten(x)[0])
     batches = [
-        (keras.tree.map_structure(lambda part, i=i: part[i : i + size], x), None)
-        for i in range(0, total, size)
+        keras.tree.map_structure(lambda part, i=i: part[i : i + size], x) for i in range(0, total, size)
     ]
     return second_moments(graph, {"it": Reading(tuple(slots), axes)}, batches)["it"]
 
@@ -62,3 +61,20 @@ def test_padding_does_not_count():
     read = np.asarray(model.get_layer("embedding")(tokens))[tokens > 0]
     slots = graph.calls_at("head")[0].reads
     np.testing.assert_allclose(found(graph, slots, (-1,), tokens), moment(read), atol=1e-6)
+
+
+def test_neighbors_along_an_axis():
+    model = keras.Sequential([keras.Input((5, 7, 2)), layers.Conv2D(2, 3, name="conv")])
+    graph, x = graph_of(model), np.random.default_rng(0).normal(size=(3, 5, 7, 2)).astype("float32")
+    (slot,) = graph.calls_at("conv")[0].reads
+    readings = {"rows": Neighbors((slot,), -3, 3, 1), "far": Neighbors((slot,), -2, 3, 4)}
+    found = second_moments(graph, readings, [x[:2], x[2:]])
+    near, two = (x[:, i:] * x[:, : 5 - i] for i in (1, 2))
+    first, second = near.sum() / (x**2).sum(), two.sum() / (x**2).sum()
+    wanted = [[1, first, second], [first, 1, first], [second, first, 1]]
+    np.testing.assert_allclose(found["rows"], wanted, atol=1e-6)
+    apart = (x[:, :, 4:] * x[:, :, :3]).sum() / (x**2).sum()
+    np.testing.assert_allclose(found["far"][0], [1, apart, 0], atol=1e-6)  # eight columns are too far
+    assert np.linalg.eigvalsh(found["rows"]).min() > 0
+    still = second_moments(graph, readings, [np.zeros_like(x)])
+    np.testing.assert_array_equal(still["rows"], np.eye(3))
