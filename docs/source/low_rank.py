@@ -16,17 +16,17 @@ WIDE, NARROW = 120, 36  # heights: a model's channels, and a rank
 
 def low_rank():
     """A matrix as a product, and a convolution as three."""
-    marks = [label(0, 18, "Dense", "start strong"), *matrix(0, 32, WIDE, 90, "hidden", "64 × 48")]
+    marks = [label(0, 18, "Dense", "start strong"), *matrix(2, 32, WIDE, 90, "hidden", "64 × 48")]
     marks += [label(122, 98, "≈", "strong"), *matrix(150, 32, WIDE, 26, "hidden_in", "64 × 12")]
     marks += [label(205, 98, "·", "strong"), *matrix(230, 32, 30, 90, "hidden", "12 × 48")]
     marks += [label(340, 62, "3,072 weights", "start"), label(340, 84, "become 1,344", "start strong")]
     top = 212
     marks += [
         label(0, top, "Conv2D", "start strong"),
-        *stack(0, top + 14, WIDE, "64"),
+        *stack(2, top + 14, WIDE, "64"),
         *stack(86, top + 14, WIDE, "64"),
     ]
-    marks += [*arrow(26, top + 74, 60, "right"), label(53, top + 66, "3×3")]
+    marks += [*arrow(28, top + 74, 58, "right"), label(53, top + 66, "3×3")]
     marks += [label(140, top + 79, "≈", "strong")]
     xs, heights = (170, 256, 342, 428), (WIDE, NARROW, NARROW, WIDE)
     for x, height, size in zip(xs, heights, ("64", "16", "16", "64"), strict=True):
@@ -35,15 +35,14 @@ def low_rank():
         marks += [*arrow(x + 26, top + 74, 60, "right"), label(x + 55, top + 66, kind)]
         marks.append(label(x + 55, top + 172, name, "strong"))
     marks.append(label(53, top + 172, "conv", "strong"))
-    marks.append(
-        label(240, top + 200, "36,864 weights become 4,352; the last layer keeps name, bias, activation")
-    )
+    marks.append(label(240, top + 202, "36,864 weights become 4,352", "strong"))
+    marks.append(label(240, top + 222, "the last layer has the name, the bias and the activation"))
     text = (
         "A Dense kernel of 64 by 48 is nearly a product of 64 by 12 and 12 by 48. A 3 by 3 convolution of "
         "64 channels is nearly a 1 by 1 convolution to 16 channels, a 3 by 3 one from 16 to 16, and a 1 by "
         "1 one back to 64."
     )
-    return picture("low-rank", "What becomes of a kernel", text, top + 212, marks)
+    return picture("low-rank", "What becomes of a kernel", text, top + 232, marks)
 
 
 def matrix(x, y, height, width, name, size):

@@ -105,9 +105,9 @@ def parse_rank(text: str, name: str) -> int | float:
     from keras_kd.compression.low_rank.ranks import check_rank
 
     try:
-        value = int(text) if text.isdecimal() else float(text)
+        value: int | float | str = int(text) if text.isdecimal() else float(text)
     except ValueError:
-        value = float("nan")
+        value = text
     return check_rank(value, name)
 
 

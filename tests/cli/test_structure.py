@@ -30,7 +30,8 @@ def test_factorize(files, printed, tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--rank", "half"], "`--rank` is a whole number from 1"),
+        (["--rank", "half"], "Received: 'half'"),
+        (["--rank", "inf"], "`--rank` is a whole number from 1"),
         (["--rank", "0"], "Received: 0"),
         (["--rank", "8.0"], "Did you mean 8?"),
         (["--energy", "90"], "Did you mean 0.9?"),

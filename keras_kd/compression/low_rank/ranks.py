@@ -45,18 +45,19 @@ def relative_error(kept: float, total: float) -> float:
     return float(np.sqrt(lost / total)) if lost > _ROUNDING * total else 0.0
 
 
-def check_rank(value: Rank, name: str = "rank") -> Rank:
+def check_rank(value: Rank | str, name: str = "rank") -> Rank:
     """A rank, or a fraction of the full one as a float.
 
     Raises:
         ValueError: Anything else; `name` is the argument that it was given as.
     """
+    hint = ""
     if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 1:
         return int(value)
-    is_float = isinstance(value, (float, np.floating))
-    if is_float and 0 < value <= 1:
-        return float(value)
-    hint = f" Did you mean {int(value)}?" if is_float and value > 1 and value == int(value) else ""
+    if isinstance(value, (float, np.floating)):
+        if 0 < value <= 1:
+            return float(value)
+        hint = f" Did you mean {int(value)}?" if value > 1 and float(value).is_integer() else ""
     raise ValueError(
         f"`{name}` is a whole number from 1, or a fraction of the full rank, above 0 and up to 1.0. "
         f"Received: {value!r}.{hint}"
