@@ -61,6 +61,7 @@ RATIOS = {
     "bridge": "difference / spread",
     "house": "% of arguments",
     "losses": "loss / MSE",
+    "low_rank": "recalibrated distilled",
     "pruning": "pruned / not pruned",
     "quantization_aware": "minus post-training",
     "scaling": "/ one device",
