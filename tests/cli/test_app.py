@@ -12,7 +12,8 @@ from keras_kd.cli import app
 from keras_kd.deployment import benchmark
 from tests.cli.conftest import run
 
-COMMANDS = ["demo", "distill", "taps", "cost", "factorize", "export", "verify", "benchmark", "compare"]
+COMMANDS = ["demo", "distill", "taps", "cost", "shrink", "compact", "factorize"]
+COMMANDS += ["export", "verify", "benchmark", "compare"]
 
 
 @pytest.fixture

@@ -90,13 +90,14 @@ class ChannelGroups(Result):
     def __str__(self) -> str:
         from keras_kd.compression.tables import draw
 
-        rows = [(str(g.channels), _short(g.made_by), _short(g.along), _short(g.read_by)) for g in self.groups]
+        rows = [(str(g.channels), short(g.made_by), short(g.along), short(g.read_by)) for g in self.groups]
         lines = draw(("channels", "made by", "along", "read by"), rows, right={0})
         kept = [f"kept whole: {path}: {why}" for path, why in self.kept_whole.items()]
         return "\n".join([lines, *kept])
 
 
-def _short(paths: tuple[str, ...], most: int = 3) -> str:
+def short(paths: tuple[str, ...], most: int = 3) -> str:
+    """The first of some paths, and how many more there are."""
     more = len(paths) - most
     return ", ".join(paths[:most]) + (f" and {more} more" if more > 0 else "")
 

@@ -15,7 +15,7 @@ from keras_kd.compression.shrinking.counting import Limits, counts_by_layer, cou
 from keras_kd.compression.shrinking.depth import drop_blocks
 from keras_kd.compression.shrinking.groups import Group, groups_of, kept_whole
 from keras_kd.compression.shrinking.importance import Loss, Scores, check_importance, score
-from keras_kd.compression.shrinking.sizes import Sizes
+from keras_kd.compression.shrinking.sizes import MEASURES, Sizes
 from keras_kd.graphs import Opened, open_layers
 from keras_kd.legacy import require_keras_model
 
@@ -30,6 +30,7 @@ class Plan:
         groups: Those that may lose some.
         counts: How many channels each of them keeps.
         scores: The importance of each of its channels.
+        before: The size of the whole model, by what is measured.
     """
 
     opened: keras.Model
@@ -37,6 +38,7 @@ class Plan:
     groups: list[Group]
     counts: list[int]
     scores: Scores
+    before: Mapping[str, float]
 
     @property
     def removed(self) -> np.ndarray:
@@ -65,15 +67,16 @@ def plan_shrinking(model: keras.Model, arguments: Arguments) -> Plan:
         raise ValueError(f"{model.name!r} has no channels that can be removed: {reasons}.")
     _check_names(model, groups, arguments)
     chosen = _select(model, groups, arguments)
-    most = arguments.keep * Sizes(channels, list(chosen)).full(arguments.budget)
+    sizes = Sizes(channels, list(chosen))
+    before = {measure: sizes.full(measure) for measure in MEASURES}
     if arguments.depth is not None:
         opened = _without_blocks(opened, arguments)
         channels, groups = groups_of(opened)
         chosen = _select(model, groups, arguments)
     kept, loss = list(chosen), arguments.loss or _compiled_loss(model)
     scores = score(opened.model, channels, kept, arguments.importance, arguments.data, loss)
-    counts = _counts(Sizes(channels, kept), scores, list(chosen.values()), arguments, most)
-    return Plan(opened.model, channels, kept, counts, scores)
+    counts = _counts(Sizes(channels, kept), scores, list(chosen.values()), arguments, before)
+    return Plan(opened.model, channels, kept, counts, scores, before)
 
 
 def _without_blocks(opened: Opened, arguments: Arguments) -> Opened:
@@ -91,9 +94,13 @@ def _compiled_loss(model: keras.Model) -> Loss | None:
 
 
 def _counts(
-    sizes: Sizes, scores: Scores, own: Sequence[float | None], arguments: Arguments, most: float
+    sizes: Sizes,
+    scores: Scores,
+    own: Sequence[float | None],
+    arguments: Arguments,
+    before: Mapping[str, float],
 ) -> list[int]:
-    """How many channels each group keeps, so that the model is at most so large."""
+    """How many channels each group keeps, so that the model is within the budget."""
     groups, keep, limits = sizes.groups, arguments.keep, Limits(arguments.multiple_of, arguments.floor)
     if keep == 1 and not any(own):
         return [len(group.classes) for group in groups]
@@ -110,7 +117,7 @@ def _counts(
     counts: Callable[[float], list[int]] = by_layer
     if arguments.scope == "global":
         levels, counts = [np.inf, *np.unique(np.concatenate(scores))[::-1].tolist(), -1.0], over_all
-    return fit_counts(sizes, arguments.budget, most, levels, counts)
+    return fit_counts(sizes, arguments.budget, keep * before[arguments.budget], levels, counts)
 
 
 def _selection(arguments: Arguments) -> Selection[float]:

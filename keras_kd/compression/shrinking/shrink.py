@@ -12,6 +12,7 @@ from keras_kd.compression.shrinking.cutting import Cut
 from keras_kd.compression.shrinking.importance import Importance, Loss
 from keras_kd.compression.shrinking.optimizer_state import compile_like
 from keras_kd.compression.shrinking.planning import plan_shrinking
+from keras_kd.compression.shrinking.summary import summarize
 
 
 def shrink(
@@ -31,6 +32,7 @@ def shrink(
     drop: str = "importance",
     name: str | None = None,
     keep_compiled: bool = False,
+    verbose: bool = False,
 ) -> keras.Model:
     """Make a smaller model of a trained one: the least important channels are removed.
 
@@ -74,6 +76,7 @@ def shrink(
         name: Of the result; by default the original's.
         keep_compiled: Compile the result like the model, with a copy of its optimizer that keeps steps and
             moments of the weights that stay: for a loop that shrinks a little, trains, and shrinks again.
+        verbose: Whether to print what was removed, and what was kept whole and why.
 
     Returns:
         The smaller model.
@@ -94,6 +97,8 @@ def shrink(
     """
     own = keep, budget, importance, scope, layers, skip, multiple_of, floor, data, loss, depth, drop
     plan = plan_shrinking(model, Arguments(*own))
+    if verbose:
+        print(summarize(plan))
     if keep_compiled and plan.opened is not model:
         raise ValueError(
             "keep_compiled=True keeps the state of an optimizer for the layers of the model itself: not with "

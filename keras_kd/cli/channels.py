@@ -1,0 +1,178 @@
+"""Commands that make a smaller model of a model by its channels: `shrink` and `compact`."""
+
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keras_kd.cli.loading import load_library
+from keras_kd.cli.options import (
+    AsJson,
+    CalibrationFile,
+    CustomObjects,
+    ImageSize,
+    ModelFile,
+    Overwrite,
+    PixelRange,
+    PixelsOption,
+    Target,
+)
+from keras_kd.cli.output import in_shell, say, show, show_status, write
+from keras_kd.cli.sources import check_source, open_source
+from keras_kd.files import check_writable, write_atomically
+
+Out = Annotated[Path, typer.Option("--out", help="The .keras file to write.")]
+Skip = Annotated[list[str] | None, typer.Option(metavar="NAME", help="A layer to leave as it is.")]
+
+
+class Budget(StrEnum):
+    """What `--keep` is a fraction of."""
+
+    channels = "channels"
+    parameters = "parameters"
+    macs = "macs"
+    bytes = "bytes"
+
+
+class ImportanceOption(StrEnum):
+    """What tells which channels are kept."""
+
+    l1 = "l1"
+    l2 = "l2"
+    batch_norm = "batch_norm"
+    activation = "activation"
+
+
+class Scope(StrEnum):
+    """Among which channels they compete."""
+
+    all = "global"
+    layer = "layer"
+
+
+def parse_fractions(texts: list[str] | None) -> list[str] | Mapping[str, float] | None:
+    """Names of layers, or the fraction of each."""
+    if not texts or not any("=" in text for text in texts):
+        return texts
+    fractions = {}
+    for text in texts:
+        name, equals, fraction = text.rpartition("=")
+        try:
+            value = float(fraction)
+        except ValueError:
+            value = 0.0
+        if not equals or not 0 < value <= 1:
+            raise ValueError(
+                f"--layers gives each layer a fraction in (0, 1], as conv1=0.5, or none. Received: {text!r}."
+            )
+        fractions[name] = value
+    return fractions
+
+
+def shrink(
+    model: ModelFile,
+    out: Out,
+    keep: Annotated[float, typer.Option("--keep", help="The fraction to keep, in (0, 1].")] = 0.5,
+    budget: Annotated[
+        Budget, typer.Option(case_sensitive=False, help="What --keep is a fraction of.")
+    ] = Budget.channels,
+    importance: Annotated[
+        ImportanceOption, typer.Option(case_sensitive=False, help="What tells which channels are kept.")
+    ] = ImportanceOption.l2,
+    scope: Annotated[
+        Scope, typer.Option(case_sensitive=False, help="Among which channels they compete.")
+    ] = Scope.all,
+    layers: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME[=F]", help="A layer, which may have a fraction of its own."),
+    ] = None,
+    skip: Skip = None,
+    depth: Annotated[
+        float | None, typer.Option(help="The fraction of residual blocks to keep; by --data if given.")
+    ] = None,
+    multiple_of: Annotated[int, typer.Option(min=1, help="What numbers of channels are multiples of.")] = 8,
+    data: CalibrationFile = None,
+    target: Target = None,
+    pixels: PixelRange = PixelsOption.bytes,
+    image_size: ImageSize = None,
+    custom_objects: CustomObjects = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove the least important channels of a model, and say what was removed.
+
+    With --data, BatchNorm statistics are those of what the layers now read.
+
+    Example: keras-kd shrink big.keras --keep 0.5 --budget macs --out small.keras
+    """
+    check_writable(out, overwrite=overwrite, suffixes=(".keras",))
+    if importance is ImportanceOption.activation and data is None:
+        raise ValueError("--importance activation is measured on data: give --data.")
+    by_layer = parse_fractions(layers)
+    if not 0 < keep <= 1:
+        raise ValueError(f"--keep must be in (0, 1]. Received: {keep}.")
+    if data is not None:
+        check_source(data, target, pixels, image_size)
+    load_library(custom_objects)
+    from keras_kd.compression.batch_norm.recalibration import recalibrate
+    from keras_kd.compression.shrinking.arguments import Arguments
+    from keras_kd.compression.shrinking.cutting import Cut
+    from keras_kd.compression.shrinking.planning import plan_shrinking
+    from keras_kd.compression.shrinking.summary import summarize
+    from keras_kd.compression.statistics import normalizations_in
+    from keras_kd.datasets.model_shape import ModelShape
+    from keras_kd.model_files import load_model
+
+    loaded = load_model(model)
+    source = None if data is None else open_source(data, target, pixels, image_size)
+    inputs = None if source is None else source.calibration(ModelShape.of(loaded))
+    arguments = Arguments(
+        *(keep, budget.value, importance.value, scope.value, by_layer, skip or (), multiple_of),
+        data=inputs,
+        depth=depth,
+        drop="importance" if inputs is not None else "even",
+    )
+    with show_status("shrinking"):
+        plan = plan_shrinking(loaded, arguments)
+        small = Cut(plan.channels, plan.removed).model(plan.opened)
+        if inputs is not None and normalizations_in(small):
+            small = recalibrate(small, inputs)
+    with write_atomically(out) as part:
+        small.save(part)
+    show(summarize(plan), as_json)
+    say(f"Model: {out}")
+
+
+def compact(
+    model: ModelFile,
+    out: Out,
+    multiplier: Annotated[
+        int, typer.Option(min=1, help="Depthwise filters of each input channel; more are closer.")
+    ] = 1,
+    layers: Annotated[list[str] | None, typer.Option(metavar="NAME", help="A layer or a glob.")] = None,
+    skip: Skip = None,
+    custom_objects: CustomObjects = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make convolutions depthwise-separable, with the closest separable kernels.
+
+    Example: keras-kd compact big.keras --out small.keras
+    """
+    check_writable(out, overwrite=overwrite, suffixes=(".keras",))
+    load_library(custom_objects)
+    from keras_kd.compression.separable.compact import compact_and_tell
+    from keras_kd.model_files import load_model
+
+    with show_status("making convolutions separable"):
+        small, told = compact_and_tell(load_model(model), layers, skip or (), multiplier)
+    with write_atomically(out) as part:
+        small.save(part)
+    if as_json:
+        write(json.dumps([row.to_dict() for row in told], indent=2))
+    else:
+        write("\n".join(in_shell(str(row)) for row in told))
+    say(f"Model: {out}")
