@@ -21,7 +21,9 @@ def recurrent(step: Step) -> None:
         return
     units = _cell(step, layer.cell, step.reads[0])
     call = step.call
-    for slot in slots_in(call.kwargs.get("initial_state", call.args[1] if len(call.args) > 1 else None)):
+    states = slots_in(call.kwargs.get("initial_state", call.args[1] if len(call.args) > 1 else None))
+    step.keep_others([call.reads[0], *states], "they are a mask")
+    for slot in states:
         step.ties.tie(step.along(-1, len(units), step.channels.of_slots[slot]), units)
     step.give(*(placed(units, -1, len(shape)) for shape in step.result_shapes))
 
