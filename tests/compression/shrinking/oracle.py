@@ -66,16 +66,23 @@ def with_random_weights(model: keras.Model, seed: int = 1) -> keras.Model:
     return model
 
 
-def cut_at_random(model: keras.Model, part: float = 0.5, seed: int = 0) -> tuple[keras.Model, Cut]:
-    """The model with its layers of layers opened, and what stays without a random part of each group."""
+def cut_at_random(model: keras.Model, part: float | None = 0.5, seed: int = 0) -> tuple[keras.Model, Cut]:
+    """The model with its layers of layers opened, and what stays without some channels of each group.
+
+    Args:
+        model: The model.
+        part: The part of each group that is removed; `None`: a random number of each.
+        seed: Of the choice.
+    """
     opened, random = open_layers(model), np.random.default_rng(seed)
     channels, groups = groups_of(opened)
-    counts = [min(int(part * len(group.classes)), len(group.classes) - 1) for group in groups]
+    parts = random.random(len(groups)) if part is None else [part] * len(groups)
+    counts = [min(int(p * len(g.classes)), len(g.classes) - 1) for p, g in zip(parts, groups, strict=True)]
     removed = [random.choice(g.classes, n, replace=False) for g, n in zip(groups, counts, strict=True)]
     return opened.model, Cut(channels, np.concatenate([np.zeros(0, int), *removed]))
 
 
-def assert_like_the_oracle(model: keras.Model, part: float = 0.5, seed: int = 0) -> keras.Model:
+def assert_like_the_oracle(model: keras.Model, part: float | None = 0.5, seed: int = 0) -> keras.Model:
     """Cut a random part of the channels and compare with the oracle; returns the cut model."""
     opened, cut = cut_at_random(with_random_weights(model), part, seed)
     return compare_with_oracle(opened, cut)

@@ -51,14 +51,19 @@ def test_every_model_is_cut_right(name):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("part", [0.25, 0.9])
-@pytest.mark.parametrize("name", ["gated_linear", "sliced", "shuffled", "transformer", "bidirectional"])
-def test_other_fractions_are_cut_as_well(name, part):
-    assert_like_the_oracle(MODELS[name](), part, seed=3)
+@pytest.mark.parametrize(
+    ("name", "seed"),
+    [
+        *[("gated_linear", 1), ("sliced", 1), ("shuffled", 1), ("transformer", 2), ("bidirectional", 2)],
+        *[pytest.param(name, seed, marks=pytest.mark.slow) for name in ALL for seed in range(3, 7)],
+    ],
+)
+def test_groups_lose_different_numbers_of_channels(name, seed):
+    assert_like_the_oracle(ALL[name](), None, seed)
 
 
-@settings(max_examples=12, deadline=None)
-@given(programs(), st.integers(0, 1000), st.sampled_from([0.3, 0.5, 0.8]))
+@settings(max_examples=10, deadline=None)
+@given(programs(), st.integers(0, 1000), st.sampled_from([None, 0.5, 0.8]))
 def test_random_graphs_are_cut_right(program, seed, part):
     keras.backend.clear_session(free_memory=False)
     assert_like_the_oracle(built(program), part, seed)
@@ -66,7 +71,7 @@ def test_random_graphs_are_cut_right(program, seed, part):
 
 @pytest.mark.slow
 @settings(max_examples=300, deadline=None)
-@given(programs(), st.integers(0, 1000), st.sampled_from([0.1, 0.3, 0.5, 0.8]))
+@given(programs(), st.integers(0, 1000), st.sampled_from([None, 0.1, 0.5, 0.8]))
 def test_many_random_graphs_are_cut_right(program, seed, part):
     keras.backend.clear_session(free_memory=False)
     assert_like_the_oracle(built(program), part, seed)

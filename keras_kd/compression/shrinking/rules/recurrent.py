@@ -52,11 +52,10 @@ def bidirectional(step: Step) -> None:
         step.give_nothing()
         return
     forward, backward = (_cell(step, cell, step.reads[0]) for cell in cells)
-    if layer.merge_mode == "concat":
-        joined = np.concatenate([forward, backward])
-    else:
-        step.ties.tie(forward, backward)
-        joined = forward
+    step.ties.tie(
+        forward, backward
+    )  # Keras takes both directions to be equally wide, also where it joins them
+    joined = np.concatenate([forward, backward]) if layer.merge_mode == "concat" else forward
     step.give(placed(joined, -1, step.rank))
 
 

@@ -38,7 +38,8 @@ def _works_on_parts(function: Callable[[Tensor], Tensor]) -> bool:
             whole, alone = (np.asarray(function(ops.convert_to_tensor(value))) for value in (x, x[:, part]))
         except Exception:  # a user's function may need an image, or a size of its own
             return False
-        if whole.shape != x.shape or not np.array_equal(whole[:, part], alone):
+        # Not bit for bit: vectors and what remains of them are computed by different code.
+        if whole.shape != x.shape or not np.allclose(whole[:, part], alone, 1e-4, 1e-5):
             return False
     return True
 
