@@ -36,7 +36,9 @@ class Cut:
     def stays_along(self, slot: Slot, axis: int) -> np.ndarray:
         """Which elements of an axis of a tensor stay; of size 1 if all do."""
         stays = np.moveaxis(self.stays(self.channels.of_slots[slot]), axis, 0)
-        return stays.reshape(stays.shape[0], -1).any(1) if stays.shape[0] > 1 else np.ones(1, bool)
+        if stays.shape[0] == 1:
+            return np.ones(1, bool)
+        return np.asarray(stays.reshape(stays.shape[0], -1).any(1))
 
     def shape(self, slot: Slot) -> Shape:
         """The shape that a tensor gets."""

@@ -108,5 +108,6 @@ def test_a_budget_that_cannot_be_met_says_what_can(sizes, measure):
         fit_counts(sizes, measure, 0.02 * sizes.full(measure), [0.01, 1.0], counts)
     assert str(caught.value) == (
         f"The {measure} cannot be reduced to 0.02 of the original: with the layers, the floor and the "
-        f"multiple given, the least is {least:.3g}. Lower floor= or multiple_of=, or let more layers be shrunk."
+        f"multiple given, the least is {least:.3g}. Lower floor= or multiple_of=, or let more layers be "
+        "shrunk."
     )

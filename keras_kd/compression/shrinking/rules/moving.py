@@ -1,5 +1,7 @@
 """Operations that only move elements: they are run on the labels themselves."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -54,13 +56,11 @@ def _spread(labels: Labels, shape: tuple[int | None, ...]) -> Labels:
     return np.broadcast_to(labels, sizes).astype("int32")
 
 
-def _without_values(leaf: object) -> object:
+def _without_values(leaf: Any) -> Any:
     """Arrays beside tensors belong to no channel."""
-    return (
-        np.full(np.shape(leaf), NONE, "int32")
-        if isinstance(leaf, np.ndarray) or keras.ops.is_tensor(leaf)
-        else leaf
-    )
+    if isinstance(leaf, np.ndarray) or keras.ops.is_tensor(leaf):
+        return np.full(tuple(leaf.shape), NONE, "int32")
+    return leaf
 
 
 def _unclear(step: Step) -> str | None:
