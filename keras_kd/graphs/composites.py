@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -15,6 +15,7 @@ from keras_kd.graphs.rebuilding import rebuild
 from keras_kd.keras_internals import (
     child_layers,
     is_of_keras,
+    mask_of,
     own_trainable_variables,
     own_untrainable_variables,
     takes_training,
@@ -48,17 +49,19 @@ def open_layers(model: keras.Model, *, own: bool = False) -> Opened:
     """
     graph, closed = graph_of(model), {}
     replaced: dict[keras.Operation, keras.Operation] = {}
-    sites = {call.operation: (owner, call) for owner, call in _sites(graph)}
-    for operation, (owner, call) in sites.items():
-        if not is_composite(operation):
-            continue
+    sites: dict[keras.Operation, list[_Site]] = {}
+    for site in _sites(graph):
+        if is_composite(site.call.operation):
+            sites.setdefault(site.call.operation, []).append(site)
+    for operation, found in sites.items():
+        path = found[0].path
         try:
-            inner = open_layers(_traced(owner, call, own), own=True)
+            inner = open_layers(_traced(found, own), own=True)
         except Exception as error:  # anything can happen in the code of a user that meets symbolic tensors
-            closed[call.path] = f"its call cannot be read: {one_line(error)}"
+            closed[path] = f"its call cannot be read: {one_line(error)}"
             continue
         replaced[operation] = inner.model
-        closed.update({f"{call.path}/{path}": why for path, why in inner.closed.items()})
+        closed.update({f"{path}/{below}": why for below, why in inner.closed.items()})
     return Opened(rebuild(model, replaced, adapt=_Listed(replaced), reuse=own) if replaced else model, closed)
 
 
@@ -83,21 +86,43 @@ class _Listed:
         return (tensors[0] if len(tensors) == 1 else tensors,), {}
 
 
-def _sites(graph: Graph) -> list[tuple[Graph, Call]]:
-    """The calls of a graph and of its nested models, with the graph that each is in."""
-    found = [(graph, call) for call in graph.calls]
+class _Site(NamedTuple):
+    """A call in a graph or in its nested models.
+
+    Attributes:
+        graph: The graph that it is in.
+        call: The call.
+        path: Of what is called, from the outermost model.
+        masked: Whether a padding mask may come with what it reads.
+    """
+
+    graph: Graph
+    call: Call
+    path: str
+    masked: bool
+
+
+def _sites(graph: Graph, prefix: str = "", masked: bool = False) -> list[_Site]:
+    """The calls of a graph and of its nested models."""
+    found = []
     for call in graph.calls:
+        path = prefix + call.path
+        has_mask = masked or any(mask_of(graph.symbol(slot)) is not None for slot in call.reads)
+        found.append(_Site(graph, call, path, has_mask))
         if call.inner is not None:
-            found += _sites(call.inner)
+            found += _sites(call.inner, f"{path}/", has_mask)
     return found
 
 
-def _traced(graph: Graph, call: Call, own: bool) -> keras.Model:
+def _traced(sites: Sequence[_Site], own: bool) -> keras.Model:
     """A model of what a layer calls, with its weights, or a copy of them."""
+    graph, call = sites[0].graph, sites[0].call
     layer = call.operation
     assert isinstance(layer, keras.layers.Layer)
-    if len(graph.calls_of(layer)) > 1:
+    if len({(id(site.graph.model), site.call.number) for site in sites}) > 1:
         raise ValueError("it is called several times")
+    if any(site.masked for site in sites):  # a nested model passes masks on by rules of its own
+        raise ValueError("it is passed a padding mask of Keras")
     copy = layer if own else _copy(graph, call)
     for path, part in layers_by_path(copy).items():
         if "/" not in path:

@@ -20,19 +20,20 @@ class Magnitudes:
 
     def __init__(self) -> None:
         self.sums: dict[int, float] = {}
-        self.counts: dict[int, float] = {}
+        self.counts: dict[int, int] = {}
 
-    def add(self, classes: np.ndarray, values: np.ndarray) -> None:
-        """Count the values of some channels in."""
+    def add(self, classes: np.ndarray, values: np.ndarray, rows: int) -> None:
+        """Count the means of some channels over some rows in."""
         for one, value in zip(classes.tolist(), values.tolist(), strict=True):
-            self.sums[one] = self.sums.get(one, 0.0) + value
-            self.counts[one] = self.counts.get(one, 0.0) + 1
+            self.sums[one] = self.sums.get(one, 0.0) + value * rows
+            self.counts[one] = self.counts.get(one, 0) + rows
 
-    def of(self, group: Group) -> np.ndarray:
-        """The means of the channels of a group."""
-        return np.array(
-            [self.sums.get(c, 0.0) / max(self.counts.get(c, 0.0), 1.0) for c in group.classes.tolist()]
-        )
+    def of(self, group: Group) -> np.ndarray | None:
+        """The means of the channels of a group; `None` for those inside of layers, such as heads."""
+        classes = group.classes.tolist()
+        if not self.counts.keys() >= set(classes):
+            return None
+        return np.array([self.sums[one] / self.counts[one] for one in classes])
 
 
 def mean_magnitudes(
@@ -43,7 +44,7 @@ def mean_magnitudes(
     Source: Hu et al. 2016, arXiv 1607.03250, who count zeros.
     """
     readers = {axis.path for axis in channels.axes.values() if axis.role is Role.READS}
-    read = [call.reads[0] for call in channels.graph.calls if call.path in readers]
+    read = [slot for call in channels.graph.calls if call.path in readers for slot in call.reads]
     wanted = [slot for slot in dict.fromkeys(read) if channels.ties.varying_axes(channels.of_slots[slot])]
 
     @tf.function(reduce_retracing=True)
@@ -58,9 +59,10 @@ def mean_magnitudes(
 
     magnitudes = Magnitudes()
     for x, _ in batches:
+        rows = len(keras.tree.flatten(x)[0])
         for slot, values in zip(wanted, measure(x), strict=True):
             labels = channels.of_slots[slot]
-            magnitudes.add(channels.ties.classes(labels).ravel(), np.asarray(values).ravel())
+            magnitudes.add(channels.ties.classes(labels).ravel(), np.asarray(values).ravel(), rows)
     return magnitudes
 
 

@@ -99,6 +99,10 @@ class Step:
         return self.reads[0]
 
     @property
+    def _has_kernels(self) -> bool:
+        return any(len(variable.shape) > 1 for variable in getattr(self.operation, "variables", ()))
+
+    @property
     def rank(self) -> int:
         """The number of axes of its first result."""
         return len(self.result_shapes[0])
@@ -144,10 +148,16 @@ class Step:
         given = [
             labels for labels in (self.reads if labels is None else labels) if self.ties.classes(labels).any()
         ]
-        if given:
+        # Without channels to keep, what has kernels is named nevertheless: one could expect it to be shrunk.
+        if given or (labels is None and self._has_kernels):
             self.channels.kept.setdefault(self.call.path, why)
         for one in given:
             self.ties.keep(one, f"is read by {self.call.path!r}: {why}")
+
+    def keep_others(self, used: Iterable[Slot], why: str) -> None:
+        """Keep all channels of what it reads besides some tensors."""
+        rest = set(self.call.reads) - set(used)
+        self.keep(why, [self.channels.of_slots[slot] for slot in self.call.reads if slot in rest])
 
     def give(self, *results: Labels) -> None:
         """Say which channels its results have."""

@@ -25,8 +25,10 @@ class Limits:
     floor: float
 
     def count(self, group: Group, wanted: float) -> int:
-        """The number of channels nearest to a wanted one."""
+        """The number of channels nearest to a wanted one; all of them where all are wanted."""
         total, step = len(group.classes), 1 if group.whole else self.multiple_of
+        if wanted >= total:
+            return total
         while step > 1 and total < 4 * step:
             step //= 2
         least = max(1, int(np.ceil(self.floor * total)))

@@ -35,7 +35,9 @@ class Cut:
     def stays_along(self, slot: Slot, axis: int) -> np.ndarray:
         """Which elements of an axis of a tensor stay; of size 1 if all do."""
         stays = np.moveaxis(self.stays(self.channels.of_slots[slot]), axis, 0)
-        return np.array([part.any() for part in stays]) if len(stays) > 1 else np.ones(1, bool)
+        if stays.shape[0] == 1:
+            return np.ones(1, bool)
+        return np.asarray(stays.reshape(stays.shape[0], -1).any(1))
 
     def shape(self, slot: Slot) -> Shape:
         """The shape that a tensor gets."""

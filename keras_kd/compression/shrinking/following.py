@@ -18,7 +18,7 @@ from keras_kd.compression.shrinking.rules import (
 )
 from keras_kd.compression.shrinking.ties import Labels
 from keras_kd.graphs import Call, Graph, opened, slots_in
-from keras_kd.keras_internals import is_of_keras
+from keras_kd.keras_internals import all_layers, is_of_keras
 
 Rule = Callable[[Step], None]
 
@@ -79,17 +79,26 @@ def follow(graph: Graph) -> Channels:
 def follow_step(step: Step) -> None:
     """Follow one call."""
     kind, known = type(step.operation).__name__, is_of_keras(type(step.operation))
-    if known and kind == "TimeDistributed":
+    if _has_other_weights(step.operation):
+        step.keep("it is quantized, or has LoRA")
+        step.give_nothing()
+    elif known and kind == "TimeDistributed":
         _time_distributed(step)
     elif known and kind in _MAKING:
         _MAKING[kind](step)
-    elif not any(step.ties.classes(labels).any() for labels in step.reads):
-        step.give_nothing()
     elif known and kind in _PASSING:
-        _PASSING[kind](step)
+        if any(step.ties.classes(labels).any() for labels in step.reads):
+            _PASSING[kind](step)
+        else:
+            step.give_nothing()
     else:
         step.keep(f"{kind} cannot be followed")
         step.give_nothing()
+
+
+def _has_other_weights(operation: keras.Operation) -> bool:
+    parts = all_layers(operation) if isinstance(operation, layers.Layer) else []
+    return any(getattr(p, "lora_enabled", False) or getattr(p, "quantization_mode", None) for p in parts)
 
 
 def _time_distributed(step: Step) -> None:

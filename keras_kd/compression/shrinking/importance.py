@@ -67,7 +67,11 @@ def score(
     if importance == "activation":
         assert data is not None
         magnitudes = mean_magnitudes(model, channels, batches_of(model, data))
-        return [_normalized([magnitudes.of(group)]) for group in groups]
+        means = [magnitudes.of(group) for group in groups]
+        return [
+            _of_weights(channels, group, "l2") if mean is None else _normalized([mean])
+            for group, mean in zip(groups, means, strict=True)
+        ]
     if importance == "taylor":
         assert data is not None
         assert loss is not None

@@ -65,14 +65,14 @@ def plan_shrinking(model: keras.Model, arguments: Arguments) -> Plan:
     if not groups:
         reasons = "; ".join(f"{path!r} {why}" for path, why in kept_whole(channels).items())
         raise ValueError(f"{model.name!r} has no channels that can be removed: {reasons}.")
-    _check_names(model, groups, arguments)
-    chosen = _select(model, groups, arguments)
+    _check_names(opened.model, groups, arguments)
+    chosen = _select(opened.model, groups, arguments)
     sizes = Sizes(channels, list(chosen))
     before = {measure: sizes.full(measure) for measure in MEASURES}
     if arguments.depth is not None:
         opened = _without_blocks(opened, arguments)
         channels, groups = groups_of(opened)
-        chosen = _select(model, groups, arguments)
+        chosen = _select(opened.model, groups, arguments)
     kept, loss = list(chosen), arguments.loss or _compiled_loss(model)
     scores = score(opened.model, channels, kept, arguments.importance, arguments.data, loss)
     counts = _counts(Sizes(channels, kept), scores, list(chosen.values()), arguments, before)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import keras
+import numpy as np
 from keras import layers
 
 from keras_kd.graphs import config_of
@@ -25,7 +26,17 @@ def resized(layer: keras.layers.Layer, shapes: Shapes) -> keras.layers.Layer:
         return _bidirectional(layer, config, shapes)
     if type(layer) is layers.RNN:
         return layers.RNN(resized(layer.cell, shapes), **{k: v for k, v in config.items() if k != "cell"})
-    return type(layer).from_config({**config, **_sizes(layer, shapes)})
+    return type(layer).from_config({**config, **_initializers(layer), **_sizes(layer, shapes)})
+
+
+def _initializers(layer: keras.layers.Layer) -> dict[str, object]:
+    """Zeros in place of arrays, such as pretrained embeddings, which have the shape of the original."""
+    own = {name: value for name, value in vars(layer).items() if name.endswith("_initializer")}
+    return {
+        name: "zeros"
+        for name, value in own.items()
+        if isinstance(value, keras.initializers.Constant) and np.ndim(value.value) > 0
+    }
 
 
 def _own(config: dict[str, object]) -> dict[str, object]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import keras
 import numpy as np
 
-from keras_kd.compression.costs.multiply_adds import Use, uses
+from keras_kd.compression.costs.multiply_adds import Use, multiply_adds, uses
 from keras_kd.compression.shrinking.channels import Channels
 from keras_kd.compression.shrinking.groups import Group
 
@@ -27,8 +28,20 @@ class Sizes:
         calls = channels.graph.calls
         owners = {id(v): v for call in calls for v in getattr(call.operation, "variables", ())}
         self.variables = [v for v in owners.values() if "seed" not in v.path]
-        self.uses: list[Use] = [use for call in calls for use in uses(call, channels.graph)]
         self._known: dict[tuple[int, int], tuple[int, np.ndarray]] = {}
+
+    @functools.cached_property
+    def uses(self) -> list[Use]:
+        """What the model multiplies its weights with, and how often."""
+        graph = self.channels.graph
+        return [use for call in graph.calls for use in uses(call, graph)]
+
+    @functools.cached_property
+    def products(self) -> int:
+        """The multiply-adds without weights (`x @ y`); those that go with lost channels are still counted."""
+        graph = self.channels.graph
+        everything = sum(multiply_adds(call, graph) for call in graph.calls)
+        return everything - sum(use.multiply_adds() for use in self.uses)
 
     def full(self, measure: str) -> float:
         """The size of the whole model."""
@@ -40,7 +53,8 @@ class Sizes:
             return float(sum(counts))
         kept = np.asarray(counts)
         if measure == "macs":
-            return float(sum(use.times * self._product(use.variable, kept, use.axes) for use in self.uses))
+            own = sum(use.times * self._product(use.variable, kept, use.axes) for use in self.uses)
+            return float(self.products + own)
         each = [self._product(variable, kept, None) for variable in self.variables]
         if measure == "parameters":
             return float(sum(each))

@@ -2,6 +2,7 @@
 
 from keras_kd.compression.shrinking.channels import Role, Step, nothing, placed
 from keras_kd.compression.shrinking.ties import Labels
+from keras_kd.graphs import Slot, slots_in
 from keras_kd.keras_internals import hidden_argument
 
 
@@ -17,6 +18,7 @@ def multi_head(step: Step) -> None:
         step.give_nothing()
         return
     tensors = _tensors(step)
+    step.keep_others([*_slots(step).values()], "they are a mask")
     heads = step.made(query.kernel, 1, query.kernel.shape[1], whole=True)
     sizes = step.made(key.kernel, 2, key.kernel.shape[2], whole=True)
     values = step.made(value.kernel, 2, value.kernel.shape[2], whole=True)
@@ -41,17 +43,21 @@ def multi_head(step: Step) -> None:
 
 def _tensors(step: Step) -> dict[str, Labels]:
     """The labels of query, value and key; the key is the value where it is not given."""
-    slots = dict(zip(("query", "value", "key"), step.call.args, strict=False)) | step.call.kwargs
-    found = {name: step.channels.of_slots[slots[name]] for name in ("query", "value")}
-    key = slots.get("key")
-    return {**found, "key": found["value"] if key is None else step.channels.of_slots[key]}
+    found = {name: step.channels.of_slots[slot] for name, slot in _slots(step).items()}
+    return {"key": found["value"], **found}
+
+
+def _slots(step: Step) -> dict[str, Slot]:
+    names = "query", "value", "key"
+    given = dict(zip(names, step.call.args, strict=False)) | step.call.kwargs
+    return {name: given[name] for name in names if isinstance(given.get(name), Slot)}
 
 
 def weightless(step: Step) -> None:
     """`Attention` and `AdditiveAttention`: the channels of the values pass through."""
     value = step.reads[1]
     step.keep("it sums over channels", [step.reads[0], *step.reads[2:]])
-    if len(step.reads) == 2:  # the values are the keys
+    if len(slots_in((step.call.args or (step.call.kwargs["inputs"],))[0])) == 2:  # the values are the keys
         step.keep("it sums over channels", [value])
     passed = step.along(-1, step.shapes[1][-1] or 1, value)
     step.give(

@@ -116,6 +116,9 @@ LAYERS = [
 def elementwise(step: Step) -> None:
     """Whatever works on elements: what stands at the same place is tied together."""
     why = why_mixing(getattr(step.operation, "activation", None))
+    noise = getattr(step.operation, "noise_shape", None)
+    if noise is not None and any(noise[axis] not in (None, 1) for axis in step.ties.varying_axes(step.given)):
+        why = "its noise_shape holds their number"
     if why is not None:
         step.keep(why)
         step.give_nothing()

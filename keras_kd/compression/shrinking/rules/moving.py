@@ -1,10 +1,12 @@
 """Operations that only move elements: they are run on the labels themselves."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
 from keras_kd.compression.shrinking.channels import Step
-from keras_kd.compression.shrinking.ties import Labels
+from keras_kd.compression.shrinking.ties import NONE, Labels
 from keras_kd.graphs import Slot
 
 OPERATIONS = [
@@ -41,7 +43,8 @@ def moving(step: Step) -> None:
         return
     full = dict(zip(step.call.reads, map(_spread, step.reads, step.shapes), strict=True))
     filled = keras.tree.map_structure(
-        lambda leaf: full[leaf] if isinstance(leaf, Slot) else leaf, (step.call.args, step.call.kwargs)
+        lambda leaf: full[leaf] if isinstance(leaf, Slot) else _without_values(leaf),
+        (step.call.args, step.call.kwargs),
     )
     results = keras.tree.flatten(step.operation.call(*filled[0], **filled[1]))
     step.give(*(step.channels.narrowed(np.asarray(result, np.int64)) for result in results))
@@ -51,6 +54,13 @@ def _spread(labels: Labels, shape: tuple[int | None, ...]) -> Labels:
     sizes = [1 if axis == 0 else size or _ANY_SIZE for axis, size in enumerate(shape)]
     sizes = [max(size, have) for size, have in zip(sizes, labels.shape, strict=True)]
     return np.broadcast_to(labels, sizes).astype("int32")
+
+
+def _without_values(leaf: Any) -> Any:
+    """Arrays beside tensors belong to no channel."""
+    if isinstance(leaf, np.ndarray) or keras.ops.is_tensor(leaf):
+        return np.full(tuple(leaf.shape), NONE, "int32")
+    return leaf
 
 
 def _unclear(step: Step) -> str | None:

@@ -21,7 +21,9 @@ def recurrent(step: Step) -> None:
         return
     units = _cell(step, layer.cell, step.reads[0])
     call = step.call
-    for slot in slots_in(call.kwargs.get("initial_state", call.args[1] if len(call.args) > 1 else None)):
+    states = slots_in(call.kwargs.get("initial_state", call.args[1] if len(call.args) > 1 else None))
+    step.keep_others([call.reads[0], *states], "they are a mask")
+    for slot in states:
         step.ties.tie(step.along(-1, len(units), step.channels.of_slots[slot]), units)
     step.give(*(placed(units, -1, len(shape)) for shape in step.result_shapes))
 
@@ -50,11 +52,10 @@ def bidirectional(step: Step) -> None:
         step.give_nothing()
         return
     forward, backward = (_cell(step, cell, step.reads[0]) for cell in cells)
-    if layer.merge_mode == "concat":
-        joined = np.concatenate([forward, backward])
-    else:
-        step.ties.tie(forward, backward)
-        joined = forward
+    step.ties.tie(
+        forward, backward
+    )  # Keras takes both directions to be equally wide, also where it joins them
+    joined = np.concatenate([forward, backward]) if layer.merge_mode == "concat" else forward
     step.give(placed(joined, -1, step.rank))
 
 

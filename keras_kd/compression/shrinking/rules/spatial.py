@@ -65,6 +65,7 @@ def softmax(step: Step) -> None:
     """`Softmax`, as a layer or an operation, along one axis."""
     axis = getattr(step.operation, "axis", -1)
     axes = axis if isinstance(axis, (list, tuple)) else [axis]
+    step.keep_others(step.call.reads[:1], "they are a mask")
     if any(step.ties.varies(step.given, a) for a in axes):
         step.keep("it computes with all channels")
     step.give(step.given)

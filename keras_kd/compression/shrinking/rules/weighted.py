@@ -36,9 +36,10 @@ def _works_on_parts(function: Callable[[Tensor], Tensor]) -> bool:
         part = random.permutation(size)[: size // 2]
         try:
             whole, alone = (np.asarray(function(ops.convert_to_tensor(value))) for value in (x, x[:, part]))
-        except (ValueError, TypeError):  # it needs an image, or a size of its own
+        except Exception:  # a user's function may need an image, or a size of its own
             return False
-        if whole.shape != x.shape or not np.array_equal(whole[:, part], alone):
+        # Not bit for bit: vectors and what remains of them are computed by different code.
+        if whole.shape != x.shape or not np.allclose(whole[:, part], alone, 1e-4, 1e-5):
             return False
     return True
 
@@ -171,5 +172,6 @@ def spread_equation(layer: layers.EinsumDense, rank: int, out_rank: int) -> tupl
 
 def embedding(step: Step) -> None:
     """`Embedding`: table `(entries, size)`."""
+    step.keep("it looks them up", step.reads)
     table = step.operation.embeddings
     step.give(placed(step.made(table, 1, table.shape[1]), -1, step.rank))

@@ -1,0 +1,74 @@
+"""Heads, and the sizes of keys and values."""
+
+import pytest
+from keras import layers
+
+from tests.compression.shrinking.grouping import groups_in, kept_in, sequence_model
+
+
+def test_heads_keys_and_values_of_a_transformer():
+    of_one = [
+        (heads, f"attention{i}", f"attention{i}", f"attention{i}") for i in (1, 2) for heads in (4, 6, 5)
+    ]
+    stream = "words attention1 narrow1 attention2 narrow2"
+    normed = "attention1 norm1 narrow1 attention2 norm2 narrow2"
+    assert groups_in("transformer") == [
+        (8, stream, normed, "attention1 wide1 attention2 wide2 head"),
+        *of_one[:3],
+        (16, "wide1", "wide1", "narrow1"),
+        *of_one[3:],
+        (16, "wide2", "wide2", "narrow2"),
+    ]
+
+
+def test_heads_whose_scores_are_averaged_are_kept():
+    assert [group[:2] for group in groups_in("cross_attention")] == [
+        *[(8, "q"), (6, "v"), (4, "attention"), (4, "attention"), (8, "attention"), (4, "after of_scores")],
+    ]
+    assert kept_in("cross_attention")["attention"].endswith("it computes with all channels")
+
+
+def dense(x, units=6, name="dense"):
+    return layers.Dense(units, name=name)(x)
+
+
+def masked(x):
+    q = dense(x)
+    return layers.MultiHeadAttention(2, 3, name="a")(q, q, attention_mask=dense(x, 5, "mask") > 0)
+
+
+def masked_weightless(x):
+    steps = layers.Dense(5, name="mask")(layers.Flatten()(x)) > 0
+    return layers.Attention(name="a")([x, dense(x, 4)], mask=[None, steps])
+
+
+def as_keywords(x):
+    return layers.MultiHeadAttention(2, 3, name="a")(
+        query=dense(x), key=dense(x, 7, "key"), value=dense(x, 5, "value")
+    )
+
+
+def with_scores(x):
+    y, _ = layers.Attention(name="a")([x, dense(x, 6, "v"), dense(x, 4, "k")], return_attention_scores=True)
+    return y
+
+
+def several_axes(x):
+    return layers.MultiHeadAttention(2, 3, output_shape=(2, 3), name="a")(dense(x), x)[..., 0]
+
+
+CASES = {
+    "masked": (masked, ["dense", "a", "a", "a", "a"], {"mask"}),
+    "masked_weightless": (masked_weightless, [], {"mask", "dense"}),
+    "as_keywords": (as_keywords, ["key", "value", "dense", "a", "a", "a", "a"], set()),
+    "with_scores": (with_scores, ["v"], {"k"}),
+    "several_axes": (several_axes, [], {"dense", "a"}),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_tied_and_what_is_kept(name):
+    body, made_by, kept = CASES[name]
+    model = sequence_model(body)
+    assert sorted(group[1] for group in groups_in(model)) == sorted(made_by)
+    assert kept <= set(kept_in(model))

@@ -1,0 +1,54 @@
+"""Layers with a number for each channel."""
+
+import pytest
+from keras import layers
+
+from tests.compression.shrinking.grouping import groups_in, kept_in
+from tests.compression.shrinking.models import image_model
+
+GROUPS = {
+    # The norm has 4 groups of 3 channels, which keep the same places: 3 to choose from.
+    "group_normalized": [
+        (8, "stem", "stem", "conv"),
+        (3, "conv", "conv norm", "after"),
+        (8, "after", "after instances", "head"),
+    ],
+    "layer_normalized": [
+        (8, "stem", "stem", "conv"),
+        (10, "conv", "conv norm", "after"),
+        (6, "after", "after root", "head"),
+    ],
+    "sloped": [
+        (8, "stem", "stem", "conv"),
+        (6, "conv", "conv slope", "after"),
+        (5, "after", "after shared", "head"),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_norms_lie_along_channels(name):
+    assert groups_in(name) == GROUPS[name]
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [layers.LayerNormalization(axis=[1, 2, 3], name="norm"), layers.BatchNormalization(axis=1, name="norm")],
+    ids=["all_axes", "rows"],
+)
+def test_norms_along_other_axes_keep_the_channels(layer):
+    model = image_model(named(layer))()
+    assert groups_in(model) == []
+    assert kept_in(model) == {"stem": "is read by 'norm' along several axes"}
+
+
+def named(layer):
+    def body(x):
+        return layer(x)
+
+    return body
+
+
+def test_norms_without_weights_pass_channels_on():
+    model = image_model(named(layers.LayerNormalization(center=False, scale=False, name="norm")))()
+    assert groups_in(model) == [(8, "stem", "stem", "head")]

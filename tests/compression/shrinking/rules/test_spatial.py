@@ -1,0 +1,75 @@
+"""Operations along other axes than that of the channels."""
+
+import pytest
+from keras import layers, ops
+
+from tests.compression.shrinking.grouping import groups_in, kept_in, sequence_model
+from tests.compression.shrinking.models import conv, image_model
+
+GROUPS = {
+    "u_net": [
+        (8, "stem", "stem", "deep down joined"),
+        (4, "deep", "deep", "joined"),
+        (12, "down", "down", "up"),
+        (6, "up", "up", "joined"),
+        (5, "joined", "joined", "head"),
+    ],
+    "one_dimension": [
+        (8, "conv", "conv separable", "separable"),
+        (6, "separable", "separable depthwise", "up"),
+        (5, "up", "up", "head"),
+    ],
+    # Of the stem, 6 of 8 channels meet the softmax and stay.
+    "softmaxed": [(2, "stem", "stem", "attended"), (5, "after", "after", "head")],
+    # What is summed over for the scores stays; of each head, the values are tied by the reshape.
+    "attention_of_operations": [
+        (4, "value", "value", "of_query of_value of_key"),
+        (4, "of_value", "of_value", "head"),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_channels_pass_along(name):
+    assert groups_in(name) == GROUPS[name]
+
+
+@pytest.mark.parametrize(
+    "reduce",
+    [
+        lambda x: ops.mean(x, axis=-1, keepdims=True),
+        lambda x: ops.max(x, axis=(2, 3), keepdims=True),
+        lambda x: ops.sum(x, axis=3)[..., None],
+        lambda x: ops.logsumexp(x, axis=-1, keepdims=True),
+    ],
+)
+def test_what_is_computed_over_channels_keeps_them(reduce):
+    found = kept_in(image_model(lambda x: conv(4, "after")(reduce(x)))())
+    assert found["stem"].endswith("it computes with all channels")
+
+
+def test_pooling_along_the_axis_of_the_channels_keeps_them():
+    model = sequence_model(
+        lambda x: layers.MaxPooling1D(2, name="pooled")(
+            layers.Permute((2, 1))(layers.Dense(8, name="dense")(x))
+        )
+    )
+    assert kept_in(model)["pooled"] == "its channels lie along height or width"
+
+
+def test_rows_and_columns_of_a_product_cannot_both_lose_channels():
+    def body(x):
+        rows = ops.transpose(layers.Dense(6, name="rows")(x), (0, 2, 1))
+        return layers.Dense(3, name="after")(ops.matmul(rows, layers.Dense(4, name="columns")(x)))
+
+    model = sequence_model(body)
+    assert [group[1] for group in groups_in(model)] == ["columns", "after"]
+    assert kept_in(model)["rows"].endswith("it crosses the channels of two tensors")
+
+
+def test_a_mask_of_a_softmax_is_kept():
+    def body(x):
+        steps = layers.Dense(4, name="mask")(x) > 0
+        return layers.Dense(3, name="after")(layers.Softmax(axis=1, name="soft")(x, mask=steps))
+
+    assert kept_in(sequence_model(body))["mask"] == "is read by 'soft': they are a mask"

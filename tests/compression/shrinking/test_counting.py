@@ -1,0 +1,113 @@
+"""How many channels are kept: multiples, floors, thresholds, budgets."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keras_kd.compression.shrinking.channels import Axis, Role
+from keras_kd.compression.shrinking.counting import Limits, counts_by_layer, counts_over_all, fit_counts
+from keras_kd.compression.shrinking.groups import Group, groups_of
+from keras_kd.compression.shrinking.sizes import Sizes
+from keras_kd.graphs import open_layers
+from tests.compression.shrinking.models import MODELS
+
+
+def group(size, whole=False):
+    axis = Axis(None, 0, Role.MAKES, "layer", np.arange(size), whole)
+    return Group(np.arange(1, size + 1), (axis,))
+
+
+@pytest.mark.parametrize(
+    ("size", "wanted", "multiple", "floor", "expected"),
+    [
+        (64, 32, 8, 0.1, 32),
+        (64, 30, 8, 0.1, 32),
+        (64, 27, 8, 0.1, 24),
+        (64, 0, 8, 0.1, 8),
+        (64, 0, 8, 0.2, 16),  # 12.8, up to a multiple
+        (64, 64, 8, 0.1, 64),
+        (66, 66, 8, 0.1, 66),  # all of them, though no multiple
+        (30, 15, 8, 0.1, 16),  # fewer than four times 8: multiples of 4
+        (12, 5, 8, 0.1, 6),
+        (6, 3, 8, 0.1, 3),
+        (5, 0, 8, 0.0, 1),
+        (64, 27, 1, 0.0, 27),
+        (10, 0, 1, 0.99, 10),
+    ],
+)
+def test_a_number_is_rounded_within_its_limits(size, wanted, multiple, floor, expected):
+    assert Limits(multiple, floor).count(group(size), wanted) == expected
+
+
+def test_heads_are_counted_one_by_one():
+    assert Limits(8, 0.1).count(group(32, whole=True), 11) == 11
+
+
+@given(
+    size=st.integers(2, 300),
+    fraction=st.floats(0, 1),
+    multiple=st.sampled_from([1, 2, 8, 16, 6]),
+    floor=st.floats(0, 0.99),
+)
+def test_limits_hold(size, fraction, multiple, floor):
+    limits, one = Limits(multiple, floor), group(size)
+    count = limits.count(one, fraction * size)
+    assert 1 <= count <= size
+    assert count >= floor * size
+    step = multiple
+    while step > 1 and size < 4 * step:
+        step //= 2
+    assert count % step == 0 or count == size
+    if count not in (limits.count(one, 0), size):
+        assert abs(count - fraction * size) <= step / 2
+    assert count <= limits.count(one, min(size, fraction * size + 1))
+
+
+def test_every_group_has_its_fraction():
+    groups = [group(16), group(10), group(8)]
+    assert counts_by_layer(groups, [0.5, 0.3, 1.0], Limits(1, 0.1)) == [8, 3, 8]
+
+
+def test_channels_above_a_threshold_are_kept_and_own_fractions_as_well():
+    groups = [group(4), group(4), group(4)]
+    scores = [np.array([0.1, 0.5, 1.5, 1.9]), np.array([1.0, 1.0, 1.0, 1.0]), np.array([2.0, 2, 0, 0])]
+    assert counts_over_all(groups, scores, [None, None, 0.75], 0.9, Limits(1, 0.0)) == [2, 4, 3]
+    assert counts_over_all(groups, scores, [None] * 3, np.inf, Limits(1, 0.0)) == [1, 1, 1]
+
+
+@pytest.fixture(scope="module")
+def sizes():
+    channels, groups = groups_of(open_layers(MODELS["u_net"]()))
+    return Sizes(channels, groups)
+
+
+MEASURES = ["channels", "parameters", "macs", "bytes"]
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("keep", [0.2, 0.5, 0.77, 0.99])
+def test_the_largest_model_within_the_budget_is_found(sizes, measure, keep):
+    def counts(level):
+        return counts_by_layer(sizes.groups, [level] * len(sizes.groups), Limits(1, 0.0))
+
+    levels = np.linspace(0, 1, 41)[1:].tolist()
+    most = keep * sizes.full(measure)
+    found = fit_counts(sizes, measure, most, levels, counts)
+    fitting = [sizes.measure(measure, counts(level)) for level in levels]
+    assert sizes.measure(measure, found) == max(size for size in fitting if size <= most)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_a_budget_that_cannot_be_met_says_what_can(sizes, measure):
+    def counts(level):
+        return counts_by_layer(sizes.groups, [level] * len(sizes.groups), Limits(1, 0.5))
+
+    least = sizes.measure(measure, counts(0.01)) / sizes.full(measure)
+    with pytest.raises(ValueError) as caught:
+        fit_counts(sizes, measure, 0.02 * sizes.full(measure), [0.01, 1.0], counts)
+    assert str(caught.value) == (
+        f"The {measure} cannot be reduced to 0.02 of the original: with the layers, the floor and the "
+        f"multiple given, the least is {least:.3g}. Lower floor= or multiple_of=, or let more layers be "
+        "shrunk."
+    )

@@ -1,0 +1,143 @@
+"""Which operations are followed, and what is kept of the others."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from keras_kd.compression.shrinking.following import follow
+from keras_kd.graphs import graph_of, slots_in
+from tests.compression.shrinking.grouping import groups_in, kept_in, sequence_model
+from tests.compression.shrinking.models import MODELS, conv, headed, image_model
+
+GROUPS = {
+    "shared_layer": [(4, "first shared", "first shared norm", "shared head")],
+    "siamese": [(8, "tower/conv", "tower/conv", "tower/code"), (6, "tower/code", "tower/code", "head")],
+    "opaque": [(8, "stem", "stem", "conv")],
+    "of_users_layer": [
+        (8, "stem", "stem", "hidden"),
+        (6, "hidden block/second", "hidden block/second", "block/first head"),
+        (6, "block/first", "block/first", "block/second"),
+    ],
+    "kept_recurrence": [],
+}
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_shared_nested_and_unknown_layers(name):
+    assert groups_in(name) == GROUPS[name]
+
+
+class Extended(layers.Dense):
+    """A layer of Keras that a user extends: nobody knows what it does."""
+
+
+def with_lora():
+    inputs = keras.Input((4,))
+    dense = layers.Dense(6, name="dense")
+    model = headed(inputs, layers.Dense(8, name="after")(dense(inputs)))
+    dense.enable_lora(2)
+    return model
+
+
+def quantized():
+    inputs = keras.Input((4,))
+    model = headed(inputs, layers.Dense(8, name="after")(layers.Dense(6, name="dense")(inputs)))
+    model.get_layer("dense").quantize("int8")
+    return model
+
+
+def spectral():
+    return image_model(lambda x: layers.SpectralNormalization(conv(6, "inside"), name="wrapped")(x))()
+
+
+def first_of_all():
+    """It reads an input, without channels, and is named because it has kernels."""
+    inputs = keras.Input((3, 4, 4, 2))
+    return headed(inputs, layers.ConvLSTM2D(4, 2, name="film")(inputs))
+
+
+KEPT = {
+    "opaque": (
+        MODELS["opaque"],
+        {"unknown": "Lambda cannot be followed", "conv": "is read by 'unknown': Lambda cannot be followed"},
+    ),
+    "kept_recurrence": (
+        MODELS["kept_recurrence"],
+        {
+            "film": "ConvLSTM2D cannot be followed",
+            "frames": "is read by 'film': ConvLSTM2D cannot be followed",
+        },
+    ),
+    "extended": (
+        lambda: sequence_model(lambda x: Extended(6, name="extended")(x)),
+        {"extended": "Extended cannot be followed"},
+    ),
+    "lora": (with_lora, {"dense": "it is quantized, or has LoRA"}),
+    "quantized": (quantized, {"dense": "it is quantized, or has LoRA"}),
+    "spectral": (
+        spectral,
+        {
+            "wrapped": "SpectralNormalization cannot be followed",
+            "stem": "is read by 'wrapped': SpectralNormalization cannot be followed",
+        },
+    ),
+    "first": (first_of_all, {"film": "ConvLSTM2D cannot be followed"}),
+}
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_what_cannot_be_followed_is_kept_and_named(name):
+    make, expected = KEPT[name]
+    assert kept_in(make()) == expected
+
+
+def test_preprocessing_is_not_worth_a_word():
+    def make():
+        inputs = keras.Input((8, 8, 3))
+        x = layers.Normalization(mean=[0.0, 1.0, 2.0], variance=[1.0, 2.0, 3.0])(inputs)
+        x = layers.RandomFlip()(layers.Rescaling(2.0)(x))
+        return headed(inputs, conv(6, "conv")(x))
+
+    assert kept_in(make()) == {}
+
+
+def test_outputs_keep_their_channels():
+    channels = follow(graph_of(MODELS["two_inputs_and_outputs"]()))
+    for slot in slots_in(channels.graph.outputs):
+        assert channels.ties.why_kept(channels.of_slots[slot]) == "is an output of the model"
+
+
+def test_steps_of_a_sequence_are_followed():
+    def body(x):
+        x = layers.TimeDistributed(layers.Dense(6, activation="relu"), name="each")(x)
+        return layers.TimeDistributed(layers.LayerNormalization(), name="norms")(x)
+
+    assert groups_in(sequence_model(body)) == [(6, "each", "each norms", "head")]
+
+
+def test_channels_along_the_steps_are_kept():
+    def body(x):
+        turned = layers.Permute((2, 1))(layers.Dense(6, name="dense")(x))
+        return layers.TimeDistributed(layers.Dense(3), name="each")(turned)
+
+    model = sequence_model(body)
+    assert [group[1] for group in groups_in(model)] in (["each"], [])
+    assert kept_in(model)["dense"].startswith("is read by 'each'")
+
+
+def test_calls_of_one_reshape_lose_the_same():
+    inputs, reshape = keras.Input((12,)), layers.Reshape((3, 4), name="shape")
+    both = [reshape(layers.Dense(12, name=name)(inputs)) for name in ("a", "b")]
+    x = ops.concatenate([layers.Dense(5, name=f"of_{i}")(x) for i, x in enumerate(both)], axis=-1)
+    channels, made_by = groups_in(headed(inputs, layers.Flatten()(x)))[0][:2]
+    assert (channels, set(made_by.split())) == (4, {"a", "b"})
+
+
+def test_calls_with_arrays_lose_the_same():
+    """The array in a call of `x * w` is cut once; a shared tower multiplies with it twice."""
+    entry, inputs = keras.Input((4,)), [keras.Input((4,)), keras.Input((4,))]
+    x = layers.Dense(6, name="dense")(entry) * np.arange(1, 7, dtype="float32")
+    tower = keras.Model(entry, x, name="tower")
+    model = headed(inputs, layers.Concatenate()([tower(one) for one in inputs]))
+    assert groups_in(model) == [(6, "tower/dense", "tower/dense", "head")]

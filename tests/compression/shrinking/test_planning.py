@@ -1,0 +1,174 @@
+"""What is removed: by importance, within limits, of the layers that were chosen."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from keras_kd.compression.shrinking.arguments import Arguments
+from keras_kd.compression.shrinking.planning import plan_shrinking
+from tests.compression.shrinking.models import MODELS
+from tests.compression.shrinking.oracle import with_random_weights
+from tests.graphs.composites import inverted
+from tests.graphs.topologies import TOPOLOGIES, inputs_for
+
+
+def planned(model, **arguments):
+    """The fraction that each group keeps, by the first layer that makes it."""
+    model = MODELS[model]() if isinstance(model, str) else model
+    plan = plan_shrinking(model, Arguments(**{"multiple_of": 1, "floor": 0.0, **arguments}))
+    return {g.layer: n / len(g.classes) for g, n in zip(plan.groups, plan.counts, strict=True)}
+
+
+def test_the_least_important_are_removed():
+    model = MODELS["bottleneck"]()
+    kernel = model.get_layer("narrow1").kernel
+    kernel.assign(np.array(kernel) * np.array([3, 1, 9, 2, 8, 7.0]))
+
+    def sizes(weights):
+        return np.mean([np.abs(w).mean(1) for w in weights], axis=0)
+
+    plan = plan_shrinking(
+        model, Arguments(0.5, importance=sizes, scope="layer", layers="narrow1", multiple_of=1)
+    )
+    (group,) = plan.groups
+    least = np.argsort(np.abs(np.asarray(kernel)).mean((0, 1, 2)))[:3]
+    assert sorted(plan.removed) == sorted(group.classes[least])
+
+
+def test_in_one_layer_each_group_keeps_the_fraction():
+    assert planned("u_net", keep=0.5, scope="layer") == {
+        **{"stem": 0.5, "deep": 0.5, "down": 0.5, "up": 0.5},
+        "joined": 3 / 5,
+    }
+
+
+def test_over_all_layers_channels_compete():
+    model = MODELS["u_net"]()
+    kernel = model.get_layer("down").kernel
+    value = np.array(kernel)
+    value[..., 3:] *= 1e-3  # only three of them are large
+    kernel.assign(value)
+    found = planned(model, keep=0.6)
+    assert found["down"] < 0.5 < found["stem"]
+    counts = {"stem": 8, "deep": 4, "down": 12, "up": 6, "joined": 5}
+    kept = sum(found[name] * size for name, size in counts.items())
+    assert kept == pytest.approx(0.6 * 35, abs=1)
+    assert kept <= 0.6 * 35
+
+
+CHOICES = {
+    "one": ({"layers": "down"}, {"down"}),
+    "glob": ({"layers": ["d*"]}, {"down", "deep"}),
+    "skip": ({"skip": ["stem", "joined"]}, {"deep", "down", "up"}),
+    "both": ({"layers": ["d*", "up"], "skip": "deep"}, {"down", "up"}),
+    "mapping": ({"layers": {"up": 0.5}, "skip": "d*"}, {"stem", "up", "joined"}),
+}
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_layers_are_chosen(name):
+    given, expected = CHOICES[name]
+    assert set(planned("u_net", **given)) == expected
+
+
+def test_a_mapping_gives_fractions_and_the_rest_is_shrunk_as_well():
+    found = planned("u_net", keep=0.5, layers={"d*": 0.25, "down": 1.0}, scope="layer")
+    assert found == {"stem": 0.5, "deep": 0.25, "down": 1.0, "up": 0.5, "joined": 3 / 5}
+    found = planned("u_net", keep=0.5, layers={"down": 0.25})
+    assert found["down"] == 0.25
+    found = planned("u_net", keep=1, layers={"down": 0.25}, scope="layer")
+    assert found == {"stem": 1.0, "deep": 1.0, "down": 0.25, "up": 1.0, "joined": 1.0}
+
+
+def test_a_tied_group_is_chosen_by_any_of_its_layers():
+    assert set(planned("bottleneck", layers="wide2")) == {"stem"}
+    assert set(planned("bottleneck", skip="wide2")) == {"narrow1", "narrow2"}
+
+
+def test_layers_inside_of_users_layers_are_chosen_by_path():
+    assert set(planned(inverted(), layers=["first"])) == {
+        "first/steps_0",
+        "first/excite",
+        "first/project",
+    } - {"first/excite"}
+
+
+def subclassed():
+    class Mine(keras.Model):
+        def call(self, x):
+            return x
+
+    model = Mine()
+    model.build((None, 3))
+    return model
+
+
+def u_net():
+    return MODELS["u_net"]()
+
+
+ERRORS = {
+    "unknown": (u_net, {"layers": "steem"}, "has no layer 'steem'. Did you mean 'stem'"),
+    "unknown_skip": (u_net, {"skip": "dwon"}, "Did you mean 'down'"),
+    "mapping": (u_net, {"layers": {"joinde": 0.5}}, "Did you mean 'joined'"),
+    "no_channels": (u_net, {"layers": "skip"}, "'skip' has no channels that can be removed. Leave it out."),
+    "head": (u_net, {"layers": "head"}, "'head' has no channels that can be removed. Leave it out."),
+    "of_users": (inverted, {"layers": "head"}, "'head' has no channels that can be removed. Leave it out."),
+    "nothing_left": (u_net, {"layers": "up", "skip": "up"}, "layers= and skip= leave nothing of"),
+    "nothing": (
+        TOPOLOGIES["named_inputs_and_outputs"],
+        {},
+        "has no channels that can be removed: 'hidden' is an output of the model; 'score' is an output",
+    ),
+    "unbuilt": (lambda: keras.Sequential([layers.Dense(2)]), {}, "built"),
+    "subclassed": (subclassed, {}, "subclass"),
+    "least": (u_net, {"keep": 0.01, "floor": 0.5}, "the least is 0.5"),
+    "least_parameters": (
+        u_net,
+        {"keep": 0.01, "budget": "parameters"},
+        "The parameters cannot be reduced to 0.01",
+    ),
+    "importance": (u_net, {"importance": "taylr"}, "Did you mean 'taylor'"),
+    "no_data": (u_net, {"importance": "activation"}, "give data="),
+    "no_loss": (u_net, {"importance": "taylor", "data": [1]}, "give loss="),
+    "data": (
+        u_net,
+        {"importance": "activation", "data": np.zeros((4, 8, 8, 5), "float32")},
+        "The data does not fit",
+    ),
+    "empty": (u_net, {"importance": "activation", "data": np.zeros((0, 8, 8, 3), "float32")}, "is empty"),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_what_cannot_be_shrunk_is_refused(name):
+    make, given, message = ERRORS[name]
+    with pytest.raises(ValueError) as caught:
+        planned(make(), **given)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("given", [{"layers": 3}, {"skip": [1]}])
+def test_layers_are_given_by_name(given):
+    with pytest.raises(TypeError, match="by name, path or glob"):
+        planned("u_net", **given)
+
+
+def test_what_is_no_model_of_keras_is_refused():
+    with pytest.raises(TypeError, match="model"):
+        planned([1, 2])
+
+
+def test_the_loss_of_a_compiled_model_is_taken():
+    model = with_random_weights(MODELS["bottleneck"]())
+    data = inputs_for(model), np.zeros((3, 3), "float32")
+    model.compile(loss="mse")
+    compiled = plan_shrinking(model, Arguments(importance="taylor", data=data))
+    mse = keras.losses.MeanSquaredError()
+    given = plan_shrinking(MODELS["bottleneck"](), Arguments(importance="taylor", data=data, loss=mse))
+    assert compiled.counts is not None
+    other = plan_shrinking(model, Arguments(importance="taylor", data=data, loss=mse))
+    for a, b in zip(compiled.scores, other.scores, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6)
+    assert any(not np.allclose(a, b) for a, b in zip(compiled.scores, given.scores, strict=True))
