@@ -1,0 +1,98 @@
+"""`keras-kd shrink` and `keras-kd compact`."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+import keras_kd as kd
+from keras_kd.cli.channels import parse_fractions
+from tests.cli.conftest import run
+
+
+@pytest.fixture(scope="module")
+def files_of_mine(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("channels")
+    keras.utils.set_random_seed(0)
+    kd.models.digits_teacher().save(folder / "big.keras")
+    arrays = kd.datasets.digits().arrays
+    x, y = (part[:200] for part in arrays["train"][:2])
+    np.savez(folder / "mine.npz", x_train=x, y_train=y, x_test=x[:50], y_test=y[:50])
+    return folder
+
+
+def shrunk(files_of_mine, tmp_path, *options):
+    out = tmp_path / "small.keras"
+    assert run("shrink", files_of_mine / "big.keras", "--out", out, *options) == 0
+    return keras.models.load_model(out)
+
+
+def test_shrink_writes_what_the_function_returns(files_of_mine, tmp_path, capsys):
+    small = shrunk(files_of_mine, tmp_path, "--keep", "0.4", "--budget", "macs", "--skip", "conv3*")
+    same = kd.shrink(keras.models.load_model(files_of_mine / "big.keras"), 0.4, budget="macs", skip="conv3*")
+    for before, after in zip(same.weights, small.weights, strict=True):
+        np.testing.assert_array_equal(before, after)
+    assert "multiply-adds: 1,710,528 before" in capsys.readouterr().out
+
+
+def test_shrink_recalibrates_on_data_and_measures_there(files_of_mine, tmp_path, capsys):
+    options = (
+        "--data",
+        str(files_of_mine / "mine.npz"),
+        "--importance",
+        "ACTIVATION",
+        "--depth",
+        "0.5",
+        "--json",
+    )
+    small = shrunk(files_of_mine, tmp_path, *options)
+    found = json.loads(capsys.readouterr().out)
+    assert found["parameters"][1] == small.count_params()
+    stem = small.get_layer("norm_stem")
+    assert np.any(np.asarray(stem.moving_mean) != 0)
+
+
+def test_layers_have_fractions_of_their_own(files_of_mine, tmp_path):
+    small = shrunk(files_of_mine, tmp_path, "--scope", "layer", "--layers", "conv3_first=0.25", "--keep", "1")
+    assert small.get_layer("conv3_first").filters == 24
+    assert small.get_layer("conv2_first").filters == 48
+
+
+def test_compact_writes_separable_convolutions(files_of_mine, tmp_path, capsys):
+    out = tmp_path / "small.keras"
+    assert run("compact", files_of_mine / "big.keras", "--out", out, "--skip", "conv_stem") == 0
+    small = keras.models.load_model(out)
+    assert small.get_layer("conv3_depthwise").depth_multiplier == 1
+    assert "'conv3': 82,944 -> " in capsys.readouterr().out
+
+
+REFUSED = [
+    (("--keep", "1.5"), "--keep must be in (0, 1]. Received: 1.5."),
+    (("--importance", "activation"), "--importance activation is measured on data: give --data."),
+    (("--layers", "conv1=2"), "a fraction in (0, 1], as conv1=0.5, or none. Received: 'conv1=2'."),
+    (("--layers", "conv9"), "Did you mean"),
+    (("--keep", "0.001", "--budget", "bytes"), "the least is"),
+]
+
+
+@pytest.mark.parametrize(("options", "words"), REFUSED, ids=[" ".join(options) for options, _ in REFUSED])
+def test_what_cannot_be_done_is_told_and_nothing_is_written(files_of_mine, tmp_path, capsys, options, words):
+    out = tmp_path / "small.keras"
+    assert run("shrink", files_of_mine / "big.keras", "--out", out, *options) == 1
+    assert words in " ".join(capsys.readouterr().err.split())
+    assert not out.exists()
+
+
+def test_nothing_is_overwritten(files_of_mine, tmp_path, capsys):
+    out = tmp_path / "small.keras"
+    out.write_text("mine")
+    assert run("shrink", files_of_mine / "big.keras", "--out", out) == 1
+    assert out.read_text() == "mine"
+    assert "--overwrite" in capsys.readouterr().err
+
+
+def test_fractions_are_parsed():
+    assert parse_fractions(None) is None
+    assert parse_fractions(["a", "b*"]) == ["a", "b*"]
+    assert parse_fractions(["a=0.5", "b*=1"]) == {"a": 0.5, "b*": 1.0}
