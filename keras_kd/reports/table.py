@@ -8,7 +8,7 @@ from typing import Any, Literal
 from keras_kd.deployment.durations import duration, duration_within
 from keras_kd.messages import printable
 from keras_kd.reports.labels import shorten_all
-from keras_kd.reports.quality import quality_of
+from keras_kd.reports.quality import metric_of
 from keras_kd.reports.rows import Row
 from keras_kd.reports.speed import speedup_text
 
@@ -181,7 +181,7 @@ def nonempty_columns(rows: Sequence[Row]) -> list[Column]:
 
 def _in_words_of(column: Column, rows: Sequence[Row]) -> Column:
     """The column, with the name of the metric and with what is behind a ±."""
-    quality = quality_of(rows)
+    quality = metric_of(rows)
     if column.key == "metric_value" and quality.metric is not None:
         names = ", ".join(dict.fromkeys(row.metric for row in rows if row.metric))
         known = any(row.metric_low is not None for row in rows)
