@@ -63,10 +63,7 @@ class Run:
         Its report is made again; the earlier one stays as `report-before.html`, `.md` and `.json`.
         """
         for suffix in ("html", "md", "json"):  # before the settings: it would pass for a report of them
-            report = self.folder / f"report.{suffix}"
-            if report.exists():
-                self._checksums.forget(report.name)
-                report.replace(self.folder / f"report-before.{suffix}")
+            self.set_aside(f"report.{suffix}")
         self.settings = json.loads(json.dumps(settings))
         self.keep(SETTINGS, self.settings)
 
@@ -79,6 +76,19 @@ class Run:
     def has(self, name: str) -> bool:
         """Whether that result is finished."""
         return (self.folder / name).exists()
+
+    def wrote(self, name: str) -> bool:
+        """Whether a file that is there is a result of this run, and not one of the user's."""
+        return name in self._checksums and self.has(name)
+
+    def set_aside(self, name: str) -> str:
+        """Rename a result that is no longer one, if it is there, and return its new name."""
+        stem, _, suffix = name.partition(".")
+        renamed = f"{stem}-before.{suffix}"
+        if self.has(name):
+            self._checksums.forget(name)
+            (self.folder / name).replace(self.folder / renamed)
+        return renamed
 
     def is_whole(self) -> bool:
         """Whether no result was lost after it was finished."""
