@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from keras_kd.files import check_regular, check_writable, explain_write_errors, write_atomically
+from keras_kd.folders import check_folder
 from keras_kd.jobs.checksums import FILE as CHECKSUMS
 from keras_kd.jobs.checksums import Checksums
 
@@ -143,18 +144,6 @@ class Run:
         with write_atomically(self.path(name)) as part:
             part.write_text(text)
         self.record(name)
-
-
-def check_folder(folder: Path) -> None:
-    """Check that a folder may hold a run, if it is there.
-
-    Raises:
-        FileExistsError: It is a file, or a link that leads nowhere.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise FileExistsError(f"{folder} is a file. Name a folder for the results.")
-    if folder.is_symlink() and not folder.exists():
-        raise FileExistsError(f"{folder} is a link that leads nowhere. Name a folder for the results.")
 
 
 def check_unchanged(folder: Path) -> None:

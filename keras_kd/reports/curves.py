@@ -111,9 +111,7 @@ def _wanted(curves: Curves) -> list[_Metric]:
     metrics = [_metric(key, outputs) for key in _keys(curves)]
     each: list[str | None] = [*outputs] or [None]
     return [
-        metric
-        for output in each
-        for metric in _telling([one for one in metrics if one.output == output])
+        metric for output in each for metric in _telling([one for one in metrics if one.output == output])
     ]
 
 
