@@ -43,7 +43,8 @@ def check_folder(folder: Path, purpose: str = "the results") -> None:
             raise
         except OSError as error:
             raise WriteError(
-                f"The folder {str(folder)!r} cannot be made: {error.strerror}. Name another one for {purpose}."
+                f"The folder {str(folder)!r} cannot be made: {error.strerror}. Name another one for "
+                f"{purpose}."
             ) from error
 
 
