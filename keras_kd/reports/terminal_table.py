@@ -17,8 +17,9 @@ _LEAST = (
     *("p90_ms", "gzip_bytes", "max_error", "accuracy_delta", "parameters", "compression", "accuracy_mean"),
     *("agreement", "kind", "speedup"),
 )
-# What is left out if the names are as short as they may be and the rest still does not fit.
-_LAST = ("median_ms", "bytes", "metric_value")
+# What is left out if the names are as short as they may be and the rest still does not fit; a metric only if
+# there is an accuracy.
+_LAST = ("metric_value", "median_ms", "bytes")
 
 
 def plain(rows: Sequence[Row], width: int | None = None) -> str:
@@ -45,10 +46,14 @@ def _attempts(columns: Sequence[Column], width: int) -> Iterator[tuple[Sequence[
     longest = max(_SHORTEST, width // 3)
     yield columns, longest
     columns = [replace(column, short=shorten(column.short, _SHORTEST, end=0)) for column in columns]
-    for keys, length in ((_LEAST, longest), (_LAST, _SHORTEST)):
-        for key in ("", *keys):
-            columns = [column for column in columns if column.key != key]
-            yield columns, length
+    for key in ("", *_LEAST):
+        columns = [column for column in columns if column.key != key]
+        yield columns, longest
+    yield columns, _SHORTEST
+    for key in _LAST if any(column.key == "accuracy" for column in columns) else _LAST[1:]:
+        columns = [column for column in columns if column.key != key]
+        yield columns, longest
+        yield columns, _SHORTEST
     yield columns, _SHORTEST // 2
 
 
