@@ -5,6 +5,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from keras_kd.messages import did_you_mean
+
 _USUAL_TARGETS = ("label", "target", "class", "y")
 
 
@@ -36,6 +38,33 @@ def is_row_label(name: str) -> bool:
         True
     """
     return re.fullmatch(r"__index_level_\d+__", name) is not None
+
+
+def find_targets(source: str, names: Sequence[str], target: str) -> list[str]:
+    """The columns of labels that a text names, separated by commas.
+
+    Args:
+        source: The file.
+        names: Its columns.
+        target: The text.
+
+    Raises:
+        ValueError: There is no such column.
+
+    Examples:
+        >>> find_targets("roses.csv", ["height", "kind"], "kind, height")
+        ['kind', 'height']
+    """
+    if target in names:  # a name may contain a comma
+        return [target]
+    wanted = list(dict.fromkeys(name.strip() for name in target.split(",")))
+    for name in wanted:
+        if name not in names:
+            raise ValueError(
+                f"{source!r} has no column {name!r} for the labels."
+                f"{did_you_mean(name, names)} Its columns are {', '.join(names)}."
+            )
+    return wanted
 
 
 def missing_target(source: str, names: Sequence[str]) -> str:

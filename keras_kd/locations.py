@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from keras_kd.files import check_regular, check_writable
-from keras_kd.headers import column_names, missing_target
+from keras_kd.headers import column_names, find_targets, missing_target
 from keras_kd.messages import did_you_mean
 
 DataKind: TypeAlias = Literal["arrays", "table", "folder", "tfds"]
@@ -88,7 +88,7 @@ def check_reading(
 
     Raises:
         ValueError: The argument, what it is for and what it was given with; a table without the target that
-            it needs.
+            it needs, or without a column of that name.
 
     Examples:
         >>> check_reading("pets.npz", target="kind", pixels="0..255", image_size=None)
@@ -103,10 +103,11 @@ def check_reading(
         raise ValueError(f"pixels= is for images. Received: {pixels!r} for {source!r}.")
     if target is not None and kind != "table":
         raise ValueError(f"target= is for tables. Received: {target!r} for {source!r}.")
-    if needs_target and kind == "table" and target is None:
-        names = column_names(Path(source))
-        if names:
-            raise ValueError(missing_target(source, names))
+    names = column_names(Path(source)) if kind == "table" and (needs_target or target is not None) else []
+    if names and target is not None:
+        find_targets(source, names, target)
+    elif names:
+        raise ValueError(missing_target(source, names))
     if image_size is not None and kind not in RESIZED:
         raise ValueError(f"image_size= is for images that are resized, which {source!r} does not hold.")
 

@@ -100,6 +100,14 @@ OF_KERAS = [
     "SquaredHinge",
     "Tversky",
 ]
+_WRITTEN_OUT = {
+    "bce": "binary_crossentropy",
+    "kld": "kl_divergence",
+    "mae": "mean_absolute_error",
+    "mape": "mean_absolute_percentage_error",
+    "mse": "mean_squared_error",
+    "msle": "mean_squared_logarithmic_error",
+}
 # Those of Keras that compare features.
 _USUAL = ("mse", "mae", "huber", "log_cosh", "cosine_similarity")
 
@@ -122,6 +130,17 @@ def short_name(name: str) -> str:
         ('decoupled_kd', 'mse')
     """
     return snake_case(name) if name in OURS else name
+
+
+def one_spelling(name: str) -> str:
+    """The same name for all the names of a loss.
+
+    Examples:
+        >>> {one_spelling(name) for name in ("mse", "MSE", "MeanSquaredError", "mean_squared_error")}
+        {'mean_squared_error'}
+    """
+    known = snake_case(name) if name in (*OURS, *OF_KERAS) else name
+    return _WRITTEN_OUT.get(known, known)
 
 
 def unknown_loss(name: str) -> str:

@@ -6,10 +6,11 @@ import sys
 
 # What the interpreter was started with, without the arguments of the program.
 _started = sys.orig_argv[: len(sys.orig_argv) - len(sys.argv) + 1]
-IS_COMMAND_LINE = os.path.basename(sys.argv[0]) in ("keras-kd", "keras-kd.exe") or _started[-2:] == [
-    "-m",
-    "keras_kd",
-]
+# `-m keras_kd`, `-mkeras_kd`, or after other options of Python, `-um keras_kd`.
+_module = "".join(_started[-2:] if _started[-1:] == ["keras_kd"] else _started[-1:])
+IS_COMMAND_LINE = os.path.basename(sys.argv[0]) in ("keras-kd", "keras-kd.exe") or (
+    _module.startswith("-") and _module.endswith("mkeras_kd")
+)
 # Help and errors of the command line come without TensorFlow; `keras_kd.cli.loading` loads it.
 is_deferred = IS_COMMAND_LINE
 # What the process ends with, once nothing is left to do but what others registered with `atexit`.

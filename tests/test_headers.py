@@ -5,7 +5,7 @@ import pytest
 from pyarrow import parquet
 
 from keras_kd.datasets.columns import read_columns
-from keras_kd.headers import column_names, is_row_label, missing_target
+from keras_kd.headers import column_names, find_targets, is_row_label, missing_target
 
 TABLES = {
     "a.csv": b'\xef\xbb\xbfx,"a, b",kind\n1,2,rose\n',
@@ -41,3 +41,13 @@ def test_the_likely_target(names, likely):
     assert missing_target("t.csv", names).endswith(
         f"Its columns are {', '.join(names)}; perhaps target={likely!r}."
     )
+
+
+def test_targets_that_a_text_names():
+    names = ["a", "b,c", "d"]
+    assert find_targets("t.csv", names, "b,c") == ["b,c"]
+    assert find_targets("t.csv", names, "d, a,d") == ["d", "a"]
+    with pytest.raises(
+        ValueError, match=r"^'t.csv' has no column 'e' for the labels\. Its columns are a, b,c, d"
+    ):
+        find_targets("t.csv", names, "a,e")

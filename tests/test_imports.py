@@ -17,6 +17,7 @@ GROUND = [
     "descriptors",
     "files",
     "finite",
+    "folders",
     "headers",
     "graphs",
     "keras_internals",

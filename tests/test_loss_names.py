@@ -4,7 +4,7 @@ import keras
 import pytest
 
 import keras_kd as kd
-from keras_kd.loss_names import OF_KERAS, OURS, check_loss_name, snake_case
+from keras_kd.loss_names import OF_KERAS, OURS, check_loss_name, one_spelling, snake_case
 
 
 def is_known_to_keras(name):
@@ -25,6 +25,16 @@ def test_the_lists_are_whole():
 def test_names_of_classes():
     names = {"SoftTargets": "soft_targets", "KDLoss": "kd_loss", "DIST": "dist", "LogitsMSE": "logits_mse"}
     assert {name: snake_case(name) for name in names} == names
+
+
+def test_names_that_keras_has_for_one_loss_have_one_spelling():
+    def plain(name):
+        loss = keras.losses.get(name)
+        return getattr(loss, "__name__", type(loss).__name__).replace("_", "").lower()
+
+    assert [name for name in OF_KERAS if one_spelling(name).replace("_", "") != plain(name)] == []
+    assert one_spelling("DecoupledKD") == one_spelling("decoupled_kd") == "decoupled_kd"
+    assert one_spelling("mine") == "mine"
 
 
 @pytest.mark.parametrize("name", ["soft_targets", "SoftTargets", "DIST", "dist", "mse", "KLDivergence"])

@@ -27,6 +27,16 @@ def test_the_command_is(name):
     assert subprocess.run(command, capture_output=True, text=True).stdout == "True False\n"
 
 
+@pytest.mark.parametrize(
+    "options", [["-m", "keras_kd"], ["-mkeras_kd"], ["-um", "keras_kd"], ["-umkeras_kd"]]
+)
+def test_the_module_is_however_it_is_written(options):
+    command = [sys.executable, "-X", "importtime", *options, "--version"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.stdout.startswith("keras-kd 0")
+    assert "tensorflow" not in result.stderr
+
+
 def test_the_process_ends_at_once():
     child = os.fork()
     if child == 0:

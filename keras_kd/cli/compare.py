@@ -1,7 +1,7 @@
 """The command that measures models and files side by side: `compare`."""
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,6 +59,8 @@ def compare(
     for file in named.values():
         check_file(file)
     check_baseline(baseline, named)
+    if baseline is None or baseline in named:  # the model of another file has a name that is not known yet
+        check_sources(sources, named)
     check_source(data, target, pixels, image_size)
     if out is not None:
         check_report_target(out, overwrite=overwrite)
@@ -137,6 +139,15 @@ def parse_sources(texts: list[str]) -> dict[str, str]:
             raise ValueError(f"--source names {file!r} twice: a file is made from one model.")
         sources[file] = model
     return sources
+
+
+def check_sources(sources: Mapping[str, str], names: Collection[str]) -> None:
+    """Raise an error for names in `--source` that no model or file has."""
+    for name in (*sources, *sources.values()):
+        if name not in names:
+            raise typer.BadParameter(
+                f"--source names {name!r}, but the models are {', '.join(names)}.{did_you_mean(name, names)}"
+            )
 
 
 def with_gaps_in_shell(report: "Report") -> "Report":

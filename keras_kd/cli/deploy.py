@@ -151,7 +151,7 @@ def parse_batch_size(text: str) -> int | None:
     if text == "free":
         return None
     if not text.isdecimal() or int(text) < 1:
-        raise ValueError(f"--batch-size must be a number from 1, or free. Received: {text!r}")
+        raise typer.BadParameter(f"--batch-size must be a number from 1, or free. Received: {text!r}")
     return int(text)
 
 
@@ -164,11 +164,11 @@ def parse_input_shape(texts: list[str] | None) -> tuple[int, ...] | dict[str, tu
         name, _, shape = text.rpartition("=")
         sizes = re.split("[,x]", shape)
         if not all(size.strip().isdecimal() for size in sizes):
-            raise ValueError(
+            raise typer.BadParameter(
                 "--input-shape must be sizes such as 224,224,3, or NAME=224,224,3 for one of several inputs. "
                 f"Received: {text!r}"
             )
         shapes[name] = tuple(map(int, sizes))
     if "" in shapes and len(texts) > 1:
-        raise ValueError(f"--input-shape needs a name for each of several inputs. Received: {texts}")
+        raise typer.BadParameter(f"--input-shape needs a name for each of several inputs. Received: {texts}")
     return shapes.get("", shapes)

@@ -1,6 +1,8 @@
 """Arguments and options that several commands share; paths are checked before TensorFlow loads."""
 
+import contextlib
 import re
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -53,6 +55,15 @@ class PixelsOption(StrEnum):
     symmetric = "-1..1"
 
 
+@contextlib.contextmanager
+def usage_errors() -> Iterator[None]:
+    """Make an error about a value one about the command line, with its exit code."""
+    try:
+        yield
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
 def check_optional_data(text: str | None) -> str | None:
     """The text that names data, or none."""
     return None if text is None else check_data(text)
@@ -62,7 +73,7 @@ def parse_image_size(text: str) -> tuple[int, int]:
     """Height and width."""
     sizes = [size.strip() for size in re.split("[,x]", text)]
     if len(sizes) > 2 or not all(size.isdecimal() and int(size) for size in sizes):
-        raise ValueError(f"--image-size takes HEIGHTxWIDTH, as in 224x224. Received: {text!r}")
+        raise typer.BadParameter(f"--image-size takes HEIGHTxWIDTH, as in 224x224. Received: {text!r}")
     return int(sizes[0]), int(sizes[-1])
 
 

@@ -35,6 +35,7 @@ _OPTIONS = {
     "overwrite=True": "--overwrite",
     "strict=True": "--strict",
     "more_epochs=True": "--continue",
+    "learning_rate=": "--learning-rate",
     "another loss=": "another --loss",
     "calibration=": "--data",
     "allow_flex=True": "--allow-flex",

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from keras_kd.cli.options import QuantizationOption
+from keras_kd.cli.options import QuantizationOption, usage_errors
+from keras_kd.folders import check_folder
 from keras_kd.jobs.hyperparameters import AUGMENTATIONS
 from keras_kd.jobs.objective_specs import check_objectives, parse_objective
 from keras_kd.loss_names import check_loss_name
@@ -39,22 +40,30 @@ def _check_list(known: Sequence[str]) -> Callable[[str | None], str | None]:
 
 
 def _check_objectives(texts: list[str] | None) -> list[str] | None:
-    check_objectives(texts or ())
+    with usage_errors():
+        check_objectives(texts or ())
     return texts
 
 
-def check_positive(parameter: typer.CallbackParam, value: float) -> float:
+def _check_logs(folder: Path | None) -> Path | None:
+    if folder is not None:
+        check_folder(folder, "the logs")
+    return folder
+
+
+def check_positive(value: float) -> float:
     """A number that is neither zero nor infinite."""
     if not 0 < value < math.inf:
-        raise ValueError(f"{parameter.opts[0]} must be a positive number. Received: {value}.")
+        raise typer.BadParameter(f"expected a positive number. Received: {value}.")
     return value
 
 
 def check_losses(loss: str | None, objectives: Sequence[str] | None) -> None:
     """Raise an error for a loss that neither this package nor Keras has."""
     named = [] if loss is None else [loss]
-    for name in [*named, *(parse_objective(text).loss for text in objectives or ())]:
-        check_loss_name(name)
+    with usage_errors():
+        for name in [*named, *(parse_objective(text).loss for text in objectives or ())]:
+            check_loss_name(name)
 
 
 QUANTIZATIONS = tuple(option.value for option in QuantizationOption)
@@ -100,5 +109,8 @@ EarlyStopping = Annotated[
     ),
 ]
 TensorBoard = Annotated[
-    Path | None, typer.Option("--tensorboard", metavar="DIR", help="Write logs for TensorBoard there.")
+    Path | None,
+    typer.Option(
+        "--tensorboard", metavar="DIR", callback=_check_logs, help="Write logs for TensorBoard there."
+    ),
 ]

@@ -9,8 +9,8 @@ import numpy as np
 
 from keras_kd.datasets.checks import check_finite
 from keras_kd.files import check_regular
-from keras_kd.headers import is_row_label
-from keras_kd.messages import did_you_mean, one_line
+from keras_kd.headers import find_targets, is_row_label
+from keras_kd.messages import one_line
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,16 +39,7 @@ class Columns:
         Raises:
             ValueError: There is no such column.
         """
-        if text in self.names:  # a name may contain a comma
-            return [text]
-        names = list(dict.fromkeys(name.strip() for name in text.split(",")))
-        for name in names:
-            if name not in self.names:
-                raise ValueError(
-                    f"{str(self.path)!r} has no column {name!r} for the labels."
-                    f"{did_you_mean(name, self.names)} Its columns are {', '.join(self.names)}."
-                )
-        return names
+        return find_targets(str(self.path), self.names, text)
 
     def are_numbers(self, name: str) -> bool:
         """Whether a column holds numbers, or yes and no."""

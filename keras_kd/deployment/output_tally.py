@@ -82,6 +82,7 @@ class OutputTally:
         why = self.scores.why
         missing = "accuracy" if self.scores.task.kind else "agreement and no accuracy"
         notes = [*self._about_unusable(), *([f"no {missing}: {why}"] if why else [])]
+        notes += dict.fromkeys(filter(None, map(self.scores.note, (_KERAS, _FILE))))
         ends = [] if cut_off else self.saturation.notes()
         notes += ends
         loss, agreement = self.spread.loss(), self.scores.accuracy(_FILE).agreement

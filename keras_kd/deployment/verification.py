@@ -63,7 +63,7 @@ def verify(
         metric: what else to measure with the labels: the name of a Keras metric, a metric, or a function
             `(y_true, y_pred)` of all labels and outputs that returns one number, or one for each sample. For
             several outputs, a dict by their names. `"accuracy"` says that an output holds one score per
-            class, where nothing else tells.
+            class, where nothing else tells. A cross-entropy of Keras is told whether it reads logits.
 
     Raises:
         ValueError: if there is no data, it does not fit the model, the file was not made from this model, it

@@ -7,7 +7,8 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from keras_kd.jobs.runs import SETTINGS, Run, check_folder, check_unchanged, holds_run
+from keras_kd.folders import check_folder
+from keras_kd.jobs.runs import SETTINGS, Run, check_unchanged, holds_run
 
 _EPOCHS, _EARLIER = "student_epochs", "earlier"
 # Settings that change nothing about the students.

@@ -11,6 +11,7 @@ from keras_kd.jobs.experiment import QUANTIZATIONS, Progress, check_experiment
 from keras_kd.jobs.hyperparameters import Hyperparameters
 from keras_kd.jobs.preflight import find_doubts, require_no_doubts
 from keras_kd.jobs.runs import Run
+from keras_kd.jobs.student_files import set_aside_others
 from keras_kd.jobs.user_files import Options, UserFiles, settings_of_run
 from keras_kd.reports import Report
 
@@ -75,6 +76,7 @@ def distil_files(
         user_files, hyperparameters, Options(labels=labels, seeds=seeds, files=files, metric=metric)
     )
     run = open_run(out, settings, more_epochs=more_epochs)
+    set_aside_others(run, files, progress)
     progress.say(f"{made.data.source}; the labels are {findings.labels_in_words(tasks)}")
     earlier = tuple(run.settings["recipe"]["earlier"])
     experiment = replace(experiment, hyperparameters=replace(hyperparameters, earlier=earlier))

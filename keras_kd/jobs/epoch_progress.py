@@ -2,12 +2,14 @@
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import keras
 
+from keras_kd.jobs.tasks import LABEL_LOSS
+
 _PAUSE = 0.5  # seconds between two notes of one epoch
-# The losses of the job against labels, with their weight; those without are shown.
+# The loss of the job against all labels, with its weight; those without are shown.
 _HIDDEN = ("student_loss", "val_student_loss")
 
 
@@ -61,7 +63,8 @@ class EpochProgress(keras.callbacks.Callback):
     def _tell(self, logs: Mapping[str, float], done: bool = False) -> None:
         self._noted = self._clock()
         epoch = self._before + (self._epoch if done else self._epoch + 1)
-        figures = [f"{name} {float(value):.4g}" for name, value in logs.items() if name not in _HIDDEN]
+        hidden = {*_HIDDEN, *_named_twice(logs)}
+        figures = [f"{name} {float(value):.4g}" for name, value in logs.items() if name not in hidden]
         parts = [f"{self._title}: epoch {epoch} of {self._before + self._epochs}"]
         if self._seconds:
             # The first one traces the model, and takes longer than those to come.
@@ -69,6 +72,12 @@ class EpochProgress(keras.callbacks.Callback):
             left = duration(max(each * (self._epochs - self._epoch) - (self._clock() - self._began), 0.0))
             parts += [f"{duration(each)} an epoch", f"{'' if self._seconds[1:] else 'at most '}{left} left"]
         self._note(", ".join([*parts, *figures]))  # a narrow terminal shows how it begins
+
+
+def _named_twice(logs: Iterable[str]) -> list[str]:
+    """The losses of outputs against their labels by Keras's names; the job has others for them."""
+    own = [name for name in logs if name.endswith(f"_{LABEL_LOSS}") and name != f"val_{LABEL_LOSS}"]
+    return [f"{name.removesuffix(LABEL_LOSS)}loss" for name in own]
 
 
 def duration(seconds: float) -> str:

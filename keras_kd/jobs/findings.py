@@ -124,7 +124,8 @@ def made_from(selection: Selection, task: Task) -> str:
     figures = {kind: task.figure(selection.on_validation(kind)) for kind in names}
     better = selection.better
     other: Kind = "alone" if better == "distilled" else "distilled"
-    mean = "mean " if len(selection.students) > 2 else ""
+    several = len(selection.students) > 2
+    mean = "mean " if several and not task.measure.startswith("mean ") else ""
     equal = selection.on_validation(better) == selection.on_validation(other)
     reason = (
         f"both have the {mean}{task.measure} {figures[better]}"
@@ -132,8 +133,16 @@ def made_from(selection: Selection, task: Task) -> str:
         else f"its {mean}{task.measure} is {figures[better]}, that of the other one {figures[other]}"
     )
     text = f"Files are made from the student {names[better]}: on validation data {reason}."
-    seeds = len(selection.of_kind(better))
-    return text + (f" Of {seeds} seeds, it is seed {selection.chosen.seed}, the best." if mean else "")
+    return f"{text} {_which_seed(selection)}" if several else text
+
+
+def _which_seed(selection: Selection) -> str:
+    """Which of several students of a kind is chosen, and whether it is better than the others."""
+    of_kind = selection.of_kind(selection.better)
+    scores = [float(student.validation[selection.tap].mean()) for student in of_kind]
+    equal = scores.count(max(scores))
+    place = {1: "the best", len(scores): "the first: all are equal"}.get(equal, "the first of the best")
+    return f"Of {len(scores)} seeds, it is seed {selection.chosen.seed}, {place}."
 
 
 def labels_in_words(tasks: Sequence[Task]) -> str:

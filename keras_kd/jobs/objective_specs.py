@@ -1,7 +1,10 @@
 """Objectives as they are typed; without Keras, so that mistakes in them are told at once."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
+
+from keras_kd.loss_names import one_spelling
 
 
 class ObjectiveSpec(NamedTuple):
@@ -17,7 +20,7 @@ def parse_objective(text: str) -> ObjectiveSpec:
     """The parts of an objective, such as `"0.5*mse:block2:block4"`.
 
     Raises:
-        ValueError: It is written in another way.
+        ValueError: It is written in another way, or its weight is no finite number of at least 0.
 
     Examples:
         >>> from keras_kd.jobs.objective_specs import parse_objective
@@ -40,6 +43,10 @@ def parse_objective(text: str) -> ObjectiveSpec:
             "An objective is written LOSS:STUDENT_TAP:TEACHER_TAP, such as mse:block2:block4, or with a "
             f"weight, 0.5*mse:block2:block4; keras-kd taps MODEL lists the taps. Received: {text!r}."
         )
+    if not 0 <= factor < math.inf:
+        raise ValueError(
+            f"The weight of an objective is a finite number of at least 0. Received: {weight} in {text!r}."
+        )
     return ObjectiveSpec(parts[0], parts[1], parts[2], factor)
 
 
@@ -52,13 +59,13 @@ def check_objectives(texts: Sequence[str]) -> None:
     Examples:
         >>> check_objectives(["mse:a:b", "mse:a:c"])
     """
-    seen: dict[str, str] = {}
+    seen: dict[tuple[str, ...], str] = {}
     for text in texts:
-        *compared, _ = parse_objective(text)
-        key = ":".join(compared)
+        loss, *taps, _ = parse_objective(text)
+        key = (one_spelling(loss), *taps)
         if key in seen:
             raise ValueError(
                 f"The objectives {seen[key]!r} and {text!r} compare the same taps with the same loss. Keep "
-                f"one of them; a weight says how much it counts, as in 2*{key}."
+                f"one of them; a weight says how much it counts, as in 2*{':'.join((loss, *taps))}."
             )
         seen[key] = text

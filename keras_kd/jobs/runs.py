@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from keras_kd.files import check_regular, check_writable, explain_write_errors, write_atomically
+from keras_kd.folders import check_folder
 from keras_kd.jobs.checksums import FILE as CHECKSUMS
 from keras_kd.jobs.checksums import Checksums
 
@@ -63,10 +64,7 @@ class Run:
         Its report is made again; the earlier one stays as `report-before.html`, `.md` and `.json`.
         """
         for suffix in ("html", "md", "json"):  # before the settings: it would pass for a report of them
-            report = self.folder / f"report.{suffix}"
-            if report.exists():
-                self._checksums.forget(report.name)
-                report.replace(self.folder / f"report-before.{suffix}")
+            self.set_aside(f"report.{suffix}")
         self.settings = json.loads(json.dumps(settings))
         self.keep(SETTINGS, self.settings)
 
@@ -79,6 +77,19 @@ class Run:
     def has(self, name: str) -> bool:
         """Whether that result is finished."""
         return (self.folder / name).exists()
+
+    def wrote(self, name: str) -> bool:
+        """Whether a file that is there is a result of this run, and not one of the user's."""
+        return name in self._checksums and self.has(name)
+
+    def set_aside(self, name: str) -> str:
+        """Rename a result that is no longer one, if it is there, and return its new name."""
+        stem, _, suffix = name.partition(".")
+        renamed = f"{stem}-before.{suffix}"
+        if self.has(name):
+            self._checksums.forget(name)
+            (self.folder / name).replace(self.folder / renamed)
+        return renamed
 
     def is_whole(self) -> bool:
         """Whether no result was lost after it was finished."""
@@ -133,18 +144,6 @@ class Run:
         with write_atomically(self.path(name)) as part:
             part.write_text(text)
         self.record(name)
-
-
-def check_folder(folder: Path) -> None:
-    """Check that a folder may hold a run, if it is there.
-
-    Raises:
-        FileExistsError: It is a file, or a link that leads nowhere.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise FileExistsError(f"{folder} is a file. Name a folder for the results.")
-    if folder.is_symlink() and not folder.exists():
-        raise FileExistsError(f"{folder} is a link that leads nowhere. Name a folder for the results.")
 
 
 def check_unchanged(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """The files of the main job: the better student in several quantizations, each verified."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,9 +9,33 @@ import keras
 from keras_kd.datasets import Data
 from keras_kd.deployment.tflite import export
 from keras_kd.deployment.verification import verify
-from keras_kd.jobs.experiment import Progress
+from keras_kd.jobs.experiment import QUANTIZATIONS, Progress
 from keras_kd.jobs.findings import Figures
 from keras_kd.jobs.runs import Run
+
+
+def set_aside_others(run: Run, wanted: Collection[str], progress: Progress) -> None:
+    """Rename the files that an earlier call made in this folder, and that are not made any more.
+
+    Args:
+        run: Where they are.
+        wanted: The quantizations of the files that are made.
+        progress: Where to say so.
+    """
+    for name in (_file_name(quantization) for quantization in QUANTIZATIONS if quantization not in wanted):
+        if run.wrote(name):
+            progress.say(f"{name} is of an earlier call: it is now {run.set_aside(name)}")
+            for described in _descriptions(name):
+                run.set_aside(described)
+
+
+def _file_name(quantization: str) -> str:
+    return f"student-{quantization}.tflite"
+
+
+def _descriptions(name: str) -> tuple[str, str]:
+    """What the run says of a file: what it was made from, and how it compares with Keras."""
+    return f"{name}.json", f"{name}.verified.json"
 
 
 @dataclass(frozen=True)
@@ -34,7 +59,7 @@ class StudentFiles:
     def exported(self, quantization: str) -> Path:
         """The file with that quantization, exported again if it was lost or made from another student."""
         path = self._path(quantization)
-        description, source = f"{path.name}.json", self.run.digest(self.source)
+        (description, _), source = _descriptions(path.name), self.run.digest(self.source)
 
         def export_and_describe() -> Figures:
             self.progress.note(f"exporting {path.name}")
@@ -50,15 +75,16 @@ class StudentFiles:
 
         whole = self.run.has(path.name) and self.run.has(description)
         if not whole or self.run.figures(description, dict, keys=()).get("made_from") != source:
-            for stale in (path.name, description, f"{path.name}.verified.json"):
+            for stale in (path.name, *_descriptions(path.name)):
                 self.run.discard(stale)
             self.run.keep(description, export_and_describe())
         return path
 
     def notes(self, quantization: str) -> list[str]:
         """What `export` said of that file about numbers that were not quantized."""
-        description = self.run.figures(f"{self._path(quantization).name}.json", dict, keys=("notes",))
-        return [note for note in description["notes"] if "nothing was quantized" in note]
+        description, _ = _descriptions(_file_name(quantization))
+        described = self.run.figures(description, dict, keys=("notes",))
+        return [note for note in described["notes"] if "nothing was quantized" in note]
 
     def verified(self, quantization: str) -> Figures:
         """How that file compares with the Keras student on the test split."""
@@ -69,10 +95,10 @@ class StudentFiles:
             return verify(self.student, path, self.data.test).to_dict()
 
         return self.run.figures(
-            f"{path.name}.verified.json",
+            _descriptions(path.name)[1],
             verify_and_describe,
             keys=("agreement", "max_error"),
         )
 
     def _path(self, quantization: str) -> Path:
-        return self.run.path(f"student-{quantization}.tflite")
+        return self.run.path(_file_name(quantization))

@@ -102,15 +102,17 @@ def _card(report: "Report", row: Row) -> Card:
         BUSY_TIME if row.busy else TIME: None if row.median_ms is None else table.median(row),
     }
     others = [name for name in dict.fromkeys((report.baseline, row.source)) if name not in (None, row.name)]
-    beside = [_beside(row, other) for other in report.rows if other.name in others]
+    rows = [other for other in report.rows if other.name in others]
     known = {title: figure for title, figure in figures.items() if figure is not None}
-    return Card(row, file_name(row), known, [text for text in beside if text])
+    return Card(row, file_name(row), known, [text for other in rows for text in _beside(row, other) if text])
 
 
-def _beside(row: Row, other: Row) -> str:
-    """What a row has gained or lost against another one, or the metric of that one."""
-    if row.metric is not None and row.metric_value is not None and other.metric_value is not None:
-        return _beside_metric(Quality(row.metric), row, other)
+def _beside(row: Row, other: Row) -> tuple[str, str]:
+    """What a row has gained or lost against another one, in accuracy and in the metric of both."""
+    return _beside_accuracy(row, other), _beside_metric(Quality(row.metric), row, other)
+
+
+def _beside_accuracy(row: Row, other: Row) -> str:
     if row.accuracy is None or other.accuracy is None:
         return ""
     points = 100 * (row.accuracy - other.accuracy)
@@ -120,12 +122,15 @@ def _beside(row: Row, other: Row) -> str:
 
 
 def _beside_metric(quality: Quality, row: Row, other: Row) -> str:
+    if quality.metric is None or row.metric_value is None or other.metric_value is None:
+        return ""
     if not quality.less_is_better:
         return f"{quality.name} of {other.name}: {table.metric(other)}"
     score, of_other = quality.score(row), quality.score(other)
     assert score is not None
     assert of_other is not None
     if score == of_other:
-        return f"as accurate as {other.name}"
+        same = "as accurate" if row.accuracy is None else f"the same {quality.name}"
+        return f"{same} as {other.name}"
     change = "gained" if score > of_other else "lost"
     return f"{abs(score - of_other):.3g} {change} in {quality.name} against {other.name}"

@@ -1,11 +1,12 @@
 """Training curves as inline SVG and as text."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from keras_kd.reports import drawing, labels, table
-from keras_kd.reports.quality import Quality, in_words
+from keras_kd.reports.quality import Quality, in_words, is_error
 from keras_kd.reports.rows import Row
 
 if TYPE_CHECKING:
@@ -55,12 +56,22 @@ class _Metric(NamedTuple):
         title = in_words(self.name).capitalize()
         return title if self.output is None else f"{title} of {self.output}"
 
+    @property
+    def is_accuracy(self) -> bool:
+        """Whether it is one, by the words of its name."""
+        return bool({"acc", "accuracy"} & set(re.split("[^a-z]+", self.name.lower())))
+
+    @property
+    def is_error(self) -> bool:
+        """Whether less of it is better, and it is no loss."""
+        return is_error(self.name) and not self.name.endswith("loss")
+
 
 def is_share(metric: str, curves: Curves) -> bool:
     """Whether the values of a metric are accuracies from 0 to 1, which are shown as percent."""
     keys = (metric, f"val_{metric}")
     values = [v for history in curves.values() for key in keys for v in history.get(key, ()) if v is not None]
-    return "acc" in metric and all(0 <= value <= 1 for value in values)
+    return _metric(metric, _outputs(curves)).is_accuracy and all(0 <= value <= 1 for value in values)
 
 
 def curve_summary(curves: Curves) -> list[tuple[str, str, str, str, str]]:
@@ -96,25 +107,37 @@ def curve_plots(curves: Curves, rows: Sequence[Row]) -> list[Plot]:
 
 def _wanted(curves: Curves) -> list[_Metric]:
     """What is drawn."""
-    keys = list(
-        dict.fromkeys(metric.removeprefix("val_") for history in curves.values() for metric in history)
-    )
-    outputs = [key.removesuffix("_loss") for key in keys if key.endswith("_loss") and key not in _PARTS]
-    if len(outputs) < 2:
-        return _telling([_Metric(key) for key in keys])
-    of_each: dict[str, list[_Metric]] = {output: [] for output in outputs}
-    for key in keys:
-        # The longest one, as an output may be called "a" and another one "a_b".
-        output = max((o for o in outputs if key.startswith(f"{o}_")), key=len, default=None)
-        if output is not None:
-            of_each[output].append(_Metric(key, output))
-    return [metric for found in of_each.values() for metric in _telling(found)]
+    outputs = _outputs(curves)
+    metrics = [_metric(key, outputs) for key in _keys(curves)]
+    each: list[str | None] = [*outputs] or [None]
+    return [
+        metric for output in each for metric in _telling([one for one in metrics if one.output == output])
+    ]
+
+
+def _keys(curves: Curves) -> list[str]:
+    """The metrics of all models, without those of validation."""
+    metrics = (metric.removeprefix("val_") for history in curves.values() for metric in history)
+    return list(dict.fromkeys(metrics))
+
+
+def _outputs(curves: Curves) -> list[str]:
+    """The names of the outputs that the metrics are of, if there are several."""
+    losses = [key for key in _keys(curves) if key.endswith("_loss") and key not in _PARTS]
+    return [key.removesuffix("_loss") for key in losses] if len(losses) > 1 else []
+
+
+def _metric(key: str, outputs: Sequence[str]) -> _Metric:
+    # The longest one, as an output may be called "a" and another one "a_b".
+    return _Metric(key, max((o for o in outputs if key.startswith(f"{o}_")), key=len, default=None))
 
 
 def _telling(metrics: Sequence[_Metric]) -> list[_Metric]:
     """Of the metrics of one output, those that say most."""
-    accuracies = [metric for metric in metrics if "acc" in metric.name]
-    errors = [metric for metric in metrics if metric.name.endswith("_error")]
+    accuracies = [metric for metric in metrics if metric.is_accuracy]
+    # An objective may be called "mse", as a metric may; the error that Keras writes out is a metric.
+    errors = [metric for metric in metrics if metric.is_error]
+    errors.sort(key=lambda metric: not metric.name.endswith("_error"))
     return [*(accuracies or errors)[:1], *(metric for metric in metrics if metric.name == "loss")]
 
 
@@ -137,7 +160,7 @@ def _curve_plot(metric: _Metric, lines: Sequence[Line], order: Sequence[str], cu
     from matplotlib.ticker import MaxNLocator
 
     unit = " (%)" if is_share(metric.key, curves) else ""
-    title = Quality(metric.name).axis if metric.name.endswith("_error") else f"{metric.name}{unit}"
+    title = Quality(metric.name).axis if metric.is_error else f"{metric.name}{unit}"
     models = list(dict.fromkeys(line.name for line in lines))
     names = dict(zip(models, labels.shorten_all(list(map(drawing.clean, models))), strict=True))
     last = max(epoch for line in lines for epoch, _ in line.points)

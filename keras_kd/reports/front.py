@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 from keras_kd.deployment.intervals import LEAST_NOISE
-from keras_kd.reports.quality import Quality, quality_of
+from keras_kd.reports.quality import quality_of
 from keras_kd.reports.rows import Row
 
 
 def front(rows: Sequence[Row], key: str) -> list[str]:
     """The names of the rows that no other one beats both in quality and in size or time, the smallest first.
 
-    Quality is the accuracy, or an error that was asked for.
+    Quality is the accuracy, or where there is none, an error that was asked for.
 
     Args:
         rows: The rows of a report.
@@ -23,10 +23,8 @@ def front(rows: Sequence[Row], key: str) -> list[str]:
         ['a']
     """
     quality = quality_of(rows)
-    score = quality.score if quality.is_known else Quality().score
-    measured = [
-        (row, found) for row in rows if (found := score(row)) is not None and (getattr(row, key) or 0) > 0
-    ]
+    scores = [(row, quality.score(row)) for row in rows if quality.is_known and (getattr(row, key) or 0) > 0]
+    measured = [(row, score) for row, score in scores if score is not None]
     if key == "median_ms" and any(row.busy for row, _ in measured):
         return []
     kept = [one[0] for one in measured if not any(_beats(other, one, key) for other in measured)]

@@ -1,4 +1,4 @@
-"""By what the rows of a report are judged: the accuracy, or the metric that was asked for."""
+"""By what the rows of a report are judged: the accuracy, or else the metric that was asked for."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -92,5 +92,10 @@ class Quality(NamedTuple):
 
 
 def quality_of(rows: Sequence[Row]) -> Quality:
-    """What the rows were measured by."""
+    """What the rows are judged by: the accuracy, or where there is none, the metric that was asked for."""
+    return Quality() if any(row.accuracy is not None for row in rows) else metric_of(rows)
+
+
+def metric_of(rows: Sequence[Row]) -> Quality:
+    """The metric that was asked for; the accuracy if none was."""
     return Quality(next((row.metric for row in rows if row.metric), None))

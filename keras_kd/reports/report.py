@@ -11,11 +11,12 @@ from typing import Any
 
 from keras_kd.files import write_atomically
 from keras_kd.locations import REPORT_SUFFIXES, check_report_target
-from keras_kd.reports import card, table
+from keras_kd.reports import card
 from keras_kd.reports.markdown import markdown
 from keras_kd.reports.page import page
 from keras_kd.reports.provenance import remarks
 from keras_kd.reports.rows import Meta, NotMeasured, Row, plain_number
+from keras_kd.reports.terminal_table import plain
 from keras_kd.reports.twins import as_shown
 from keras_kd.reports.verdict import Choice, ClassFigures, Confusion, Verdict
 from keras_kd.results import Result
@@ -116,7 +117,7 @@ class Report(Result):
         lines += [f"not measured: {gap.what} ({gap.why})" for gap in self.not_measured]
         if width is not None:
             lines = [textwrap.fill(line, width, **_WRAPPED) for line in lines]
-        return "\n".join([table.plain(shown.rows, width), "", *lines]).rstrip()
+        return "\n".join([plain(shown.rows, width), "", *lines]).rstrip()
 
     def to_json(self) -> str:
         """Return the whole report as JSON text, which `load` reads."""

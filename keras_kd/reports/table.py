@@ -1,20 +1,15 @@
 """The one table behind the page, the Markdown and the terminal: its columns, and the format of figures."""
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from keras_kd.deployment.durations import duration, duration_within
-from keras_kd.messages import printable
-from keras_kd.reports.labels import shorten_all
-from keras_kd.reports.quality import quality_of
+from keras_kd.reports.quality import metric_of
 from keras_kd.reports.rows import Row
 from keras_kd.reports.speed import speedup_text
 
 MISSING = "–"
-_WIDE = 100_000
-_SHORTEST = 12  # characters of a name
 
 
 def _percent(value: float) -> str:
@@ -31,11 +26,14 @@ def accuracy(row: Row) -> str:
 
 
 def metric(row: Row) -> str:
-    """The metric of a row, with half the width of its interval where that is known."""
+    """The metric of a row, with how far its interval reaches where that is known."""
     text = f"{row.metric_value:.5g}"
     if row.metric_low is None or row.metric_high is None:
         return text
-    return f"{text} ± {(row.metric_high - row.metric_low) / 2:.2g}"
+    assert row.metric_value is not None
+    # The low end of an error is cut off at 0.
+    half = max(row.metric_high - row.metric_value, row.metric_value - row.metric_low)
+    return f"{text} ± {half:.2g}"
 
 
 def _points(value: float) -> str:
@@ -166,12 +164,6 @@ _INTERVAL = (
     "would be another one within about that."
 )
 
-# What a narrow terminal leaves out, in this order; the files of a report contain all columns.
-_LEAST = (
-    *("p90_ms", "gzip_bytes", "max_error", "accuracy_delta", "parameters", "compression", "accuracy_mean"),
-    *("agreement", "kind", "speedup"),
-)
-
 
 def nonempty_columns(rows: Sequence[Row]) -> list[Column]:
     """The columns in which at least one row has a figure."""
@@ -181,7 +173,7 @@ def nonempty_columns(rows: Sequence[Row]) -> list[Column]:
 
 def _in_words_of(column: Column, rows: Sequence[Row]) -> Column:
     """The column, with the name of the metric and with what is behind a ±."""
-    quality = quality_of(rows)
+    quality = metric_of(rows)
     if column.key == "metric_value" and quality.metric is not None:
         names = ", ".join(dict.fromkeys(row.metric for row in rows if row.metric))
         known = any(row.metric_low is not None for row in rows)
@@ -196,50 +188,3 @@ def _in_words_of(column: Column, rows: Sequence[Row]) -> Column:
 def meanings(rows: Sequence[Row]) -> dict[str, str]:
     """Title -> meaning of the columns that are shown and need an explanation."""
     return {column.title: column.meaning for column in nonempty_columns(rows) if column.meaning}
-
-
-def plain(rows: Sequence[Row], width: int | None = None) -> str:
-    """The table for a terminal: text left-aligned, figures right-aligned.
-
-    Args:
-        rows: The rows.
-        width: Characters per line. Long names are shortened, and the least informative columns are left out
-            until the table fits.
-    """
-    columns = nonempty_columns(rows)
-    if width is None:
-        return _render(rows, columns)
-    longest = max(_SHORTEST, width // 3)
-    for key in ("", *_LEAST):
-        columns = [column for column in columns if column.key != key]
-        text = _render(_with_short_names(rows, longest), columns)
-        excess = max(map(len, text.splitlines())) - width
-        if excess <= 0:
-            return text
-    return _render(_with_short_names(rows, max(_SHORTEST, longest - excess)), columns)
-
-
-def _with_short_names(rows: Sequence[Row], longest: int) -> list[Row]:
-    names = shorten_all([printable(row.name, keep="") for row in rows], longest)
-    return [replace(row, name=name) for row, name in zip(rows, names, strict=True)]
-
-
-def _render(rows: Sequence[Row], columns: Sequence[Column]) -> str:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    rendered = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
-    for column in columns:
-        side: Literal["left", "right"] = "left" if column.key in ("name", "kind") else "right"
-        rendered.add_column(column.short, justify=side, no_wrap=True)
-    for row in rows:
-        # As Text, so that rich does not interpret markup in a name.
-        rendered.add_row(*[Text(printable(column.text(row), keep="")) for column in columns])
-    file = io.StringIO()
-    # Independent of the terminal: no colors, and wide enough for every line.
-    Console(file=file, width=_WIDE, color_system=None, force_jupyter=False, legacy_windows=False).print(
-        rendered
-    )
-    return "\n".join(line.rstrip() for line in file.getvalue().splitlines())

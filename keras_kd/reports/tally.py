@@ -220,6 +220,6 @@ class _Answers:
             why=scores.why,
             metric=scores.metric_name if asked else None,
             value=value,
-            notes=notes,
+            notes=[*notes, *filter(None, [scores.note(name)])],
             interval=None if value is None else self._errors[name].interval(value),
         )

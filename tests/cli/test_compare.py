@@ -62,7 +62,7 @@ def test_a_file_knows_its_source_and_one_of_another_tool_is_told(files, printed,
     assert report["rows"][1]["parameters"] == report["rows"][0]["parameters"] > 0
     assert 0 <= report["rows"][1]["max_error"] < 1e-3
     assert not any("max error" in gap["what"] for gap in report["not_measured"])
-    assert run(*words, "--source", "file=smal") == 1
+    assert run(*words, "--source", "file=smal") == 2
     assert "--source names 'smal'" in printed()[1]
 
 

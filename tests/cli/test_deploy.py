@@ -5,6 +5,7 @@ import json
 import keras
 import numpy as np
 import pytest
+import typer
 
 from keras_kd.cli.deploy import parse_batch_size, parse_input_shape, size_in
 from tests.cli.conftest import run
@@ -129,10 +130,10 @@ def test_options_are_parsed():
     assert parse_input_shape(["max=8x6"]) == {"max": (8, 6)}
     for texts in (["8x"], ["8;8"], ["photo=8 8"], ["8,,3"], ["a="], ["-8,8"]):
         with pytest.raises(
-            ValueError, match="--input-shape must be sizes such as 224,224,3, or NAME=224,224,3"
+            typer.BadParameter, match="--input-shape must be sizes such as 224,224,3, or NAME=224,224,3"
         ):
             parse_input_shape(texts)
-    with pytest.raises(ValueError, match="needs a name for each of several inputs"):
+    with pytest.raises(typer.BadParameter, match="needs a name for each of several inputs"):
         parse_input_shape(["8,8", "a=5"])
 
 

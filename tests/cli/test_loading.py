@@ -35,19 +35,19 @@ ANSWERED = {
         1,
         "Expected data: .npz",
     ),
-    "another size": (["export", "a.keras", "--out", "b.tflite", "--image-size", "x"], 1, "as in 224x224"),
+    "another size": (["export", "a.keras", "--out", "b.tflite", "--image-size", "x"], 2, "as in 224x224"),
     "another suffix": (["taps", "m.onnx"], 1, "Expected a Keras model"),
     "another suffix to write": (["export", "a.keras", "--out", "a.onnx"], 1, "must end in .tflite"),
-    "another batch size": (["export", "a.keras", "--out", "b.tflite", "--batch-size", "x"], 1, "or free"),
+    "another batch size": (["export", "a.keras", "--out", "b.tflite", "--batch-size", "x"], 2, "or free"),
     "models of a run": (["distill", *MISSING], 1, "There is no file 'big.keras'"),
     "models of a comparison": (["compare", "big=m.keras", "--data", "b.npz"], 1, "no file 'm.keras'"),
-    "no such loss": ([*TRAINED, "--loss", "decopled_kd"], 1, "Did you mean 'decoupled_kd'"),
-    "no such loss of an objective": ([*TRAINED, "--objective", "0.5*mze:a:b"], 1, "Did you mean 'mse'"),
-    "no temperature": ([*TRAINED, "--temperature", "0"], 1, "--temperature must be a positive number"),
+    "no such loss": ([*TRAINED, "--loss", "decopled_kd"], 2, "Did you mean 'decoupled_kd'"),
+    "no such loss of an objective": ([*TRAINED, "--objective", "0.5*mze:a:b"], 2, "Did you mean 'mse'"),
+    "no temperature": ([*TRAINED, "--temperature", "0"], 2, "'--temperature': expected a positive number"),
     "no end of a rate": (
         [*TRAINED, "--learning-rate", "inf"],
-        1,
-        "--learning-rate must be a positive number",
+        2,
+        "'--learning-rate': expected a positive number. Received: inf",
     ),
     "no target": ([*TRAINED, "--data", "c.csv"], 1, "Its columns are x, kind; perhaps --target 'kind'"),
     "no calibration": (
@@ -72,10 +72,10 @@ ANSWERED = {
         1,
         "of 2 epochs. --continue trains",
     ),
-    "no objective": ([*TRAINED, "--objective", "mse:a"], 1, "Received: 'mse:a'"),
+    "no objective": ([*TRAINED, "--objective", "mse:a"], 2, "Received: 'mse:a'"),
     "equal objectives": (
         [*TRAINED, "--objective", "mse:a:b", "--objective", "2*mse:a:b"],
-        1,
+        2,
         "'mse:a:b' and '2*mse:a:b' compare the same taps",
     ),
     "a size for arrays to train with": (
@@ -93,6 +93,30 @@ ANSWERED = {
     "a target to compare with": ([*COMPARED, "--target", "y"], 1, "--target is for tables"),
     "no such baseline": ([*COMPARED, "--baseline", "bag"], 1, "Did you mean 'big'?"),
     "no such file as a baseline": ([*COMPARED, "--baseline", "c.keras"], 1, "no file 'c.keras'"),
+    "no such name of a source": (
+        [*COMPARED, "--source", "x=big"],
+        2,
+        "--source names 'x', but the models are big",
+    ),
+    "no such column": (
+        [*TRAINED, "--data", "c.csv", "--target", "knd"],
+        1,
+        "no column 'knd' for the labels. Did you mean 'kind'?",
+    ),
+    "no weight": ([*TRAINED, "--objective", "nan*mse:a:b"], 2, "at least 0. Received: nan in"),
+    "less than no weight": ([*TRAINED, "--objective", "-1*mse:a:b"], 2, "at least 0. Received: -1 in"),
+    "equal objectives by other names": (
+        [*TRAINED, "--objective", "mse:a:b", "--objective", "MeanSquaredError:a:b"],
+        2,
+        "'mse:a:b' and 'MeanSquaredError:a:b' compare the same taps",
+    ),
+    "another shape": (["export", "a.keras", "--out", "b.tflite", "--input-shape", "8,x"], 2, "as 224,224,3"),
+    "a folder that cannot be": (
+        [*TRAINED, "--out", "b.csv/run"],
+        1,
+        "'b.csv/run' cannot be made: Not a directory",
+    ),
+    "logs that cannot be": ([*TRAINED, "--tensorboard", "b.csv"], 1, "Name a folder for the logs"),
     "no such module": (["taps", "a.keras", "--custom-objects", "mine"], 1, "no module 'mine'"),
 }
 
@@ -117,6 +141,7 @@ def test_is_answered_without_tensorflow(words, code, text, tmp_path):
         (tmp_path / name).touch()
     (tmp_path / "c.csv").write_text("x,kind\n1,rose\n")
     make_run(tmp_path)
+    before = sorted(path.name for path in tmp_path.iterdir())
     command = [sys.executable, "-X", "importtime", "-m", "keras_kd", *words]
     result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     modules, told = imported(result.stderr)
@@ -125,6 +150,7 @@ def test_is_answered_without_tensorflow(words, code, text, tmp_path):
     assert "loading TensorFlow" not in told
     assert "keras_kd.cli.app" in modules
     assert not modules & HEAVY
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
 def test_ctrl_c_while_tensorflow_loads_is_one_line(files, tmp_path):

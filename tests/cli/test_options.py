@@ -4,6 +4,7 @@ import inspect
 from typing import get_args
 
 import pytest
+import typer
 
 from keras_kd import datasets
 from keras_kd.cli.options import (
@@ -36,7 +37,9 @@ def test_ranges_of_pixels_are_those_of_the_library_and_begin_with_the_default():
 def test_sizes_of_images():
     assert [parse_image_size(text) for text in ("224x96", "224,96", "8")] == [(224, 96), (224, 96), (8, 8)]
     for text in ("", "0x8", "8x8x3", "-8", "ax8"):
-        with pytest.raises(ValueError, match=f"--image-size takes HEIGHTxWIDTH, as in 224x224. .*'{text}'"):
+        with pytest.raises(
+            typer.BadParameter, match=f"--image-size takes HEIGHTxWIDTH, as in 224x224. .*'{text}'"
+        ):
             check_image_size(text)
     assert (check_image_size(None), check_optional_data(None)) == (None, None)
 

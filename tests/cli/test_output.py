@@ -23,6 +23,7 @@ def test_a_report_on_a_terminal_is_as_wide_as_it_is(printed, monkeypatch):
 
 
 def test_arguments_of_the_library_are_options_in_messages():
+    assert output.in_shell("Choose a smaller learning_rate=, or") == "Choose a smaller --learning-rate, or"
     assert output.in_shell("it exists; pass overwrite=True") == "it exists; pass --overwrite"
     assert output.in_shell("pass labels, or metric='accuracy'") == "pass labels, or --metric accuracy"
     assert output.in_shell("quantization='int8' needs calibration=") == "--quantization 'int8' needs --data"

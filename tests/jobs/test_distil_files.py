@@ -51,9 +51,9 @@ def test_numbers_are_predicted_and_a_finished_run_is_continued(tmp_path, monkeyp
         *(tmp_path / name for name in ("teacher.keras", "student.keras", "data.npz")), batch_size=32
     )
 
-    def distilled(epochs, **options):
+    def distilled(epochs, files_made=("float32", "int8"), **options):
         hyperparameters = Hyperparameters(0, epochs, learning_rate=0.05)
-        return distil_files(files, tmp_path / "run", hyperparameters, files=("float32", "int8"), **options)
+        return distil_files(files, tmp_path / "run", hyperparameters, files=files_made, **options)
 
     run, report = distilled(2)
     assert [row.name for row in report.rows] == [
@@ -74,11 +74,13 @@ def test_numbers_are_predicted_and_a_finished_run_is_continued(tmp_path, monkeyp
         distilled(6)
     lines = []
     progress = Progress(say=lines.append, note=lines.append)
-    run, more = distilled(6, more_epochs=True, progress=progress)
+    run, more = distilled(6, ("int8",), more_epochs=True, progress=progress)
     assert "student alone, seed 0, continued (1): epoch 3 of 6" in lines
     assert any(line.startswith("student distilled, seed 0, continued (1): 4 more epochs") for line in lines)
+    assert "student-float32.tflite is of an earlier call: it is now student-float32-before.tflite" in lines
+    assert [path.name for path in run.folder.glob("student-*[0-9].tflite")] == ["student-int8.tflite"]
     assert run.path("seed0/distilled.keras").read_bytes() == first
     assert more["student alone"].metric_value < report["student alone"].metric_value
     assert {len(curve["val_loss"]) for curve in more.curves.values()} == {6}
     assert more.meta.settings["Epochs"] == "2 + 4"
-    assert distilled(6)[1] == more  # finished: read, not made
+    assert distilled(6, ("int8",))[1] == more  # finished: read, not made

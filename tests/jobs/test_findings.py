@@ -90,11 +90,20 @@ def test_of_errors_less_is_better():
             [0.8, 0.8],
             r"mean accuracy is 92.50 %, .*\. Of 2 seeds, it is seed 1, the best\.$",
         ),
+        ([0.8, 0.8], [0.9, 0.9], r"Of 2 seeds, it is seed 0, the first: all are equal\.$"),
+        ([0.7] * 3, [0.8, 0.9, 0.9], r"Of 3 seeds, it is seed 1, the first of the best\.$"),
     ],
 )
 def test_files_are_of_the_better_student(distilled, alone, words):
     chosen = selection([right(share) for share in distilled], [right(share) for share in alone])
     assert re.search(words, findings.made_from(chosen, Task("classes")))
+
+
+def test_a_mean_of_mean_errors_is_named_once():
+    errors = [np.full(10, -0.5), np.full(10, -0.25)]
+    text = findings.made_from(selection(errors, [one - 1 for one in errors]), Task("numbers"))
+    assert "on validation data its mean absolute error is 0.375, that of the other one 1.375." in text
+    assert text.endswith("Of 2 seeds, it is seed 1, the best.")
 
 
 def test_what_regressions_have_no_agreement_of():

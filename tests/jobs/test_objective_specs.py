@@ -25,12 +25,20 @@ def test_what_is_no_objective(text):
         parse_objective(text)
 
 
+@pytest.mark.parametrize("weight", ["nan", "-1", "inf", "-0.5"])
+def test_weights_that_are_none(weight):
+    with pytest.raises(ValueError, match=rf"at least 0. Received: {weight} in '{weight}\*mse:a:b'"):
+        parse_objective(f"{weight}*mse:a:b")
+
+
 @pytest.mark.parametrize("texts", [[], ["mse:a:b", "mse:a:c", "mae:a:b"]])
 def test_objectives_that_differ(texts):
     check_objectives(texts)
 
 
-@pytest.mark.parametrize("other", ["mse:a:b", "2*mse:a:b"])
+@pytest.mark.parametrize("other", ["mse:a:b", "2*mse:a:b", "mean_squared_error:a:b", "3*MSE:a:b"])
 def test_equal_objectives(other):
-    with pytest.raises(ValueError, match=rf"'mse:a:b' and {re.escape(repr(other))} .* as in 2\*mse:a:b"):
+    loss = other.rpartition("*")[2]
+    wanted = rf"'mse:a:b' and {re.escape(repr(other))} .* as in 2\*{re.escape(loss)}"
+    with pytest.raises(ValueError, match=wanted):
         check_objectives(["mse:a:c", "mse:a:b", other])

@@ -6,9 +6,27 @@ import pytest
 
 from keras_kd.jobs.experiment import Progress
 from keras_kd.jobs.runs import Run
-from keras_kd.jobs.student_files import StudentFiles
+from keras_kd.jobs.student_files import StudentFiles, set_aside_others
 from keras_kd.model_files import load_model
 from tests.conftest import classifier
+
+
+def test_files_that_are_not_made_any_more_are_set_aside(tmp_path):
+    run, lines = Run(tmp_path, {}), []
+    names = [f"student-float16.tflite{suffix}" for suffix in ("", ".json", ".verified.json")]
+    for name in (*names, "student-int8.tflite"):
+        run.keep(name, name)
+    (tmp_path / "student-dynamic.tflite").write_bytes(b"the user's")
+    set_aside_others(run, ("int8",), Progress(say=lines.append))
+    assert lines == ["student-float16.tflite is of an earlier call: it is now student-float16-before.tflite"]
+    left = {path.name for path in tmp_path.glob("student-*")}
+    renamed = {name.replace(".", "-before.", 1) for name in names}
+    assert left == {*renamed, "student-int8.tflite", "student-dynamic.tflite"}
+    assert (tmp_path / "student-float16-before.tflite").read_text() == f'"{names[0]}"\n'
+    assert run.is_whole()
+    assert "float16" not in (tmp_path / "SHA256SUMS").read_text()
+    set_aside_others(run, ("int8",), Progress(say=lines.append))
+    assert len(lines) == 1
 
 
 @pytest.mark.slow

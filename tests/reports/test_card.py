@@ -73,6 +73,22 @@ def test_a_metric_is_stated_as_an_accuracy_is(own, source, text):
 
 
 @pytest.mark.parametrize(
+    ("metric", "value", "text"),
+    [
+        ("mae", 4.0, "(1.94 points lost against teacher, 1 gained in mae against teacher)"),
+        ("mae", 5.0, "(1.94 points lost against teacher, the same mae as teacher)"),
+        ("AUC", 0.9, "(1.94 points lost against teacher, AUC of teacher: 5)"),
+    ],
+)
+def test_points_of_accuracy_come_before_what_a_metric_says(metric, value, text):
+    teacher = dataclasses.replace(TEACHER, metric=metric, metric_value=5.0)
+    file = dataclasses.replace(INT8, metric=metric, metric_value=value)
+    assert text in str(
+        card.chosen(Report([teacher, file], "teacher", choice=Choice("int8", "The smallest.")))
+    )
+
+
+@pytest.mark.parametrize(
     ("rows", "text"),
     [
         ([TEACHER, STUDENT], ""),

@@ -432,3 +432,23 @@ def test_teacher_and_student_read_their_own_parts_of_the_data(data, tmp_path):
     checked = verify(student, exported.path, (both, y))
     assert checked.keras_accuracy == report["student"].accuracy
     assert checked.file_accuracy == report["file"].accuracy
+
+
+@pytest.mark.parametrize(
+    "given", ["sparse_categorical_crossentropy", keras.metrics.SparseCategoricalCrossentropy]
+)
+def test_a_crossentropy_reads_each_model_as_what_it_ends_in(given, data, tmp_path):
+    logits = keras.Sequential([keras.Input((FEATURES,)), keras.layers.Dense(CLASSES)])
+    shares = keras.Sequential([logits, keras.layers.Softmax()])
+    named = {"logits": logits, "shares": shares}
+    named |= {f"{name}_file": export(m, tmp_path / f"{name}.tflite").path for name, m in named.items()}
+    report = compare(data, models=named, metric=given)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    wanted = pytest.approx(float(loss(data[1], logits.predict(data[0], verbose=0))), rel=1e-4)
+    assert [row.metric_value for row in report.rows] == [wanted] * 4
+    assert [row.notes for row in report.rows] == [()] * 4
+    checked = verify(logits, named["logits_file"], data, metric=given)
+    assert (checked.keras_metric, checked.file_metric, checked.notes) == (wanted, wanted, ())
+    relu = keras.Sequential([logits, keras.layers.Lambda(lambda x: x - x + 2.0)])
+    (note,) = compare(data, relu=relu, metric=given)["relu"].notes
+    assert note.startswith("sparse_categorical_crossentropy takes the outputs for probabilities, and")

@@ -39,6 +39,10 @@ def of_two_outputs(*more):
         ({"m": {"loss": [1.0], "mean_absolute_error": [1.0], "mse": [1.0]}}, ["Mean absolute error", "Loss"]),
         ({"m": {"student_loss": [1.0], "kd_loss": [1.0], "loss": [1.0]}}, ["Loss"]),
         ({"m": {"mean_squared_error": [1.0], "accuracy": [1.0]}}, ["Accuracy"]),
+        (
+            {"m": {"acc_loss": [1.0], "b_loss": [1.0], "acc_mse": [1.0], "b_mae": [1.0], "b_mean": [1.0]}},
+            ["Mse of acc", "Loss of acc", "Mae of b", "Loss of b"],
+        ),
     ],
 )
 def test_each_output_has_plots_of_its_own(curves, titles):
@@ -84,6 +88,19 @@ def test_accuracies_are_percent(metric, values, share):
     assert svg.get("aria-label").startswith(f"{title} over {len(values)} epochs")
     last = f"{100 * values[-1]:.2f} %" if share else f"{values[-1]:.4g}"
     assert [row[-1] for row in curve_summary(curves)] == [last, last]
+
+
+def test_the_name_of_an_output_makes_no_accuracy_of_an_error():
+    keys = ("acceleration_loss", "speed_loss", "acceleration_mean_absolute_error", "speed_acc")
+    curves = {"m": {f"{prefix}{key}": [0.25, 0.5] for key in keys for prefix in ("", "val_")}}
+    assert [is_share(key, curves) for key in keys] == [False, False, False, True]
+    assert not is_share("acceleration", {"m": {"acceleration": [0.5]}})
+    lasts = {row[1]: row[-1] for row in curve_summary(curves)}
+    assert lasts["val_acceleration_mean_absolute_error"] == "0.5"
+    assert lasts["val_speed_acc"] == "50.00 %"
+    error, _, accuracy, _ = [drawings(plot.svg)[0] for plot in curve_plots(curves, [])]
+    assert "mean absolute error (lower is better)" in [text.text for text in error.iter("text")]
+    assert "acc (%)" in [text.text for text in accuracy.iter("text")]
 
 
 def test_a_curve_without_values_is_left_out():

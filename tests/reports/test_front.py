@@ -55,6 +55,14 @@ def test_an_error_is_better_if_it_is_less(metric, values, names):
     assert front(rows, "bytes") == names
 
 
+def test_accuracy_comes_before_an_error():
+    rows = [
+        Row("small", "int8", 0.85, bytes=10, metric="mean_absolute_error", metric_value=2.0),
+        Row("big", "int8", 0.29, bytes=20, metric="mean_absolute_error", metric_value=1.0),
+    ]
+    assert front(rows, "bytes") == ["small"]
+
+
 def test_a_row_without_a_time_is_not_faster():
     assert not is_faster(row("a", 0.9), row("b", 0.9, ms=1.0))
     assert not is_faster(row("a", 0.9, ms=1.0), row("b", 0.9))

@@ -1,9 +1,11 @@
 """By what rows are judged."""
 
+import dataclasses
+
 import pytest
 
 from keras_kd.reports import Row
-from keras_kd.reports.quality import Quality, is_error, quality_of
+from keras_kd.reports.quality import Quality, is_error, metric_of, quality_of
 
 
 @pytest.mark.parametrize(
@@ -56,9 +58,10 @@ def test_figures_of_a_row(quality, axis, value, ends, score, text):
     assert (quality.score(ROW), quality.text(value), quality.is_known) == (score, text, True)
 
 
-def test_what_was_asked_for_comes_before_the_accuracy():
-    assert quality_of([ROW, Row("b", "int8")]) == Quality("mean_absolute_error")
-    assert quality_of([Row("b", "int8")]) == Quality()
+def test_the_accuracy_comes_before_what_was_asked_for():
+    assert metric_of([ROW, Row("b", "int8")]) == Quality("mean_absolute_error")
+    assert quality_of([ROW, Row("b", "int8")]) == quality_of([Row("b", "int8")]) == Quality()
+    assert quality_of([dataclasses.replace(ROW, accuracy=None)]) == Quality("mean_absolute_error")
     assert not Quality("AUC").is_known
     assert Quality("AUC").axis == "AUC"
 

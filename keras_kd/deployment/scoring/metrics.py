@@ -41,6 +41,10 @@ class Measure(ABC):
             ValueError: if the metric fails, or gives something else than one number.
         """
 
+    def note(self, model: str) -> str:
+        """What a reader should know about that value; empty for nothing."""
+        return ""
+
     @contextlib.contextmanager
     def _readable_errors(self, *arrays: np.ndarray) -> Iterator[None]:
         """Name the metric in its errors, and the shapes of the labels and outputs if there are any."""

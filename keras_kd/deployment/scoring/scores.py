@@ -10,8 +10,9 @@ import numpy as np
 
 from keras_kd.deployment.scoring.accuracy import Accuracy
 from keras_kd.deployment.scoring.evidence import Evidence, threshold_of
-from keras_kd.deployment.scoring.metrics import ACCURACY, Measure, MetricLike, make_measure
+from keras_kd.deployment.scoring.metrics import ACCURACY, Measure, MetricLike
 from keras_kd.deployment.scoring.named_outputs import NO_LABELS
+from keras_kd.deployment.scoring.probabilities import make_measure_for
 from keras_kd.deployment.scoring.tasks import Task, not_answers, possible_tasks
 from keras_kd.tensors import Tensor
 
@@ -31,8 +32,9 @@ class Scores:
         self, metric: MetricLike | None = None, evidence: Mapping[str, Evidence] | None = None
     ) -> None:
         self._asked = isinstance(metric, str) and metric.lower() in ACCURACY
-        self._measure = None if metric is None or self._asked else make_measure(metric)
         self._evidence = evidence or {}
+        known = {name: self._evidence_of(name) for name in self._evidence}
+        self._measure = None if metric is None or self._asked else make_measure_for(metric, known)
         self._waiting: list[_Batch] = []
         self._candidates: list[_Candidate] = []
         self._thresholds: dict[str, float] = {}
@@ -168,6 +170,10 @@ class Scores:
     def why(self) -> str:
         """Why there is no accuracy, or no agreement either; empty if there is one, or another metric."""
         return "" if self._measure else self.task.why
+
+    def note(self, model: str) -> str:
+        """What a reader should know about the value of the metric; empty for nothing."""
+        return self._measure.note(model) if self._measure else ""
 
     def accuracy(self, model: str) -> Accuracy:
         """The answers of a model, counted."""
