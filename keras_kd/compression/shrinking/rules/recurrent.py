@@ -52,9 +52,8 @@ def bidirectional(step: Step) -> None:
         step.give_nothing()
         return
     forward, backward = (_cell(step, cell, step.reads[0]) for cell in cells)
-    step.ties.tie(
-        forward, backward
-    )  # Keras takes both directions to be equally wide, also where it joins them
+    # Keras takes both directions to be equally wide, also where it joins them.
+    step.ties.tie(forward, backward)
     joined = np.concatenate([forward, backward]) if layer.merge_mode == "concat" else forward
     step.give(placed(joined, -1, step.rank))
 
