@@ -13,7 +13,8 @@ from pictures import arrow, box, label, picture  # noqa: E402
 
 # A residual block: the layers, where they stand, and which of their six channels are removed.
 TRUNK, INNER = {1, 4}, {0, 3, 4}
-LAYERS = [("stem", 4, TRUNK), ("first", 112, INNER), ("conv", 220, TRUNK), ("add", 316, TRUNK), ("next", 424, set())]
+NAMES, PLACES = ("stem", "first", "conv", "add", "next"), (4, 112, 220, 316, 424)
+LAYERS = list(zip(NAMES, PLACES, (TRUNK, INNER, TRUNK, TRUNK, set()), strict=True))
 CELL = 18
 
 
@@ -23,8 +24,8 @@ def shrinking():
     marks += block(34, full=True)
     marks += [label(0, 222, "after", "start strong"), *block(238, full=False)]
     text = (
-        "A residual block. The convolutions stem and conv are added to one another, so their six channels are "
-        "tied place by place: if the second and the fifth are removed, then in both. The channels of the "
+        "A residual block. The convolutions stem and conv are added to one another, so their six channels "
+        "are tied place by place: if the second and the fifth are removed, then in both. The channels of the "
         "convolution first, inside the block, are read by conv alone, and three of them go. The layer next "
         "reads fewer channels and keeps its own."
     )

@@ -64,6 +64,11 @@ def usage_errors() -> Iterator[None]:
         raise typer.BadParameter(str(error)) from None
 
 
+def check_optional_model(path: Path | None) -> Path | None:
+    """A model that can be loaded, or none."""
+    return None if path is None else check_model(path)
+
+
 def check_optional_data(text: str | None) -> str | None:
     """The text that names data, or none."""
     return None if text is None else check_data(text)

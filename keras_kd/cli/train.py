@@ -20,6 +20,7 @@ from keras_kd.cli.options import (
     PixelsOption,
     Seeds,
     Target,
+    check_optional_model,
     parse_image_size,
 )
 from keras_kd.cli.output import command_line, show_progress, show_run
@@ -35,6 +36,7 @@ from keras_kd.cli.training_options import (
     check_losses,
     check_positive,
     listed,
+    parse_student,
 )
 from keras_kd.jobs.continuation import check_run
 from keras_kd.jobs.hyperparameters import Hyperparameters
@@ -74,11 +76,16 @@ def demo(
 
 def distill(
     teacher: Annotated[Path, typer.Option(callback=check_model, help="The trained teacher, a Keras model.")],
-    student: Annotated[
-        Path, typer.Option(callback=check_model, help="The student, a Keras model with its initial weights.")
-    ],
     data: DataFile,
     out: Folder,
+    student: Annotated[
+        Path | None,
+        typer.Option(callback=check_optional_model, help="The student, with its initial weights."),
+    ] = None,
+    shrink: Annotated[
+        float | None,
+        typer.Option(metavar="F", help="Instead: shrink the teacher to this part of its multiply-adds."),
+    ] = None,
     target: Target = None,
     pixels: PixelRange = PixelsOption.bytes,
     image_size: ImageSize = None,
@@ -110,7 +117,10 @@ def distill(
     """Do for your teacher, student and data what the demo does.
 
     Example: keras-kd distill --teacher big.keras --student small.keras --data mine.npz --out runs/mine
+
+    With one model only: --shrink 0.25 instead of --student.
     """
+    made_from = parse_student(student, shrink)
     check_source(data, target, pixels, image_size, needs_target=True)
     if not custom_objects:  # which may register losses
         check_losses(loss, objectives)
@@ -122,7 +132,7 @@ def distill(
         augment=listed(augment),
     )
     user_files = UserFiles(
-        *(teacher, student, data, batch_size, target),
+        *(teacher, made_from, data, batch_size, target),
         pixels=pixels.value,
         image_size=None if image_size is None else parse_image_size(image_size),
     )

@@ -114,3 +114,19 @@ TensorBoard = Annotated[
         "--tensorboard", metavar="DIR", callback=_check_logs, help="Write logs for TensorBoard there."
     ),
 ]
+
+
+def parse_student(student: Path | None, shrink: float | None) -> Path | float:
+    """The student: a file, or the part of the teacher that it is.
+
+    Raises:
+        ValueError: Neither or both are given, or the part is none.
+    """
+    if (student is None) == (shrink is None):
+        raise ValueError(
+            "Give --student, a Keras model, or --shrink, such as 0.25, the part of the teacher's "
+            "multiply-adds that is kept to make one."
+        )
+    if shrink is not None and not 0 < shrink <= 1:
+        raise ValueError(f"--shrink must be in (0, 1]. Received: {shrink}.")
+    return student if student is not None else float(shrink or 0)

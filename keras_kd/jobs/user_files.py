@@ -10,6 +10,11 @@ from keras_kd.jobs.runs import Json
 from keras_kd.locations import Pixels
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import keras
+
+    from keras_kd.datasets import Data
     from keras_kd.jobs.experiment import Experiment, Progress
 
 
@@ -28,7 +33,8 @@ class UserFiles:
 
     Args:
         teacher: A trained teacher, a `.keras`, `.h5` or `.hdf5` file.
-        student: The student with its initial weights, likewise.
+        student: The student with its initial weights, likewise; or a fraction in (0, 1]: the student is made
+            from the teacher, shrunk to this part of its multiply-adds.
         data: An `.npz` file, a folder of images, a table, or `"tfds:NAME"`, as `datasets.open_data` takes it.
         batch_size: Samples per step.
         target: The columns of a table that hold the labels.
@@ -42,7 +48,7 @@ class UserFiles:
     """
 
     teacher: str | os.PathLike[str]
-    student: str | os.PathLike[str]
+    student: str | os.PathLike[str] | float
     data: str | os.PathLike[str]
     batch_size: int = 64
     target: str | None = None
@@ -66,9 +72,17 @@ class UserFiles:
             image_size=self.image_size,
             progress=progress.note,
         )
-        return Experiment(
-            data, lambda: teacher, lambda: load_model(self.student, compile=False), hyperparameters
-        )
+        return Experiment(data, lambda: teacher, self._student(teacher, data), hyperparameters)
+
+    def _student(self, teacher: "keras.Model", data: "Data") -> "Callable[[], keras.Model]":
+        """What makes the student with its initial weights."""
+        from keras_kd.jobs.shrunk_student import shrunk_student
+        from keras_kd.model_files import load_model
+
+        student = self.student
+        if isinstance(student, float):
+            return shrunk_student(teacher, student, data)
+        return lambda: load_model(student, compile=False)
 
     def settings(self) -> dict[str, Json]:
         """What results depend on: the content of the files, and how the data is read.
@@ -76,9 +90,11 @@ class UserFiles:
         Raises:
             OSError: A file is missing.
         """
-        sources = {"teacher": self.teacher, "student": self.student, "data": self.data}
+        student = self.student
         return {
-            **{role: content_digest(source) for role, source in sources.items()},
+            "teacher": content_digest(self.teacher),
+            "student": f"shrunk to {student}" if isinstance(student, float) else content_digest(student),
+            "data": content_digest(self.data),
             "batch_size": self.batch_size,
             "target": self.target,
             "pixels": self.pixels,

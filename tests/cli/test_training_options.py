@@ -2,6 +2,7 @@
 
 import re
 
+import keras
 import pytest
 
 from keras_kd.cli.training_options import listed
@@ -30,3 +31,27 @@ def test_wrong_words(files, printed, tmp_path, option, text, message):
     assert run("distill", *words, "--data", files / "data.npz", "--out", tmp_path / "run", option, text) == 2
     err = " ".join(printed()[1].replace("│", " ").split())
     assert re.search(message, err), err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "Give --student, a Keras model, or --shrink, such as 0.25"),
+        (["--student", "student.keras", "--shrink", "0.5"], "Give --student, a Keras model, or --shrink"),
+        (["--shrink", "1.5"], "--shrink must be in (0, 1]. Received: 1.5."),
+    ],
+)
+def test_a_student_or_a_part_of_the_teacher(files, printed, tmp_path, options, message):
+    options = [files / word if word.endswith(".keras") else word for word in options]
+    words = ["--teacher", files / "teacher.keras", "--data", files / "data.npz", "--out", tmp_path / "run"]
+    assert run("distill", *words, *options) == 1
+    assert message in " ".join(printed()[1].split())
+
+
+@pytest.mark.slow
+def test_the_teacher_is_shrunk(files, printed, tmp_path):
+    words = ["--teacher", files / "teacher.keras", "--data", files / "data.npz", "--out", tmp_path / "run"]
+    assert run("distill", *words, "--shrink", "0.5", "--epochs", "1", "--files", "float32") == 0
+    student = keras.models.load_model(tmp_path / "run/seed0/distilled.keras")
+    teacher = keras.models.load_model(files / "teacher.keras")
+    assert student.count_params() < teacher.count_params()

@@ -28,3 +28,9 @@ def test_a_missing_file(files):
     files.data.unlink()
     with pytest.raises(FileNotFoundError, match=r"c\.npz"):
         settings_of_run(files, Hyperparameters(0, 3), OPTIONS)
+
+
+def test_a_student_that_is_made_from_the_teacher(files, tmp_path):
+    made = [UserFiles(tmp_path / "a.keras", keep, tmp_path / "c.npz") for keep in (0.5, 0.25)]
+    settings = [settings_of_run(each, Hyperparameters(0, 3), OPTIONS) for each in made]
+    assert [each["student"] for each in settings] == ["shrunk to 0.5", "shrunk to 0.25"]
