@@ -34,6 +34,8 @@ GROUND = [
 # A room -> the rooms that it may import besides. The longest row that matches a module counts.
 LIBRARY = ["losses", "projections", "signals", "training", "distillation", "compression", "tfmot"]
 LIBRARY += ["deployment", "reports", "datasets", "models"]
+KERNEL_TOOLS = [f"compression.{name}" for name in ("kernels", "kernel_selection", "kernel_constraint")]
+KERNEL_TOOLS += ["compression.kernel_callback", "compression.selection", "training"]
 ALLOWED = {
     "signals": [],
     "losses": [],
@@ -45,7 +47,12 @@ ALLOWED = {
     "distillation": ["signals", "losses", "projections", "training"],
     "compression": [],
     "compression.selection": [],
-    "compression.pruning": ["compression.selection", "training"],
+    "compression.kernels": [],
+    "compression.kernel_selection": ["compression.kernels", "compression.selection"],
+    "compression.kernel_constraint": [],
+    "compression.kernel_callback": ["compression.kernels", "compression.kernel_constraint", "training"],
+    "compression.pruning": KERNEL_TOOLS,
+    "compression.clustering": KERNEL_TOOLS,
     "tfmot": ["distillation", "signals", "losses", "training"],
     "reports": ["deployment"],
     "jobs": LIBRARY,

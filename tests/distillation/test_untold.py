@@ -117,7 +117,7 @@ def test_a_check_passes_over_what_it_does_not_know(check, models):
 
 
 def test_a_check_that_needs_to_know_says_so():
-    with pytest.raises(ValueError, match="is not built, so it has no weights to prune"):
+    with pytest.raises(ValueError, match="is not built, so it has no weights yet"):
         kd.sparsity(Untold())
     with pytest.raises(ValueError, match="are not known before it sees data"):
         kd.pair_taps(called(Untold()), called(Untold()))

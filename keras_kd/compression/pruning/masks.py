@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from keras_kd.compression.pruning.kernels import Kernel
+from keras_kd.compression.kernels import Kernel
 from keras_kd.compression.pruning.patterns import Groups, Pattern, keep_largest
 from keras_kd.compression.pruning.schedules import Schedule
 

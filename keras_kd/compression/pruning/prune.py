@@ -1,17 +1,16 @@
 """Pruning: a callback that sets the smallest weights to zero, step by step, and keeps them there."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import keras
 import numpy as np
 
+from keras_kd.compression.kernel_callback import KernelCallback, Logs
+from keras_kd.compression.kernel_selection import select_kernels
+from keras_kd.compression.kernels import Kernel
 from keras_kd.compression.pruning.arguments import Arguments, Layers, Sparsity, resolve
-from keras_kd.compression.pruning.kernel_selection import select_kernels
-from keras_kd.compression.pruning.kernels import Kernel
-from keras_kd.compression.pruning.mask_constraint import MaskConstraint, attach_masks
+from keras_kd.compression.pruning.mask_constraint import MaskConstraint
 from keras_kd.compression.pruning.masks import (
     Masks,
     check_mask_shapes,
@@ -23,13 +22,9 @@ from keras_kd.compression.pruning.masks import (
 from keras_kd.compression.pruning.patterns import Groups
 from keras_kd.compression.pruning.schedules import PolynomialSchedule, Schedule, StepFunction
 from keras_kd.compression.selection import Selection
-from keras_kd.keras_internals import optimizer_steps
-from keras_kd.training import train_function
-
-Logs = dict[str, Any]
 
 
-class Prune(keras.callbacks.Callback):
+class Prune(KernelCallback[MaskConstraint, float]):
     """Prune a model during training: the smallest weights become zero, and stay exactly zero.
 
     It works with `fit` of any Keras model and of `kd.Distiller`, whose student it prunes, and in a loop of
@@ -91,6 +86,9 @@ class Prune(keras.callbacks.Callback):
         0.75
     """
 
+    title, work, twin = "kd.Prune", "prunes", "kd.tfmot.prune_low_magnitude"
+    unreached = "the sparsity will not be reached"
+
     def __init__(
         self,
         sparsity: Sparsity = None,
@@ -113,54 +111,31 @@ class Prune(keras.callbacks.Callback):
         self.sparsity, self.keeps = settings.sparsity, settings.keeps
         self.pattern, self.schedule = settings.pattern, settings.schedule
         self.layers, self.skip, self.scope = settings.layers, settings.skip, settings.scope
-        self._kernels: list[tuple[Kernel, float | None]] = []
-        self._constraints: list[MaskConstraint] = []
-        self._before = 0  # steps of the optimizer before this training
-        self._reset_state()
 
     def _reset_state(self) -> None:
-        """Reset the state that `kd.FullState` saves and restores, under these names: numbers and arrays."""
+        super()._reset_state()
         self._masks: Masks | None = None
         self._asked = -1  # the step up to which the schedule was evaluated
-        self._epochs_steps = 0  # of the epochs that have ended
-        self._batches = 0  # of this epoch
         self._end: int | None = None
 
-    def set_model(self, model: keras.Model) -> None:
-        """Keras calls this before any callback restores anything."""
-        if not isinstance(model, keras.Model):
-            raise TypeError(
-                f"kd.Prune prunes Keras 3 models. Received: a {type(model).__name__} of "
-                f"{type(model).__module__}. For tf_keras models: kd.tfmot.prune_low_magnitude."
-            )
-        super().set_model(model)
-        self._before = optimizer_steps(getattr(self.model, "optimizer", None))
-
-    def on_train_begin(self, logs: Logs | None = None) -> None:
-        if keras.backend.backend() != "tensorflow":
-            raise ValueError(f"kd.Prune works on TensorFlow, and Keras runs on {keras.backend.backend()!r}.")
-        student = getattr(self.model, "student", None)
-        student = student if isinstance(student, keras.Model) else self.model
-        self._reset_state()
+    def _select(self, model: keras.Model) -> list[tuple[Kernel, float | None]]:
         default = self.sparsity if isinstance(self.layers, Mapping) else None
         selection = Selection(self.layers, self.skip, default)
-        self._kernels = select_kernels(student, selection, self.pattern.structured)
-        check_pattern_fits(self._kernels, self.pattern)
-        if self.model.compiled:
-            train_function.remake(self.model)  # one traced earlier contains the old constraints
+        kernels = select_kernels(model, selection, self.pattern.structured)
+        check_pattern_fits(kernels, self.pattern)
+        return kernels
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        self._batches = 0
+        super().on_epoch_begin(epoch)
         if self._masks is None:
             self._initialize_masks(epoch)
-        if not self._constraints:
-            with self.model.distribute_strategy.scope():
-                self._constraints = attach_masks([kernel.variable for kernel, _ in self._kernels], self.model)
+        self._attach()
+
+    def _constrain(self, kernel: Kernel, value: float | None) -> MaskConstraint:
+        return MaskConstraint(kernel.variable, self.model)
 
     def _initialize_masks(self, epoch: int) -> None:
-        restored = (
-            optimizer_steps(getattr(self.model, "optimizer", None)) - self._before
-        )  # by `BackupAndRestore`
+        restored = self._restored_steps()
         self._epochs_steps, self._asked = restored, restored or -1
         masks = nonzeros(self._kernels)
         if self.keeps:
@@ -174,17 +149,9 @@ class Prune(keras.callbacks.Callback):
 
     def _find_end(self, epoch: int) -> None:
         """Determine the end of a ramp that was given none."""
-        steps, epochs = self._steps_per_epoch(), (self.params or {}).get("epochs")
-        planned = steps and epochs and self._epochs_steps + steps * (epochs - epoch)
         schedule = self.schedule
         ramp = schedule if isinstance(schedule, PolynomialSchedule) else None
-        last = (ramp.end if ramp else None) or schedule.begin
-        if planned and planned < last:
-            warnings.warn(
-                f"This training run has {planned} steps, but kd.Prune needs {last}: the sparsity will not be "
-                "reached.",
-                stacklevel=2,
-            )
+        planned = self._find_planned(epoch, (ramp.end if ramp else None) or schedule.begin)
         if ramp and ramp.end is None:
             if not planned:
                 raise ValueError(
@@ -193,20 +160,11 @@ class Prune(keras.callbacks.Callback):
                 )
             self._end = ramp.with_end_for(planned).end
 
-    def _steps_per_epoch(self) -> int | None:
-        return (self.params or {}).get("steps")
-
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
-        if not self._kernels:
-            raise RuntimeError("Call `set_model(model)` and `on_train_begin()` of this kd.Prune first.")
-        if not self._constraints:  # in a loop without epochs
-            self.on_epoch_begin(0)
+        until = self._count(batch)
         if self._masks is not None and self._constraints[0].last_set is not self._masks[0]:
             check_mask_shapes(self._kernels, self._masks)
             self._set_masks(self._masks)  # they are new, or were restored
-        ended = batch + self.model.steps_per_execution
-        self._batches = min(ended, self._steps_per_epoch() or ended)
-        until = self._epochs_steps + self._batches
         if until <= self._asked:
             return
         step = None if self.keeps else self._due(until)
@@ -236,15 +194,11 @@ class Prune(keras.callbacks.Callback):
                 constraint.set_mask(mask)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        self._epochs_steps += self._batches
+        super().on_epoch_end(epoch)
         if logs is not None and self._masks is not None:
             logs["sparsity"] = fraction_of_zeros(self._masks)
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         if self._masks is not None and self._constraints:
             self._set_masks(self._masks)  # Keras may have replaced the weights with their averages
-        for constraint in self._constraints:
-            constraint.detach()
-        self._constraints = []
-        self._before = optimizer_steps(getattr(self.model, "optimizer", None))
-        train_function.discard(self.model)
+        super().on_train_end()

@@ -2,9 +2,8 @@
 
 import keras
 import numpy as np
-import pytest
 
-from keras_kd.compression.pruning.mask_constraint import MaskConstraint, attach_masks
+from keras_kd.compression.pruning.mask_constraint import MaskConstraint
 
 MASK = np.array([[True, False], [False, True], [True, True]])
 
@@ -42,7 +41,8 @@ def test_a_constraint_of_the_user_sees_masked_weights_and_is_put_back():
     own = keras.constraints.UnitNorm(axis=0)
     model = built(own)
     kernel = model.get_layer("head").kernel
-    [constraint] = attach_masks([kernel], model)
+    constraint = MaskConstraint(kernel, model)
+    constraint.attach()
     constraint.set_mask(MASK)
     found = np.array(kernel.constraint(keras.ops.full((3, 2), 3.0)))
     np.testing.assert_allclose(found, np.where(MASK, np.sqrt(0.5), 0.0), rtol=1e-6)
@@ -74,20 +74,3 @@ def test_a_weight_that_the_optimizer_does_not_know_has_no_average():
     constraint = MaskConstraint(model.get_layer("frozen").kernel, model)
     constraint.set_mask(np.zeros((3, 2), bool))
     assert not np.array(model.get_layer("frozen").kernel).any()
-
-
-def test_constraints_of_the_same_training_exclude_each_other_and_older_ones_are_removed():
-    own = keras.constraints.NonNeg()
-    model = built(own)
-    kernel = model.get_layer("head").kernel
-    model.history = keras.callbacks.History()
-    attach_masks([kernel], model)
-    with pytest.raises(
-        ValueError, match=r"Two kd.Prune callbacks prune '.*kernel'. Give each its own `layers`"
-    ):
-        attach_masks([kernel], model)
-    assert kernel.constraint is own
-    attach_masks([kernel], model)
-    model.history = keras.callbacks.History()  # another `fit`: the one before was interrupted
-    [constraint] = attach_masks([kernel], model)
-    assert constraint.own is own

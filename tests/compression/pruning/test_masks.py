@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_kd.compression.pruning.kernels import kernels_of
+from keras_kd.compression.kernels import kernels_of
 from keras_kd.compression.pruning.masks import (
     check_mask_shapes,
     check_pattern_fits,

@@ -9,7 +9,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_kd.compression.pruning.kernels import kernels_of
+from keras_kd.compression.kernels import kernels_of
 from keras_kd.compression.pruning.patterns import Blocks, Groups, keep_largest, parse_pattern
 
 common = settings(max_examples=25, deadline=None, derandomize=True)

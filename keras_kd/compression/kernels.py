@@ -1,4 +1,4 @@
-"""Kernels: the weights of a model that can be pruned, seen as matrices of inputs and outputs."""
+"""Kernels: the weights of a model that can be pruned or clustered, as matrices of inputs and outputs."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -17,7 +17,7 @@ _CELLS = layers.SimpleRNNCell, layers.GRUCell, layers.LSTMCell
 
 
 class Kernel(NamedTuple):
-    """A weight that can be pruned.
+    """A weight that can be pruned or clustered.
 
     Attributes:
         layer: The path of its layer, such as `"backbone/conv1"`.
@@ -72,7 +72,7 @@ def kernels_of(model: keras.Model) -> list[Kernel]:
     """
     if not model.built:
         raise ValueError(
-            f"The model {model.name!r} is not built, so it has no weights to prune. Give it an Input, or "
+            f"The model {model.name!r} is not built, so it has no weights yet. Give it an Input, or "
             "call it once on a batch of data before `fit`."
         )
     found: dict[int, Kernel] = {}

@@ -6,7 +6,7 @@ import keras
 import pytest
 from keras import layers
 
-from keras_kd.compression.pruning.kernel_selection import select_kernels
+from keras_kd.compression.kernel_selection import select_kernels
 from keras_kd.compression.selection import Selection
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from keras_kd.compression.pruning.kernels import kernels_of
+from keras_kd.compression.kernels import kernels_of
 
 
 def sequential(shape, *inner, name="model"):
@@ -344,7 +344,7 @@ def test_quantized_layers_are_left_alone():
     "make", [Branches, lambda: keras.Sequential([layers.Dense(3)])], ids=["own", "stock"]
 )
 def test_a_model_that_is_not_built_is_refused(make):
-    with pytest.raises(ValueError, match=r"is not built, so it has no weights to prune\. Give it an Input"):
+    with pytest.raises(ValueError, match=r"is not built, so it has no weights yet\. Give it an Input"):
         kernels_of(make())
 
 
