@@ -8,6 +8,7 @@ if not startup.is_deferred:
     from keras_kd import models as models
     from keras_kd import projections as projections
     from keras_kd import tfmot as tfmot
+    from keras_kd.compression.clustering.cluster import Cluster as Cluster
     from keras_kd.compression.pruning.prune import Prune as Prune
     from keras_kd.compression.pruning.sparsity import Sparsity as Sparsity
     from keras_kd.compression.pruning.sparsity import sparsity as sparsity
@@ -33,6 +34,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Benchmark",
+    "Cluster",
     "Distilled",
     "Distiller",
     "Exported",

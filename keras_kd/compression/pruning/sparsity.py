@@ -1,4 +1,4 @@
-"""How sparse a model is: its zeros, their structure, and its size after gzip."""
+"""How sparse a model is: its zeros, their structure, its distinct values, and its size after gzip."""
 
 import gzip
 import io
@@ -8,14 +8,14 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_kd.compression.pruning.kernels import Kernel, kernels_of
+from keras_kd.compression.kernels import Kernel, kernels_of
 from keras_kd.compression.pruning.structure import find_structure
 from keras_kd.results import Result
 
 
 @dataclass(frozen=True)
 class KernelSparsity(Result):
-    """The zeros of one kernel.
+    """The zeros and the distinct values of one kernel.
 
     Args:
         layer: path of the layer.
@@ -23,6 +23,7 @@ class KernelSparsity(Result):
         shape: its shape.
         size: the number of its elements.
         zeros: how many of them are zero.
+        distinct: how many different values they have.
         structure: the patterns that the zeros follow, such as `"2:4"` or `"1x4"`; empty if there are none.
         gzip_bytes: the size of its float32 values after gzip.
     """
@@ -32,6 +33,7 @@ class KernelSparsity(Result):
     shape: tuple[int, ...]
     size: int
     zeros: int
+    distinct: int
     structure: tuple[str, ...]
     gzip_bytes: int
 
@@ -46,7 +48,7 @@ class Sparsity(Result):
     """The zeros of a model; returned by `sparsity`, printed as a table.
 
     Args:
-        kernels: those that `kd.Prune` can prune, in the order of the layers.
+        kernels: those that `kd.Prune` and `kd.Cluster` can change, in the order of the layers.
         parameters: elements of all weights of the model, including biases and statistics.
         gzip_bytes: the size of all of them in float32 after gzip: about that of a float32 `.tflite`
             file.
@@ -96,14 +98,17 @@ class Sparsity(Result):
         from rich.text import Text
 
         table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-        for i, title in enumerate(("kernel", "shape", "zeros", "of", "%", "structure", "gzip KiB")):
-            table.add_column(title, justify="left" if i in (0, 1, 5) else "right", no_wrap=True)
+        for i, title in enumerate(
+            ("kernel", "shape", "zeros", "of", "%", "distinct", "structure", "gzip KiB")
+        ):
+            table.add_column(title, justify="left" if i in (0, 1, 6) else "right", no_wrap=True)
         for kernel in self.kernels:
             shape, structure = "x".join(map(str, kernel.shape)), ", ".join(kernel.structure)
             name = f"{kernel.layer}/{kernel.weight}"
-            table.add_row(Text(name), shape, *_figures(kernel), structure, f"{kernel.gzip_bytes / 1024:,.1f}")
+            figures = *_figures(kernel), f"{kernel.distinct:,}", structure
+            table.add_row(Text(name), shape, *figures, f"{kernel.gzip_bytes / 1024:,.1f}")
         table.add_section()
-        table.add_row("all kernels", "", *_figures(self), "", "")
+        table.add_row("all kernels", "", *_figures(self), "", "", "")
         file = io.StringIO()
         Console(file=file, width=1000, color_system=None, force_jupyter=False, legacy_windows=False).print(
             table
@@ -165,6 +170,7 @@ def _count_zeros(kernel: Kernel) -> KernelSparsity:
         shape=tuple(value.shape),
         size=value.size,
         zeros=int((value == 0).sum()),
+        distinct=len(np.unique(value)),
         structure=() if kernel.inputs is None else find_structure(kernel.matrix(value != 0), kernel.run),
         gzip_bytes=_gzip_bytes(value),
     )

@@ -75,8 +75,8 @@ def test_str_is_a_table_of_kernels():
     pruned(model.get_layer("conv").kernel, "2:4", None, 4)
     found = kd.sparsity(model)
     lines = str(found).splitlines()
-    assert lines[0].split() == ["kernel", "shape", "zeros", "of", "%", "structure", "gzip", "KiB"]
-    assert lines[2].split()[:6] == ["conv/kernel", "3x3x4x8", "144", "288", "50.00", "2:4"]
+    assert lines[0].split() == ["kernel", "shape", "zeros", "of", "%", "distinct", "structure", "gzip", "KiB"]
+    assert lines[2].split()[:7] == ["conv/kernel", "3x3x4x8", "144", "288", "50.00", "145", "2:4"]
     assert [line.split()[0] for line in lines[2:5]] == ["conv/kernel", "depthwise/kernel", "head/kernel"]
     assert lines[-2].split() == ["all", "kernels", "144", "536", "26.87"]
     size = re.fullmatch(r"all 587 parameters: 2\.3 KiB in float32, (\d\.\d) KiB after gzip", lines[-1])
@@ -103,6 +103,7 @@ def test_to_dict_becomes_json(tmp_path):
         "shape": [3, 3, 4, 8],
         "size": 288,
         "zeros": 144,
+        "distinct": 145,
         "structure": ["2:4"],
         "gzip_bytes": found.kernels[0].gzip_bytes,
         "fraction": 0.5,

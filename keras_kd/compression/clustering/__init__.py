@@ -1,0 +1,1 @@
+"""Kernels whose weights share few values."""
