@@ -10,6 +10,8 @@ UNMIRRORED: dict[str, str] = {}
 
 # Test files that belong to no single module, and what they are about.
 TOPICS = {
+    "compression/clustering/test_cluster_like_tfmot": "equivalence with tensorflow-model-optimization",
+    "compression/clustering/test_cluster_replicas": "clustering under tf.distribute",
     "compression/pruning/test_prune_like_tfmot": "equivalence with tensorflow-model-optimization",
     "compression/pruning/test_prune_replicas": "pruning under tf.distribute",
     "deployment/test_sparse_files": "files that store weights without their zeros",

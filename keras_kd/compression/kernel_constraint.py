@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 import keras
+import numpy as np
 
 from keras_kd.keras_internals import moving_average
 
@@ -24,6 +25,7 @@ class KernelConstraint(keras.constraints.Constraint):
         self.variable, self.model = variable, model
         # Keras creates a new one for each `fit`, so it tells one training run from another.
         self.history: keras.callbacks.History | None = getattr(model, "history", None)
+        self.last_set: np.ndarray | None = None  # the mask, or the cluster of each weight
 
     def average(self) -> keras.Variable | None:
         """The moving average that the optimizer keeps of the weight, if it does."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+import tensorflow as tf
 
 from keras_kd.compression.clustering.kmeans import converge, find_seeds, midpoints
 
@@ -54,7 +55,7 @@ def _start(values: np.ndarray, count: int, initial: str, with_zero: bool) -> np.
         return np.zeros(0, "float32")
     kinds: dict[str, Callable[[], np.ndarray]] = {
         "kmeans++": lambda: find_seeds(values, count),
-        "linear": lambda: np.linspace(values.min(), values.max(), count, dtype="float32"),
+        "linear": lambda: _evenly(values.min(), values.max(), count),
         "density": lambda: _quantiles(values, count, with_zero),
     }
     return kinds[initial]()
@@ -64,8 +65,12 @@ def _quantiles(values: np.ndarray, count: int, with_zero: bool) -> np.ndarray:
     """Values that divide the weights into equal parts, to the precision of a grid of 30 points."""
     low, high = values.min(), values.max()
     margin = min(_MARGIN, abs(low) / 2, abs(high) / 2) if with_zero else _MARGIN
-    grid = np.linspace(low - margin, high + margin, _GRID, dtype="float32")
-    below = np.searchsorted(np.sort(values), grid, side="right") / np.float32(len(values))
-    wanted = np.linspace(0.01, 1, count, dtype="float32")
-    places = np.searchsorted(below.astype("float32"), wanted, side="right")
+    grid = _evenly(low - margin, high + margin, _GRID)
+    below = np.searchsorted(np.sort(values), grid, side="right").astype("float32") / np.float32(len(values))
+    places = np.searchsorted(below, _evenly(0.01, 1, count), side="right")
     return grid[np.minimum(places, _GRID - 1)]
+
+
+def _evenly(low: float, high: float, count: int) -> np.ndarray:
+    # That of NumPy rounds differently.
+    return tf.linspace(np.float32(low), np.float32(high), count).numpy()

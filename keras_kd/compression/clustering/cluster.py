@@ -1,5 +1,6 @@
 """Clustering: a callback that lets the weights of each kernel share a few values."""
 
+import warnings
 from collections.abc import Sequence
 
 import keras
@@ -11,6 +12,12 @@ from keras_kd.compression.clustering.sharing import groups_of, share_values
 from keras_kd.compression.kernel_callback import KernelCallback, Logs
 from keras_kd.compression.kernel_selection import CLUSTER, select_kernels
 from keras_kd.compression.kernels import Kernel
+
+_PRUNED_LATER = (
+    "kd.Prune makes zeros after kd.Cluster has begun, and weights that share a value are pruned together or "
+    "not at all: the sparsity may not be reached. List kd.Prune first, and let kd.Cluster begin after its "
+    "`end`: kd.Cluster(begin=STEP)."
+)
 
 
 class Cluster(KernelCallback[ShareConstraint, int]):
@@ -46,7 +53,7 @@ class Cluster(KernelCallback[ShareConstraint, int]):
         skip: Names, paths or globs of layers to skip. Frozen layers are always skipped.
         keep_zeros: Whether weights that are zero at `begin` stay zero. Zero is then one of the values, and
             weights nearest to it become zero. Zeros of `kd.Prune` always stay.
-        begin: The first step at which the model is clustered.
+        begin: The first step at which the model is clustered. With the ramp of `kd.Prune`: after its `end`.
 
     Raises:
         ValueError: Arguments out of range; before training: unknown layers, nothing to cluster, a kernel
@@ -83,6 +90,7 @@ class Cluster(KernelCallback[ShareConstraint, int]):
     def _reset_state(self) -> None:
         super()._reset_state()
         self._has_begun = False  # the training, not the clusters
+        self._has_warned = False
         self._indices: list[np.ndarray] | None = None  # the cluster of each weight
 
     def _select(self, model: keras.Model) -> list[tuple[Kernel, int | None]]:
@@ -114,6 +122,10 @@ class Cluster(KernelCallback[ShareConstraint, int]):
 
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         until = self._count(batch)
+        have_more = [constraint.has_new_zeros() for constraint in self._constraints]
+        if self._indices is not None and any(have_more) and not self._has_warned:
+            self._has_warned = True
+            warnings.warn(_PRUNED_LATER, stacklevel=2)
         if self._indices is None and until >= self.settings.begin:
             self._find_clusters()
         if self._indices is not None and self._constraints[0].last_set is not self._indices[0]:

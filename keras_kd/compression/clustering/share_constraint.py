@@ -35,7 +35,7 @@ class ShareConstraint(KernelConstraint):
     ) -> None:
         super().__init__(variable, model)
         self.size, self.keep_zeros, self.waits = size, keep_zeros, waits
-        self.last_set: np.ndarray | None = None
+        self._mask: np.ndarray | None = None  # that of `kd.Prune` when last looked at
         self._is_zero = np.zeros(size, bool)
         # In float32 a sum of many equal weights is not exact; that of their steps need not be.
         self.centroids = self._state(np.zeros(size), variable.dtype, "centroids")
@@ -71,6 +71,14 @@ class ShareConstraint(KernelConstraint):
     def is_pruned(self) -> bool:
         """Whether `kd.Prune` makes zeros in the same training."""
         return isinstance(self.own, KernelConstraint)
+
+    def has_new_zeros(self) -> bool:
+        """Whether `kd.Prune` has pruned more since this was last asked."""
+        mask = self.own.last_set if isinstance(self.own, KernelConstraint) else None
+        before, self._mask = self._mask, mask
+        if mask is None or mask is before:
+            return False
+        return bool((~mask if before is None else before & ~mask).any())
 
     def set_sharing(self, index: np.ndarray, centroids: np.ndarray | None = None) -> None:
         """Let weights share values from now on.

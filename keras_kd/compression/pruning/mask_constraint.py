@@ -21,7 +21,6 @@ class MaskConstraint(KernelConstraint):
 
     def __init__(self, variable: keras.Variable, model: keras.Model) -> None:
         super().__init__(variable, model)
-        self.last_set: np.ndarray | None = None
         self.mask = keras.Variable(np.ones(variable.shape, bool), dtype="bool", trainable=False, name="mask")
 
     def __call__(self, w: Tensor) -> Tensor:
