@@ -59,6 +59,7 @@ RATIOS = {
     "attack": "under attack",
     "busy_machine": "contradictions",
     "bridge": "difference / spread",
+    "clustering": "clustered / not clustered",
     "house": "% of arguments",
     "losses": "loss / MSE",
     "pruning": "pruned / not pruned",

@@ -99,7 +99,8 @@ class Cluster(KernelCallback[ShareConstraint, int]):
         counted = [(kernel, count or settings.clusters or 0) for kernel, count in chosen]
         kept = [(kernel, count) for kernel, count in counted if _room(kernel, settings.per) > count]
         small = [kernel for kernel, count in counted if _room(kernel, settings.per) <= count]
-        named = [k for k in small if {k.layer, k.path} & set(settings.selection.layers or ())]
+        names = set(settings.selection.layers or ())
+        named = [k for k in small if {k.layer, k.path, k.layer.split("/")[-1]} & names]
         if named or not kept:
             figures = ", ".join(f"{k.path!r} {_room(k, settings.per)}" for k in named or small)
             raise ValueError(
@@ -145,12 +146,11 @@ class Cluster(KernelCallback[ShareConstraint, int]):
 
     def _set_sharing(self, indices: list[np.ndarray]) -> None:
         """Use these clusters from now on, and set the weights of each to their mean."""
-        if [index.shape for index in indices] != [
-            tuple(kernel.variable.shape) for kernel, _ in self._kernels
-        ]:
+        same = len(indices) == len(self._constraints)
+        if not same or not all(map(ShareConstraint.takes, self._constraints, indices)):
             raise ValueError(
-                "The clusters of the checkpoint belong to other weights. Give kd.Cluster the same `layers` "
-                "as in the training that was interrupted, or delete the checkpoint."
+                "The clusters of the checkpoint belong to other weights. Give kd.Cluster the same `clusters` "
+                "and `layers` as in the training that was interrupted, or delete the checkpoint."
             )
         with self.model.distribute_strategy.scope():
             for constraint, index in zip(self._constraints, indices, strict=True):

@@ -80,6 +80,10 @@ class ShareConstraint(KernelConstraint):
             return False
         return bool((~mask if before is None else before & ~mask).any())
 
+    def takes(self, index: np.ndarray) -> bool:
+        """Whether clusters are such that the weight can have."""
+        return index.shape == tuple(self.variable.shape) and int(index.max()) < self.size
+
     def set_sharing(self, index: np.ndarray, centroids: np.ndarray | None = None) -> None:
         """Let weights share values from now on.
 

@@ -308,14 +308,19 @@ def test_resumed_by_backup_and_restore_keeps_clusters_and_steps(tmp_path, begin)
     assert counts(model) == {"conv": 4, "hidden": 4, "head": 4}
 
 
+OTHERS = {"layers": ({"layers": ["conv"]}, {"layers": ["hidden"]}), "number": ({}, {"layers": ["conv"]})}
+OTHERS["clusters"] = ({"clusters": 6}, {"clusters": 3})
+
+
 @pytest.mark.slow
-def test_a_checkpoint_of_other_layers_is_refused(tmp_path):
-    for layers in (["conv"], ["hidden"]):
+@pytest.mark.parametrize("what", OTHERS)
+def test_a_checkpoint_of_other_clusters_is_refused(tmp_path, what):
+    other = pytest.raises(ValueError, match="clusters of the checkpoint belong to other weights")
+    for options, expected in zip(OTHERS[what], (pytest.raises(Interrupted), other), strict=True):
         model = compiled(network())
-        full, cluster = kd.FullState(tmp_path / "state.npz", save_freq=1), kd.Cluster(4, layers=layers)
+        full, cluster = kd.FullState(tmp_path / "state.npz", save_freq=1), kd.Cluster(**options)
         full.watch([full, cluster], None)
-        other = pytest.raises(ValueError, match="clusters of the checkpoint belong to other weights")
-        with pytest.raises(Interrupted) if layers == ["conv"] else other:
+        with expected:
             fit(model, full, cluster, Bomb(1, 3))
 
 
