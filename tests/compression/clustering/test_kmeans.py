@@ -63,6 +63,10 @@ def test_centroids_without_values_stay():
     assert converge(np.ones(5, "float32"), np.array([1.0, 9.0]), False).tolist() == [1, 9]
 
 
+def test_a_value_in_the_middle_belongs_to_the_lower_centroid():
+    assert converge(np.array([0, 1, 2], "float32"), np.array([0.0, 2.0]), False).tolist() == [0.5, 2]
+
+
 def test_midpoints_are_exact():
     big = np.array([1.0, np.nextafter(np.float32(1), np.float32(2))], "float32")
     assert big[0] < midpoints(big)[0] < big[1]
