@@ -14,6 +14,7 @@ from keras_kd.jobs.preflight import find_doubts, require_no_doubts
 from keras_kd.jobs.runs import Run
 from keras_kd.jobs.scoring import score, score_constant, score_file
 from keras_kd.jobs.selection import Selection
+from keras_kd.jobs.shortfalls import explain_shortfall, training_score
 from keras_kd.jobs.student_files import StudentFiles
 from keras_kd.jobs.tasks import Output, Task, find_outputs
 from keras_kd.jobs.trainings import NAMES, TEACHER, Trained, Trainings
@@ -106,12 +107,15 @@ def _report(trainings: Trainings, teacher: keras.Model, selection: Selection, co
     said = {quantization: files.notes(quantization) for quantization in experiment.files}
     names = _class_names(trainings, find_outputs(teacher))
     report = _measure({TEACHER: teacher, **models, **exported}, names, selection, trainings, command)
-    if task.kind == "numbers":
+    verdict = findings.judge(selection, task, _yardsticks(teacher, trainings), _shortfall(trainings))
+    if verdict.nothing_to_ship:
+        report = replace(report, choice=None, snippets={})
+    elif task.kind == "numbers":
         report = _choose_by_error(report, chosen, exported, selection, trainings)
     return replace(
         report,
         rows=[replace(row, notes=(*row.notes, *said.get(row.name, ()))) for row in report.rows],
-        verdict=findings.judge(selection, task, _yardsticks(teacher, trainings)),
+        verdict=verdict,
         facts=_facts(report, selection, trainings, verified),
         meta=replace(report.meta, settings=findings.settings(experiment)),
     )
@@ -147,6 +151,16 @@ def _measure(
 def _yardsticks(teacher: keras.Model, trainings: Trainings) -> findings.Yardsticks:
     data, task = trainings.experiment.data, trainings.tasks[0]
     return findings.Yardsticks(score(teacher, [task], data, "test")[task.tap], score_constant(task, data))
+
+
+def _shortfall(trainings: Trainings) -> str:
+    experiment, task = trainings.experiment, trainings.tasks[0]
+    used = experiment.hyperparameters
+    reached = {
+        kind: training_score(trainings.histories(kind), task, keeps_best=used.early_stopping is not None)
+        for kind in NAMES
+    }
+    return explain_shortfall(reached, task, used, has_options=not experiment.train_teacher)
 
 
 def _class_names(trainings: Trainings, outputs: Sequence[Output]) -> list[str] | None:

@@ -6,9 +6,10 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from keras_kd.reports import table
+from keras_kd.reports.paired_test import LEVEL
 from keras_kd.reports.quality import Quality, in_words
 from keras_kd.reports.rows import Row
-from keras_kd.reports.verdict import Effect
+from keras_kd.reports.verdict import Effect, Verdict
 
 if TYPE_CHECKING:
     from keras_kd.reports.report import Report
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 WORDS: dict[Effect, str] = {"helped": "It helped", "inconclusive": "No clear difference", "hurt": "It hurt"}
 SIZE, ACCURACY, TIME = "Size", "Accuracy", "Time per call"
 BUSY_TIME = f"{TIME} (the machine was busy)"
+# Surely a difference, and too small to matter.
+NEXT_TO_NONE = "Next to no difference"
 # More rows than these say less than the table does.
 _FEW = 3
 
@@ -44,6 +47,12 @@ class Card:
         return f"{self.title}: {figures}{beside}"
 
 
+def badge(verdict: Verdict) -> str:
+    """The verdict in a few words, which say the same as its sentence begins with."""
+    surely = verdict.effect == "inconclusive" and verdict.p < LEVEL
+    return NEXT_TO_NONE if surely else WORDS[verdict.effect]
+
+
 def chosen(report: "Report") -> Card | None:
     """The file to ship."""
     return None if report.choice is None else _card(report, report[report.choice.name])
@@ -63,6 +72,8 @@ def without_choice(report: "Report") -> str:
     files = [row for row in report.rows if row.kind != "keras"]
     if not files:
         return ""
+    if report.verdict is not None and report.verdict.nothing_to_ship:
+        return f"Nothing to ship yet: {report.verdict.nothing_to_ship}"
     metric = next((row.metric for row in files if row.metric), None)
     if any(row.accuracy is not None for row in files):
         if all(row.accuracy_low is None for row in files):

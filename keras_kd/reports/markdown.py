@@ -42,7 +42,7 @@ def _conclusion(report: "Report") -> list[str]:
     """Whether it helped and what to ship, with a link to the file."""
     ship, lines = card.chosen(report), []
     if report.verdict is not None:
-        lines.append(f"**{card.WORDS[report.verdict.effect]}.** {escape(report.verdict.text)}")
+        lines.append(f"**{card.badge(report.verdict)}.** {escape(report.verdict.text)}")
     if ship is not None and report.choice is not None:
         lines += [f"**Ship {_linked(ship.row, str(ship))}**", escape(report.choice.why)]
     lines += [escape(text) for text in [card.without_choice(report)] if text]
