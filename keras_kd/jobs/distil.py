@@ -1,5 +1,6 @@
 """The main job: a teacher, a student trained alone and distilled, five files, one report."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from keras_kd.deployment.conversion.converter_process import converter
 from keras_kd.jobs import findings
 from keras_kd.jobs.experiment import Experiment, Progress, check_experiment, metric_of
 from keras_kd.jobs.findings import Figures
-from keras_kd.jobs.preflight import find_doubts, require_no_doubts
+from keras_kd.jobs.preflight import NOTHING_TO_TEACH, find_doubts, require_no_doubts
 from keras_kd.jobs.runs import Run
 from keras_kd.jobs.scoring import score, score_constant, score_file
 from keras_kd.jobs.selection import Selection
@@ -18,6 +19,7 @@ from keras_kd.jobs.shortfalls import explain_shortfall, training_score
 from keras_kd.jobs.student_files import StudentFiles
 from keras_kd.jobs.tasks import Output, Task, find_outputs
 from keras_kd.jobs.trainings import NAMES, TEACHER, Trained, Trainings
+from keras_kd.messages import number_of
 from keras_kd.reports import Report
 from keras_kd.reports.choice import choose
 from keras_kd.reports.comparison import compare
@@ -64,9 +66,12 @@ def distil(
         require_no_doubts(doubts)
     for doubt in doubts:
         progress.say(f"Warning: {doubt}")
-    students = _train(trainings, teacher)
+    with warnings.catch_warnings():
+        if any(NOTHING_TO_TEACH in doubt for doubt in doubts):  # the Distiller would say it once more
+            warnings.filterwarnings("ignore", "The teacher .* hardly more than guesses would")
+        students = _train(trainings, teacher)
     report = _report(trainings, teacher, Selection(students, tasks[0].tap), command)
-    report = replace(report, facts=[*doubts, *report.facts])
+    report = replace(report, warnings=doubts)
     for suffix in ("html", "md", "json"):  # the last one marks the run as finished
         report.save(run.path(f"report.{suffix}"), overwrite=True)
     run.record("report.json")
@@ -112,6 +117,9 @@ def _report(trainings: Trainings, teacher: keras.Model, selection: Selection, co
         report = replace(report, choice=None, snippets={})
     elif task.kind == "numbers":
         report = _choose_by_error(report, chosen, exported, selection, trainings)
+    if report.choice is not None and experiment.data.pixels is not None:
+        scale = f"pixels {experiment.data.pixels.replace('..', ' to ')}, as in the data"
+        report = replace(report, snippets=make_snippets(exported[report.choice.name], scale))
     return replace(
         report,
         rows=[replace(row, notes=(*row.notes, *said.get(row.name, ()))) for row in report.rows],
@@ -139,13 +147,22 @@ def _measure(
         seeds=accuracies if several else None,
         class_names=class_names,
         curves=trainings.curves(shown),
-        title=f"{data.name}: teacher, student, and {len(experiment.files)} files",
+        title=_title(experiment, trainings.run.folder),
         data_name=f"{data.name}, test split",
         command=command,
         metric=metric_of(trainings.tasks, experiment.metric),
         progress=trainings.progress.note,
         not_measured=findings.gaps(experiment.seeds),
     )
+
+
+def _title(experiment: Experiment, folder: Path) -> str:
+    """The title of a report, by which runs can be told apart."""
+    name, phases = experiment.data.name, experiment.hyperparameters.phases
+    run = f" ({folder.name})" if folder.name not in ("", name) else ""
+    files = number_of(len(experiment.files), "file")
+    more = f", continued: {' + '.join(str(len(phase)) for phase in phases)} epochs" if phases[1:] else ""
+    return f"{name}{run}: teacher, student, and {files}{more}"
 
 
 def _yardsticks(teacher: keras.Model, trainings: Trainings) -> findings.Yardsticks:

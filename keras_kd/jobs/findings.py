@@ -145,7 +145,7 @@ def made_from(selection: Selection, task: Task) -> str:
     figures = dict(zip(names, task.figures(*scores.values()), strict=True))
     better = selection.better
     other: Kind = "alone" if better == "distilled" else "distilled"
-several = len(selection.students) > 2
+    several = len(selection.students) > 2
     mean = "mean " if several and not task.measure.startswith("mean ") else ""
     equal = scores[better] == scores[other]
     reason = (

@@ -14,6 +14,7 @@ from keras_kd.jobs.tasks import Task
 from keras_kd.reports.paired_test import compare_scores
 from keras_kd.signals.tracing import output_activations
 
+NOTHING_TO_TEACH = "it has nothing to teach"
 # What a teacher must gain by renaming its classes before they are said to be in another order: a share of
 # the samples, and this many times its accuracy.
 _GAIN, _RATIO = 0.2, 1.5
@@ -100,7 +101,7 @@ def _of_numbers(teacher: _Answers, labels: np.ndarray) -> list[str]:
     what = "the median" if task.kind == "numbers" else "the most frequent answers"
     return [
         f"The teacher's {task.measure} on validation data is {teacher.figure}, no better than always giving "
-        f"{what} of the training labels ({task.figure(float(guessed.mean()))}): it has nothing to teach. Is "
+        f"{what} of the training labels ({task.figure(float(guessed.mean()))}): {NOTHING_TO_TEACH}. Is "
         "it trained, and is the data scaled as it was for its training?"
     ]
 
@@ -123,8 +124,8 @@ def _about_guessing(answers: np.ndarray, truth: np.ndarray, labels: np.ndarray) 
     accuracy, guessed = counts.trace() / len(answers), float((truth == frequent).mean())
     return [
         "The teacher's answers on validation data are hardly related to the labels: accuracy "
-        f"{100 * accuracy:.1f} %, and always answering class {frequent} gives {100 * guessed:.1f} %: it has "
-        "nothing to teach. Is it trained, and is the data scaled as it was for its training?"
+        f"{100 * accuracy:.1f} %, and always answering class {frequent} gives {100 * guessed:.1f} %: "
+        f"{NOTHING_TO_TEACH}. Is it trained, and is the data scaled as it was for its training?"
     ]
 
 

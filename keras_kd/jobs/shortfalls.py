@@ -52,8 +52,9 @@ def explain_shortfall(
     if less > _LEAST * (abs(alone) if task.kind == "numbers" else 1):
         epochs = f"more epochs (--epochs {2 * used.student_epochs})"
         return (
-            f"On training data, too, the distilled student's {task.measure} is {figures[0]}, and {figures[1]} "
-            f"alone: it has not learned its teacher yet. Try {epochs}{f', or {labels}' if labels else ''}."
+            f"On training data, too, the distilled student's {task.measure} is {figures[0]}, and "
+            f"{figures[1]} alone: it has not learned its teacher yet. "
+            f"Try {epochs}{f', or {labels}' if labels else ''}."
         )
     return (
         f"On training data the distilled student is no worse ({task.measure} {figures[0]}, and {figures[1]} "

@@ -115,21 +115,24 @@ def _card(report: "Report", row: Row) -> Card:
     others = [name for name in dict.fromkeys((report.baseline, row.source)) if name not in (None, row.name)]
     rows = [other for other in report.rows if other.name in others]
     known = {title: figure for title, figure in figures.items() if figure is not None}
-    return Card(row, file_name(row), known, [text for other in rows for text in _beside(row, other) if text])
+    beside = [text for other in rows for text in _beside(row, other, report.baseline) if text]
+    return Card(row, file_name(row), known, beside)
 
 
-def _beside(row: Row, other: Row) -> tuple[str, str]:
+def _beside(row: Row, other: Row, baseline: str | None) -> tuple[str, str]:
     """What a row has gained or lost against another one, in accuracy and in the metric of both."""
-    return _beside_accuracy(row, other), _beside_metric(Quality(row.metric), row, other)
+    return _beside_accuracy(row, other, baseline), _beside_metric(Quality(row.metric), row, other)
 
 
-def _beside_accuracy(row: Row, other: Row) -> str:
+def _beside_accuracy(row: Row, other: Row, baseline: str | None) -> str:
     if row.accuracy is None or other.accuracy is None:
         return ""
     points = 100 * (row.accuracy - other.accuracy)
     if round(points, 2) == 0:
         return f"as accurate as {other.name}"
-    return f"{abs(points):.2f} points {'gained' if points > 0 else 'lost'} against {other.name}"
+    # More accurate than what it learned from: how accurate that was is worth saying.
+    known = f" ({100 * other.accuracy:.2f} %)" if points > 0 and other.name == baseline else ""
+    return f"{abs(points):.2f} points {'gained' if points > 0 else 'lost'} against {other.name}{known}"
 
 
 def _beside_metric(quality: Quality, row: Row, other: Row) -> str:

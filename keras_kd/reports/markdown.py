@@ -18,6 +18,7 @@ def markdown(report: "Report") -> str:
     report = as_shown(report)
     columns = table.nonempty_columns(report.rows)
     lines = [f"# {escape(report.meta.title)}", ""]
+    lines += [part for warning in report.warnings for part in (f"**Warning: {escape(warning)}**", "")]
     lines += _conclusion(report)
     lines += [f"- {escape(fact)}" for fact in report.facts] + ([""] if report.facts else [])
     if report.baseline is not None:
