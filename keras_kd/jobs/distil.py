@@ -1,5 +1,6 @@
 """The main job: a teacher, a student trained alone and distilled, five files, one report."""
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +12,7 @@ from keras_kd.deployment.conversion.converter_process import converter
 from keras_kd.jobs import findings
 from keras_kd.jobs.experiment import Experiment, Progress, check_experiment, metric_of
 from keras_kd.jobs.findings import Figures
-from keras_kd.jobs.preflight import NOTHING_TO_TEACH, find_doubts, require_no_doubts
+from keras_kd.jobs.preflight import NOTHING_TO_TEACH, find_doubts, find_far_targets, require_no_doubts
 from keras_kd.jobs.runs import Run
 from keras_kd.jobs.scoring import score, score_constant, score_file
 from keras_kd.jobs.selection import Selection
@@ -64,6 +65,7 @@ def distil(
     doubts = find_doubts(teacher, experiment.student(), tasks, experiment.data)
     if strict:
         require_no_doubts(doubts)
+    doubts = [*doubts, *_far_targets(experiment, tasks)]
     for doubt in doubts:
         progress.say(f"Warning: {doubt}")
     with warnings.catch_warnings():
@@ -76,6 +78,13 @@ def distil(
         report.save(run.path(f"report.{suffix}"), overwrite=True)
     run.record("report.json")
     return report
+
+
+def _far_targets(experiment: Experiment, tasks: Sequence[Task]) -> list[str]:
+    used, data = experiment.hyperparameters, experiment.data
+    steps = used.student_epochs * math.ceil(len(data.arrays["train"].x) / data.batch_size)
+    text = find_far_targets(experiment.student(), tasks, data, used.learning_rate, steps)
+    return [text] if text else []
 
 
 def _train(trainings: Trainings, teacher: keras.Model) -> list[Trained]:

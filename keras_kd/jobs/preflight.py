@@ -18,6 +18,8 @@ NOTHING_TO_TEACH = "it has nothing to teach"
 # What a teacher must gain by renaming its classes before they are said to be in another order: a share of
 # the samples, and this many times its accuracy.
 _GAIN, _RATIO = 0.2, 1.5
+# How many times further than a training may move a weight, or than 1, targets may lie.
+_FAR = 10.0
 # Below it, another order explains little: an untrained teacher has one as well, that fits by chance.
 _LEAST_RENAMED = 0.5
 
@@ -55,6 +57,34 @@ def find_doubts(teacher: keras.Model, student: keras.Model, tasks: Sequence[Task
             f"{student.count_params():,}: are they exchanged?"
         )
     return doubts
+
+
+def find_far_targets(student: keras.Model, tasks: Sequence[Task], data: Data, rate: float, steps: int) -> str:
+    """A sentence about numbers to predict that a training will hardly reach; empty if it will.
+
+    Adam moves a weight by about its learning rate in a step, and outputs begin near 0.
+
+    Args:
+        student: The student as it is before the training.
+        tasks: What its outputs are for; the first one is looked at.
+        data: The data.
+        rate: The learning rate with which the training begins.
+        steps: How many steps it has.
+    """
+    task = tasks[0]
+    if task.kind != "numbers":
+        return ""
+    labels = labels_of(data.arrays["train"].y, task)
+    mean, spread = float(np.mean(labels)), float(np.std(labels))
+    if max(abs(mean), spread) < _FAR * max(1.0, rate * steps):
+        return ""
+    if -_Answers.of(student, task, data).mean < spread / 2:  # it is there already
+        return ""
+    return (
+        f"The targets have mean {mean:.3g} and spread {spread:.3g}, and outputs begin near 0: "
+        f"{steps:,} steps at a learning rate of {rate:g} will hardly get there. Scale the targets for both "
+        "models to mean 0 and spread 1, or train longer (--epochs)."
+    )
 
 
 def _is_better(first: np.ndarray, second: np.ndarray) -> bool:

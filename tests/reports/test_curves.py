@@ -3,7 +3,7 @@
 import pytest
 
 from keras_kd.reports import Report, Row
-from keras_kd.reports.curves import curve_plots, curve_summary, is_share
+from keras_kd.reports.curves import curve_plots, curve_summary, is_share, source
 from keras_kd.reports.page import page
 from tests.reports.svg import drawings, groups, texts
 
@@ -118,4 +118,4 @@ def test_a_curve_without_values_is_left_out():
     ],
 )
 def test_what_curves_were_measured_on(curves_of, words):
-    assert curves.source(dict(enumerate(curves_of))) == words
+    assert source(dict(enumerate(curves_of))) == words

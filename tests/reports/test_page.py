@@ -121,6 +121,6 @@ def test_a_figure_breaks_before_its_interval_and_nowhere_else():
 def test_warnings_stand_before_the_card(report):
     warned = dataclasses.replace(report, warnings=["<b>16 %</b>: it has nothing to teach"])
     text = page(warned)
-    assert text.index("Warning: &lt;b&gt;16 %") < text.index('class="card"')
+    assert text.index("Warning: &lt;b&gt;16") < text.index('id="figures"')
     assert warned.text().splitlines()[len(report.rows) + 3].startswith("warning: <b>16 %")
     assert 'class="warning"' not in page(report)
