@@ -155,7 +155,8 @@ def _about_guessing(answers: np.ndarray, truth: np.ndarray, labels: np.ndarray) 
     return [
         "The teacher's answers on validation data are hardly related to the labels: accuracy "
         f"{100 * accuracy:.1f} %, and always answering class {frequent} gives {100 * guessed:.1f} %: "
-        f"{NOTHING_TO_TEACH}. Is it trained, and is the data scaled as it was for its training?"
+        f"{NOTHING_TO_TEACH}. Is it trained, and is the data scaled as it was for its training (--pixels, if "
+        "it is images)?"
     ]
 
 
