@@ -57,15 +57,11 @@ def judge(
     useless = "" if yardsticks is None else _uselessness(selection, task, yardsticks)
     remark = "" if useless or yardsticks is None else _remark_on_teacher(selection, task, yardsticks)
     if not (useless or remark or too_little):
-        lags = yardsticks is not None and _lags(scores[0], yardsticks.teacher)
+        known = None if yardsticks is None else compare_scores(scores[0].mean(0), yardsticks.teacher)
+        lags = known is not None and known.outcome == "worse"
         remark = _advice(test, selection, shortfall if test.outcome == "worse" or lags else "")
     verdict = replace(Verdict.of_test(test, f"{text} {remark}".rstrip()), nothing_to_ship=useless)
     return replace(verdict, effect="inconclusive") if too_little else verdict
-
-
-def _lags(distilled: np.ndarray, teacher: np.ndarray) -> bool:
-    """Whether a student is less right than its teacher, beyond chance."""
-    return compare_scores(distilled.mean(0), teacher).outcome == "worse"
 
 
 def _sentence(
