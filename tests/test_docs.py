@@ -212,4 +212,4 @@ def test_the_digit_of_the_picture_looks_like_one_other_class_to_a_sure_teacher()
 
 def test_the_readme_counts_the_losses():
     losses = [x for x in keras_kd.losses.__all__ if isinstance(getattr(keras_kd.losses, x), type)]
-    assert f"has {len(losses) - 1} of them" in (ROOT / "README.md").read_text()  # all but the base
+    assert f"has {len(losses) - 1} losses" in (ROOT / "README.md").read_text()  # all but the base

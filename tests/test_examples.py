@@ -68,6 +68,7 @@ RATIOS = {
     "scaling": "/ one device",
     "sparse_files": "ms / dense",
     "step": "keras_kd, logits / floor",
+    "temperatures": "on training data",
     "training": "last / first",
     "verdicts": "found/true",
     "versus_keras": "keras.distillation / keras_kd",

@@ -68,6 +68,8 @@ class OneLineErrors(typer.core.TyperGroup):
             say("Interrupted. Finished stages are kept; the same command resumes from there.")
             raise typer.Exit(end.exit_code if isinstance(end, Terminated) else 130) from None
         except Exception as error:  # the last resort: whatever it is, it is shown
+            if isinstance(error, typer.BadParameter):
+                error.message = error.message.removeprefix("Value error, ")
             if hasattr(error, "exit_code") or ctx.params["debug"]:  # typer's own, or wanted
                 raise
             expected = isinstance(error, (ValueError, TypeError, OSError))

@@ -51,7 +51,7 @@ def compare(
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
-    """Measure several models and files on the test split, side by side.
+    """Measure models and files on the test split, side by side.
 
     Example: keras-kd compare big=big.keras small=small.keras int8=small.tflite --data mine.npz --baseline big
     """

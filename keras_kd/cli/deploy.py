@@ -100,7 +100,7 @@ def verify(
     custom_objects: CustomObjects = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run a model and its file on the test split and compare their outputs.
+    """Compare a file with its Keras model on the test split.
 
     Example: keras-kd verify student.keras student.tflite --data mine.npz
     """

@@ -42,6 +42,7 @@ _OPTIONS = {
     "batch_size=": "--batch-size ",
     "input_shape=": "--input-shape ",
     "quantization=": "--quantization ",
+    "(teacher_preprocess=...)": "(--pixels, if it is images)",
     "metric='accuracy'": "--metric accuracy",
     "import the module first: import MODULE": "name the module: --custom-objects MODULE",
     "sources names": "--source names",

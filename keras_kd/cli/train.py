@@ -52,7 +52,9 @@ def demo(
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the results.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train, distill, export, verify and measure on real data; leaves a report page.
+    """Do it all on real data, and leave a report page.
+
+    Trains, distills, exports, verifies and measures.
 
     If interrupted, the same command resumes after the last finished stage.
 
@@ -94,10 +96,10 @@ def distill(
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of each student, in all.")] = 20,
     batch_size: Annotated[int, typer.Option(min=1, help="Samples per step.")] = 64,
     learning_rate: Annotated[
-        float, typer.Option(min=0, callback=check_positive, help="Initial learning rate of Adam.")
+        float, typer.Option(callback=check_positive, help="Initial learning rate of Adam.")
     ] = 2e-3,
     temperature: Annotated[
-        float, typer.Option(min=0, callback=check_positive, help="Temperature of the soft targets.")
+        float, typer.Option(callback=check_positive, help="Temperature of the soft targets.")
     ] = 4.0,
     alpha: Annotated[float, typer.Option(min=0, max=1, help="Weight of the hard labels.")] = 0.1,
     loss: Loss = None,

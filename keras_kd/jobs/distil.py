@@ -1,5 +1,7 @@
 """The main job: a teacher, a student trained alone and distilled, five files, one report."""
 
+import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +12,15 @@ from keras_kd.deployment.conversion.converter_process import converter
 from keras_kd.jobs import findings
 from keras_kd.jobs.experiment import Experiment, Progress, check_experiment, metric_of
 from keras_kd.jobs.findings import Figures
-from keras_kd.jobs.preflight import find_doubts, require_no_doubts
+from keras_kd.jobs.preflight import NOTHING_TO_TEACH, find_doubts, find_far_targets, require_no_doubts
 from keras_kd.jobs.runs import Run
 from keras_kd.jobs.scoring import score, score_constant, score_file
 from keras_kd.jobs.selection import Selection
+from keras_kd.jobs.shortfalls import explain_shortfall, training_score
 from keras_kd.jobs.student_files import StudentFiles
 from keras_kd.jobs.tasks import Output, Task, find_outputs
 from keras_kd.jobs.trainings import NAMES, TEACHER, Trained, Trainings
+from keras_kd.messages import number_of
 from keras_kd.reports import Report
 from keras_kd.reports.choice import choose
 from keras_kd.reports.comparison import compare
@@ -61,15 +65,26 @@ def distil(
     doubts = find_doubts(teacher, experiment.student(), tasks, experiment.data)
     if strict:
         require_no_doubts(doubts)
+    doubts = [*doubts, *_far_targets(experiment, tasks)]
     for doubt in doubts:
         progress.say(f"Warning: {doubt}")
-    students = _train(trainings, teacher)
+    with warnings.catch_warnings():
+        if any(NOTHING_TO_TEACH in doubt for doubt in doubts):  # the Distiller would say it once more
+            warnings.filterwarnings("ignore", "The teacher .* hardly more than guesses would")
+        students = _train(trainings, teacher)
     report = _report(trainings, teacher, Selection(students, tasks[0].tap), command)
-    report = replace(report, facts=[*doubts, *report.facts])
+    report = replace(report, warnings=doubts)
     for suffix in ("html", "md", "json"):  # the last one marks the run as finished
         report.save(run.path(f"report.{suffix}"), overwrite=True)
     run.record("report.json")
     return report
+
+
+def _far_targets(experiment: Experiment, tasks: Sequence[Task]) -> list[str]:
+    used, data = experiment.hyperparameters, experiment.data
+    steps = used.student_epochs * math.ceil(len(data.arrays["train"].x) / data.batch_size)
+    text = find_far_targets(experiment.student(), tasks, data, used.learning_rate, steps)
+    return [text] if text else []
 
 
 def _train(trainings: Trainings, teacher: keras.Model) -> list[Trained]:
@@ -106,12 +121,18 @@ def _report(trainings: Trainings, teacher: keras.Model, selection: Selection, co
     said = {quantization: files.notes(quantization) for quantization in experiment.files}
     names = _class_names(trainings, find_outputs(teacher))
     report = _measure({TEACHER: teacher, **models, **exported}, names, selection, trainings, command)
-    if task.kind == "numbers":
+    verdict = findings.judge(selection, task, _yardsticks(teacher, trainings), _shortfall(trainings))
+    if verdict.nothing_to_ship:
+        report = replace(report, choice=None, snippets={})
+    elif task.kind == "numbers":
         report = _choose_by_error(report, chosen, exported, selection, trainings)
+    if report.choice is not None and experiment.data.pixels is not None:
+        scale = f"pixels {experiment.data.pixels.replace('..', ' to ')}, as in the data"
+        report = replace(report, snippets=make_snippets(exported[report.choice.name], scale))
     return replace(
         report,
         rows=[replace(row, notes=(*row.notes, *said.get(row.name, ()))) for row in report.rows],
-        verdict=findings.judge(selection, task, _yardsticks(teacher, trainings)),
+        verdict=verdict,
         facts=_facts(report, selection, trainings, verified),
         meta=replace(report.meta, settings=findings.settings(experiment)),
     )
@@ -135,7 +156,7 @@ def _measure(
         seeds=accuracies if several else None,
         class_names=class_names,
         curves=trainings.curves(shown),
-        title=f"{data.name}: teacher, student, and {len(experiment.files)} files",
+        title=_title(experiment, trainings.run.folder),
         data_name=f"{data.name}, test split",
         command=command,
         metric=metric_of(trainings.tasks, experiment.metric),
@@ -144,9 +165,28 @@ def _measure(
     )
 
 
+def _title(experiment: Experiment, folder: Path) -> str:
+    """The title of a report, by which runs can be told apart."""
+    name, phases = experiment.data.name, experiment.hyperparameters.phases
+    run = f" ({folder.name})" if folder.name not in ("", name) else ""
+    files = number_of(len(experiment.files), "file")
+    more = f", continued: {' + '.join(str(len(phase)) for phase in phases)} epochs" if phases[1:] else ""
+    return f"{name}{run}: teacher, student, and {files}{more}"
+
+
 def _yardsticks(teacher: keras.Model, trainings: Trainings) -> findings.Yardsticks:
     data, task = trainings.experiment.data, trainings.tasks[0]
     return findings.Yardsticks(score(teacher, [task], data, "test")[task.tap], score_constant(task, data))
+
+
+def _shortfall(trainings: Trainings) -> str:
+    experiment, task = trainings.experiment, trainings.tasks[0]
+    used = experiment.hyperparameters
+    reached = {
+        kind: training_score(trainings.histories(kind), task, keeps_best=used.early_stopping is not None)
+        for kind in NAMES
+    }
+    return explain_shortfall(reached, task, used, has_options=not experiment.train_teacher)
 
 
 def _class_names(trainings: Trainings, outputs: Sequence[Output]) -> list[str] | None:

@@ -65,6 +65,7 @@ def distil_files(
         FileNotFoundError: There is no file 'big.keras'.
     """
     progress = progress or Progress()
+    progress.note("reading the models and the data")
     made = user_files.experiment(hyperparameters, progress)
     experiment = replace(
         made, labels=labels, seeds=seeds, files=files, metric=metric, tensorboard=tensorboard

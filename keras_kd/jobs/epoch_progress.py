@@ -9,6 +9,8 @@ import keras
 from keras_kd.jobs.tasks import LABEL_LOSS
 
 _PAUSE = 0.5  # seconds between two notes of one epoch
+# What an epoch must have seen before its figures mean something.
+_SHARE = 0.25
 # The loss of the job against all labels, with its weight; those without are shown.
 _HIDDEN = ("student_loss", "val_student_loss")
 
@@ -43,6 +45,9 @@ class EpochProgress(keras.callbacks.Callback):
         self._began = self._noted = clock()
         self._epoch = 0
         self._seconds: list[float] = []  # of each finished epoch
+        self._building = 0.0  # seconds in which the first epoch built its graphs
+        self._tested = self._began
+        self._batches = 0
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Note which epoch begins."""
@@ -51,12 +56,28 @@ class EpochProgress(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         """Note the losses so far, every now and then."""
+        if not self._seconds and batch == 0:
+            self._building += self._clock() - self._began
+        self._batches = max(self._batches, batch + 1)
         if self._clock() - self._noted >= _PAUSE:
-            self._tell(logs or {})
+            steps = self.params.get("steps") or (self._batches if self._seconds else None)
+            tells = steps is not None and batch + 1 >= _SHARE * steps
+            self._tell((logs or {}) if tells else {})
+
+    def on_test_begin(self, logs: Mapping[str, float] | None = None) -> None:
+        """Note when the validation begins."""
+        self._tested = self._clock()
+
+    def on_test_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Note what the first batch took, which builds the graph of the validation."""
+        if not self._seconds and batch == 0:
+            self._building += self._clock() - self._tested
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Note the losses of the epoch."""
-        self._seconds.append(self._clock() - self._began)
+        # Of an epoch of one batch, nothing else would be left.
+        building = 0.0 if self._seconds or self._batches < 2 else self._building
+        self._seconds.append(self._clock() - self._began - building)
         self._epoch, self._began = epoch + 1, self._clock()
         self._tell(logs or {}, done=True)
 
@@ -67,10 +88,9 @@ class EpochProgress(keras.callbacks.Callback):
         figures = [f"{name} {float(value):.4g}" for name, value in logs.items() if name not in hidden]
         parts = [f"{self._title}: epoch {epoch} of {self._before + self._epochs}"]
         if self._seconds:
-            # The first one traces the model, and takes longer than those to come.
             each = statistics.median(self._seconds[1:] or self._seconds)
             left = duration(max(each * (self._epochs - self._epoch) - (self._clock() - self._began), 0.0))
-            parts += [f"{duration(each)} an epoch", f"{'' if self._seconds[1:] else 'at most '}{left} left"]
+            parts += [f"{duration(each)} an epoch", f"{left} left"]
         self._note(", ".join([*parts, *figures]))  # a narrow terminal shows how it begins
 
 

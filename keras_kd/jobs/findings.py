@@ -38,22 +38,29 @@ class Yardsticks:
     constant: np.ndarray
 
 
-def judge(selection: Selection, task: Task, yardsticks: Yardsticks | None = None) -> Verdict:
+def judge(
+    selection: Selection, task: Task, yardsticks: Yardsticks | None = None, shortfall: str = ""
+) -> Verdict:
     """Whether distillation helped, from how right the students are about the same test samples.
 
     Args:
         selection: The students.
         task: What the output is for that is judged.
         yardsticks: What the students are held against besides.
+        shortfall: What the training says of a distilled student that is behind, and what to try.
     """
     scores = [selection.on_test(kind, task.tap) for kind in ("distilled", "alone")]
     test = compare_scores(*(each[0] if len(each) == 1 else each for each in scores))
     # Sure or not, so little of an error is no reason for anything.
     too_little = task.kind == "numbers" and abs(test.difference) < _LEAST_OF_ERROR * abs(scores[1].mean())
     text = _sentence(test, task, *scores, too_little=too_little)
-    remark = None if yardsticks is None else _remark(selection, task, yardsticks)
-    remark = remark or ("" if too_little else _advice(test, selection))
-    verdict = Verdict.of_test(test, f"{text} {remark}".rstrip())
+    useless = "" if yardsticks is None else _uselessness(selection, task, yardsticks)
+    remark = "" if useless or yardsticks is None else _remark_on_teacher(selection, task, yardsticks)
+    if not (useless or remark or too_little):
+        known = None if yardsticks is None else compare_scores(scores[0].mean(0), yardsticks.teacher)
+        lags = known is not None and known.outcome == "worse"
+        remark = _advice(test, selection, shortfall if test.outcome == "worse" or lags else "")
+    verdict = replace(Verdict.of_test(test, f"{text} {remark}".rstrip()), nothing_to_ship=useless)
     return replace(verdict, effect="inconclusive") if too_little else verdict
 
 
@@ -69,7 +76,7 @@ def _sentence(
     if too_little:
         begin = "Distillation made next to no difference"
     of_output = f" for {task.name!r}" if task.name else ""
-    means = [task.figure(float(each.mean())) for each in (distilled, alone)]
+    means = task.figures(float(distilled.mean()), float(alone.mean()))
     chance = f"p = {test.p:.2g}" if test.p >= 0.001 else "p < 0.001"
     where = f"{samples:,} test samples" + (f", {seeds} seeds" if seeds > 1 else "")
     return (
@@ -78,33 +85,42 @@ def _sentence(
     )
 
 
-def _remark(selection: Selection, task: Task, yardsticks: Yardsticks) -> str | None:
-    """What matters more than the difference of the students."""
-    chosen, alone = selection.chosen.test[task.tap], selection.best("alone").test[task.tap]
-    constant = float(yardsticks.constant.mean())
+def _uselessness(selection: Selection, task: Task, yardsticks: Yardsticks) -> str:
+    """Why not even the better student is worth shipping; empty if it is."""
+    chosen, constant = selection.chosen.test[task.tap], float(yardsticks.constant.mean())
     possible = abs(constant) if task.kind == "numbers" else 1 - constant
-    if chosen.mean() - constant < _LEAST_GAIN * possible:
-        return (
-            f"By its {task.measure}, not even the better one gives more than always giving the same answer "
-            f"({task.figure(constant)}), or hardly more: train longer, or with another learning rate."
-        )
+    if chosen.mean() - constant >= _LEAST_GAIN * possible:
+        return ""
+    figures = task.figures(float(chosen.mean()), constant)
+    scale = ", scale the targets" if task.kind == "numbers" else ""
+    return (
+        f"the better student's {task.measure} on test data is {figures[0]}, and always giving the same "
+        f"answer has {figures[1]}. Train longer (--epochs){scale}, or try another learning rate, and then "
+        "look at the files again."
+    )
+
+
+def _remark_on_teacher(selection: Selection, task: Task, yardsticks: Yardsticks) -> str:
+    """That the student needs no such teacher, if that is so."""
+    alone = selection.best("alone").test[task.tap]
     if compare_scores(alone, yardsticks.teacher).outcome == "better":
         return (
             f"The student trained alone ({task.figure(float(alone.mean()))}) is better than the teacher "
-            f"({task.figure(float(yardsticks.teacher.mean()))}): it takes a better teacher."
+            f"({task.figure(float(yardsticks.teacher.mean()))}): only a "
+            "better teacher can help it."
         )
-    return None
+    return ""
 
 
-def _advice(test: PairedTest, selection: Selection) -> str:
+def _advice(test: PairedTest, selection: Selection, shortfall: str) -> str:
     if test.outcome == "better":
         return ""
     if test.outcome == "worse":
-        return (
-            "Ship the student that was trained alone."
-            if selection.better == "alone"
-            else "Validation data says otherwise: more data of both kinds would settle it."
-        )
+        if selection.better == "distilled":
+            return "Validation data says otherwise: more data of both kinds would settle it."
+        return f"The files are those of the student trained alone. {shortfall}".rstrip()
+    if shortfall:
+        return shortfall
     if len(selection.of_kind("alone")) < _MANY_SEEDS:
         return f"More seeds (--seeds {_MANY_SEEDS}) or more test samples give a firmer answer."
     return "More test samples give a firmer answer."
@@ -121,12 +137,13 @@ def _difference(test: PairedTest, task: Task) -> str:
 def made_from(selection: Selection, task: Task) -> str:
     """Which student the files are made from, and why."""
     names: dict[Kind, str] = {"alone": "trained alone", "distilled": "that was distilled"}
-    figures = {kind: task.figure(selection.on_validation(kind)) for kind in names}
+    scores = {kind: selection.on_validation(kind) for kind in names}
+    figures = dict(zip(names, task.figures(*scores.values()), strict=True))
     better = selection.better
     other: Kind = "alone" if better == "distilled" else "distilled"
     several = len(selection.students) > 2
     mean = "mean " if several and not task.measure.startswith("mean ") else ""
-    equal = selection.on_validation(better) == selection.on_validation(other)
+    equal = scores[better] == scores[other]
     reason = (
         f"both have the {mean}{task.measure} {figures[better]}"
         if equal

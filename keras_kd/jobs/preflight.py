@@ -14,9 +14,12 @@ from keras_kd.jobs.tasks import Task
 from keras_kd.reports.paired_test import compare_scores
 from keras_kd.signals.tracing import output_activations
 
+NOTHING_TO_TEACH = "it has nothing to teach"
 # What a teacher must gain by renaming its classes before they are said to be in another order: a share of
 # the samples, and this many times its accuracy.
 _GAIN, _RATIO = 0.2, 1.5
+# How many times further than a training may move a weight, or than 1, targets may lie.
+_FAR = 10.0
 # Below it, another order explains little: an untrained teacher has one as well, that fits by chance.
 _LEAST_RENAMED = 0.5
 
@@ -54,6 +57,34 @@ def find_doubts(teacher: keras.Model, student: keras.Model, tasks: Sequence[Task
             f"{student.count_params():,}: are they exchanged?"
         )
     return doubts
+
+
+def find_far_targets(student: keras.Model, tasks: Sequence[Task], data: Data, rate: float, steps: int) -> str:
+    """A sentence about numbers to predict that a training will hardly reach; empty if it will.
+
+    Adam moves a weight by about its learning rate in a step, and outputs begin near 0.
+
+    Args:
+        student: The student as it is before the training.
+        tasks: What its outputs are for; the first one is looked at.
+        data: The data.
+        rate: The learning rate with which the training begins.
+        steps: How many steps it has.
+    """
+    task = tasks[0]
+    if task.kind != "numbers":
+        return ""
+    labels = labels_of(data.arrays["train"].y, task)
+    mean, spread = float(np.mean(labels)), float(np.std(labels))
+    if max(abs(mean), spread) < _FAR * max(1.0, rate * steps):
+        return ""
+    if -_Answers.of(student, task, data).mean < spread / 2:  # it is there already
+        return ""
+    return (
+        f"The targets have mean {mean:.3g} and spread {spread:.3g}, and outputs begin near 0: "
+        f"{steps:,} steps at a learning rate of {rate:g} will hardly get there. Scale the targets for both "
+        "models to mean 0 and spread 1, or train longer (--epochs)."
+    )
 
 
 def _is_better(first: np.ndarray, second: np.ndarray) -> bool:
@@ -100,7 +131,7 @@ def _of_numbers(teacher: _Answers, labels: np.ndarray) -> list[str]:
     what = "the median" if task.kind == "numbers" else "the most frequent answers"
     return [
         f"The teacher's {task.measure} on validation data is {teacher.figure}, no better than always giving "
-        f"{what} of the training labels ({task.figure(float(guessed.mean()))}): it has nothing to teach. Is "
+        f"{what} of the training labels ({task.figure(float(guessed.mean()))}): {NOTHING_TO_TEACH}. Is "
         "it trained, and is the data scaled as it was for its training?"
     ]
 
@@ -123,8 +154,9 @@ def _about_guessing(answers: np.ndarray, truth: np.ndarray, labels: np.ndarray) 
     accuracy, guessed = counts.trace() / len(answers), float((truth == frequent).mean())
     return [
         "The teacher's answers on validation data are hardly related to the labels: accuracy "
-        f"{100 * accuracy:.1f} %, and always answering class {frequent} gives {100 * guessed:.1f} %: it has "
-        "nothing to teach. Is it trained, and is the data scaled as it was for its training?"
+        f"{100 * accuracy:.1f} %, and always answering class {frequent} gives {100 * guessed:.1f} %: "
+        f"{NOTHING_TO_TEACH}. Is it trained, and is the data scaled as it was for its training (--pixels, if "
+        "it is images)?"
     ]
 
 

@@ -60,6 +60,15 @@ class Task:
         """A mean of scores as it is read: a percentage, or an error."""
         return f"{-score:.4g}" if self.kind == "numbers" else f"{100 * score:.2f} %"
 
+    def figures(self, *scores: float) -> list[str]:
+        """Mean scores as they are read, with as many digits as tell errors apart that are not equal."""
+        if self.kind == "numbers":
+            for digits in range(4, 10):
+                texts = [f"{-score:.{digits}g}" for score in scores]
+                if len(set(texts)) == len(set(scores)):
+                    return texts
+        return [self.figure(score) for score in scores]
+
     def hard_loss(self, activation: str | None) -> keras.losses.Loss:
         """The loss against the labels, of a model that ends in this activation."""
         if self.kind == "numbers":

@@ -117,6 +117,12 @@ class Trainings:
             for name, each in files.items()
         }
 
+    def histories(self, kind: Kind) -> list[dict[str, list[float]]]:
+        """What was recorded of the last training of the students of a kind, by seed."""
+        last = len(self.experiment.hyperparameters.phases) - 1
+        files = [files_of_student(kind, seed, last).history for seed in range(self.experiment.seeds)]
+        return [self.run.figures(file, dict, keys=()) for file in files]
+
     def _student(self, kind: Kind, teacher: keras.Model, seed: int, phase: int) -> keras.Model:
         files = files_of_student(kind, seed, phase)
 

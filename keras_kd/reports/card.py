@@ -6,9 +6,10 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from keras_kd.reports import table
+from keras_kd.reports.paired_test import LEVEL
 from keras_kd.reports.quality import Quality, in_words
 from keras_kd.reports.rows import Row
-from keras_kd.reports.verdict import Effect
+from keras_kd.reports.verdict import Effect, Verdict
 
 if TYPE_CHECKING:
     from keras_kd.reports.report import Report
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 WORDS: dict[Effect, str] = {"helped": "It helped", "inconclusive": "No clear difference", "hurt": "It hurt"}
 SIZE, ACCURACY, TIME = "Size", "Accuracy", "Time per call"
 BUSY_TIME = f"{TIME} (the machine was busy)"
+# Surely a difference, and too small to matter.
+NEXT_TO_NONE = "Next to no difference"
 # More rows than these say less than the table does.
 _FEW = 3
 
@@ -44,6 +47,12 @@ class Card:
         return f"{self.title}: {figures}{beside}"
 
 
+def badge(verdict: Verdict) -> str:
+    """The verdict in a few words, which say the same as its sentence begins with."""
+    surely = verdict.effect == "inconclusive" and verdict.p < LEVEL
+    return NEXT_TO_NONE if surely else WORDS[verdict.effect]
+
+
 def chosen(report: "Report") -> Card | None:
     """The file to ship."""
     return None if report.choice is None else _card(report, report[report.choice.name])
@@ -63,6 +72,8 @@ def without_choice(report: "Report") -> str:
     files = [row for row in report.rows if row.kind != "keras"]
     if not files:
         return ""
+    if report.verdict is not None and report.verdict.nothing_to_ship:
+        return f"Nothing to ship yet: {report.verdict.nothing_to_ship}"
     metric = next((row.metric for row in files if row.metric), None)
     if any(row.accuracy is not None for row in files):
         if all(row.accuracy_low is None for row in files):
@@ -104,21 +115,24 @@ def _card(report: "Report", row: Row) -> Card:
     others = [name for name in dict.fromkeys((report.baseline, row.source)) if name not in (None, row.name)]
     rows = [other for other in report.rows if other.name in others]
     known = {title: figure for title, figure in figures.items() if figure is not None}
-    return Card(row, file_name(row), known, [text for other in rows for text in _beside(row, other) if text])
+    beside = [text for other in rows for text in _beside(row, other, report.baseline) if text]
+    return Card(row, file_name(row), known, beside)
 
 
-def _beside(row: Row, other: Row) -> tuple[str, str]:
+def _beside(row: Row, other: Row, baseline: str | None) -> tuple[str, str]:
     """What a row has gained or lost against another one, in accuracy and in the metric of both."""
-    return _beside_accuracy(row, other), _beside_metric(Quality(row.metric), row, other)
+    return _beside_accuracy(row, other, baseline), _beside_metric(Quality(row.metric), row, other)
 
 
-def _beside_accuracy(row: Row, other: Row) -> str:
+def _beside_accuracy(row: Row, other: Row, baseline: str | None) -> str:
     if row.accuracy is None or other.accuracy is None:
         return ""
     points = 100 * (row.accuracy - other.accuracy)
     if round(points, 2) == 0:
         return f"as accurate as {other.name}"
-    return f"{abs(points):.2f} points {'gained' if points > 0 else 'lost'} against {other.name}"
+    # More accurate than what it learned from: how accurate that was is worth saying.
+    known = f" ({100 * other.accuracy:.2f} %)" if points > 0 and other.name == baseline else ""
+    return f"{abs(points):.2f} points {'gained' if points > 0 else 'lost'} against {other.name}{known}"
 
 
 def _beside_metric(quality: Quality, row: Row, other: Row) -> str:

@@ -67,6 +67,14 @@ class _Metric(NamedTuple):
         return is_error(self.name) and not self.name.endswith("loss")
 
 
+def source(curves: Curves) -> str:
+    """What the figures were measured on that are shown, in a sentence."""
+    held_out = [any(metric.startswith("val_") for metric in curve) for curve in curves.values()]
+    if all(held_out):
+        return "On the validation data."
+    return "On the validation data, or else the training data." if any(held_out) else "On the training data."
+
+
 def is_share(metric: str, curves: Curves) -> bool:
     """Whether the values of a metric are accuracies from 0 to 1, which are shown as percent."""
     keys = (metric, f"val_{metric}")

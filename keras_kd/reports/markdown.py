@@ -18,6 +18,7 @@ def markdown(report: "Report") -> str:
     report = as_shown(report)
     columns = table.nonempty_columns(report.rows)
     lines = [f"# {escape(report.meta.title)}", ""]
+    lines += [part for warning in report.warnings for part in (f"**Warning: {escape(warning)}**", "")]
     lines += _conclusion(report)
     lines += [f"- {escape(fact)}" for fact in report.facts] + ([""] if report.facts else [])
     if report.baseline is not None:
@@ -42,7 +43,7 @@ def _conclusion(report: "Report") -> list[str]:
     """Whether it helped and what to ship, with a link to the file."""
     ship, lines = card.chosen(report), []
     if report.verdict is not None:
-        lines.append(f"**{card.WORDS[report.verdict.effect]}.** {escape(report.verdict.text)}")
+        lines.append(f"**{card.badge(report.verdict)}.** {escape(report.verdict.text)}")
     if ship is not None and report.choice is not None:
         lines += [f"**Ship {_linked(ship.row, str(ship))}**", escape(report.choice.why)]
     lines += [escape(text) for text in [card.without_choice(report)] if text]

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 # The browser itself refuses to load anything from elsewhere.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_FRONT = (
+    "A good compromise: what is better in this column is less accurate. Times whose intervals touch count as "
+    "equal."
+)
 _BARS = "Bars: intervals at 95\u00a0%. "
 # What a narrow screen shows without scrolling.
 _FIRST = ("name", "accuracy", "metric_value", "bytes", "median_ms")
@@ -32,6 +36,7 @@ def page(report: "Report") -> str:
         f"<header>\n<h1>{title}</h1>",
         _byline(report),
         "</header>",
+        "".join(f'<p class="warning">Warning: {markup.prose(text)}</p>' for text in report.warnings),
         card_of(report),
         markup.bullets(report.facts, "facts"),
         _figures(report),
@@ -73,10 +78,7 @@ def _figures(report: "Report") -> str:
         for column in columns
     )
     rows = [_row(i, row, columns, fronts, report) for i, row in enumerate(report.rows)]
-    legend = (
-        '<p class="small"><span class="front" aria-hidden="true"></span> In this column, none of the rows '
-        "that are at least as accurate is better. Times whose intervals touch count as equal.</p>"
-    )
+    legend = f'<p class="small"><span class="front" aria-hidden="true"></span> {_FRONT}</p>'
     figures = markup.table("figures", "Table of figures", heads, rows)
     return markup.section("Figures", figures, legend if fronts else "")
 
@@ -145,7 +147,7 @@ def _training(report: "Report") -> str:
     values = curves.curve_summary(report.curves)
     if not values:
         return ""
-    held_out = "On the validation data, if there is any."
+    held_out = curves.source(report.curves)
     both = any(f"val_{metric}" in curve for curve in report.curves.values() for metric in curve)
     usual = "Solid: validation. Dotted: training." if both else held_out
     figures = [

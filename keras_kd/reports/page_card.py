@@ -33,7 +33,7 @@ def _verdict(report: "Report") -> str:
     verdict = report.verdict
     if verdict is None:
         return ""
-    badge = f'<span aria-hidden="true">{_SIGNS[verdict.effect]}</span> {escape(card.WORDS[verdict.effect])}'
+    badge = f'<span aria-hidden="true">{_SIGNS[verdict.effect]}</span> {escape(card.badge(verdict))}'
     return (
         f'<p class="verdict {verdict.effect}"><strong class="badge">{badge}</strong> '
         f"{markup.prose(verdict.text)}</p>"

@@ -75,6 +75,7 @@ class Report(Result):
     classes: Sequence[ClassFigures] = ()
     confusions: Sequence[Confusion] = ()
     snippets: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    warnings: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         names = [row.name for row in self.rows]
@@ -86,7 +87,7 @@ class Report(Result):
             raise ValueError(f"The baseline must be one of the rows {names}. Received: {self.baseline!r}")
         if self.choice is not None and self.choice.name not in names:
             raise ValueError(f"The choice must be one of the rows {names}. Received: {self.choice.name!r}")
-        for field in ("rows", "facts", "not_measured", "classes", "confusions"):
+        for field in ("rows", "facts", "not_measured", "classes", "confusions", "warnings"):
             object.__setattr__(self, field, tuple(getattr(self, field)))
         object.__setattr__(self, "snippets", dict(self.snippets))
         object.__setattr__(self, "curves", plain_curves(self.curves))
@@ -109,7 +110,7 @@ class Report(Result):
                 sentences are wrapped. `None` shows everything, one sentence per line.
         """
         shown = as_shown(self)
-        lines = card.sentences(shown)
+        lines = [*(f"warning: {warning}" for warning in self.warnings), *card.sentences(shown)]
         if shown.baseline is not None:
             lines.append(f"baseline: {shown.baseline}")
         lines += self.facts
@@ -192,6 +193,7 @@ def _of_saved(saved: dict[str, Any]) -> Report:
         classes=[ClassFigures(**figures) for figures in saved.get("classes", ())],
         confusions=[Confusion(**confusion) for confusion in saved.get("confusions", ())],
         snippets=saved.get("snippets", {}),
+        warnings=saved.get("warnings", ()),
     )
 
 

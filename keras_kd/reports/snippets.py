@@ -14,7 +14,7 @@ from keras_kd.deployment.opening.entry_point import read_entry_point
 from keras_kd.deployment.tensor_details import TensorDetails
 from keras_kd.messages import printable
 
-Ranges = Mapping[str, tuple[float, float]]
+Values = Mapping[str, str]  # name of an input -> which values it takes
 
 # A free size needs a number; most models take an image or a sequence that long.
 _SOME_SIZE = 32
@@ -24,7 +24,7 @@ _KOTLIN_ARRAYS = {"Float": "Float", "Int8": "Byte", "Int": "Int", "Long": "Long"
 _PACKAGE = "com.google.ai.edge.litert:litert:2.3.0"
 
 
-def make_snippets(path: Path) -> dict[str, str]:
+def make_snippets(path: Path, scale: str = "on the scale of the training data") -> dict[str, str]:
     """Name of a language -> a program that runs a file on one sample.
 
     The Python program runs in the folder of the file. The Kotlin one, for Android, is left out for files with
@@ -32,31 +32,34 @@ def make_snippets(path: Path) -> dict[str, str]:
 
     Args:
         path: A `.tflite` file.
+        scale: Which values an input takes whose range the file does not tell.
 
     Raises:
         ValueError: The file is damaged or cannot be run.
         FileNotFoundError: There is none.
     """
     lite, ranges = LiteModel(path), read_edges(path).ranges
+    values = {tensor.name: _values(ranges.get(tensor.name), scale) for tensor in lite.inputs}
     signature = read_entry_point(path).signature
-    snippets = {"Python": _python(lite, signature, ranges)}
+    snippets = {"Python": _python(lite, signature, values)}
     if signature is not None and _fits_kotlin(lite):
-        snippets["Kotlin"] = _kotlin(lite, signature, ranges)
+        snippets["Kotlin"] = _kotlin(lite, signature, values)
     return snippets
 
 
-def _about(tensor: TensorDetails, ranges: Ranges) -> str:
+def _values(known: tuple[float, float] | None, scale: str) -> str:
+    if known is None:
+        return scale
+    return f"from {known[0]:.4g} to {known[1]:.4g}, what lies outside is cut off"
+
+
+def _about(tensor: TensorDetails, values: Values) -> str:
     """The shape of an input and which values it takes."""
     batch, *sizes = _sizes(tensor) or (1,)
     samples = f"{batch} samples, each " if batch > 1 else ""
     shape = samples + (" x ".join(map(str, sizes)) or "one number")
     free = " (any size)" if None in tensor.shape[1:] else ""
-    low, high = ranges.get(tensor.name, (None, None))
-    if low is None:
-        values = "on the scale of the training data"
-    else:
-        values = f"from {low:.4g} to {high:.4g}, what lies outside is cut off"
-    return f"{printable(tensor.name, keep='')}: {shape}{free}, {values}"
+    return f"{printable(tensor.name, keep='')}: {shape}{free}, {values[tensor.name]}"
 
 
 def _sizes(tensor: TensorDetails) -> tuple[int, ...]:
@@ -73,13 +76,13 @@ def _scale(tensor: TensorDetails) -> str:
     return str(np.float32(tensor.scale))  # as many digits as tell it from any other
 
 
-def _python(lite: LiteModel, signature: str | None, ranges: Ranges) -> str:
+def _python(lite: LiteModel, signature: str | None, values: Values) -> str:
     imports = ["import numpy as np", "from ai_edge_litert.interpreter import Interpreter"]
     lines = ["# pip install ai-edge-litert numpy", *imports, ""]
     lines += [f"interpreter = Interpreter({lite.path.name!r})", "inputs = {"]
     for tensor in lite.inputs:
         zeros = f"np.zeros({_sizes(tensor)}, {tensor.value_dtype!r})"
-        lines += [f"    # {_about(tensor, ranges)}", f"    {tensor.name!r}: {zeros},  # your sample"]
+        lines += [f"    # {_about(tensor, values)}", f"    {tensor.name!r}: {zeros},  # your sample"]
     lines.append("}")
     for tensor in lite.inputs:
         if tensor.scale:
@@ -119,7 +122,7 @@ def _fits_kotlin(lite: LiteModel) -> bool:
     return fixed and known and all(tensor.value_dtype == "float32" for tensor in lite.outputs)
 
 
-def _kotlin(lite: LiteModel, signature: str, ranges: Ranges) -> str:
+def _kotlin(lite: LiteModel, signature: str, values: Values) -> str:
     """A class for an Android app; buffers are made by name, so that their order does not matter."""
     parameters = {t.name: "input" if len(lite.inputs) == 1 else f"input{t.index}" for t in lite.inputs}
     reads = {_quoted(tensor.name): _read(tensor) for tensor in lite.outputs}
@@ -133,7 +136,7 @@ def _kotlin(lite: LiteModel, signature: str, ranges: Ranges) -> str:
         signature=_quoted(signature),
         inputs=", ".join(_quoted(name) for name in parameters),
         outputs=", ".join(reads),
-        about="\n".join(f"    // {parameters[t.name]} is {_about(t, ranges)}." for t in lite.inputs),
+        about="\n".join(f"    // {parameters[t.name]} is {_about(t, values)}." for t in lite.inputs),
         parameters=", ".join(f"{parameters[t.name]}: {_array(t.value_dtype)}" for t in lite.inputs),
         returned="Map<String, FloatArray>" if len(reads) > 1 else "FloatArray",
         writes="\n".join(f"        {_write(t, parameters[t.name])}" for t in lite.inputs),

@@ -35,6 +35,7 @@ a { color: var(--accent); }
   padding: 1.1rem 1.3rem; overflow-wrap: anywhere;
 }
 .card > * + * { margin-top: 1rem; }
+.warning { margin: 0 0 1rem; padding-left: .9rem; border-left: 4px solid var(--hurt); font-weight: 600; }
 .verdict { margin: 0; padding-left: .9rem; border-left: 4px solid var(--inconclusive); }
 .verdict.helped { border-color: var(--helped); }
 .verdict.hurt { border-color: var(--hurt); }

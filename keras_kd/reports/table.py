@@ -155,7 +155,7 @@ COLUMNS = (
         "max err",
         "{:.2g}".format,
         "Largest absolute difference from the outputs of the Keras model that the file was made from; "
-        "a Keras model has none.",
+        "a row that is no file has none.",
     ),
 )
 

@@ -21,6 +21,7 @@ class Verdict(Result):
         high: The upper end.
         p: How likely such a difference is between models that are equally good.
         method: The name of the test.
+        nothing_to_ship: Why not even the better model is worth shipping, if that is so.
 
     Examples:
         >>> from keras_kd.reports.verdict import Verdict
@@ -35,6 +36,7 @@ class Verdict(Result):
     high: float
     p: float
     method: str
+    nothing_to_ship: str = ""
 
     @classmethod
     def of_test(cls, test: PairedTest, text: str) -> "Verdict":

@@ -26,6 +26,7 @@ def test_arguments_of_the_library_are_options_in_messages():
     assert output.in_shell("Choose a smaller learning_rate=, or") == "Choose a smaller --learning-rate, or"
     assert output.in_shell("it exists; pass overwrite=True") == "it exists; pass --overwrite"
     assert output.in_shell("pass labels, or metric='accuracy'") == "pass labels, or --metric accuracy"
+    assert output.in_shell("scaled (teacher_preprocess=...), so") == "scaled (--pixels, if it is images), so"
     assert output.in_shell("quantization='int8' needs calibration=") == "--quantization 'int8' needs --data"
     assert output.in_shell("fix it: input_shape=(64, 64, 3).") == "fix it: --input-shape 64,64,3."
     assert output.in_shell("fix it: input_shape={'a': (16, 16, 3), 'b': (4,)}.") == (

@@ -20,23 +20,33 @@ class Clock:
 def test_epoch_losses_seconds_and_time_left():
     clock, notes = Clock(), []
     progress = EpochProgress("student", 4, notes.append, clock)
+    progress.set_params({"steps": 8})
     progress.on_epoch_begin(0)
-    progress.on_train_batch_end(0, {"loss": 1.0})  # too early
-    clock.now = 0.6
-    progress.on_train_batch_end(1, {"loss": np.float32(0.51234)})
+    clock.now = 3.0  # spent on building the graph
+    progress.on_train_batch_end(0, {"loss": 1.0})  # an eighth of the epoch says little
+    clock.now = 3.1
+    progress.on_train_batch_end(1, {"loss": 0.9})  # too early
+    clock.now = 3.6
+    progress.on_train_batch_end(2, {"loss": np.float32(0.51234)})
+    clock.now = 6.0
+    progress.on_test_begin()
+    clock.now = 7.0  # spent on building that of the validation
+    progress.on_test_batch_end(0)
     clock.now = 8.0
     progress.on_epoch_end(0, {"loss": 0.5, "val_accuracy": 0.75})
     progress.on_epoch_begin(1)
     clock.now = 9.0
-    progress.on_train_batch_end(0, {"loss": 0.4})
+    progress.on_train_batch_end(1, {"loss": 0.4})
+    progress.on_test_batch_end(0)
     clock.now = 12.0
     progress.on_epoch_end(1, {"loss": 0.3})
     assert notes == [
         "student: epoch 1 of 4",
+        "student: epoch 1 of 4",
         "student: epoch 1 of 4, loss 0.5123",
-        "student: epoch 1 of 4, 8 s an epoch, at most 24 s left, loss 0.5, val_accuracy 0.75",
-        "student: epoch 2 of 4, 8 s an epoch, at most 24 s left",
-        "student: epoch 2 of 4, 8 s an epoch, at most 23 s left, loss 0.4",
+        "student: epoch 1 of 4, 4 s an epoch, 12 s left, loss 0.5, val_accuracy 0.75",
+        "student: epoch 2 of 4, 4 s an epoch, 12 s left",
+        "student: epoch 2 of 4, 4 s an epoch, 11 s left, loss 0.4",
         "student: epoch 2 of 4, 4 s an epoch, 8 s left, loss 0.3",
     ]
 
@@ -55,7 +65,7 @@ def test_epochs_that_follow_others_are_counted_on_and_losses_are_shown_without_t
     progress.on_epoch_end(1, logs)
     assert notes == [
         "student: epoch 12 of 20",
-        "student: epoch 12 of 20, 0 s an epoch, at most 0 s left, loss 0.5, label_loss 1, val_label_loss 2",
+        "student: epoch 12 of 20, 0 s an epoch, 0 s left, loss 0.5, label_loss 1, val_label_loss 2",
     ]
 
 

@@ -45,7 +45,7 @@ def selection(distilled, alone, tap="output"):
             [right(0.7)],
             [right(0.9)],
             "hurt",
-            r"^Distillation hurt: .*\(-20.00 points.*\). Ship the student that was trained alone.$",
+            r"^Distillation hurt: .*\(-20.00 points.*\). The files are those of the student trained alone.$",
         ),
         (
             [right(0.9), right(0.92)],
@@ -122,7 +122,7 @@ def test_a_verdict_does_not_ask_to_ship_what_has_no_files():
     ]
     verdict = findings.judge(Selection(students), Task("classes"))
     assert verdict.effect == "hurt"
-    assert "Ship" not in verdict.text
+    assert "files are those" not in verdict.text
     assert "Validation data says otherwise" in verdict.text
 
 
@@ -141,8 +141,11 @@ def test_a_larger_student_is_called_larger():
     ("teacher", "constant", "words"),
     [
         (0.95, 0.1, "More seeds"),
-        (0.5, 0.1, r"alone \(90.00 %\) is better than the teacher \(50.00 %\): it takes a better teacher\.$"),
-        (0.95, 0.9, r"not even the better one .* always giving the same answer \(90.00 %\), or hardly more"),
+        (
+            0.5,
+            0.1,
+            r"alone \(90.00 %\) is better than the teacher \(50.00 %\): only a better teacher can help it\.$",
+        ),
     ],
 )
 def test_what_matters_more_than_the_difference(teacher, constant, words):
@@ -159,3 +162,39 @@ def test_a_hundredth_of_an_error_is_no_difference():
     assert verdict.text.startswith("Distillation made next to no difference: ")
     assert verdict.p < 0.001  # as it is: sure, and too little
     assert verdict.text.endswith("p < 0.001).")
+
+
+@pytest.mark.parametrize(
+    ("constant", "why"),
+    [
+        (
+            0.9,
+            r"^the better student's accuracy on test data is 90.00 %, and always .* has 90.00 %\. Train",
+        ),
+        (0.5, "^$"),
+    ],
+)
+def test_a_student_no_better_than_a_constant_answer_is_not_shipped(constant, why):
+    yardsticks = findings.Yardsticks(right(0.95), right(constant, 3))
+    verdict = findings.judge(selection([right(0.9)], [right(0.9, 5)]), Task("classes"), yardsticks)
+    assert re.search(why, verdict.nothing_to_ship), verdict.nothing_to_ship
+
+
+@pytest.mark.parametrize(
+    ("distilled", "teacher", "said"),
+    [
+        ([right(0.7)], 0.97, True),  # hurt
+        ([right(0.89)], 0.99, True),  # no difference, and a teacher that knows more
+        ([right(0.89)], 0.9, False),  # no difference, and nothing more to learn
+        ([right(0.99)], 0.99, False),  # helped
+    ],
+)
+def test_what_to_try_is_said_of_a_student_that_is_behind(distilled, teacher, said):
+    yardsticks = findings.Yardsticks(right(teacher), right(0.1))
+    verdict = findings.judge(selection(distilled, [right(0.9)]), Task("classes"), yardsticks, "Try this.")
+    assert verdict.text.endswith("Try this.") == said
+
+
+def test_errors_that_differ_are_told_apart():
+    chosen = selection([np.full(9, -150.31)], [np.full(9, -150.32)])
+    assert "is 150.31, that of the other one 150.32." in findings.made_from(chosen, Task("numbers"))

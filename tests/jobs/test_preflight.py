@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_kd.datasets.data import Data, Split, make_data
-from keras_kd.jobs.preflight import _Answers, _of_classes, find_doubts
+from keras_kd.jobs.preflight import _Answers, _of_classes, find_doubts, find_far_targets
 from keras_kd.jobs.tasks import Task
 
 CLASSES = 5
@@ -145,3 +145,24 @@ def test_doubts_about_numbers_and_answers(kind, kernel, said):
     doubts = " ".join(find_doubts(linear(kernel, 9), linear(ZERO), [Task(kind)], data))
     assert said in doubts
     assert bool(doubts) == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("offset", "scale", "kernel", "steps", "said"),
+    [
+        (150, 70, ZERO, 100, "The targets have mean 1"),
+        (0, 70, ZERO, 100, " and spread "),
+        (0, 1, ZERO, 100, ""),
+        (150, 70, ZERO, 100_000, ""),
+        (0, 70, 70 * GOOD, 100, ""),
+    ],
+    ids=["far", "wide", "near", "long", "trained"],
+)
+def test_targets_that_a_training_hardly_reaches_are_told(offset, scale, kernel, steps, said):
+    parts = [numbers("numbers", samples, seed) for seed, samples in enumerate((200, 100, 50))]
+    parts = [Split(part.x, offset + scale * part.y) for part in parts]
+    arrays = dict(zip(("train", "validation", "test"), parts, strict=True))
+    data = Data("made", None, {**arrays, "calibration": parts[0]})
+    text = find_far_targets(linear(kernel), [Task("numbers")], data, 2e-3, steps)
+    assert said in text
+    assert bool(text) == bool(said)

@@ -120,3 +120,21 @@ def test_without_a_choice_a_few_rows_speak_for_themselves():
     ]
     many = [dataclasses.replace(STUDENT, name=str(i)) for i in range(9)]
     assert card.others(Report(many)) == card.others(Report([Row("a", "keras")])) == []
+
+
+def test_a_useless_file_is_not_shipped():
+    verdict = dataclasses.replace(VERDICT, nothing_to_ship="a constant is as good.")
+    report = Report([TEACHER, STUDENT, INT8], "teacher", verdict=verdict)
+    assert card.sentences(report)[1:] == ["Nothing to ship yet: a constant is as good."]
+
+
+@pytest.mark.parametrize(
+    ("effect", "p", "words"),
+    [
+        ("inconclusive", 0.3, "No clear difference"),
+        ("inconclusive", 0.001, "Next to no difference"),
+        ("hurt", 0.001, "It hurt"),
+    ],
+)
+def test_the_badge_does_not_contradict_the_sentence(effect, p, words):
+    assert card.badge(dataclasses.replace(VERDICT, effect=effect, p=p)) == words

@@ -3,7 +3,7 @@
 import pytest
 
 from keras_kd.reports import Report, Row
-from keras_kd.reports.curves import curve_plots, curve_summary, is_share
+from keras_kd.reports.curves import curve_plots, curve_summary, is_share, source
 from keras_kd.reports.page import page
 from tests.reports.svg import drawings, groups, texts
 
@@ -107,3 +107,15 @@ def test_a_curve_without_values_is_left_out():
     assert curve_summary({"a": {"loss": [], "accuracy": [None, 0.5]}}) == [
         ("a", "accuracy", "2", "–", "50.00 %")
     ]
+
+
+@pytest.mark.parametrize(
+    ("curves_of", "words"),
+    [
+        ([{"val_loss": [1.0], "loss": [1.0]}], "On the validation data."),
+        ([{"loss": [1.0]}], "On the training data."),
+        ([{"loss": [1.0]}, {"val_loss": [1.0]}], "On the validation data, or else the training data."),
+    ],
+)
+def test_what_curves_were_measured_on(curves_of, words):
+    assert source(dict(enumerate(curves_of))) == words

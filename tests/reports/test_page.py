@@ -62,7 +62,7 @@ def test_what_no_row_beats_is_marked_and_nothing_else(page_text):
     # The fastest, and one that is slower by less than noise; a faster one is less accurate.
     assert marked["float32"] == ["81.8 µs"]
     assert marked["student alone"] == marked["int8"] == marked["not run"] == []
-    assert page_text.count("none of the rows that are at least as accurate") == 1
+    assert page_text.count("what is better in this column is less accurate") == 1
 
 
 def test_nothing_is_marked_without_a_rival():
@@ -116,3 +116,11 @@ def test_a_figure_breaks_before_its_interval_and_nowhere_else():
     text = page(Report([row]))
     assert '<td class="spread">98.06 ±\u00a01.4\u00a0%</td>' in text
     assert 'title="a_b"' in text
+
+
+def test_warnings_stand_before_the_card(report):
+    warned = dataclasses.replace(report, warnings=["<b>16 %</b>: it has nothing to teach"])
+    text = page(warned)
+    assert text.index("Warning: &lt;b&gt;16") < text.index('id="figures"')
+    assert warned.text().splitlines()[len(report.rows) + 3].startswith("warning: <b>16 %")
+    assert 'class="warning"' not in page(report)
