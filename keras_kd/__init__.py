@@ -17,6 +17,9 @@ if not startup.is_deferred:
     from keras_kd.compression.pruning.prune import Prune as Prune
     from keras_kd.compression.pruning.sparsity import Sparsity as Sparsity
     from keras_kd.compression.pruning.sparsity import sparsity as sparsity
+    from keras_kd.compression.sensitivity.result import LayerScore as LayerScore
+    from keras_kd.compression.sensitivity.result import Sensitivity as Sensitivity
+    from keras_kd.compression.sensitivity.sensitivity import sensitivity as sensitivity
     from keras_kd.compression.separable.compact import compact as compact
     from keras_kd.compression.shrinking.groups import ChannelGroup as ChannelGroup
     from keras_kd.compression.shrinking.groups import ChannelGroups as ChannelGroups
@@ -52,10 +55,12 @@ __all__ = [
     "Distiller",
     "Exported",
     "FullState",
+    "LayerScore",
     "LiteModel",
     "Objective",
     "Prune",
     "Report",
+    "Sensitivity",
     "Sparsity",
     "StudentCheckpoint",
     "Taught",
@@ -74,6 +79,7 @@ __all__ = [
     "pair_taps",
     "projections",
     "recalibrate",
+    "sensitivity",
     "shrink",
     "sparsity",
     "tap_names",

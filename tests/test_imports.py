@@ -65,6 +65,12 @@ ALLOWED = {
     "compression.shrinking": MAKING_SMALLER,
     "compression.pruning": KERNEL_TOOLS,
     "compression.clustering": KERNEL_TOOLS,
+    # The one tool above the others: it measures what they would do.
+    "compression.sensitivity": [
+        *KERNEL_TOOLS,
+        *(f"compression.{name}" for name in ("batch_norm", "clustering", "low_rank", "pruning", "shrinking")),
+        *("deployment.scoring", "deployment.source", "reports.heat_map", "reports.quality"),
+    ],
     "tfmot": ["distillation", "signals", "losses", "training"],
     "reports": ["deployment"],
     "jobs": LIBRARY,

@@ -12,7 +12,9 @@ from keras_kd.deployment.source.serving import Serving, make_serving
 from keras_kd.tensors import Tensors
 
 
-def batches_of(model: keras.Model, data: Data, batch_size: int = 256) -> Iterator[tuple[Tensors, Tensors]]:
+def batches_of(
+    model: keras.Model, data: Data, batch_size: int = 256, most: int | None = None
+) -> Iterator[tuple[Tensors, Tensors]]:
     """Read data for a model as batches of inputs and labels.
 
     The first batch is read and checked at once, so that data that does not fit is refused before anything is
@@ -24,6 +26,7 @@ def batches_of(model: keras.Model, data: Data, batch_size: int = 256) -> Iterato
             `keras.utils.PyDataset`, a generator, any iterable, or a function that returns one. Or single
             samples in a list. Or the whole as arrays.
         batch_size: Rows per batch, for arrays and single samples.
+        most: How many rows of arrays to read, spread evenly over them; `None` for all.
 
     Returns:
         Batches `(x, y)`: the inputs as arrays in the structure and types that the model takes, and the labels
@@ -41,15 +44,17 @@ def batches_of(model: keras.Model, data: Data, batch_size: int = 256) -> Iterato
     """
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
         raise ValueError(f"batch_size must be a whole number of 1 or more. Received: {batch_size!r}.")
-    checked = _checked(make_serving(model), with_an_end(data), batch_size)
+    checked = _checked(make_serving(model), with_an_end(data), batch_size, most)
     first = next(checked, None)
     if first is None:
         raise ValueError(f"The data for {model.name!r} is empty.")
     return itertools.chain([first], checked)
 
 
-def _checked(serving: Serving, data: Data, batch_size: int) -> Iterator[tuple[Tensors, Tensors]]:
-    for x, y in batches(data, serving.own_batch_size or batch_size, serving.data_inputs()):
+def _checked(
+    serving: Serving, data: Data, batch_size: int, most: int | None
+) -> Iterator[tuple[Tensors, Tensors]]:
+    for x, y in batches(data, serving.own_batch_size or batch_size, serving.data_inputs(), most):
         try:
             arrays = serving.arrays(x)
         except (ValueError, TypeError) as error:

@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import keras
@@ -66,26 +66,43 @@ def moments_met(
         ValueError: The data does not fit.
         TypeError: Its type does not fit.
     """
-    copy = shared_copy(model)
-    recorded: list[tuple[str, tuple[Tensor, Tensor, Tensor]]] = []
-    for path, layer in normalizations_in(copy).items():
-        layer.call = _Recording(path, layer, recorded, anew)
+    return MomentsMeter(model, anew=anew).measure(inputs_of(model, data, batch_size))
 
-    def run(x: Tensors) -> list[tuple[Tensor, Tensor, Tensor]]:
-        recorded.clear()
-        copy(x, training=False)
-        return [moments for _, moments in recorded]
 
-    pooled: dict[str, Moments] = {}
-    rows, compiled = 0, None
-    for x in inputs_of(model, data, batch_size):
-        compiled = compiled or _compiled(run, model, x)
-        rows += len(keras.tree.flatten(x)[0])
-        values = compiled(keras.tree.map_structure(tf.constant, x))
-        for (path, _), (number, mean, variance) in zip(recorded, values, strict=True):
-            met = Moments(*(np.asarray(value, "float64") for value in (number, mean, variance)))
-            pooled[path] = pooled[path].with_more(met) if path in pooled else met
-    return pooled, rows
+class MomentsMeter:
+    """Runs a model on batches, and pools what each of its BatchNorms reads; it is compiled once.
+
+    It reads the weights that the model has at that time.
+
+    Args:
+        model: A built model.
+        anew: As for `moments_met`.
+    """
+
+    def __init__(self, model: keras.Model, *, anew: bool = False) -> None:
+        self._model, self._copy = model, shared_copy(model)
+        self._recorded: list[tuple[str, tuple[Tensor, Tensor, Tensor]]] = []
+        self._compiled: Callable[[Tensors], Any] | None = None
+        for path, layer in normalizations_in(self._copy).items():
+            layer.call = _Recording(path, layer, self._recorded, anew)
+
+    def measure(self, batches: Iterable[Tensors]) -> tuple[dict[str, Moments], int]:
+        """The moments by path, and how many rows there were."""
+        pooled: dict[str, Moments] = {}
+        rows = 0
+        for x in batches:
+            self._compiled = self._compiled or _compiled(self._run, self._model, x)
+            rows += len(keras.tree.flatten(x)[0])
+            values = self._compiled(keras.tree.map_structure(tf.constant, x))
+            for (path, _), (number, mean, variance) in zip(self._recorded, values, strict=True):
+                met = Moments(*(np.asarray(value, "float64") for value in (number, mean, variance)))
+                pooled[path] = pooled[path].with_more(met) if path in pooled else met
+        return pooled, rows
+
+    def _run(self, x: Tensors) -> list[tuple[Tensor, Tensor, Tensor]]:
+        self._recorded.clear()
+        self._copy(x, training=False)
+        return [moments for _, moments in self._recorded]
 
 
 def _compiled(run: Callable[[Tensors], Any], model: keras.Model, x: Tensors) -> Callable[[Tensors], Any]:

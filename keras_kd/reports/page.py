@@ -4,18 +4,17 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from keras_kd.reports import class_tables, curves, markup, plots, provenance, table
+from keras_kd.reports.document import document
 from keras_kd.reports.front import front
 from keras_kd.reports.page_card import card_of
 from keras_kd.reports.quality import quality_of
 from keras_kd.reports.rows import Row
-from keras_kd.reports.style import SERIES, STYLE
+from keras_kd.reports.style import SERIES
 from keras_kd.reports.twins import as_shown
 
 if TYPE_CHECKING:
     from keras_kd.reports.report import Report
 
-# The browser itself refuses to load anything from elsewhere.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _FRONT = (
     "A good compromise: what is better in this column is less accurate. Times whose intervals touch count as "
     "equal."
@@ -27,13 +26,9 @@ _FIRST = ("name", "accuracy", "metric_value", "bytes", "median_ms")
 
 def page(report: "Report") -> str:
     """The whole report as HTML."""
-    report, title = as_shown(report), escape(report.meta.title)
+    report = as_shown(report)
     parts = [
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>",
-        f"<header>\n<h1>{title}</h1>",
+        f"<header>\n<h1>{escape(report.meta.title)}</h1>",
         _byline(report),
         "</header>",
         "".join(f'<p class="warning">Warning: {markup.prose(text)}</p>' for text in report.warnings),
@@ -52,9 +47,8 @@ def page(report: "Report") -> str:
         markup.section("How it was trained", markup.pairs(report.meta.settings)),
         markup.section("What the columns mean", markup.pairs(table.meanings(report.rows))),
         markup.section("Where it was measured", markup.pairs(provenance.origin(report))),
-        "</main>\n</body>\n</html>\n",
     ]
-    return "\n".join(part for part in parts if part)
+    return document(report.meta.title, parts)
 
 
 def _byline(report: "Report") -> str:

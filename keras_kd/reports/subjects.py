@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,7 +15,7 @@ from keras_kd.deployment.edges import read_edges
 from keras_kd.deployment.elements import Inputs
 from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.origin import Origin
-from keras_kd.deployment.scoring.evidence import Evidence, compiled_evidence, traced_activations
+from keras_kd.deployment.scoring.evidence import Evidence, evidence_of
 from keras_kd.deployment.source.serving import make_serving
 from keras_kd.deployment.source.source_model import is_automatic, student_keys
 from keras_kd.legacy import is_model
@@ -129,19 +129,11 @@ def open_subject(name: str, value: ModelOrFile) -> Subject:
         predict=lambda x: run(served.arrays(x)),
         model=model,
         batch_size=served.batch_size,
-        evidence=lambda: _evidence(value, traced_activations(served)),
+        evidence=lambda: evidence_of(value, served),
         inputs=served.data_inputs(),
         exported=value,
         owner=Owner.of_model(served, run),
     )
-
-
-def _evidence(model: object, activations: Mapping[str, str | None]) -> dict[str, Evidence]:
-    compiled = compiled_evidence(model, list(activations))
-    return {
-        name: replace(compiled.get(name, Evidence()), activation=activation)
-        for name, activation in activations.items()
-    }
 
 
 def _open_file(name: str, path: Path) -> Subject:

@@ -1,5 +1,7 @@
 """The statistics of every BatchNorm anew, from data."""
 
+from collections.abc import Mapping
+
 import keras
 import numpy as np
 
@@ -55,12 +57,21 @@ def recalibrate(model: keras.Model, data: Data, *, batch_size: int = 256) -> ker
         raise ValueError(f"{model.name!r} has no BatchNormalization, so there are no statistics to renew.")
     made = rebuild(model)
     met, _ = moments_met(made, data, batch_size, anew=True)
-    layers = normalizations_in(made)
+    assign_statistics(made, met)
+    return made
+
+
+def assign_statistics(model: keras.Model, met: Mapping[str, Moments]) -> None:
+    """Give the BatchNorms of a model the statistics of what they have met, by their paths.
+
+    Raises:
+        ValueError: Some of them are not finite, or there are none; nothing is changed then.
+    """
+    layers = normalizations_in(model)
     for path, moments in met.items():
-        _check(path, moments, made.name)
+        _check(path, moments, model.name)
     for path, moments in met.items():
         _assign(layers[path], moments)
-    return made
 
 
 def _check(path: str, moments: Moments, name: str) -> None:

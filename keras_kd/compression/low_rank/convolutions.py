@@ -62,9 +62,12 @@ class ConvolutionKernel:
         return Factors(best.method, best.ranks, best.error, best.multiply_adds, steps)
 
 
-def grouped_kernel(layer: keras.layers.Layer) -> np.ndarray:
-    """The kernel as (groups, rows, columns, inputs, outputs); only an image has rows."""
-    kernel = value_of(layer.kernel)
+def grouped_kernel(layer: keras.layers.Layer, kernel: np.ndarray | None = None) -> np.ndarray:
+    """The kernel of a layer, or of one in its place, as (groups, rows, columns, inputs, outputs).
+
+    Only an image has rows.
+    """
+    kernel = value_of(layer.kernel) if kernel is None else kernel
     *window, inputs, outputs = kernel.shape
     rows = window[0] if isinstance(layer, layers.Conv2D) else 1
     kernel = kernel.reshape(rows, -1, inputs, layer.groups, outputs // layer.groups)

@@ -93,7 +93,7 @@ def plan_factorization(model: keras.Model, settings: Settings, data: Data | None
 def _plan(site: Site, settings: Settings, moments: Moments) -> tuple[Factors | None, FactorizedLayer]:
     """What replaces a layer, or `None`, and the row for it."""
     size, cost = site.operation.count_params(), site.multiply_adds
-    reason = site.reason or _unwanted(site, settings) or _kernel_of(site).reason(settings.method)
+    reason = site.reason or _unwanted(site, settings) or kernel_of(site).reason(settings.method)
     if reason:
         return None, _left(site, size, cost, reason)
     amount = settings.selection.value_for(site) or settings.amount
@@ -110,7 +110,7 @@ def _plan(site: Site, settings: Settings, moments: Moments) -> tuple[Factors | N
 
 def factors_of(site: Site, amount: Amount, moments: Moments, method: str) -> Factors:
     """What replaces a layer, whether or not it saves anything."""
-    factors = _kernel_of(site).factorize(amount, moments, method)
+    factors = kernel_of(site).factorize(amount, moments, method)
     is_distributed = isinstance(site.operation, layers.TimeDistributed)
     return distributed(site.operation, factors) if is_distributed else factors
 
@@ -125,7 +125,8 @@ def _unwanted(site: Site, settings: Settings) -> str:
     return "it is skipped" if settings.selection.skips(site) else "it is not among the layers"
 
 
-def _kernel_of(site: Site) -> Kernel:
+def kernel_of(site: Site) -> Kernel:
+    """What a layer multiplies by."""
     if isinstance(site.inner, layers.Dense):
         return DenseKernel(site)
     if isinstance(site.inner, layers.EinsumDense):
@@ -135,7 +136,7 @@ def _kernel_of(site: Site) -> Kernel:
 
 def _moments(model: keras.Model, graph: Graph, sites: Sequence[Site], data: Data) -> _AllMoments:
     readings = {
-        (site.layer, role): reading for site in sites for role, reading in _kernel_of(site).readings().items()
+        (site.layer, role): reading for site in sites for role, reading in kernel_of(site).readings().items()
     }
     if isinstance(data, Iterator):  # which can be read once only
         data = functools.partial(iter, list(inputs_of(model, data)))

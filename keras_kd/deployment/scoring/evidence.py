@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 import keras
@@ -82,6 +82,21 @@ def traced_activations(served: Serving) -> dict[str, str | None]:
     # TensorFlow flattens a dict by its sorted keys.
     tensors = dict(zip(sorted(names), function.outputs, strict=True))
     return {name: activation_of(tensors[name]) for name in names}
+
+
+def evidence_of(trained: object, served: Serving) -> dict[str, Evidence]:
+    """What is known of each output of a model from a trace, and from the loss that it was compiled with.
+
+    Args:
+        trained: the model, or the `Distiller` around it.
+        served: the model itself.
+    """
+    activations = traced_activations(served)
+    compiled = compiled_evidence(trained, list(activations))
+    return {
+        name: replace(compiled.get(name, Evidence()), activation=activation)
+        for name, activation in activations.items()
+    }
 
 
 def compiled_evidence(model: object, outputs: Sequence[str]) -> dict[str, Evidence]:

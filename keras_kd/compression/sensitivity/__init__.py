@@ -1,0 +1,1 @@
+"""What a model loses when one of its layers is made smaller."""

@@ -1,0 +1,51 @@
+"""Kernels with other values: the smallest weights zero."""
+
+import functools
+from collections.abc import Callable, Sequence
+
+import keras
+import numpy as np
+
+from keras_kd.compression.pruning.kernel_selection import select_kernels
+from keras_kd.compression.pruning.kernels import Kernel
+from keras_kd.compression.pruning.patterns import keep_largest
+from keras_kd.compression.selection import Selection
+from keras_kd.compression.sensitivity.parts import Change, Dissection, Part
+
+
+def kernel_parts(
+    new_value: Callable[[np.ndarray, float], np.ndarray], model: keras.Model, selection: Selection[float]
+) -> Dissection:
+    """The layers of a model that have kernels. An embedding is one of them only if it is named.
+
+    Args:
+        new_value: What a kernel becomes for an amount; each kernel of a layer by itself.
+        model: A copy of the model.
+        selection: What the user chose.
+
+    Raises:
+        ValueError: A name that does not exist, or nothing that has kernels.
+    """
+    model.trainable = True  # what is frozen can be measured as well
+    by_layer: dict[str, list[Kernel]] = {}
+    for kernel, _ in select_kernels(model, selection):
+        by_layer.setdefault(kernel.layer, []).append(kernel)
+    parts = [Part(layer, functools.partial(_changed, new_value, own)) for layer, own in by_layer.items()]
+    return Dissection(model, parts)
+
+
+def _changed(
+    new_value: Callable[[np.ndarray, float], np.ndarray], kernels: Sequence[Kernel], amount: float
+) -> Change:
+    return [(kernel.variable, new_value(kernel.value(), amount)) for kernel in kernels]
+
+
+def prune(value: np.ndarray, sparsity: float) -> np.ndarray:
+    """A kernel whose smallest weights are zero, as `kd.Prune` makes them.
+
+    Examples:
+        >>> prune(np.array([[1.0, -2.0], [3.0, 0.5]]), 0.5).tolist()
+        [[0.0, -2.0], [3.0, 0.0]]
+    """
+    (kept,) = keep_largest([np.abs(value)], sparsity)
+    return value * kept
