@@ -17,7 +17,6 @@ if not startup.is_deferred:
     from keras_kd.compression.pruning.prune import Prune as Prune
     from keras_kd.compression.pruning.sparsity import Sparsity as Sparsity
     from keras_kd.compression.pruning.sparsity import sparsity as sparsity
-    from keras_kd.compression.sensitivity.result import LayerScore as LayerScore
     from keras_kd.compression.sensitivity.result import Sensitivity as Sensitivity
     from keras_kd.compression.sensitivity.sensitivity import sensitivity as sensitivity
     from keras_kd.compression.separable.compact import compact as compact
@@ -55,7 +54,6 @@ __all__ = [
     "Distiller",
     "Exported",
     "FullState",
-    "LayerScore",
     "LiteModel",
     "Objective",
     "Prune",

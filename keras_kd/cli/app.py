@@ -112,6 +112,7 @@ for command in (
     channels.shrink,
     channels.compact,
     structure.factorize,
+    structure.sensitivity,
     deploy.export,
     deploy.verify,
     deploy.benchmark,

@@ -1,4 +1,4 @@
-"""Commands that make a smaller model of a model: `factorize`."""
+"""Commands about smaller models of a model: `factorize`, `sensitivity`."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -13,11 +13,13 @@ from keras_kd.cli.options import (
     CalibrationFile,
     CustomObjects,
     ImageSize,
+    MetricOption,
     ModelFile,
     Overwrite,
     PixelRange,
     PixelsOption,
     Target,
+    TestFile,
 )
 from keras_kd.cli.output import say, show, show_status
 from keras_kd.cli.sources import check_source, open_source
@@ -30,6 +32,14 @@ class ConvolutionMethod(StrEnum):
     auto = "auto"
     tucker = "tucker"
     spatial = "spatial"
+
+
+class Reduction(StrEnum):
+    """How a layer is made smaller."""
+
+    channels = "channels"
+    rank = "rank"
+    sparsity = "sparsity"
 
 
 def factorize(
@@ -89,6 +99,65 @@ def factorize(
     say(f"Model: {out}")
 
 
+def sensitivity(
+    model: ModelFile,
+    data: TestFile,
+    by: Annotated[Reduction, typer.Option("--by", help="What layers get less of.")] = Reduction.channels,
+    amounts: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,...", show_default=False, help="What is tried, as 0.5,0.25, mildest first."
+        ),
+    ] = None,
+    layers: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A layer or a glob; else all.")
+    ] = None,
+    skip: Annotated[list[str] | None, typer.Option(metavar="NAME", help="A layer to leave out.")] = None,
+    metric: MetricOption = None,
+    recalibrate: Annotated[
+        bool, typer.Option("--recalibrate", help="New BatchNorm statistics before each measurement.")
+    ] = False,
+    samples: Annotated[int, typer.Option(min=1, help="Test rows to measure on.")] = 2000,
+    out: Annotated[Path | None, typer.Option("--out", help="Also write .html or .json.")] = None,
+    target: Target = None,
+    pixels: PixelRange = PixelsOption.bytes,
+    image_size: ImageSize = None,
+    custom_objects: CustomObjects = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure what a model loses when one of its layers at a time is made smaller.
+
+    Example: keras-kd sensitivity big.keras --data mine.npz --out page.html
+    """
+    if out is not None:
+        check_writable(out, overwrite=overwrite, suffixes=(".html", ".json"))
+    tried = parse_amounts(amounts)
+    check_source(data, target, pixels, image_size)
+    load_library(custom_objects)
+    from keras_kd.compression.sensitivity.sensitivity import sensitivity
+    from keras_kd.datasets.model_shape import ModelShape
+    from keras_kd.model_files import load_model
+
+    loaded = load_model(model)
+    found = sensitivity(
+        loaded,
+        open_source(data, target, pixels, image_size).test(ModelShape.of(loaded)),
+        by=by.value,
+        amounts=tried,
+        layers=layers or None,
+        skip=skip or (),
+        metric=metric,
+        recalibrate=recalibrate,
+        samples=samples,
+    )
+    if out is not None:
+        found.save(out, overwrite=overwrite)
+    show(found, as_json)
+    if out is not None:
+        say(f"Written: {out}")
+
+
 def parse_amount(rank: str | None, energy: float | None) -> int | float | None:
     """The rank of `--rank`, checked together with `--energy`."""
     from keras_kd.compression.low_rank.ranks import check_energy
@@ -104,11 +173,27 @@ def parse_rank(text: str, name: str) -> int | float:
     """A rank, or a fraction of the full one."""
     from keras_kd.compression.low_rank.ranks import check_rank
 
+    value = number_in(text)
+    return check_rank(text if value is None else value, name)
+
+
+def parse_amounts(text: str | None) -> list[int | float] | None:
+    """The numbers of `--amounts`."""
+    if text is None:
+        return None
+    values = [number_in(part) for part in text.split(",")]
+    found = [value for value in values if value is not None]
+    if len(found) < len(values):
+        raise ValueError(f"--amounts takes numbers, as 0.5,0.25. Received: {text!r}.")
+    return found
+
+
+def number_in(text: str) -> int | float | None:
+    """A whole number or another one; `None` for other text."""
     try:
-        value: int | float | str = int(text) if text.isdecimal() else float(text)
+        return int(text) if text.strip().isdecimal() else float(text)
     except ValueError:
-        value = text
-    return check_rank(value, name)
+        return None
 
 
 def parse_layers(texts: list[str] | None) -> list[str] | Mapping[str, int | float] | None:

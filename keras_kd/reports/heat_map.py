@@ -11,7 +11,8 @@ from keras_kd.reports.document import document
 _STYLE = """
 :root { --heat: 194 65 12; }
 @media (prefers-color-scheme: dark) { :root { --heat: 255 154 98; } }
-#heat { width: auto; min-width: 50%; font-size: .92rem; }
+.scroll { width: fit-content; max-width: 100%; }
+#heat { font-size: .92rem; }
 #heat td { background: rgb(var(--heat) / calc(var(--shade) * .6)); padding: .5rem .8rem; }
 #heat thead th { padding: .5rem .8rem; }
 #heat tbody th { overflow-wrap: anywhere; white-space: normal; }

@@ -13,7 +13,7 @@ from keras_kd.deployment import benchmark
 from tests.cli.conftest import run
 
 COMMANDS = ["demo", "distill", "taps", "cost", "shrink", "compact", "factorize"]
-COMMANDS += ["export", "verify", "benchmark", "compare"]
+COMMANDS += ["sensitivity", "export", "verify", "benchmark", "compare"]
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
-"""`keras-kd factorize`."""
+"""`keras-kd factorize` and `keras-kd sensitivity`."""
 
 import json
 
 import keras
 import pytest
 
-from keras_kd.cli.structure import parse_amount, parse_layers
+from keras_kd.cli.structure import parse_amount, parse_amounts, parse_layers
 from tests.cli.conftest import run
 
 
@@ -61,3 +61,38 @@ def test_options_are_parsed():
     assert parse_layers(["a", "b*"]) == ["a", "b*"]
     assert parse_layers(["a=4", "b*=0.5"]) == {"a": 4, "b*": 0.5}
     assert parse_layers(None) is None
+    assert parse_amounts("8, 0.5,1") == [8, 0.5, 1]
+    assert parse_amounts(None) is None
+
+
+def test_sensitivity(files, printed, tmp_path):
+    page = tmp_path / "page.html"
+    words = ["sensitivity", files / "student.keras", "--data", files / "data.npz", "--recalibrate"]
+    assert run(*words, "--by", "sparsity", "--amounts", "0.5,0.9", "--out", page, "--skip", "logits") == 0
+    out, err = printed()
+    assert out.splitlines()[0].split() == ["layer", "0.5", "0.9"]
+    assert "on 50 samples, recalibrated" in out
+    assert err.endswith(f"Written: {page}\n")
+    assert "--shade" in page.read_text()
+    assert run(*words, "--samples", "20", "--amounts", "0.5", "--json", "--out", page) == 1
+    assert "--overwrite" in printed()[1]
+    assert run(*words, "--samples", "20", "--amounts", "0.5", "--json") == 0
+    figures = json.loads(printed()[0])
+    assert (figures["by"], figures["samples"], figures["metric"]) == ("channels", 20, "accuracy")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--by", "chanels"], "chanels"),
+        (["--amounts", "0.5,half"], "--amounts takes numbers"),
+        (["--out", "page.md"], ".html or .json"),
+        (["--samples", "0"], "greater than or equal to 1"),
+    ],
+)
+def test_wrong_options_of_sensitivity_are_answered_before_tensorflow_loads(
+    words, said, files, printed, monkeypatch
+):
+    monkeypatch.setattr("keras_kd.cli.structure.load_library", lambda modules: pytest.fail("loaded"))
+    assert run("sensitivity", files / "student.keras", "--data", files / "data.npz", *words) in (1, 2)
+    assert said in " ".join(printed()[1].split())

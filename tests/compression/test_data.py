@@ -82,6 +82,13 @@ def test_a_batch_size_is_a_whole_number(size):
         batches_of(dense(), X, size)
 
 
+def test_some_rows_of_arrays_are_spread_over_them():
+    found = list(batches_of(dense(), (X, Y), 2, most=3))
+    rows = [0, len(X) // 3, 2 * len(X) // 3]
+    np.testing.assert_array_equal(np.concatenate([x for x, _ in found]), X[rows])
+    assert [len(x) for x, _ in found] == [2, 1]
+
+
 def test_a_later_batch_that_does_not_fit_is_told_when_it_comes():
     later = batches_of(dense(), iter([X, X[:, :3]]))
     next(later)

@@ -11,6 +11,7 @@ from keras import layers
 from keras_kd.compression.statistics import (
     STALE,
     Moments,
+    MomentsMeter,
     moments_met,
     normalizations_in,
     statistics_gap,
@@ -63,6 +64,17 @@ def test_padded_steps_do_not_count():
     np.testing.assert_allclose(moments.mean, read.mean(0), rtol=1e-5, atol=1e-8)
     np.testing.assert_allclose(moments.variance, read.var(0), rtol=1e-5)
     np.testing.assert_array_equal(moments.number, 5)
+
+
+def test_a_meter_reads_the_weights_of_the_time():
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="dense"), layers.BatchNormalization()])
+    meter, x = MomentsMeter(model), X[:, 0]
+    ((first, _), (again, _)) = (only(meter.measure([x])) for _ in range(2))
+    np.testing.assert_array_equal(first.mean, again.mean)
+    model.get_layer("dense").kernel.assign(np.zeros((4, 3)))
+    ((later, rows)) = only(meter.measure([x[:3], x[3:]]))
+    np.testing.assert_array_equal(later.mean, 0)
+    assert rows == len(x)
 
 
 def test_half_precision_is_measured_in_single():

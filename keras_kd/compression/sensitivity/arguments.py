@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import keras
+import numpy as np
 
 from keras_kd.compression.low_rank.ranks import check_rank
 from keras_kd.compression.pruning.fractions import check_fraction as check_sparsity
@@ -78,7 +79,7 @@ class Settings:
 
 def resolve(
     by: str = "channels",
-    amounts: Sequence[float] | float | None = None,
+    amounts: Sequence[float] | np.ndarray | float | None = None,
     layers: Sequence[str] | str | None = None,
     skip: Sequence[str] | str = (),
     samples: int | None = None,
@@ -93,8 +94,7 @@ def resolve(
         hint = did_you_mean(str(by), WAYS)
         raise ValueError(f"`by` must be one of {', '.join(map(repr, WAYS))}. Received: {by!r}.{hint}")
     way = WAYS[by]
-    given = way.amounts if amounts is None else amounts
-    tried = (given,) if isinstance(given, (int, float)) else tuple(given)
+    tried = way.amounts if amounts is None else _numbers(amounts)
     if not tried:
         raise ValueError(f"`amounts` is empty: give some, such as {way.amounts}.")
     for amount in tried:
@@ -105,3 +105,11 @@ def resolve(
         raise ValueError(f"`samples` is a whole number of 1 or more, or None. Received: {samples!r}.")
     names = None if layers is None else list(parse_names(layers))
     return Settings(by, tuple(dict.fromkeys(tried)), Selection(names, list(parse_names(skip))))
+
+
+def _numbers(amounts: Sequence[float] | np.ndarray | float) -> tuple[float, ...]:
+    if isinstance(amounts, (int, float)):
+        return (amounts,)
+    if not isinstance(amounts, (list, tuple, np.ndarray)):
+        raise TypeError(f"`amounts` are numbers, such as [0.5, 0.25]. Received: {amounts!r}.")
+    return tuple(amounts)

@@ -14,7 +14,7 @@ def show_progress(total: int) -> Iterator[Callable[[str], None]]:
         total: How many steps there are.
 
     Yields:
-        A function that is called after each step with what comes next.
+        A function that is called after each step, with what was done.
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -30,5 +30,5 @@ def show_progress(total: int) -> Iterator[Callable[[str], None]]:
         redirect_stderr=False,
         disable=not console.is_terminal,
     ) as progress:
-        task = progress.add_task("original", total=total)
+        task = progress.add_task("", total=total)
         yield lambda text: progress.update(task, advance=1, description=printable(text, keep=""))

@@ -20,13 +20,16 @@ def rank_parts(model: keras.Model, selection: Selection[float]) -> Dissection:
     An amount is a rank, or as a float a fraction of the full one.
 
     Raises:
-        ValueError: A name that does not exist.
+        ValueError: A name that does not exist, or nothing that can be factorized.
     """
     sites = [site for site in sites_in(opened_for_one_sample(model)) if not site.reason]
     known = [site for site in sites if not kernel_of(site).reason(_METHOD)]
     if known:
         selection.check_names(model, known, "kernel that can be factorized")
     chosen = [site for site in known if selection.includes(site)]
+    if not chosen:
+        why = "layers= and skip= leave nothing of" if known else "There is nothing in"
+        raise ValueError(f"{why} {model.name!r} that can be factorized.")
     return Dissection(model, [Part(site.layer, functools.partial(_thin, site)) for site in chosen])
 
 

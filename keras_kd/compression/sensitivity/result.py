@@ -112,14 +112,16 @@ class Sensitivity(Result):
                 fits.append(row.amount)
             if fits:
                 found[layer] = fits[-1]
+        for layer, others in self.tied.items():
+            for other in others:  # with channels of its own as well: what is tied keeps as many as it needs
+                if other in found:
+                    found[other] = max(found[other], found[layer])
         return found
 
     def __str__(self) -> str:
         from keras_kd.compression.tables import draw
 
-        rows = [
-            [self._name(layer), *(cell.text for cell in self._cells(layer).values())] for layer in self.layers
-        ]
+        rows = [[self._name(layer), *(cell.text for cell in self._cells(layer))] for layer in self.layers]
         table = draw(("layer", *map(_amount, self.amounts)), rows, right=range(1, len(self.amounts) + 1))
         return "\n".join([table, "", *self._sentences()])
 
@@ -173,21 +175,23 @@ class Sensitivity(Result):
         others = len(self.tied.get(layer, ()))
         return f"{layer} and {others} tied" if others else layer
 
-    def _cells(self, layer: str) -> dict[float, Cell]:
-        worst = max((self.loss(row) for row in self.rows), default=0.0)
-        cells = {}
-        for row in self.rows:
-            if row.layer == layer:
-                change = row.score - self.baseline
-                text = f"{100 * change:+.1f}" if self._is_share else f"{change:+.3g}"
-                # By the root, so that small losses are told apart as well.
-                shade = math.sqrt(max(self.loss(row), 0.0) / worst) if worst > 0 else 0.0
-                tip = f"{self._score} {self._text(row.score)}"
-                cells[row.amount] = Cell("0" if change == 0 else text, shade, tip)
-        return cells
+    def _cells(self, layer: str) -> list[Cell]:
+        return [self._cell(row) for row in self.rows if row.layer == layer]
+
+    def _cell(self, row: LayerScore) -> Cell:
+        """How a score is shown: as the change from the baseline, darker for a larger loss."""
+        change, loss = row.score - self.baseline, self.loss(row)
+        tip = f"{self._score} {self._text(row.score)}"
+        if not math.isfinite(change):
+            return Cell("nan", 1.0, tip)
+        worst = max(loss for loss in map(self.loss, self.rows) if math.isfinite(loss))
+        # By the root, so that small losses are told apart as well.
+        shade = math.sqrt(loss / worst) if loss > 0 else 0.0
+        text = f"{100 * change:+.1f}" if self._is_share else f"{change:+.3g}"
+        return Cell("0" if change == 0 else text, shade, tip)
 
     def _heat_map(self) -> HeatMap:
-        rows = [(self._name(layer), list(self._cells(layer).values())) for layer in self.layers]
+        rows = [(self._name(layer), self._cells(layer)) for layer in self.layers]
         title = f"Sensitivity of {self.model}: {self.by}"
         tied = [f"{layer}: tied to {', '.join(others)}" for layer, others in self.tied.items()]
         first, second = self._sentences()

@@ -7,10 +7,11 @@ import keras
 from keras_kd.compression.data import Data
 from keras_kd.compression.sensitivity.arguments import resolve
 from keras_kd.compression.sensitivity.choosing import Metric, choose_yardstick
+from keras_kd.compression.sensitivity.parts import Part
 from keras_kd.compression.sensitivity.progress import show_progress
 from keras_kd.compression.sensitivity.result import LayerScore, Sensitivity
 from keras_kd.compression.sensitivity.trials import Trials
-from keras_kd.compression.statistics import normalizations_in, warn_of_stale_statistics
+from keras_kd.compression.statistics import warn_of_stale_statistics
 from keras_kd.graphs import rebuild
 from keras_kd.legacy import require_keras_model
 
@@ -81,24 +82,23 @@ def sensitivity(
     yardstick = choose_yardstick(model, data, metric, samples, batch_size)
     if not recalibrate:
         warn_of_stale_statistics(model, lambda: yardstick.inputs, batch_size)
-    trials = Trials(
-        dissected.model, yardstick, recalibrate=recalibrate and bool(normalizations_in(dissected.model))
-    )
-    baseline, rows = trials.score(), []
-    with show_progress(len(dissected.parts) * len(settings.amounts)) as tell:
-        for part in dissected.parts:
-            for amount in settings.amounts:
-                tell(part.layer)
-                rows.append(LayerScore(part.layer, amount, trials.score(part.change(amount))))
+    trials = Trials(dissected.model, yardstick, recalibrate=recalibrate)
     return Sensitivity(
-        model=model.name,
-        by=by,
-        means=settings.way.means,
-        metric=yardstick.score,
-        baseline=baseline,
-        rows=tuple(rows),
-        samples=yardstick.samples,
+        *(model.name, by, settings.way.means, yardstick.score, trials.score()),
+        _scores(trials, dissected.parts, settings.amounts),
+        yardstick.samples,
         output=yardstick.output if yardstick.outputs > 1 else "",
         tied={part.layer: part.tied for part in dissected.parts if part.tied},
         recalibrated=recalibrate,
     )
+
+
+def _scores(trials: Trials, parts: Sequence[Part], amounts: Sequence[float]) -> tuple[LayerScore, ...]:
+    """The score for each part and each amount."""
+    rows = []
+    with show_progress(len(parts) * len(amounts)) as done:
+        for part in parts:
+            for amount in amounts:
+                rows.append(LayerScore(part.layer, amount, trials.score(part.change(amount))))
+                done(part.layer)
+    return tuple(rows)

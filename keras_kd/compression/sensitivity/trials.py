@@ -22,7 +22,7 @@ class Trials:
 
     def __init__(self, model: keras.Model, yardstick: Yardstick, *, recalibrate: bool = False) -> None:
         self._model, self._yardstick, self._run = model, yardstick, runner_of(model)
-        self._meter = MomentsMeter(model, anew=True) if recalibrate else None
+        self._meter = MomentsMeter(model, anew=True) if recalibrate and normalizations_in(model) else None
 
     def score(self, change: Change = ()) -> float:
         """The score after a change."""

@@ -4,7 +4,13 @@ import keras
 import numpy as np
 import pytest
 
-from keras_kd.deployment.scoring.evidence import Evidence, compiled_evidence, threshold_of, traced_activations
+from keras_kd.deployment.scoring.evidence import (
+    Evidence,
+    compiled_evidence,
+    evidence_of,
+    threshold_of,
+    traced_activations,
+)
 from keras_kd.deployment.source.serving import make_serving
 from tests.deployment import small
 
@@ -121,3 +127,15 @@ def test_of_a_model_that_cannot_be_traced_its_loss_is_known():
     up = keras.layers.UpSampling2D(interpolation="bilinear")(image)
     model = keras.Model(image, keras.layers.Conv2D(2, 1, name="map")(up))
     assert traced_activations(make_serving(model)) == {"map": None}
+
+
+def test_all_that_is_known_of_a_model():
+    inputs = keras.Input((4,))
+    outputs = {
+        name: keras.layers.Dense(2, end, name=name)(inputs) for name, end in (("a", "softmax"), ("b", None))
+    }
+    model = keras.Model(inputs, outputs)
+    assert evidence_of(model, make_serving(model)) == {"a": Evidence("softmax"), "b": NOTHING}
+    model.compile("sgd", {"a": "kld", "b": "mse"})
+    known = evidence_of(model, make_serving(model))
+    assert known == {"a": Evidence("softmax", "kldivergence"), "b": Evidence(loss="meansquarederror")}
