@@ -170,7 +170,10 @@ def test_the_search_works_on_pages_opened_from_the_disk(site):
         assert (root / worker[1].lstrip("/")).is_file(), page.name
 
 
-@pytest.mark.parametrize("script", ["losses.py", "low_rank.py", "pictures.py", "shrinking.py"])
+SCRIPTS = ["losses.py", "low_rank.py", "pictures.py", "sensitivity.py", "shrinking.py"]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
 def test_what_is_written_for_the_site_is_up_to_date(script, monkeypatch):
     monkeypatch.setattr(sys, "argv", [script, "--check"])
     runpy.run_path(str(SOURCE / script), run_name="__main__")

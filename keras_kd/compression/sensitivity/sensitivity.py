@@ -51,7 +51,7 @@ def sensitivity(
             the model was compiled where its output holds no classes. For several outputs, a dict that names
             one of them.
         recalibrate: Whether BatchNorms get the statistics of the data before each measurement, that of the
-            unchanged model too, as by `kd.recalibrate`. Takes twice as long.
+            unchanged model too, as by `kd.recalibrate`.
         samples: How many rows of the data to use, which stay in memory: of arrays, evenly spread ones; else
             the first. `None` for all.
         batch_size: Rows that are run at once.
