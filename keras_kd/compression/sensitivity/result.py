@@ -53,9 +53,9 @@ class Sensitivity(Result):
         >>> found.within(0.02)
         {'conv1': 0.5}
         >>> print(found)
-        layer   0.5   0.25
-        ──────────────────
-        conv1  -1.0  -38.0
+        layer    0.5    0.25
+        ────────────────────
+        conv1   -1.0   -38.0
         <BLANKLINE>
         net: accuracy 98.00 % on 360 samples
         columns: the fraction kept; cells: change of the accuracy in points
