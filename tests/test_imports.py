@@ -67,7 +67,7 @@ ALLOWED = {
     "compression.clustering": KERNEL_TOOLS,
     # The one tool above the others: it measures what they would do.
     "compression.sensitivity": [
-        *KERNEL_TOOLS,
+        *(*MAKING_SMALLER, *KERNEL_TOOLS),
         *(f"compression.{name}" for name in ("batch_norm", "clustering", "low_rank", "pruning", "shrinking")),
         *("deployment.scoring", "deployment.source", "reports.heat_map", "reports.quality"),
     ],

@@ -41,7 +41,9 @@ def heat_map(found):
             change = 100 * (row.score - found.baseline)
             marks.append(label(x + WIDE / 2, y + 22, f"{change:+.1f}" if change else "0"))
     bottom = TOP + HIGH * len(found.layers)
-    marks.append(label(240, bottom + 26, f"change of the accuracy in points, from {100 * found.baseline:.1f} %"))
+    marks.append(
+        label(240, bottom + 26, f"change of the accuracy in points, from {100 * found.baseline:.1f} %")
+    )
     text = (
         "A table of layers and fractions of channels that are kept. The first layer loses much at once; "
         "the last one keeps its accuracy with half of its channels."

@@ -40,6 +40,7 @@ class Reduction(StrEnum):
     channels = "channels"
     rank = "rank"
     sparsity = "sparsity"
+    clusters = "clusters"
 
 
 def factorize(

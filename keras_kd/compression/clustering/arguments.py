@@ -45,12 +45,12 @@ def resolve(
     """
     names = None if layers is None else parse_names(layers)
     if clusters is not None:
-        _check_count(clusters, "clusters")
+        check_count(clusters, "clusters")
     elif not isinstance(names, Mapping):
         raise ValueError("Say how many clusters: kd.Cluster(16) for 16 distinct values in each kernel.")
     if isinstance(names, Mapping):
         for name, value in names.items():
-            _check_count(value, f"layers[{name!r}]")
+            check_count(value, f"layers[{name!r}]")
     for argument, given, known in (("initial", initial, INITIAL), ("per", per, PER)):
         if given not in known:
             hint = did_you_mean(str(given), known)
@@ -64,7 +64,8 @@ def resolve(
     return Settings(clusters, selection, initial, per, keep_zeros, int(begin))
 
 
-def _check_count(value: object, name: str) -> None:
+def check_count(value: object, name: str) -> None:
+    """Raise a `ValueError` for something other than a number of clusters; `name` is the argument."""
     if not _is_integer(value) or not 2 <= value <= _MOST:
         raise ValueError(
             f"`{name}` is a number of clusters, an integer from 2 to {_MOST:,}. Received: {value!r}."

@@ -8,11 +8,12 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
+from keras_kd.compression.clustering.arguments import check_count
 from keras_kd.compression.low_rank.ranks import check_rank
 from keras_kd.compression.pruning.fractions import check_fraction as check_sparsity
 from keras_kd.compression.selection import Selection, parse_names
 from keras_kd.compression.sensitivity.channels import channel_parts
-from keras_kd.compression.sensitivity.kernels import kernel_parts, prune
+from keras_kd.compression.sensitivity.kernels import cluster, kernel_parts, prune
 from keras_kd.compression.sensitivity.parts import Dissection
 from keras_kd.compression.sensitivity.ranks import rank_parts
 from keras_kd.compression.shrinking.arguments import check_fraction as check_kept
@@ -53,6 +54,12 @@ WAYS: Mapping[str, Way] = {
         functools.partial(check_sparsity, name="amounts"),
         functools.partial(kernel_parts, prune),
         "the fraction of weights that are zero",
+    ),
+    "clusters": Way(
+        (32, 16, 8, 4, 2),
+        functools.partial(check_count, name="amounts"),
+        functools.partial(kernel_parts, cluster),
+        "the number of distinct values in each kernel",
     ),
 }
 

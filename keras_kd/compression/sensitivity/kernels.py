@@ -1,21 +1,23 @@
-"""Kernels with other values: the smallest weights zero."""
+"""Kernels with other values: the smallest weights zero, or few distinct values."""
 
 import functools
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import keras
 import numpy as np
 
-from keras_kd.compression.pruning.kernel_selection import select_kernels
-from keras_kd.compression.pruning.kernels import Kernel
+from keras_kd.compression.clustering.sharing import share_values
+from keras_kd.compression.kernel_selection import select_kernels
+from keras_kd.compression.kernels import Kernel
 from keras_kd.compression.pruning.patterns import keep_largest
 from keras_kd.compression.selection import Selection
 from keras_kd.compression.sensitivity.parts import Change, Dissection, Part
 
+NewValue: TypeAlias = Callable[[Kernel, float], np.ndarray]
 
-def kernel_parts(
-    new_value: Callable[[np.ndarray, float], np.ndarray], model: keras.Model, selection: Selection[float]
-) -> Dissection:
+
+def kernel_parts(new_value: NewValue, model: keras.Model, selection: Selection[float]) -> Dissection:
     """The layers of a model that have kernels. An embedding is one of them only if it is named.
 
     Args:
@@ -34,18 +36,19 @@ def kernel_parts(
     return Dissection(model, parts)
 
 
-def _changed(
-    new_value: Callable[[np.ndarray, float], np.ndarray], kernels: Sequence[Kernel], amount: float
-) -> Change:
-    return [(kernel.variable, new_value(kernel.value(), amount)) for kernel in kernels]
+def _changed(new_value: NewValue, kernels: Sequence[Kernel], amount: float) -> Change:
+    return [(kernel.variable, new_value(kernel, amount)) for kernel in kernels]
 
 
-def prune(value: np.ndarray, sparsity: float) -> np.ndarray:
-    """A kernel whose smallest weights are zero, as `kd.Prune` makes them.
-
-    Examples:
-        >>> prune(np.array([[1.0, -2.0], [3.0, 0.5]]), 0.5).tolist()
-        [[0.0, -2.0], [3.0, 0.0]]
-    """
+def prune(kernel: Kernel, sparsity: float) -> np.ndarray:
+    """A kernel whose smallest weights are zero, as `kd.Prune` makes them."""
+    value = kernel.value()
     (kept,) = keep_largest([np.abs(value)], sparsity)
     return value * kept
+
+
+def cluster(kernel: Kernel, clusters: float) -> np.ndarray:
+    """A kernel of few distinct values, as `kd.Cluster` makes them; zeros stay."""
+    has_zeros = bool((kernel.value() == 0).any())
+    sharing = share_values(kernel, int(clusters), "kmeans++", "layer", has_zeros)
+    return sharing.centroids[sharing.index]

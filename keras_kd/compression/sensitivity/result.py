@@ -95,7 +95,8 @@ class Sensitivity(Result):
     def within(self, loss: float) -> dict[str, float]:
         """For each layer the last of its amounts before the first that loses more.
 
-        As `layers=` of `kd.shrink`, `kd.factorize` or `kd.Prune`. Together, layers lose more than each alone.
+        As `layers=` of `kd.shrink`, `kd.factorize`, `kd.Prune` or `kd.Cluster`. Together, layers lose more
+        than each alone.
 
         Args:
             loss: In the unit of the score: `0.01` is one point of accuracy.

@@ -33,7 +33,7 @@ def sensitivity(
 
     So you see which layers can be made much smaller, and which must stay as they are, before anything is
     trained. Nothing is built for it: weights of a copy are changed, and put back. The scores are those of
-    what `kd.shrink`, `kd.factorize` or `kd.Prune` would make of that layer alone.
+    what `kd.shrink`, `kd.factorize`, `kd.Prune` or `kd.Cluster` would make of that layer alone.
 
     Sources: Li et al. 2017, arXiv 1608.08710; Han et al. 2015, arXiv 1506.02626.
 
@@ -42,9 +42,11 @@ def sensitivity(
         data: Data with labels that was not trained on, as `kd.verify` takes it. Without labels, the score is
             how often the answers are still those of the model.
         by: How a layer is made smaller: `"channels"`, fewer channels, of all layers that are tied together;
-            `"rank"`, kernels of low rank; `"sparsity"`, its smallest weights zero.
+            `"rank"`, kernels of low rank; `"sparsity"`, its smallest weights zero; `"clusters"`, weights that
+            share few values.
         amounts: What is tried on each layer, the mildest first: for `"channels"` fractions to keep; for
-            `"rank"` ranks, or fractions of the full one as floats; for `"sparsity"` fractions of zeros.
+            `"rank"` ranks, or fractions of the full one as floats; for `"sparsity"` fractions of zeros; for
+            `"clusters"` numbers of values.
         layers: Names, paths or globs of the layers to measure; by default all.
         skip: Those to leave out.
         metric: What to score by, as for `kd.verify`, instead of the accuracy, or of the metric with which

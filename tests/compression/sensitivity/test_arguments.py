@@ -35,6 +35,8 @@ def test_what_is_given_is_kept():
         ({"by": "sparsity", "amounts": [1.0]}, ValueError, "from 0 to less than 1"),
         ({"by": "sparsity", "amounts": "much"}, TypeError, "numbers"),
         ({"amounts": {0.5}}, TypeError, "numbers"),
+        ({"by": "clusters", "amounts": [16, 1]}, ValueError, "from 2 to 65,536. Received: 1"),
+        ({"by": "clusters", "amounts": 0.5}, ValueError, "Received: 0.5"),
         ({"layers": {"a": 0.5}}, TypeError, "`amounts` is tried on each"),
         ({"layers": 3}, TypeError, "given by name"),
         ({"samples": 0}, ValueError, "`samples` is a whole number"),

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from keras import layers
 
+from keras_kd.compression.kernels import kernels_of
 from keras_kd.compression.selection import Selection
-from keras_kd.compression.sensitivity.kernels import kernel_parts, prune
+from keras_kd.compression.sensitivity.kernels import cluster, kernel_parts, prune
 
 
 def model():
@@ -15,12 +16,31 @@ def model():
     return keras.Model(inputs, layers.Dense(4, name="head")(x))
 
 
+def dense(values):
+    """The kernel of a layer with these weights."""
+    made = keras.Sequential([keras.Input((len(values),)), layers.Dense(len(values[0]), name="head")])
+    made.get_layer("head").kernel.assign(values)
+    (kernel,) = kernels_of(made)
+    return kernel
+
+
 def test_the_smallest_weights_of_each_kernel_are_zero():
-    value = np.random.default_rng(0).normal(size=(10, 10)).astype("float32")
-    zeros = prune(value, 0.9) == 0
+    kernel = dense(np.random.default_rng(0).normal(size=(10, 10)))
+    value = kernel.value()
+    zeros = prune(kernel, 0.9) == 0
     assert zeros.sum() == 90
     assert np.abs(value[zeros]).max() < np.abs(value[~zeros]).min()
-    np.testing.assert_array_equal(prune(value, 0.0), value)
+    np.testing.assert_array_equal(prune(kernel, 0.0), value)
+
+
+def test_weights_share_the_means_of_those_near_them():
+    values = np.array([[-3, -1, 4], [5, 6, 0.5]])
+    kernel = dense(values)
+    np.testing.assert_allclose(cluster(kernel, 2), [[-2, -2, 5], [5, 5, -2]], atol=1.2)
+    assert len(np.unique(cluster(kernel, 3))) == 3
+    np.testing.assert_array_equal(cluster(kernel, 32), values)
+    zeros = dense(values * [[1, 0, 1], [0, 1, 1]])
+    assert (cluster(zeros, 3)[zeros.value() == 0] == 0).all()
 
 
 def test_all_kernels_of_a_layer_change_and_embeddings_only_if_named():

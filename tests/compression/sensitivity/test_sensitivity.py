@@ -42,10 +42,18 @@ def factorized(model, layer, amount):
 
 
 def pruned(model, layer, amount):
+    return trained_with(model, kd.Prune(amount, layers=[layer], schedule="constant", begin=0))
+
+
+def clustered(model, layer, amount):
+    return trained_with(model, kd.Cluster(amount, layers=[layer]))
+
+
+def trained_with(model, callback):
+    """A copy that a callback has changed, and one step of training at no learning rate has not."""
     copy = keras.models.clone_model(model)
     copy.set_weights(model.get_weights())
     copy.compile(keras.optimizers.SGD(0.0), "mse")
-    callback = kd.Prune(amount, layers=[layer], schedule="constant", begin=0)
     x = np.zeros((1, 8, 8, 1), "float32")
     for norm in (part for part in copy.layers if isinstance(part, layers.BatchNormalization)):
         norm.trainable = False  # its statistics stay
@@ -55,7 +63,12 @@ def pruned(model, layer, amount):
 
 @pytest.mark.parametrize(
     ("by", "amounts", "made"),
-    [("channels", [0.5, 0.25], shrunk), ("rank", [0.25, 2], factorized), ("sparsity", [0.9], pruned)],
+    [
+        ("channels", [0.5, 0.25], shrunk),
+        ("rank", [0.25, 2], factorized),
+        ("sparsity", [0.9], pruned),
+        ("clusters", [3], clustered),
+    ],
 )
 def test_the_scores_are_those_of_models_really_made(by, amounts, made, trained, data):
     before = [np.array(weight) for weight in trained.get_weights()]
