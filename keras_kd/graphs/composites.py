@@ -129,10 +129,10 @@ def _traced(sites: Sequence[_Site], own: bool) -> keras.Model:
             part.name = path
         elif path.count("/") == 1 and path.split("/")[1].isdigit():
             part.name = path.replace("/", "_")
-    made = _model(graph, call, copy, None)
+    made = _traced_model(graph, call, copy, None)
     if takes_training(copy):
         kinds = [
-            [type(c.operation) for c in all_calls(graph_of(_model(graph, call, copy, t)))]
+            [type(c.operation) for c in all_calls(graph_of(_traced_model(graph, call, copy, t)))]
             for t in (True, False)
         ]
         if kinds[0] != kinds[1]:
@@ -153,7 +153,7 @@ def _copy(graph: Graph, call: Call) -> keras.layers.Layer:
     return copy
 
 
-def _model(graph: Graph, call: Call, layer: keras.layers.Layer, training: bool | None) -> keras.Model:
+def _traced_model(graph: Graph, call: Call, layer: keras.layers.Layer, training: bool | None) -> keras.Model:
     entries = {
         slot: keras.Input(batch_shape=graph.shape(slot), dtype=graph.symbol(slot).dtype)
         for slot in call.reads

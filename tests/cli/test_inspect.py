@@ -30,5 +30,5 @@ def test_cost(files, printed):
 def test_cost_of_a_shape(files, printed):
     assert run("cost", files / "student.keras", "--input-shape", "9,9,1") == 1
     assert "input_shape can set what is None" in printed()[1]
-    assert run("cost", files / "student.keras", "--input-shape", "9;9") == 1
+    assert run("cost", files / "student.keras", "--input-shape", "9;9") == 2
     assert "--input-shape must be sizes" in printed()[1]

@@ -108,7 +108,7 @@ def find_blocks(graph: Graph) -> list[Block]:
     found = {call: look for call, look in _looks(graph, whole) if isinstance(look, Residual)}
     additions = {call.operation for call in found}
     outer = {call for call, look in found.items() if additions.intersection(look.branch.values())}
-    return _layers(whole, [found[call] for call in whole.calls if call in found and call not in outer])
+    return _whole_layers(whole, [found[call] for call in whole.calls if call in found and call not in outer])
 
 
 def why_not_dropped(graph: Graph) -> dict[str, str]:
@@ -195,7 +195,7 @@ def _parts(call: Call, prefix: str) -> Iterator[tuple[str, keras.Operation]]:
         yield from _parts(inner, f"{prefix}{call.path}/")
 
 
-def _layers(graph: Graph, residuals: Sequence[Residual]) -> list[Block]:
+def _whole_layers(graph: Graph, residuals: Sequence[Residual]) -> list[Block]:
     """The additions of each transformer layer as one block, and every other one alone."""
     blocks: list[Block] = []
     taken: set[Residual] = set()
