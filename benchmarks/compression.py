@@ -18,22 +18,22 @@ import gzip
 import json
 import math
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
 
-# Run as a script, this file would be taken for the package `compression` of Python 3.14, which JAX looks for.
-sys.path = [path for path in sys.path if Path(path).resolve() != Path(__file__).resolve().parent]
+if __name__ != "__main__":
+    # Beside this file, other scripts would take it for the package of Python 3.14 that JAX looks for.
+    raise ImportError("benchmarks/compression.py is a script.")
 
-import keras  # noqa: E402
-import numpy as np  # noqa: E402
-import tensorflow as tf  # noqa: E402
-from rich.console import Console  # noqa: E402
-from rich.table import Table  # noqa: E402
+import keras
+import numpy as np
+import tensorflow as tf
+from rich.console import Console
+from rich.table import Table
 
-import keras_kd as kd  # noqa: E402
+import keras_kd as kd
 
 CE = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 STAGES = ("before", "recalibrated", "labels", "distilled", "scratch")
