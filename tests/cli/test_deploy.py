@@ -70,7 +70,7 @@ def test_a_file_has_one_sample_per_call_unless_told_otherwise(files, printed, tm
         )
         assert json.loads(printed()[0])["inputs"][0]["shape"] == shape
     assert run("export", files / "student.keras", "--out", tmp_path / "n.tflite", "--batch-size", "0") == 2
-    assert printed()[1].endswith("Error: --batch-size must be a number from 1, or free. Received: '0'\n")
+    assert printed()[1].endswith("--batch-size must be a number from 1, or free. Received: '0'\n")
 
 
 @pytest.mark.slow
