@@ -26,7 +26,7 @@ def drop_blocks(
     model: keras.Model,
     depth: float,
     *,
-    by: str = "importance",
+    drop: str = "importance",
     data: Data | None = None,
     layers: Sequence[str] | str | None = None,
     skip: Sequence[str] | str = (),
@@ -46,7 +46,7 @@ def drop_blocks(
         model: A built functional or sequential model. It is not changed.
         depth: How many of the blocks to keep: a fraction in (0, 1], or a whole number. So 1.0 keeps all of
             them, and 1 keeps one.
-        by: What to drop: `"importance"`, the blocks whose branches make up least of the sums, or `"even"`,
+        drop: What to drop: `"importance"`, the blocks whose branches make up least of the sums, or `"even"`,
             blocks at even distances, so that the first and, of several, the last one are kept.
         data: For `"importance"`: arrays or batches of `x` or `(x, y)`.
         layers: Blocks that may be dropped, by the names, paths or globs of layers in them; by default all.
@@ -66,10 +66,10 @@ def drop_blocks(
         >>> for i in range(4):
         ...     x = keras.layers.Add(name=f"add{i}")([x, keras.layers.Dense(4, name=f"dense{i}")(x)])
         >>> model = keras.Model(inputs, keras.layers.Dense(2, name="head")(x))
-        >>> [layer.name for layer in drop_blocks(model, 0.5, by="even").layers[1:]]
+        >>> [layer.name for layer in drop_blocks(model, 0.5, drop="even").layers[1:]]
         ['dense0', 'add0', 'dense3', 'add3', 'head']
     """
-    dropped = choose_blocks(model, depth, by=by, data=data, layers=layers, skip=skip)
+    dropped = choose_blocks(model, depth, drop=drop, data=data, layers=layers, skip=skip)
     residuals = [residual for block in dropped for residual in block.residuals]
     return rebuild(model, {one.addition.operation: Bypass(one.read) for one in residuals})
 
@@ -78,22 +78,22 @@ def choose_blocks(
     model: keras.Model,
     depth: float,
     *,
-    by: str = "importance",
+    drop: str = "importance",
     data: Data | None = None,
     layers: Sequence[str] | str | None = None,
     skip: Sequence[str] | str = (),
 ) -> list[Block]:
     """Choose the blocks that `drop_blocks` drops, with the same arguments; nothing is built."""
     require_keras_model(model, "model")
-    if by not in CHOICES:
-        hint = did_you_mean(str(by), CHOICES)
-        raise ValueError(f"by= must be 'importance' or 'even'. Received: {by!r}.{hint}")
-    if by == "importance" and data is None:
-        raise ValueError("The importance of blocks is measured on data: give data=, or by='even'.")
+    if drop not in CHOICES:
+        hint = did_you_mean(str(drop), CHOICES)
+        raise ValueError(f"drop= must be 'importance' or 'even'. Received: {drop!r}.{hint}")
+    if drop == "importance" and data is None:
+        raise ValueError("The importance of blocks is measured on data: give data=, or drop='even'.")
     _check_depth(depth)
     blocks = _select(model, layers, skip)
     count = _count(depth, len(blocks), model.name)
-    if by == "even":
+    if drop == "even":
         kept = set(np.linspace(0, len(blocks) - 1, count).round().astype(int).tolist())
     else:
         kept = set(np.argsort(-influences(model, blocks, data), kind="stable")[:count].tolist())

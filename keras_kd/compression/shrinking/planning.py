@@ -83,7 +83,7 @@ def _without_blocks(opened: Opened, arguments: Arguments) -> Opened:
     """The model without the blocks that `depth` gives up."""
     assert arguments.depth is not None
     skip = list(parse_names(arguments.skip))
-    shallow = drop_blocks(opened.model, arguments.depth, by=arguments.drop, data=arguments.data, skip=skip)
+    shallow = drop_blocks(opened.model, arguments.depth, drop=arguments.drop, data=arguments.data, skip=skip)
     return Opened(shallow, opened.closed)
 
 

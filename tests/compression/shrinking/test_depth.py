@@ -37,7 +37,7 @@ def assert_alike(model, small, inputs):
 def test_without_a_block_as_with_its_branch_at_zero(kind):
     model = scrambled(RESIDUALS[kind]())
     inputs, before = inputs_for(model), [np.asarray(weight) for weight in model.weights]
-    small = drop_blocks(model, 0, by="even", layers=SECOND)
+    small = drop_blocks(model, 0, drop="even", layers=SECOND)
     assert all(np.array_equal(a, b) for a, b in zip(before, model.weights, strict=True))
     changed = max(
         np.abs(a - b).max() for a, b in zip(outputs_of(small, inputs), outputs_of(model, inputs), strict=True)
@@ -52,7 +52,7 @@ def test_without_a_block_as_with_its_branch_at_zero(kind):
 @pytest.mark.parametrize("kind", rest_slow(list(RESIDUALS), "v1"))
 def test_without_any_block(kind):
     model = scrambled(RESIDUALS[kind]())
-    small = drop_blocks(model, 0, by="even")
+    small = drop_blocks(model, 0, drop="even")
     assert not [path for path in layers_by_path(small) if path.endswith("_last")]
     turn_off(model)
     assert_alike(model, small, inputs_for(model))
@@ -65,8 +65,8 @@ def test_without_any_block(kind):
 def test_of_keras_applications(name, suffix, blocks):
     make = getattr(keras.applications, name)
     model = make(weights=None, input_shape=(64, 64, 3), classifier_activation=None)
-    small = drop_blocks(model, 0.5, by="even")
-    dropped = choose_blocks(model, 0.5, by="even")
+    small = drop_blocks(model, 0.5, drop="even")
+    dropped = choose_blocks(model, 0.5, drop="even")
     assert len(find_blocks(graph_of(model))) == blocks == 2 * len(dropped)
     inputs = inputs_for(model)
     (found,), (before,) = outputs_of(small, inputs), outputs_of(model, inputs)
@@ -83,7 +83,7 @@ def test_of_keras_applications(name, suffix, blocks):
 
 def test_what_stays_keeps_its_name_and_weights():
     model = scrambled(RESIDUALS["v1"]())
-    small = drop_blocks(model, 2 / 3, by="even")
+    small = drop_blocks(model, 2 / 3, drop="even")
     gone = {layer.name for layer in model.layers} - {layer.name for layer in small.layers}
     assert gone == {f"block1_{part}" for part in ("conv1", "bn1", "relu", "conv2", "last", "add")}
     for layer in small.layers:
@@ -93,7 +93,7 @@ def test_what_stays_keeps_its_name_and_weights():
 
 def test_a_nested_model_that_was_one_block_keeps_its_place():
     model = RESIDUALS["nested"]()
-    small = drop_blocks(model, 0, by="even", layers="block1")
+    small = drop_blocks(model, 0, drop="even", layers="block1")
     assert [layer.name for layer in small.layers] == [layer.name for layer in model.layers]
     assert [layer.name for layer in small.get_layer("block1").layers][1:] == ["inner_add"]
 
@@ -125,14 +125,14 @@ def kept(model, *args, **kwargs):
     ],
 )
 def test_how_many_stay_and_which_at_even_distances(depth, expected):
-    assert kept(stack(12), depth, by="even") == expected
+    assert kept(stack(12), depth, drop="even") == expected
 
 
 def test_all_blocks_kept_is_the_original():
     model = RESIDUALS["pre_norm"]()
     inputs = inputs_for(model)
     for one, other in zip(
-        outputs_of(drop_blocks(model, 1.0, by="even"), inputs), outputs_of(model, inputs), strict=True
+        outputs_of(drop_blocks(model, 1.0, drop="even"), inputs), outputs_of(model, inputs), strict=True
     ):
         np.testing.assert_array_equal(one, other)
 
@@ -165,11 +165,11 @@ def test_the_blocks_that_add_least_go_first(kind):
 
 def test_layers_and_skip_choose_blocks():
     model = RESIDUALS["pre_norm"]()
-    assert kept(model, 0, by="even", layers="layer0_attention_last") == [1, 2]
-    assert kept(model, 0, by="even", layers=["layer0_*", "layer2_mlp_up"]) == [1]
-    assert kept(model, 0, by="even", skip="layer0_mlp_add") == [0]
-    assert kept(model, 0, by="even", skip=["head", "layer1_mlp_up", "no_such*"]) == [1]
-    assert kept(RESIDUALS["nested"](), 0, by="even", layers="block1") == [0, 2]
+    assert kept(model, 0, drop="even", layers="layer0_attention_last") == [1, 2]
+    assert kept(model, 0, drop="even", layers=["layer0_*", "layer2_mlp_up"]) == [1]
+    assert kept(model, 0, drop="even", skip="layer0_mlp_add") == [0]
+    assert kept(model, 0, drop="even", skip=["head", "layer1_mlp_up", "no_such*"]) == [1]
+    assert kept(RESIDUALS["nested"](), 0, drop="even", layers="block1") == [0, 2]
 
 
 DATA = np.zeros((2, 4), "float32")
@@ -188,10 +188,10 @@ DATA = np.zeros((2, 4), "float32")
         ({"depth": "half"}, "Received: 'half'"),
         ({"depth": 4}, "at most 3, the blocks of 'stack' that can be dropped. Received: 4"),
         ({"depth": 3, "skip": "add1"}, "at most 2"),
-        ({"by": "evenly"}, "by= must be 'importance' or 'even'. Received: 'evenly'. Did you mean 'even'"),
-        ({"by": "importance"}, "measured on data: give data=, or by='even'"),
-        ({"by": "importance", "data": np.zeros((2, 5))}, "does not fit 'stack'"),
-        ({"by": "importance", "data": DATA + np.nan}, "'add0' of 'stack' computes NaN"),
+        ({"drop": "evenly"}, "drop= must be 'importance' or 'even'. Received: 'evenly'. Did you mean 'even'"),
+        ({"drop": "importance"}, "measured on data: give data=, or drop='even'"),
+        ({"drop": "importance", "data": np.zeros((2, 5))}, "does not fit 'stack'"),
+        ({"drop": "importance", "data": DATA + np.nan}, "'add0' of 'stack' computes NaN"),
         ({"layers": "dens1"}, "'stack' has no layer 'dens1'. Did you mean 'dense1'"),
         ({"layers": "head"}, "'head' has no block that can be dropped. Leave it out"),
         ({"skip": "hed"}, "'stack' has no layer 'hed'. Did you mean 'head'"),
@@ -200,26 +200,26 @@ DATA = np.zeros((2, 4), "float32")
 )
 def test_what_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
-        drop_blocks(stack(3), **{"depth": 0.5, "by": "even", **arguments})
+        drop_blocks(stack(3), **{"depth": 0.5, "drop": "even", **arguments})
 
 
 def test_models_without_blocks():
     inputs = keras.Input((4,))
     plain = keras.Model(inputs, layers.Dense(4, name="dense")(inputs), name="plain")
     with pytest.raises(ValueError, match="'plain' has no block that can be dropped: it adds no tensors"):
-        drop_blocks(plain, 0.5, by="even")
+        drop_blocks(plain, 0.5, drop="even")
     ends = keras.Model(inputs, layers.Add(name="add")([inputs, plain(inputs)]), name="ends")
     with pytest.raises(ValueError, match=r"'ends' has no block .*: 'add' is an output of the model"):
-        drop_blocks(ends, 0.5, by="even")
+        drop_blocks(ends, 0.5, drop="even")
     with pytest.raises(ValueError, match="has no graph to read"):
-        drop_blocks(keras.Sequential([layers.Dense(2)]), 0.5, by="even")
+        drop_blocks(keras.Sequential([layers.Dense(2)]), 0.5, drop="even")
     with pytest.raises(TypeError, match=r"must be a keras\.Model"):
-        drop_blocks(layers.Dense(2), 0.5, by="even")
+        drop_blocks(layers.Dense(2), 0.5, drop="even")
 
 
 @pytest.mark.parametrize("kind", rest_slow(list(RESIDUALS), "nested"))
 def test_the_result_saves_loads_and_trains(kind, tmp_path):
-    small = drop_blocks(RESIDUALS[kind](), 1, by="even")
+    small = drop_blocks(RESIDUALS[kind](), 1, drop="even")
     small.save(tmp_path / "small.keras")
     loaded = keras.models.load_model(tmp_path / "small.keras")
     inputs = inputs_for(small)
