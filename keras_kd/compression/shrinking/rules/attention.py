@@ -20,8 +20,8 @@ def multi_head(step: Step) -> None:
     tensors = _tensors(step)
     step.keep_others([*_slots(step).values()], "they are a mask")
     heads = step.made(query.kernel, 1, query.kernel.shape[1], whole=True)
-    sizes = step.made(key.kernel, 2, key.kernel.shape[2], whole=True)
-    values = step.made(value.kernel, 2, value.kernel.shape[2], whole=True)
+    sizes = step.made(key.kernel, 2, key.kernel.shape[2])
+    values = step.made(value.kernel, 2, value.kernel.shape[2])
     for name in names:
         dense = hidden_argument(layer, f"{name}_dense")
         read = tensors["query" if name == "gate" else name]
@@ -30,9 +30,9 @@ def multi_head(step: Step) -> None:
         for variable, first in ((dense.kernel, 1), (dense.bias, 0)):
             step.axis(variable, first, Role.ALONG, heads, whole=True)
             # Scores sum over the products of query and key, so the query reads what the key makes.
-            step.axis(variable, first + 1, Role.READS if name == "query" else Role.ALONG, inner, whole=True)
+            step.axis(variable, first + 1, Role.READS if name == "query" else Role.ALONG, inner)
     step.axis(output.kernel, 0, Role.READS, heads, whole=True)
-    step.axis(output.kernel, 1, Role.READS, values, whole=True)
+    step.axis(output.kernel, 1, Role.READS, values)
     made = step.made(output.kernel, 2, output.kernel.shape[2])
     step.axis(output.bias, 0, Role.ALONG, made)
     results = [placed(made, -1, step.rank)]

@@ -1,9 +1,12 @@
 """Heads, and the sizes of keys and values."""
 
+import keras
 import pytest
 from keras import layers
 
+import keras_kd as kd
 from tests.compression.shrinking.grouping import groups_in, kept_in, sequence_model
+from tests.compression.shrinking.models import headed
 
 
 def test_heads_keys_and_values_of_a_transformer():
@@ -72,3 +75,15 @@ def test_what_is_tied_and_what_is_kept(name):
     model = sequence_model(body)
     assert sorted(group[1] for group in groups_in(model)) == sorted(made_by)
     assert kept <= set(kept_in(model))
+
+
+def test_sizes_of_heads_stay_multiples_and_heads_are_counted_one_by_one():
+    inputs = keras.Input((5, 32))
+    x = layers.MultiHeadAttention(5, 64, 32, name="attention")(inputs, inputs)
+    small = kd.shrink(headed(inputs, layers.GlobalAveragePooling1D()(x)), 0.7)
+    attention = small.get_layer("attention")
+    assert attention.key_dim % 8 == 0
+    assert attention.key_dim < 64
+    assert attention.value_dim % 8 == 0
+    assert attention.value_dim < 32
+    assert attention.num_heads < 5

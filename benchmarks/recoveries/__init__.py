@@ -1,0 +1,1 @@
+"""What benchmarks/compression.py measured, shown."""
