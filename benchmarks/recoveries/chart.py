@@ -28,6 +28,7 @@ def chart(rows, name):
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogLocator
 
     matplotlib.rcParams["svg.hashsalt"] = name
     figure, axes = plt.subplots(figsize=(9, 5.5))
@@ -48,6 +49,9 @@ def chart(rows, name):
     for mark, label in MARKS.values():
         axes.plot([], [], mark, color="gray", markerfacecolor="none" if mark == "s" else "gray", label=label)
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+    axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
+    axes.xaxis.set_minor_formatter(lambda x, _: "")
     axes.set_xlabel("time of the float32 file, divided by the teacher's")
     axes.set_ylabel("test accuracy (%)")
     axes.legend(loc="lower right")
