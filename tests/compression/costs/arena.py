@@ -3,8 +3,9 @@
 import ai_edge_litert.interpreter as litert
 import keras
 import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from tests.compression.costs.freezing import frozen
+from tests.compression.costs.traces import traced
 
 
 def arena_of(model: keras.Model) -> int:
@@ -13,7 +14,8 @@ def arena_of(model: keras.Model) -> int:
     Without delegates, which have memory of their own. With two threads, because a convolution on one copies
     what it reads into a matrix.
     """
-    content = tf.lite.TFLiteConverter.from_concrete_functions([frozen(model)]).convert()
+    frozen = convert_variables_to_constants_v2(traced(model))
+    content = tf.lite.TFLiteConverter.from_concrete_functions([frozen]).convert()
     interpreter = litert.Interpreter(
         model_content=content,
         experimental_op_resolver_type=litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,

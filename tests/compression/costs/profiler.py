@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 from tensorflow.python.profiler.internal import flops_registry  # noqa: F401 (registers what is counted)
 
-from tests.compression.costs.freezing import frozen
+from tests.compression.costs.traces import traced
 
 COUNTED = {"Conv2D", "Conv3D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "MatMul"}
 COUNTED |= {"BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"}
@@ -14,12 +14,24 @@ COUNTED |= {"BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"}
 
 def profiled(model: keras.Model, batch: int = 1, **sizes: tuple[int, ...]) -> int:
     """Half of the operations of its convolutions and matrix products, for inputs of some sizes."""
-    graph = frozen(model, batch, **sizes).graph
+    graph = traced(model, batch, **sizes).graph
     options = tf.compat.v1.profiler.ProfileOptionBuilder.float_operation()
     found = tf.compat.v1.profiler.profile(graph, options={**options, "output": "none"})
-    kinds = {operation.name: operation.type for operation in graph.get_operations()}
+    needed = _needed(graph)
+    kinds = {operation.name: operation.type for operation in needed}
     counted = sum(operations for name, operations in _own(found) if kinds.get(name) in COUNTED)
-    return counted // 2 + sum(map(_einsum, graph.get_operations()))
+    return counted // 2 + sum(map(_einsum, needed))
+
+
+def _needed(graph):
+    """The operations that the outputs depend on: Keras also calls a recurrent cell to see what it returns."""
+    needed, waiting = set(), [output.op for output in graph.outputs]
+    while waiting:
+        operation = waiting.pop()
+        if operation not in needed:
+            needed.add(operation)
+            waiting += [tensor.op for tensor in operation.inputs]
+    return needed
 
 
 def _own(node):
