@@ -55,7 +55,7 @@ def test_every_model_is_cut_right(name):
     ("name", "seed"),
     [
         *[("gated_linear", 1), ("sliced", 1), ("shuffled", 1), ("transformer", 2), ("bidirectional", 2)],
-        *[pytest.param(name, seed, marks=pytest.mark.slow) for name in ALL for seed in range(3, 7)],
+        *[pytest.param(name, seed, marks=pytest.mark.slow) for name in ALL for seed in (3, 4)],
     ],
 )
 def test_groups_lose_different_numbers_of_channels(name, seed):
@@ -70,7 +70,7 @@ def test_random_graphs_are_cut_right(program, seed, part):
 
 
 @pytest.mark.slow
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(programs(), st.integers(0, 1000), st.sampled_from([None, 0.1, 0.5, 0.8]))
 def test_many_random_graphs_are_cut_right(program, seed, part):
     keras.backend.clear_session(free_memory=False)
