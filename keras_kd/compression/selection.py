@@ -38,6 +38,22 @@ class Outcome(Candidate, Protocol):
 
 
 @dataclass(frozen=True)
+class LayerPath:
+    """A layer that is chosen as a whole.
+
+    Args:
+        layer: Its path.
+    """
+
+    layer: str
+
+    @property
+    def path(self) -> str:
+        """The same."""
+        return self.layer
+
+
+@dataclass(frozen=True)
 class Selection(Generic[V]):
     """A user's choice of layers.
 
@@ -87,12 +103,13 @@ class Selection(Generic[V]):
             if not any(matches(name, candidate) for candidate in candidates):
                 raise ValueError(_explain_no_match(model, name, candidates, what))
 
-    def check_outcomes(self, model: keras.Model, outcomes: Sequence[Outcome], done: str) -> None:
+    def check_outcomes(self, model: keras.Model, outcomes: Sequence[Outcome], what: str, done: str) -> None:
         """Raise a `ValueError` if nothing was changed, or nothing of what a name means, with the reasons.
 
         Args:
             model: The model.
             outcomes: What became of the candidates that were chosen.
+            what: What a candidate is called, such as `"BatchNormalization"`.
             done: What could not be done to them, such as `"folded"`.
         """
         for pattern in self.layers or ():
@@ -101,7 +118,8 @@ class Selection(Generic[V]):
                 raise ValueError(f"{meant[0].path!r} cannot be {done}: {meant[0].reason}. Leave it out.")
         if all(outcome.reason for outcome in outcomes):
             reasons = [f"{outcome.path!r}: {outcome.reason}" for outcome in outcomes]
-            why = "; ".join(reasons[:3]) or "It has none, or `layers` and `skip` leave none"
+            nothing = f"The model has no {what}" + (", or `skip` leaves none" if self.skip else "")
+            why = "; ".join(reasons[:3]) or nothing
             more = f"; and {len(reasons) - 3} more" if len(reasons) > 3 else ""
             raise ValueError(f"Nothing in {model.name!r} can be {done}. {why}{more}.")
 

@@ -7,17 +7,7 @@ import keras
 import pytest
 from keras import layers
 
-from keras_kd.compression.selection import Selection, matches, names_of, parse_names
-
-
-class Dense(NamedTuple):
-    """A candidate as a tool has it that changes whole layers."""
-
-    path: str
-
-    @property
-    def layer(self):
-        return self.path
+from keras_kd.compression.selection import LayerPath, Selection, matches, names_of, parse_names
 
 
 class Weight(NamedTuple):
@@ -25,7 +15,9 @@ class Weight(NamedTuple):
     path: str
 
 
-CANDIDATES = [Dense(path) for path in ("stem", "backbone/fc1", "backbone/fc2", "backbone/inner/fc1", "head")]
+CANDIDATES = [
+    LayerPath(path) for path in ("stem", "backbone/fc1", "backbone/fc2", "backbone/inner/fc1", "head")
+]
 
 
 def included(selection):
@@ -56,13 +48,16 @@ def test_layers_are_chosen_by_name_path_and_glob(how):
 
 def test_a_mapping_gives_values_of_which_the_last_match_counts():
     selection = Selection({"backbone": 4, "fc1": 8, "head": 2}, skip=["inner"])
-    values = {path: selection.value_for(Dense(path)) for path in included(selection)}
+    values = {path: selection.value_for(LayerPath(path)) for path in included(selection)}
     assert values == {"backbone/fc1": 8, "backbone/fc2": 4, "head": 2}
 
 
 def test_a_default_includes_what_no_key_of_a_mapping_names():
     selection = Selection({"head": 2}, skip=["backbone"], default=16)
-    assert {path: selection.value_for(Dense(path)) for path in included(selection)} == {"stem": 16, "head": 2}
+    assert {path: selection.value_for(LayerPath(path)) for path in included(selection)} == {
+        "stem": 16,
+        "head": 2,
+    }
 
 
 def test_a_weight_is_matched_by_its_own_path_and_by_the_names_of_its_layer():
@@ -102,7 +97,7 @@ def model():
     return keras.Model(inputs, layers.Dense(2, name="head")(x), name="net")
 
 
-DENSE = [Dense("left/shared"), Dense("head")]
+DENSE = [LayerPath("left/shared"), LayerPath("head")]
 
 
 @pytest.mark.parametrize(
@@ -143,14 +138,19 @@ MODEL = keras.Sequential([keras.Input((3,)), layers.Dense(2)], name="model")
         (["a"], [Changed("a", "no"), Changed("b")], "'a' cannot be cut: no. Leave it out."),
         (None, [Changed("a", "no"), Changed("b", "never")], "can be cut. 'a': no; 'b': never."),
         (None, [Changed(name, "no") for name in "abcde"], "'c': no; and 2 more."),
-        (None, [], "It has none, or `layers` and `skip` leave none."),
+        (None, [], "Nothing in 'model' can be cut. The model has no rope."),
     ],
 )
 def test_what_could_not_be_done_is_told_with_its_reason(chosen, outcomes, message):
     with pytest.raises(ValueError, match=re.escape(message)):
-        Selection(chosen).check_outcomes(MODEL, outcomes, "cut")
+        Selection(chosen).check_outcomes(MODEL, outcomes, "rope", "cut")
+
+
+def test_what_may_have_been_skipped_is_told():
+    with pytest.raises(ValueError, match="has no rope, or `skip` leaves none"):
+        Selection(None, ["*"]).check_outcomes(MODEL, [], "rope", "cut")
 
 
 @pytest.mark.parametrize("chosen", [None, ["a"], ["*"]])
 def test_one_that_was_changed_is_enough_for_a_name(chosen):
-    Selection(chosen).check_outcomes(MODEL, [Changed("a"), Changed("b", "no")], "cut")
+    Selection(chosen).check_outcomes(MODEL, [Changed("a"), Changed("b", "no")], "rope", "cut")

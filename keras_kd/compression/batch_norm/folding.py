@@ -109,7 +109,7 @@ def fold_and_tell(
     for norm in norms:
         if selection.includes(norm):
             told[norm.layer] = NormFolding(norm.layer, reason=norm.reason)
-    selection.check_outcomes(model, list(told.values()), "folded")
+    selection.check_outcomes(model, list(told.values()), "BatchNormalization", "folded")
     return made, tuple(told.values())
 
 

@@ -29,7 +29,7 @@ def channel_parts(model: keras.Model, selection: Selection[float]) -> Dissection
         ValueError: A name that does not exist, or nothing that can be removed.
     """
     names = None if selection.layers is None else list(selection.layers)
-    plan = plan_shrinking(model, Arguments(scope="layer", layers=names, skip=selection.skip))
+    plan = plan_shrinking(model, Arguments(1.0, layers=names, skip=selection.skip))
     numbers: dict[str, list[int]] = {}
     for number, group in enumerate(plan.groups):
         numbers.setdefault(group.layer, []).append(number)

@@ -123,7 +123,7 @@ def compact_and_tell(
         told.append(row)
         if steps:
             replaced[convolution.operation] = steps
-    selection.check_outcomes(model, told, "made separable")
+    selection.check_outcomes(model, told, "Conv1D or Conv2D", "made separable")
     return rebuild(model, replaced), tuple(told)
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_kd.compression.data import Data, batches_of
-from keras_kd.compression.selection import Selection, parse_names
+from keras_kd.compression.selection import LayerPath, Selection, parse_names
 from keras_kd.compression.shrinking.activations import values_of
 from keras_kd.compression.shrinking.blocks import Block, find_blocks, why_not_dropped
 from keras_kd.graphs import Bypass, graph_of, opened, rebuild
@@ -154,18 +153,6 @@ def _count(depth: float, blocks: int, name: str) -> int:
     return int(depth)
 
 
-@dataclass(frozen=True)
-class _Part:
-    """A layer by which a block is chosen."""
-
-    layer: str
-
-    @property
-    def path(self) -> str:
-        """Its path."""
-        return self.layer
-
-
 def _select(model: keras.Model, layers: Sequence[str] | str | None, skip: Sequence[str] | str) -> list[Block]:
     """The blocks that may be dropped."""
     graph = graph_of(model)
@@ -176,11 +163,11 @@ def _select(model: keras.Model, layers: Sequence[str] | str | None, skip: Sequen
         raise ValueError(f"{model.name!r} has no block that can be dropped: {why}.")
     names = None if layers is None else list(parse_names(layers))
     selection = Selection[str](names, list(parse_names(skip)))
-    parts = {block: [_Part(path) for path in block.layers if path in paths] for block in blocks}
+    parts = {block: [LayerPath(path) for path in block.layers if path in paths] for block in blocks}
     every = [part for own in parts.values() for part in own]
     Selection[str](selection.layers).check_names(model, every, "block that can be dropped")
     # Whatever is no part of a block stays anyway.
-    Selection[str](None, selection.skip).check_names(model, [_Part(path) for path in paths], "block")
+    Selection[str](None, selection.skip).check_names(model, [LayerPath(path) for path in paths], "block")
     chosen = [
         block
         for block, own in parts.items()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from keras_kd.compression.selection import Selection, parse_names
+from keras_kd.compression.selection import LayerPath, Selection, parse_names
 from keras_kd.compression.shrinking.arguments import Arguments
 from keras_kd.compression.shrinking.channels import Channels
 from keras_kd.compression.shrinking.counting import Limits, counts_by_layer, counts_over_all, fit_counts
@@ -69,6 +69,8 @@ def plan_shrinking(model: keras.Model, arguments: Arguments) -> Plan:
     chosen = _select(opened.model, groups, arguments)
     sizes = Sizes(channels, list(chosen))
     before = {measure: sizes.full(measure) for measure in MEASURES}
+    # A layer with a fraction of its own counts for itself.
+    before["channels"] = float(sum(len(group.classes) for group, own in chosen.items() if own is None))
     if arguments.depth is not None:
         opened = _without_blocks(opened, arguments)
         channels, groups = groups_of(opened)
@@ -111,13 +113,15 @@ def _counts(
     def over_all(threshold: float) -> list[int]:
         return counts_over_all(groups, scores, own, threshold, limits)
 
-    if arguments.scope == "layer" and arguments.budget == "channels":
-        return by_layer(keep)
-    levels: list[float] = np.linspace(0, 1, 257)[1:].tolist()
+    # What is asked for, and a little less: halves are then rounded down where all of them are too many.
+    levels = sorted({*np.linspace(0, 1, 257)[1:].tolist(), keep, keep * (1 - 1e-9)})
     counts: Callable[[float], list[int]] = by_layer
     if arguments.scope == "global":
         levels, counts = [np.inf, *np.unique(np.concatenate(scores))[::-1].tolist(), -1.0], over_all
-    return fit_counts(sizes, arguments.budget, keep * before[arguments.budget], levels, counts)
+    most = keep * before[arguments.budget]
+    if arguments.budget == "channels":
+        most += sum(count for count, f in zip(by_layer(keep), own, strict=True) if f)
+    return fit_counts(sizes, arguments.budget, most * (1 + 1e-9), levels, counts)
 
 
 def _selection(arguments: Arguments) -> Selection[float]:
@@ -128,14 +132,14 @@ def _selection(arguments: Arguments) -> Selection[float]:
 
 
 def _check_names(model: keras.Model, groups: Sequence[Group], arguments: Arguments) -> None:
-    makers = [_Maker(path) for group in groups for path in group.makers]
+    makers = [LayerPath(path) for group in groups for path in group.makers]
     _selection(arguments).check_names(model, makers, "channels that can be removed")
 
 
 def _select(model: keras.Model, groups: Sequence[Group], arguments: Arguments) -> dict[Group, float | None]:
     """The groups that may lose channels, and the fraction to keep of those that have one of their own."""
     selection = _selection(arguments)
-    makers = {group: [_Maker(path) for path in group.makers] for group in groups}
+    makers = {group: [LayerPath(path) for path in group.makers] for group in groups}
     chosen: dict[Group, float | None] = {}
     for group, own in makers.items():
         if any(map(selection.includes, own)) and not any(map(selection.skips, own)):
@@ -144,14 +148,3 @@ def _select(model: keras.Model, groups: Sequence[Group], arguments: Arguments) -
     if not chosen:
         raise ValueError(f"layers= and skip= leave nothing of {model.name!r} that can be shrunk.")
     return chosen
-
-
-@dataclass(frozen=True)
-class _Maker:
-    """A layer that makes channels, by which its group is chosen."""
-
-    layer: str
-
-    @property
-    def path(self) -> str:
-        return self.layer

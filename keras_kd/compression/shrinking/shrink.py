@@ -53,13 +53,15 @@ def shrink(
         model: A built functional or sequential model. It is not changed.
         keep: The fraction to keep, in (0, 1]: of the channels that can be removed, or of the `budget`.
         budget: What `keep` is a fraction of: `"channels"`, or, of the whole model, `"parameters"`, `"macs"`
-            (multiply-adds) or `"bytes"`. The result is at most as large.
+            (multiply-adds) or `"bytes"`. The result is at most as large. Of channels, those of layers with a
+            fraction of their own do not count.
         importance: `"l1"` or `"l2"`: the norm of the weights that make a channel; `"batch_norm"`: the scale
             of its BatchNorm; `"taylor"`: what the loss would change by, on data with labels; `"activation"`:
             its mean magnitude on data; or a function that gets, for each layer that makes the channels, an
             array `(channels, weights)`, and returns `(channels,)`. They are divided by their mean in each
             group.
-        scope: `"global"`: the channels of all groups compete. `"layer"`: each group keeps the same fraction.
+        scope: `"global"`: the channels of all groups compete. `"layer"`: each group keeps the same fraction,
+            as near as `multiple_of` and the budget allow.
         layers: Layers whose channels may be removed: names, paths or globs, or a mapping from these to the
             fraction of channels to keep; with a mapping, the others are still shrunk by `keep`.
         skip: Layers whose channels are all kept.

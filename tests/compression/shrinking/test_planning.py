@@ -39,8 +39,27 @@ def test_the_least_important_are_removed():
 def test_in_one_layer_each_group_keeps_the_fraction():
     assert planned("u_net", keep=0.5, scope="layer") == {
         **{"stem": 0.5, "deep": 0.5, "down": 0.5, "up": 0.5},
-        "joined": 3 / 5,
+        "joined": 2 / 5,  # 3 of 5 would make more than half of all
     }
+
+
+@pytest.mark.parametrize("scope", ["global", "layer"])
+@pytest.mark.parametrize("keep", [0.3, 0.5, 0.71])
+def test_no_more_channels_are_kept_than_asked_for(scope, keep):
+    """And hardly fewer; where all numbers are multiples, each layer keeps exactly the fraction."""
+    plan = plan_shrinking(
+        MODELS["u_net"](), Arguments(keep, scope=scope, multiple_of=1, floor=0.0, importance="l1")
+    )
+    assert keep - 3 / 35 < sum(plan.counts) / 35 <= keep
+
+
+@pytest.mark.parametrize("keep", [0.3, 0.29])
+def test_a_fraction_that_can_be_kept_is_kept_exactly(keep):
+    x = inputs = keras.Input((4,))
+    for name in "ab":
+        x = layers.Dense(100, name=name)(x)
+    model = keras.Model(inputs, layers.Dense(2, name="head")(x))
+    assert planned(model, keep=keep, scope="layer") == {"a": keep, "b": keep}
 
 
 def test_over_all_layers_channels_compete():
@@ -74,9 +93,11 @@ def test_layers_are_chosen(name):
 
 def test_a_mapping_gives_fractions_and_the_rest_is_shrunk_as_well():
     found = planned("u_net", keep=0.5, layers={"d*": 0.25, "down": 1.0}, scope="layer")
-    assert found == {"stem": 0.5, "deep": 0.25, "down": 1.0, "up": 0.5, "joined": 3 / 5}
+    assert found == {"stem": 0.5, "deep": 0.25, "down": 1.0, "up": 0.5, "joined": 2 / 5}
     found = planned("u_net", keep=0.5, layers={"down": 0.25})
-    assert found["down"] == 0.25
+    assert found.pop("down") == 0.25
+    sizes = {"stem": 8, "deep": 4, "up": 6, "joined": 5}
+    assert sum(found[name] * size for name, size in sizes.items()) == pytest.approx(11)  # of 23
     found = planned("u_net", keep=1, layers={"down": 0.25}, scope="layer")
     assert found == {"stem": 1.0, "deep": 1.0, "down": 0.25, "up": 1.0, "joined": 1.0}
 
@@ -124,6 +145,7 @@ ERRORS = {
     "unbuilt": (lambda: keras.Sequential([layers.Dense(2)]), {}, "built"),
     "subclassed": (subclassed, {}, "subclass"),
     "least": (u_net, {"keep": 0.01, "floor": 0.5}, "the least is 0.5"),
+    "least_in_each": (u_net, {"keep": 0.01, "floor": 0.5, "scope": "layer"}, "the least is 0.5"),
     "least_parameters": (
         u_net,
         {"keep": 0.01, "budget": "parameters"},
