@@ -10,6 +10,7 @@ from keras import layers
 
 from keras_kd.compression.shrinking.channels import Channels
 from keras_kd.compression.shrinking.resizing import resized
+from keras_kd.compression.shrinking.rules import elementwise
 from keras_kd.compression.shrinking.rules.moving import key_by_axis
 from keras_kd.compression.shrinking.ties import NONE, Labels
 from keras_kd.graphs import Call, Slot, copy_state, rebuild
@@ -110,7 +111,7 @@ class Cut:
         config, (slot,) = call.operation.get_config(), call.reads[:1]
         shape = self.channels.graph.shape(slot)
         stays = self.stays_along(slot, config["axis"] % len(shape))
-        if stays.all():
+        if stays.all() or config["indices_or_sections"] == 1:
             return None
         ends, size = config["indices_or_sections"], len(stays)
         ends = range(size // ends, size, size // ends) if isinstance(ends, int) else ends
@@ -126,6 +127,8 @@ class Cut:
         args, kwargs = given
         if type(call.operation).__name__ == "GetItem":
             return (args[0], self._key(opened, args[1] if len(args) > 1 else kwargs["key"])), {}
+        if type(call.operation).__name__ not in elementwise.OPERATIONS:
+            return given
         return keras.tree.map_structure(
             lambda leaf: self._constant(opened, leaf) if _is_constant(leaf) else leaf, (args, kwargs)
         )
@@ -160,9 +163,11 @@ def _is_constant(leaf: object) -> bool:
 
 def _rescale_scores(before: keras.layers.Layer, after: keras.layers.Layer) -> None:
     """Keep the scale of attention scores, which Keras divides by the root of the size of a key."""
-    if not isinstance(before, layers.MultiHeadAttention) or before.key_dim == after.key_dim:
+    setting = {layers.MultiHeadAttention: "key_dim", layers.GroupQueryAttention: "head_dim"}.get(type(before))
+    if setting is None or getattr(before, setting) == getattr(after, setting):
         return
     dense = hidden_argument(after, "query_dense")
     for variable in (dense.kernel, dense.bias):
         if variable is not None:
-            variable.assign(np.asarray(variable) * np.sqrt(after.key_dim / before.key_dim))
+            ratio = getattr(after, setting) / getattr(before, setting)
+            variable.assign(np.asarray(variable) * np.sqrt(ratio))

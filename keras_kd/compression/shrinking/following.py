@@ -12,6 +12,7 @@ from keras_kd.compression.shrinking.rules import (
     elementwise,
     moving,
     normalizing,
+    products,
     recurrent,
     spatial,
     weighted,
@@ -34,26 +35,42 @@ _MAKING: dict[str, Rule] = {
     **_rules(["DepthwiseConv1D", "DepthwiseConv2D"], weighted.depthwise),
     **_rules(["SeparableConv1D", "SeparableConv2D"], weighted.separable),
     **_rules(["SimpleRNN", "GRU", "LSTM", "RNN"], recurrent.recurrent),
+    **_rules(["ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D"], recurrent.convolutional),
+    **_rules(["Embedding", "ReversibleEmbedding"], weighted.embedding),
     "Dense": weighted.dense,
     "EinsumDense": weighted.einsum_dense,
-    "Embedding": weighted.embedding,
     "Bidirectional": recurrent.bidirectional,
     "MultiHeadAttention": attention.multi_head,
+    "GroupedQueryAttention": attention.grouped_query,
 }
 _PASSING: dict[str, Rule] = {
     **_rules(["BatchNormalization", "LayerNormalization", "RMSNormalization"], normalizing.along_axis),
     **_rules(["LayerScale"], normalizing.along_axis),
     "GroupNormalization": normalizing.group_norm,
+    "UnitNormalization": normalizing.unit_norm,
     "PReLU": normalizing.prelu,
     "Attention": attention.weightless,
     "AdditiveAttention": attention.weightless,
+    "Dot": products.dot_layer,
     **_rules(spatial.WINDOWS, spatial.windows),
     **_rules(spatial.GLOBAL, spatial.global_pooling),
+    "Softmax": spatial.along,
+    **_rules(elementwise.LAYERS, elementwise.elementwise),
+    **_rules(moving.LAYERS, moving.moving),
+}
+# Operations that are no layers have names of their own: `Average` is a layer and another operation.
+OPERATIONS: dict[str, Rule] = {
+    **_rules(elementwise.OPERATIONS, elementwise.elementwise),
+    **_rules(moving.OPERATIONS, moving.moving),
     **_rules(spatial.REDUCTIONS, spatial.reduction),
-    **_rules(["Softmax", "LogSoftmax"], spatial.softmax),
-    "Matmul": spatial.matrix_product,
-    **_rules(elementwise.OPERATIONS + elementwise.LAYERS, elementwise.elementwise),
-    **_rules(moving.OPERATIONS + moving.LAYERS, moving.moving),
+    **_rules(spatial.WINDOW_OPERATIONS, spatial.windows),
+    **_rules(spatial.ALONG, spatial.along),
+    **_rules(["Matmul", "Dot"], products.matrix_product),
+    "Average": spatial.average,
+    "Einsum": products.einsum,
+    "Normalize": normalizing.unit_norm,
+    "Pad": spatial.padded,
+    "Take": spatial.taken,
 }
 
 
@@ -79,6 +96,7 @@ def follow(graph: Graph) -> Channels:
 def follow_step(step: Step) -> None:
     """Follow one call."""
     kind, known = type(step.operation).__name__, is_of_keras(type(step.operation))
+    passing = _PASSING if isinstance(step.operation, layers.Layer) else OPERATIONS
     if _has_other_weights(step.operation):
         step.keep("it is quantized, or has LoRA")
         step.give_nothing()
@@ -86,9 +104,9 @@ def follow_step(step: Step) -> None:
         _time_distributed(step)
     elif known and kind in _MAKING:
         _MAKING[kind](step)
-    elif known and kind in _PASSING:
+    elif known and kind in passing:
         if any(step.ties.classes(labels).any() for labels in step.reads):
-            _PASSING[kind](step)
+            passing[kind](step)
         else:
             step.give_nothing()
     else:

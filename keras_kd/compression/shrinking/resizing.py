@@ -75,9 +75,14 @@ def _sizes(layer: keras.layers.Layer, shapes: Shapes) -> dict[str, object]:
         return _convolution(layer, shape(layer, "kernel"))
     if isinstance(layer, layers.Embedding):
         return {"output_dim": shape(layer, "embeddings")[1]}
+    if isinstance(layer, layers.GroupQueryAttention):
+        query, key = (shapes[id(hidden_argument(layer, f"{n}_dense").kernel)] for n in ("query", "key"))
+        return {"num_query_heads": query[1], "num_key_value_heads": key[1], "head_dim": key[2]}
     if isinstance(layer, layers.MultiHeadAttention):
         return _heads(layer, shapes)
     cell = getattr(layer, "cell", layer)
+    if isinstance(layer, (layers.ConvLSTM1D, layers.ConvLSTM2D, layers.ConvLSTM3D)):
+        return {"filters": shape(cell, "kernel")[-1] // 4}
     if isinstance(cell, (layers.SimpleRNNCell, layers.GRUCell, layers.LSTMCell)):
         return {"units": shape(cell, "recurrent_kernel")[0]}
     if isinstance(layer, layers.GroupNormalization):

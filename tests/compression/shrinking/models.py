@@ -140,6 +140,16 @@ def scaled_by_arrays(x):
     return conv(5, "after")(ops.where(y > 0.5, y, -y))
 
 
+def resized(x):
+    small = layers.Resizing(4, 4, name="small")(layers.Rescaling(0.5, name="scaled")(conv(6, "conv")(x)))
+    y = layers.RandomFlip(name="flipped")(layers.CenterCrop(2, 2, name="center")(small))
+    return conv(5, "after")(ops.pad(ops.image.resize(y, (4, 4)), ((0, 0), (1, 0), (0, 0), (0, 0))))
+
+
+def pixels_shuffled(x):
+    return conv(5, "after")(ops.nn.depth_to_space(conv(12, "wide")(x), 2))
+
+
 def in_half_precision(x):
     y = layers.Conv2D(8, 3, padding="same", dtype="mixed_float16", name="half")(x)
     return layers.Add(name="sum", dtype="float32")([x, y])
@@ -280,7 +290,7 @@ def states() -> keras.Model:
     return headed(inputs, x)
 
 
-def kept_recurrence() -> keras.Model:
+def film() -> keras.Model:
     inputs = keras.Input((3, 6, 6, 2))
     x = layers.TimeDistributed(conv(6, "conv"), name="frames")(inputs)
     x = layers.TimeDistributed(layers.BatchNormalization(), name="norms")(x)
@@ -294,6 +304,47 @@ def sequential_in_models() -> keras.Model:
     )
     head = keras.Sequential([layers.GlobalAveragePooling2D(), layers.Dense(5), layers.Dense(2)], name="head")
     return keras.Sequential([keras.Input(IMAGE), body, layers.BatchNormalization(), head], name="whole")
+
+
+def towers() -> keras.Model:
+    """Two towers whose codes are compared: as vectors of length 1, by their product."""
+    inputs = [keras.Input((6, 4), name="words"), keras.Input((5,), name="picture")]
+    words = layers.GlobalAveragePooling1D(name="mean")(layers.Dense(8, name="each")(inputs[0]))
+    codes = layers.Dense(8, name="of_words")(words), layers.Dense(8, name="of_picture")(inputs[1])
+    unit = [layers.UnitNormalization(name=f"unit{i}")(code) for i, code in enumerate(codes)]
+    near = layers.Dot(1, normalize=True, name="near")(unit)
+    return keras.Model(inputs, [near, ops.einsum("ac,bc->ab", *unit)])
+
+
+def grouped_heads() -> keras.Model:
+    inputs = keras.Input((5, 4))
+    x = layers.Dense(12, name="stream")(inputs)
+    y = layers.GroupQueryAttention(6, 8, 4, name="attention", use_gate=True)(x, x, use_causal_mask=True)
+    x = layers.RMSNormalization(name="norm")(layers.Add(name="sum")([x, y]))
+    return headed(inputs, layers.GlobalAveragePooling1D(name="pool")(x))
+
+
+def language_model() -> keras.Model:
+    inputs = keras.Input(WORDS, dtype="int32")
+    words = layers.ReversibleEmbedding(7, 8, name="words")
+    x = layers.LayerNormalization(name="norm")(layers.Dense(8, name="dense")(words(inputs)))
+    return keras.Model(inputs, words(x, reverse=True))
+
+
+def added_attention() -> keras.Model:
+    words, picture = keras.Input((6, 5)), keras.Input((4, 7))
+    query, value = layers.Dense(8, name="q")(words), layers.Dense(8, name="v")(picture)
+    x = layers.AdditiveAttention(name="attention")([query, value])
+    x = layers.Attention(score_mode="concat", name="concat")([layers.Dense(8, name="q2")(x), value])
+    return headed([words, picture], layers.GlobalAveragePooling1D(name="pool")(x))
+
+
+def pictures_in_time() -> keras.Model:
+    inputs = keras.Input((3, 6, 6, 2))
+    x = layers.ConvLSTM2D(4, 3, return_sequences=True, name="film")(inputs)
+    x = layers.ConvLSTM2D(6, 2, padding="same", return_sequences=True, return_state=True, name="second")(x)
+    frames = layers.Conv3D(5, 1, name="frames")(x[0])
+    return headed(inputs, layers.Concatenate(name="joined")([ops.mean(frames, axis=1), x[1][:, :4, :4]]))
 
 
 OF_IMAGES = [
@@ -310,12 +361,12 @@ OF_IMAGES = [
         shuffled,
     ),
     *(gated_linear, sliced, stacked, scaled_by_arrays, in_half_precision, opaque, of_users_layer),
-    *(custom_activation, softmaxed),
+    *(custom_activation, softmaxed, resized, pixels_shuffled),
 ]
 OTHERS = [
     *(two_inputs_and_outputs, siamese, shared_layer, one_dimension, three_dimensions, einsums, transformer),
-    *(cross_attention, attention_of_operations, recurrent, bidirectional, states, kept_recurrence),
-    *(sequential_in_models,),
+    *(cross_attention, attention_of_operations, recurrent, bidirectional, states, film),
+    *(sequential_in_models, towers, grouped_heads, language_model, added_attention, pictures_in_time),
 ]
 MODELS: dict[str, Callable[[], keras.Model]] = {
     make.__name__: make for make in [*map(image_model, OF_IMAGES), *OTHERS]

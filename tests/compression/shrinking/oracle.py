@@ -7,7 +7,7 @@ from keras import layers, ops
 from keras_kd.compression.shrinking.channels import Role
 from keras_kd.compression.shrinking.cutting import Cut
 from keras_kd.compression.shrinking.groups import groups_of
-from keras_kd.graphs import graph_of, open_layers, rebuild
+from keras_kd.graphs import Slot, graph_of, open_layers, rebuild
 from tests.graphs.topologies import inputs_for, outputs_of
 
 NORMS = layers.LayerNormalization, layers.RMSNormalization, layers.GroupNormalization
@@ -32,23 +32,60 @@ class NormOfKept(layers.Layer):
         return ops.matmul(self.small(ops.take(x, self.kept, axis=-1)), self.scattered)
 
 
+# These sum over channels without weights that could be zero, or with weights that others read.
+SUMS = {"Attention", "AdditiveAttention", "Dot", "Einsum", "Matmul", "Normalize", "UnitNormalization"}
+SUMS |= {"ReversibleEmbedding"}  # whose table makes channels and reads them
+
+
+class OfKept(layers.Layer):
+    """An operation that reads zeros in place of channels that are removed, in each of its calls in turn."""
+
+    def __init__(self, operation, calls, cut):
+        super().__init__()
+        self.supports_masking = True
+        given = [keras.tree.flatten((call.args, call.kwargs)) for call in calls]
+        labels = cut.channels.of_slots
+        self.stays = [[cut.stays(labels[x]) if isinstance(x, Slot) else None for x in one] for one in given]
+        self.operation, self.count = operation, 0
+
+    def call(self, *args, **kwargs):
+        stays = iter(self.stays[self.count % len(self.stays)])
+        self.count += 1
+
+        def masked(x):
+            stay = next(stays)
+            return x if stay is None else ops.where(stay, x, ops.zeros_like(x))
+
+        args, kwargs = keras.tree.map_structure(masked, (args, kwargs))
+        return self.operation(*args, **kwargs)
+
+
+def stand_ins(cut: Cut) -> dict[keras.Operation, layers.Layer]:
+    """What computes with the channels that are kept alone, in place of what sums over all of them."""
+    found = {}
+    for call in cut.channels.graph.calls:
+        operation, reads = call.operation, [cut.channels.of_slots[slot] for slot in call.reads]
+        if all(cut.stays(labels).all() for labels in reads):
+            continue
+        if isinstance(operation, NORMS) and operation.variables:
+            stays = cut.stays(cut.channels.axes[id(operation.variables[0]), 0].labels)
+            found[operation] = NormOfKept(operation, stays, cut.channels.graph.shape(call.reads[0]))
+        elif type(operation).__name__ in SUMS:
+            found[operation] = OfKept(operation, cut.channels.graph.calls_of(operation), cut)
+    return found
+
+
 def reading_only_what_stays(model: keras.Model, cut: Cut) -> keras.Model:
     """A copy of the original with zeros in the weights that read a removed channel."""
-    replaced = {}
-    for call in cut.channels.graph.calls:
-        if isinstance(call.operation, NORMS) and call.operation.variables:
-            found = cut.channels.axes[id(call.operation.variables[0]), 0]
-            if not cut.stays(found.labels).all():
-                replaced[call.operation] = NormOfKept(
-                    call.operation, cut.stays(found.labels), cut.channels.graph.shape(call.reads[0])
-                )
+    replaced = stand_ins(cut)
     copy = rebuild(graph_of(model), replaced)
-    own = [v for v in model.variables if all(v is not w for norm in replaced for w in norm.variables)]
-    added = {id(v) for layer in copy.layers if isinstance(layer, NormOfKept) for v in layer.variables}
+    theirs = {id(v) for it in replaced for v in getattr(it, "variables", ())}
+    added = {id(v) for layer in replaced.values() for v in layer.variables}
+    own = [v for v in model.variables if id(v) not in theirs]
     rest = [v for v in copy.variables if id(v) not in added]
     twins = dict(zip(map(id, own), rest, strict=True))
     for axis in cut.channels.axes.values():
-        if axis.role is Role.READS:
+        if axis.role is Role.READS and id(axis.variable) in twins:
             variable = twins[id(axis.variable)]
             value = np.moveaxis(np.array(variable), axis.axis, 0)
             value[~cut.stays(axis.labels)] = 0

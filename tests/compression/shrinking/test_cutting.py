@@ -21,7 +21,7 @@ from tests.graphs.topologies import TOPOLOGIES, inputs_for, outputs_of
 
 ALL = {**MODELS, **TOPOLOGIES}
 # In these every channel is read by an output of the model, or by what cannot be followed.
-KEPT_WHOLE = {"kept_recurrence", "named_inputs_and_outputs"}
+KEPT_WHOLE = {"named_inputs_and_outputs"}
 
 
 def names_in(model):
@@ -35,6 +35,7 @@ def names_in(model):
 def test_every_model_is_cut_right(name):
     """Without half of its channels it is the oracle; with all of them the original, bit for bit."""
     model = with_random_weights(ALL[name]())
+    outputs_of(model, inputs_for(model))  # what TensorFlow keeps of a Lambda shows in its configuration
     before = str(model.get_config()), [np.array(weight) for weight in model.get_weights()]
     opened, cut = cut_at_random(model)
     small = compare_with_oracle(opened, cut)

@@ -5,10 +5,15 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
+import keras_kd as kd
+from keras_kd.compression.shrinking import following
 from keras_kd.compression.shrinking.following import follow
 from keras_kd.graphs import graph_of, slots_in
 from tests.compression.shrinking.grouping import groups_in, kept_in, sequence_model
 from tests.compression.shrinking.models import MODELS, conv, headed, image_model
+from tests.compression.shrinking.operations import FOLLOWED, NOT_FOLLOWED
+from tests.compression.shrinking.oracle import assert_like_the_oracle
+from tests.selection import rest_slow
 
 GROUPS = {
     "shared_layer": [(4, "first shared", "first shared norm", "shared head")],
@@ -19,7 +24,7 @@ GROUPS = {
         (6, "hidden block/second", "hidden block/second", "block/first head"),
         (6, "block/first", "block/first", "block/second"),
     ],
-    "kept_recurrence": [],
+    "film": [(6, "frames", "frames norms", "film"), (4, "film", "film", "film head")],
 }
 
 
@@ -53,21 +58,14 @@ def spectral():
 
 def first_of_all():
     """It reads an input, without channels, and is named because it has kernels."""
-    inputs = keras.Input((3, 4, 4, 2))
-    return headed(inputs, layers.ConvLSTM2D(4, 2, name="film")(inputs))
+    inputs = keras.Input((5, 3))
+    return headed(inputs, layers.RNN([layers.LSTMCell(4), layers.GRUCell(6)], name="stack")(inputs))
 
 
 KEPT = {
     "opaque": (
         MODELS["opaque"],
         {"unknown": "Lambda cannot be followed", "conv": "is read by 'unknown': Lambda cannot be followed"},
-    ),
-    "kept_recurrence": (
-        MODELS["kept_recurrence"],
-        {
-            "film": "ConvLSTM2D cannot be followed",
-            "frames": "is read by 'film': ConvLSTM2D cannot be followed",
-        },
     ),
     "extended": (
         lambda: sequence_model(lambda x: Extended(6, name="extended")(x)),
@@ -82,7 +80,7 @@ KEPT = {
             "stem": "is read by 'wrapped': SpectralNormalization cannot be followed",
         },
     ),
-    "first": (first_of_all, {"film": "ConvLSTM2D cannot be followed"}),
+    "first": (first_of_all, {"stack": "only plain cells without kept states can lose units"}),
 }
 
 
@@ -141,3 +139,46 @@ def test_calls_with_arrays_lose_the_same():
     tower = keras.Model(entry, x, name="tower")
     model = headed(inputs, layers.Concatenate()([tower(one) for one in inputs]))
     assert groups_in(model) == [(6, "tower/dense", "tower/dense", "head")]
+
+
+def with_heads(inputs, tensors):
+    """A model in which dense layers read some tensors, those of a shape together, as numbers."""
+    alike = {}
+    for x in tensors:
+        x = ops.abs(x) if "complex" in x.dtype else x
+        x = x if x.dtype == "float32" else ops.cast(x, "float32")
+        alike.setdefault(x.shape[:-1], []).append(x)
+    joined = [ops.concatenate(parts, axis=-1) for parts in alike.values()]
+    return keras.Model(inputs, [layers.Dense(2, name=f"head{i}")(x) for i, x in enumerate(joined)])
+
+
+def of_followed(name):
+    body, shape = FOLLOWED[name]
+    inputs = keras.Input(shape)
+    x, y = (layers.Dense(8, activation="sigmoid", name=name)(inputs) for name in "xy")
+    return with_heads(inputs, body(x, y))
+
+
+@pytest.mark.parametrize("name", rest_slow(list(FOLLOWED), "of_two", "moved", "products", "images"))
+def test_every_operation_that_is_followed(name):
+    """One that was not would keep the channels of both layers, which all operations of a family read."""
+    model = of_followed(name)
+    heads = {f"head{i}": "is an output of the model" for i in range(len(model.outputs))}
+    assert kd.channel_groups(model).kept_whole == heads
+    assert assert_like_the_oracle(model).get_layer("x").units == 4
+
+
+def test_the_table_of_operations_is_whole():
+    calls = [call for name in FOLLOWED for call in graph_of(of_followed(name)).calls]
+    found = {type(call.operation).__name__ for call in calls if not isinstance(call.operation, layers.Layer)}
+    # `ops.abs` and `ops.conj` make an Absolute and a Conjugate; a Ravel leaves no samples to read.
+    assert following.OPERATIONS.keys() - found == {"Abs", "Conj", "Ravel"}
+
+
+def test_every_operation_that_is_not_followed_keeps_its_channels():
+    inputs = keras.Input((5, 4))
+    read = [f(layers.Dense(8, name=f"dense{i}")(inputs)) for i, (f, _) in enumerate(NOT_FOLLOWED)]
+    found = kd.channel_groups(with_heads(inputs, read))
+    assert found.groups == ()
+    for i, (_, why) in enumerate(NOT_FOLLOWED):
+        assert why in found.kept_whole[f"dense{i}"]

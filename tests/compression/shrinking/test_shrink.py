@@ -17,7 +17,7 @@ from tests.graphs.topologies import TOPOLOGIES, inputs_for, outputs_of
 ALL = {**MODELS, **TOPOLOGIES, **OPENED}
 # What Keras loads only with the code of a user: a Lambda, a function that was not registered.
 OWN_CODE = {"opaque", "custom_activation"}
-NOTHING = {"kept_recurrence", "named_inputs_and_outputs"}
+NOTHING = {"named_inputs_and_outputs"}
 # These few speak for the rest, in the fast tests.
 FAST = {"squeeze_excite", "gated_linear", "transformer", "bidirectional", "of_users_layer", "inverted"}
 

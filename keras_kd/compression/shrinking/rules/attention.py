@@ -1,5 +1,7 @@
 """Attention: heads, and what each head reads and returns."""
 
+import numpy as np
+
 from keras_kd.compression.shrinking.channels import Role, Step, nothing, placed
 from keras_kd.compression.shrinking.ties import Labels
 from keras_kd.graphs import Slot, slots_in
@@ -41,6 +43,39 @@ def multi_head(step: Step) -> None:
     step.give(*results)
 
 
+def grouped_query(step: Step) -> None:
+    """`GroupQueryAttention`: several heads of the query for each of key and value; one size for all.
+
+    A head of key and value goes with those of the query, and the result has the width of the query.
+    """
+    layer = step.operation
+    query, key, value, output = (
+        hidden_argument(layer, f"{name}_dense") for name in ("query", "key", "value", "output")
+    )
+    tensors = _tensors(step)
+    step.keep_others([*_slots(step).values()], "they are a mask")
+    heads = step.made(key.kernel, 1, key.kernel.shape[1], whole=True)
+    sizes = step.made(key.kernel, 2, key.kernel.shape[2], whole=True)
+    in_groups = np.repeat(heads, layer.num_repeats)
+    for name, dense, own in (
+        ("key", key, heads),
+        ("value", value, heads),
+        ("query", query, in_groups),
+        *([("query", hidden_argument(layer, "gate_dense"), in_groups)] if layer.use_gate else []),
+    ):
+        step.axis(dense.kernel, 0, Role.READS, step.along(-1, dense.kernel.shape[0], tensors[name]))
+        for variable, first in ((dense.kernel, 1), (dense.bias, 0)):
+            step.axis(variable, first, Role.ALONG, own, whole=True)
+            step.axis(variable, first + 1, Role.READS if dense is query else Role.ALONG, sizes, whole=True)
+    step.axis(output.kernel, 0, Role.READS, in_groups, whole=True)
+    step.axis(output.kernel, 1, Role.READS, sizes, whole=True)
+    made = step.made(output.kernel, 2, output.kernel.shape[2])
+    step.axis(output.bias, 0, Role.ALONG, made)
+    step.ties.tie(made, step.along(-1, len(made), tensors["query"]), "has the width of the query")
+    scores = [placed(in_groups, 1, len(shape)) for shape in step.result_shapes[1:]]
+    step.give(placed(made, -1, step.rank), *scores)
+
+
 def _tensors(step: Step) -> dict[str, Labels]:
     """The labels of query, value and key; the key is the value where it is not given."""
     found = {name: step.channels.of_slots[slot] for name, slot in _slots(step).items()}
@@ -54,12 +89,21 @@ def _slots(step: Step) -> dict[str, Slot]:
 
 
 def weightless(step: Step) -> None:
-    """`Attention` and `AdditiveAttention`: the channels of the values pass through."""
-    value = step.reads[1]
-    step.keep("it sums over channels", [step.reads[0], *step.reads[2:]])
-    if len(slots_in((step.call.args or (step.call.kwargs["inputs"],))[0])) == 2:  # the values are the keys
-        step.keep("it sums over channels", [value])
-    passed = step.along(-1, step.shapes[1][-1] or 1, value)
+    """`Attention` and `AdditiveAttention`: query and key have the same channels, those of the values pass."""
+    given = slots_in((step.call.args or (step.call.kwargs["inputs"],))[0])
+    of_slots, shape = step.channels.of_slots, step.channels.graph.shape
+    query, value, key = (of_slots[slot] for slot in (*given, given[1])[:3])
+    step.keep_others(given, "they are a mask")
+    compared = step.along(-1, shape(given[0])[-1] or 1, query)
+    step.ties.tie(
+        compared,
+        step.along(-1, len(compared), key),
+        f"is compared by {step.call.path!r} with what keeps its size",
+    )
+    scale = getattr(step.operation, "scale", None)
+    if scale is not None and len(scale.shape):
+        step.axis(scale, 0, Role.ALONG, compared)
+    passed = step.along(-1, shape(given[1])[-1] or 1, value)
     step.give(
         placed(passed, -1, step.rank),
         *(nothing(len(shape)) for shape in step.result_shapes[1:]),

@@ -1,5 +1,6 @@
 """Operations that compute each element from the elements at the same place."""
 
+import keras
 import numpy as np
 
 from keras_kd.compression.shrinking.channels import Step, nothing
@@ -11,25 +12,50 @@ OPERATIONS = [
     "Abs",
     "Absolute",
     "Add",
-    "Average",
+    "Angle",
+    "Arccos",
+    "Arccosh",
+    "Arcsin",
+    "Arcsinh",
+    "Arctan",
+    "Arctan2",
+    "Arctanh",
+    "BitwiseAnd",
+    "BitwiseInvert",
+    "BitwiseLeftShift",
+    "BitwiseNot",
+    "BitwiseOr",
+    "BitwiseRightShift",
+    "BitwiseXor",
     "Cast",
+    "Cbrt",
     "Ceil",
     "Celu",
     "Clip",
+    "Conj",
+    "Conjugate",
+    "Copy",
     "Cos",
     "Cosh",
+    "Deg2rad",
     "Divide",
     "DivideNoNan",
     "Elu",
     "Equal",
     "Erf",
+    "Erfc",
+    "Erfinv",
     "Exp",
     "Exp2",
     "Expm1",
+    "Fabs",
     "Floor",
     "FloorDivide",
     "Fmax",
     "Fmin",
+    "Fmod",
+    "FullLike",
+    "Gcd",
     "Gelu",
     "Greater",
     "GreaterEqual",
@@ -37,7 +63,21 @@ OPERATIONS = [
     "HardSigmoid",
     "HardSilu",
     "HardTanh",
+    "Heaviside",
+    "Hypot",
+    "I0",
+    "Imag",
+    "Isclose",
+    "Isfinite",
+    "Isinf",
+    "Isnan",
+    "Isneginf",
+    "Isposinf",
+    "Isreal",
+    "Lcm",
+    "Ldexp",
     "LeakyRelu",
+    "LeftShift",
     "Less",
     "LessEqual",
     "Log",
@@ -46,6 +86,7 @@ OPERATIONS = [
     "Log2",
     "LogSigmoid",
     "Logaddexp",
+    "Logaddexp2",
     "LogicalAnd",
     "LogicalNot",
     "LogicalOr",
@@ -56,19 +97,26 @@ OPERATIONS = [
     "Multiply",
     "NanToNum",
     "Negative",
+    "Nextafter",
     "NotEqual",
     "OnesLike",
     "Power",
+    "Rad2deg",
+    "Real",
     "Reciprocal",
     "Relu",
     "Relu6",
+    "RightShift",
     "Round",
     "Rsqrt",
+    "SaturateCast",
     "Selu",
     "Sigmoid",
     "Sign",
+    "Signbit",
     "Silu",
     "Sin",
+    "Sinc",
     "Sinh",
     "SoftShrink",
     "Softplus",
@@ -85,6 +133,7 @@ OPERATIONS = [
     "TanhShrink",
     "Threshold",
     "TrueDivide",
+    "Trunc",
     "Where",
     "ZerosLike",
 ]
@@ -110,20 +159,43 @@ LAYERS = [
     "Average",
     "StochasticDepth",
     "CustomScaleLayer",
+    "RandomBrightness",
+    "RandomContrast",
+    "Rescaling",
 ]
 
 
 def elementwise(step: Step) -> None:
     """Whatever works on elements: what stands at the same place is tied together."""
-    why = why_mixing(getattr(step.operation, "activation", None))
-    noise = getattr(step.operation, "noise_shape", None)
-    if noise is not None and any(noise[axis] not in (None, 1) for axis in step.ties.varying_axes(step.given)):
-        why = "its noise_shape holds their number"
+    why = _why_not(step)
     if why is not None:
         step.keep(why)
         step.give_nothing()
         return
     step.give(joined(step, step.reads, step.shapes, step.result_shapes[0]))
+
+
+def _why_not(step: Step) -> str | None:
+    """Why channels cannot be told apart; `None` if they can."""
+    operation = step.operation
+    noise = getattr(operation, "noise_shape", None)
+    if noise is not None and any(noise[axis] not in (None, 1) for axis in step.ties.varying_axes(step.given)):
+        return "its noise_shape holds their number"
+    if len(step.result_shapes) != 1:
+        return "it returns several tensors"
+    # An array in a call is cut with the channels, as `cutting` does; other numbers are not.
+    settings = [value for name, value in vars(operation).items() if name[0] != "_"]
+    sizes = {labels.shape[axis] for labels in step.reads for axis in step.ties.varying_axes(labels)}
+    if any(sizes & set(_shape_of(value)) for value in settings):
+        return "its settings may hold a number for each of them"
+    return why_mixing(getattr(operation, "activation", None))
+
+
+def _shape_of(value: object) -> tuple[int, ...]:
+    """The shape of an array, or of a list of numbers."""
+    if isinstance(value, (list, tuple)):
+        return (len(value),) if all(isinstance(one, (int, float)) for one in value) else ()
+    return np.asarray(value).shape if isinstance(value, np.ndarray) or keras.ops.is_tensor(value) else ()
 
 
 def joined(step: Step, reads: list[Labels], shapes: list[Shape], result: Shape) -> Labels:

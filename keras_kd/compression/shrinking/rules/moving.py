@@ -10,18 +10,27 @@ from keras_kd.compression.shrinking.ties import NONE, Labels
 from keras_kd.graphs import Slot
 
 OPERATIONS = [
+    "Append",
     "BroadcastTo",
     "Concatenate",
+    "DepthToSpace",
+    "Dstack",
     "ExpandDims",
     "Flip",
+    "Fliplr",
     "GetItem",
+    "Hstack",
     "Moveaxis",
     "Ravel",
+    "Repeat",
     "Reshape",
+    "Rot90",
+    "SpaceToDepth",
     "Split",
     "Squeeze",
     "Stack",
     "Swapaxes",
+    "Tile",
     "Transpose",
     "Unstack",
 ]
@@ -46,8 +55,17 @@ def moving(step: Step) -> None:
         lambda leaf: full[leaf] if isinstance(leaf, Slot) else _without_values(leaf),
         (step.call.args, step.call.kwargs),
     )
-    results = keras.tree.flatten(step.operation.call(*filled[0], **filled[1]))
-    step.give(*(step.channels.narrowed(np.asarray(result, np.int64)) for result in results))
+    try:
+        results = keras.tree.flatten(step.operation.call(*filled[0], **filled[1]))
+    except Exception:  # what reckons with the number of samples cannot be done for one
+        results = []
+    moved = [np.asarray(result, np.int64) for result in results]
+    ranks = [labels.ndim for labels in moved if labels.size]
+    if ranks != [len(shape) for shape in step.result_shapes]:
+        step.keep("it cannot be followed for one sample, or returns nothing of it")
+        step.give_nothing()
+        return
+    step.give(*map(step.channels.narrowed, moved))
 
 
 def _spread(labels: Labels, shape: tuple[int | None, ...]) -> Labels:
@@ -70,6 +88,10 @@ def _unclear(step: Step) -> str | None:
         return _unclear_key(step)
     if kind == "RepeatVector" or kind == "Ravel":
         return None
+    if kind == "Unstack" and step.ties.varies(step.given, step.operation.axis % len(step.shapes[0])):
+        return "it takes single channels"
+    if kind == "Repeat" and (step.operation.axis is None or not isinstance(step.operation.repeats, int)):
+        return "it repeats single channels"
     static = [step.shapes[0][axis] for axis in step.ties.varying_axes(step.given)]
     return "the number of its channels is not known" if None in static else None
 
@@ -85,6 +107,8 @@ def _unclear_key(step: Step) -> str | None:
         )
         if not plain and (axis is None or step.ties.varies(step.given, axis)):
             return "it takes single channels or every n-th one"
+        if not plain and axis == 0:
+            return "it takes single samples"
     return None
 
 

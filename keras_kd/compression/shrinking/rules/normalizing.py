@@ -38,3 +38,8 @@ def prelu(step: Step) -> None:
         if size > 1 and step.ties.varies(step.given, axis + 1):
             step.axis(alpha, axis, Role.ALONG, step.along(axis + 1, size))
     step.give(step.given)
+
+
+def unit_norm(step: Step) -> None:
+    """`UnitNormalization`, `normalize`: over fewer channels, the norm is that of those."""
+    step.give(step.given)

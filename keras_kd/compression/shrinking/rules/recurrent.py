@@ -30,17 +30,36 @@ def recurrent(step: Step) -> None:
 
 def _cell(step: Step, cell: keras.layers.Layer, read: Labels) -> Labels:
     """Follow a cell; the labels of its units."""
-    gates, count = _GATES[type(cell)], cell.units
-    step.axis(cell.kernel, 0, Role.READS, step.along(-1, cell.kernel.shape[0], read))
-    units = step.made(cell.kernel, 1, count, gates)
-    step.axis(cell.recurrent_kernel, 0, Role.READS, units)
-    step.axis(cell.recurrent_kernel, 1, Role.ALONG, np.tile(units, gates))
+    return _gated(step, cell, cell.units, _GATES[type(cell)], step.along(-1, cell.kernel.shape[0], read))
+
+
+def _gated(step: Step, cell: keras.layers.Layer, count: int, gates: int, read: Labels) -> Labels:
+    """Follow kernels whose last axis holds a number of gates, one after the other; what they make."""
+    step.axis(cell.kernel, -2, Role.READS, read)
+    units = step.made(cell.kernel, -1, count, gates)
+    step.axis(cell.recurrent_kernel, -2, Role.READS, units)
+    step.axis(cell.recurrent_kernel, -1, Role.ALONG, np.tile(units, gates))
     step.axis(cell.bias, -1, Role.ALONG, np.tile(units, gates))
     for name in ("activation", "recurrent_activation"):
         why = why_mixing(getattr(cell, name, None))
         if why is not None:
             step.keep(why, [units])
     return units
+
+
+def convolutional(step: Step) -> None:
+    """`ConvLSTM1D` to `ConvLSTM3D`: kernels `(*window, inputs, 4 * filters)`, gate by gate."""
+    layer, cell = step.operation, step.operation.cell
+    if layer.stateful or len(step.call.reads) > 1:
+        step.keep("only those without given or kept states can lose filters")
+        step.give_nothing()
+        return
+    is_first = cell.data_format == "channels_first"
+    read = step.along(2 if is_first else -1, cell.kernel.shape[-2])
+    filters = _gated(step, cell, cell.filters, 4, read)
+    of_each = (len(shape) - cell.rank - 1 if is_first else -1 for shape in step.result_shapes)
+    results = zip(of_each, step.result_shapes, strict=True)
+    step.give(*(placed(filters, axis, len(shape)) for axis, shape in results))
 
 
 def bidirectional(step: Step) -> None:

@@ -1,9 +1,10 @@
-"""Pooling, padding, resizing, sums and products: operations along axes other than that of the channels."""
+"""Pooling, padding, resizing, sums: operations along axes other than that of the channels."""
 
 import numpy as np
 
 from keras_kd.compression.shrinking.channels import Step, nothing
 from keras_kd.compression.shrinking.rules.weighted import channel_axis
+from keras_kd.graphs import Slot
 
 WINDOWS = [
     f"{kind}Pooling{rank}D"
@@ -11,8 +12,34 @@ WINDOWS = [
     for rank in (1, 2, 3)
 ]
 WINDOWS += [f"{kind}{rank}D" for kind in ("ZeroPadding", "Cropping", "UpSampling") for rank in (1, 2, 3)]
+WINDOWS += [
+    "CenterCrop",
+    "RandomCrop",
+    "RandomElasticTransform",
+    "RandomFlip",
+    "RandomPerspective",
+    "RandomRotation",
+    "RandomShear",
+    "RandomTranslation",
+    "RandomZoom",
+    "Resizing",
+]
+WINDOW_OPERATIONS = ["AveragePool", "MaxPool", "Resize"]
 GLOBAL = [f"Global{kind}Pooling{rank}D" for kind in ("Max", "Average") for rank in (1, 2, 3)]
 REDUCTIONS = [
+    "Argmax",
+    "Argmin",
+    "CountNonzero",
+    "Nanmax",
+    "Nanmean",
+    "Nanmedian",
+    "Nanmin",
+    "Nanprod",
+    "Nanstd",
+    "Nansum",
+    "Nanvar",
+    "Norm",
+    "Ptp",
     "Max",
     "Min",
     "Mean",
@@ -54,6 +81,15 @@ def reduction(step: Step) -> None:
     _reduce(step, axes, bool(getattr(step.operation, "keepdims", False)))
 
 
+def average(step: Step) -> None:
+    """`average` over an axis; weights have the shape of what is averaged."""
+    if len([leaf for leaf in (*step.call.args, *step.call.kwargs.values()) if leaf is not None]) > 1:
+        step.keep("it is averaged with weights")
+        step.give_nothing()
+    else:
+        reduction(step)
+
+
 def _reduce(step: Step, axes: tuple[int, ...], keepdims: bool) -> None:
     if any(step.ties.varies(step.given, axis) for axis in axes):
         step.keep("it computes with all channels")
@@ -61,33 +97,42 @@ def _reduce(step: Step, axes: tuple[int, ...], keepdims: bool) -> None:
     step.give(labels if keepdims else np.squeeze(labels, axes))
 
 
-def softmax(step: Step) -> None:
-    """`Softmax`, as a layer or an operation, along one axis."""
+ALONG = ["Argsort", "Cumprod", "Cumsum", "Diff", "LogSoftmax", "Roll", "Softmax", "Sort"]
+
+
+def along(step: Step) -> None:
+    """`Softmax`, as a layer or an operation, `cumsum` and others that compute along one axis, or of all."""
     axis = getattr(step.operation, "axis", -1)
     axes = axis if isinstance(axis, (list, tuple)) else [axis]
     step.keep_others(step.call.reads[:1], "they are a mask")
-    if any(step.ties.varies(step.given, a) for a in axes):
+    if axis is None or any(step.ties.varies(step.given, a) for a in axes):
         step.keep("it computes with all channels")
+        step.give_nothing()
+    else:
+        step.give(step.given)
+
+
+def padded(step: Step) -> None:
+    """`pad`: the channels themselves stay as many."""
+    rank, widths = len(step.shapes[0]), step.operation.pad_width
+    widths = list(widths) * (rank if len(widths) == 1 else 1)
+    if any(any(widths[axis]) for axis in step.ties.varying_axes(step.given)):
+        step.keep("it pads channels")
+        step.give_nothing()
+        return
+    step.keep_others(step.call.reads[:1], "they are what it pads with")
     step.give(step.given)
 
 
-def matrix_product(step: Step) -> None:
-    """`matmul` of two tensors: what is summed over stays; rows and columns pass through."""
-    if len(step.reads) < 2 or any(labels.ndim < 2 for labels in step.reads):
-        step.keep("it sums over channels")
+def taken(step: Step) -> None:
+    """`take`: steps or rows by their numbers, with all of their channels."""
+    rank, axis = len(step.shapes[0]), step.operation.axis
+    step.keep_others(step.call.reads[:1], "they are places")
+    varying = step.ties.varying_axes(step.given)
+    if axis is None or axis % rank in varying or not isinstance(step.call.args[0], Slot):
+        step.keep("it takes single channels")
         step.give_nothing()
         return
-    left, right = step.reads[:2]
-    for labels, axis in ((left, -1), (right, -2)):
-        if step.ties.varies(labels, axis % labels.ndim):
-            step.keep("it sums over channels", [labels])
-    rows, columns = step.ties.varies(left, left.ndim - 2), step.ties.varies(right, right.ndim - 1)
-    if rows and columns:
-        step.keep("it crosses the channels of two tensors", [left])
-    rank = step.rank
-    left, right = (labels.reshape((1,) * (rank - labels.ndim) + labels.shape) for labels in (left, right))
-    left, right = left[..., :1], right[..., :1, :]
-    heads = left[..., :1, :1], right[..., :1, :1]
-    if any(step.ties.varying_axes(labels) for labels in heads):
-        step.ties.tie(*heads)
-    step.give(right if columns or step.ties.varying_axes(right) else left)
+    shape = list(step.given.shape)
+    shape[axis % rank : axis % rank + 1] = [1] * (step.rank - rank + 1)
+    step.give(step.given.take([0], axis).reshape(shape))

@@ -53,8 +53,10 @@ def _give(step: Step, made: Labels, axis: int = -1) -> None:
 
 
 def channel_axis(layer: keras.layers.Layer) -> int:
-    """The axis of the channels in what an image layer reads and returns."""
-    return 1 if getattr(layer, "data_format", None) == "channels_first" else -1
+    """The axis of the channels in what an image layer or operation reads and returns."""
+    # An operation may leave it to the setting.
+    order = getattr(layer, "data_format", "channels_last") or keras.config.image_data_format()
+    return 1 if order == "channels_first" else -1
 
 
 def dense(step: Step) -> None:
@@ -164,14 +166,26 @@ def spread_equation(layer: layers.EinsumDense, rank: int, out_rank: int) -> tupl
     """The letters of the input, the kernel and the output; an ellipsis becomes capital letters."""
     operands, outputs = layer.equation.replace(" ", "").split("->")
     inputs, kernel = operands.split(",")
-    letters = "ABCDEFGHIJ"
-    inputs = inputs.replace("...", letters[: rank - len(inputs.replace("...", ""))])
-    outputs = outputs.replace("...", letters[: out_rank - len(outputs.replace("...", ""))])
-    return inputs, kernel, outputs
+    return spread(inputs, rank), kernel, spread(outputs, out_rank)
+
+
+def spread(letters: str, rank: int) -> str:
+    """The letters of a tensor's axes, with capital ones, which end with an A, for an ellipsis."""
+    return letters.replace("...", "JIHGFEDCBA"[len(letters.replace("...", "")) - rank :])
 
 
 def embedding(step: Step) -> None:
-    """`Embedding`: table `(entries, size)`."""
+    """`Embedding`: table `(entries, size)`; `ReversibleEmbedding` also reads what has the size of entries."""
+    layer = step.operation
+    if step.call.kwargs.get("reverse") or len(step.call.args) > 1:
+        own = getattr(layer, "reverse_embeddings", None)
+        table, axis = (layer.embeddings, 1) if own is None else (own, 0)
+        step.axis(table, axis, Role.READS, step.along(-1, table.shape[axis]))
+        step.give_nothing()
+        return
     step.keep("it looks them up", step.reads)
-    table = step.operation.embeddings
-    step.give(placed(step.made(table, 1, table.shape[1]), -1, step.rank))
+    size = layer.embeddings.shape[1]
+    made = step.made(layer.embeddings, 1, size)
+    if getattr(layer, "reverse_embeddings", None) is not None:
+        step.axis(layer.reverse_embeddings, 0, Role.READS, made)
+    step.give(placed(made, -1, step.rank))

@@ -21,11 +21,6 @@ GROUPS = {
     ],
     # Of the stem, 6 of 8 channels meet the softmax and stay.
     "softmaxed": [(2, "stem", "stem", "attended"), (5, "after", "after", "head")],
-    # What is summed over for the scores stays; of each head, the values are tied by the reshape.
-    "attention_of_operations": [
-        (4, "value", "value", "of_query of_value of_key"),
-        (4, "of_value", "of_value", "head"),
-    ],
 }
 
 
@@ -55,16 +50,6 @@ def test_pooling_along_the_axis_of_the_channels_keeps_them():
         )
     )
     assert kept_in(model)["pooled"] == "its channels lie along height or width"
-
-
-def test_rows_and_columns_of_a_product_cannot_both_lose_channels():
-    def body(x):
-        rows = ops.transpose(layers.Dense(6, name="rows")(x), (0, 2, 1))
-        return layers.Dense(3, name="after")(ops.matmul(rows, layers.Dense(4, name="columns")(x)))
-
-    model = sequence_model(body)
-    assert [group[1] for group in groups_in(model)] == ["columns", "after"]
-    assert kept_in(model)["rows"].endswith("it crosses the channels of two tensors")
 
 
 def test_a_mask_of_a_softmax_is_kept():

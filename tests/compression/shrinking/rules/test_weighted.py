@@ -88,7 +88,7 @@ def test_layers_whose_activation_mixes_are_kept_whole():
     ("equation", "rank", "out_rank", "expected"),
     [
         ("ab,bc->ac", 2, 2, ("ab", "bc", "ac")),
-        ("...c,cd->...d", 4, 4, ("ABCc", "cd", "ABCd")),
+        ("...c,cd->...d", 4, 4, ("CBAc", "cd", "CBAd")),
         ("abc, cde -> abde", 3, 4, ("abc", "cde", "abde")),
         ("ab...,bc->ac...", 3, 3, ("abA", "bc", "acA")),
     ],
