@@ -1,5 +1,6 @@
 """Data in every form that users have it in, checked against a Keras model and read batch by batch."""
 
+import functools
 import itertools
 from collections.abc import Iterator
 
@@ -62,6 +63,17 @@ def _checked(
         values = [arrays[tensor.name] for tensor in serving.inputs]
         if len(values[0]):  # a batch without rows tells nothing
             yield keras.tree.pack_sequence_as(serving.structure, values), y
+
+
+def rereadable(data: Data) -> Data:
+    """The data in a form that can be read several times: what a generator yields is held in memory.
+
+    Examples:
+        >>> held = rereadable(iter([[1], [2]]))
+        >>> list(held()), list(held())
+        ([[1], [2]], [[1], [2]])
+    """
+    return functools.partial(iter, list(data)) if isinstance(data, Iterator) else data
 
 
 def inputs_of(model: keras.Model, data: Data, batch_size: int = 256) -> Iterator[Tensors]:

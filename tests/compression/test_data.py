@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_kd.compression.data import batches_of, inputs_of
+from keras_kd.compression.data import batches_of, inputs_of, rereadable
 from tests.graphs.topologies import TOPOLOGIES, inputs_for, outputs_of
 
 X = np.random.default_rng(0).normal(size=(10, 4)).astype("float32")
@@ -133,3 +133,14 @@ def test_structures_are_put_together_part_by_part():
     model = keras.Model(entries, keras.layers.Subtract()(entries))
     (x,) = inputs_of(model, iter([{"a": X, "b": 2 * X}] * 2))
     np.testing.assert_array_equal(model(x), np.concatenate([X, X]))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_data_can_be_read_again(form):
+    """A generator as well, with its labels."""
+    given = FORMS[form]()
+    held = rereadable(given)
+    assert (held is given) == (form != "generator")
+    first, again = ([x for x, _ in batches_of(dense(), held, batch_size=4)] for _ in range(2))
+    np.testing.assert_array_equal(np.concatenate(first), X)
+    np.testing.assert_array_equal(np.concatenate(again), X)

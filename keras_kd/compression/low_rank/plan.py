@@ -1,7 +1,6 @@
 """What becomes of each layer, decided before a model is made."""
 
-import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -10,7 +9,7 @@ import numpy as np
 from keras import layers
 
 from keras_kd.compression.costs.multiply_adds import multiply_adds
-from keras_kd.compression.data import Data, inputs_of
+from keras_kd.compression.data import Data, inputs_of, rereadable
 from keras_kd.compression.low_rank.arguments import Settings
 from keras_kd.compression.low_rank.attention import AttentionHeads
 from keras_kd.compression.low_rank.convolutions import ConvolutionKernel
@@ -138,8 +137,7 @@ def _moments(model: keras.Model, graph: Graph, sites: Sequence[Site], data: Data
     readings = {
         (site.layer, role): reading for site in sites for role, reading in kernel_of(site).readings().items()
     }
-    if isinstance(data, Iterator):  # which can be read once only
-        data = functools.partial(iter, list(inputs_of(model, data)))
+    data = rereadable(data)
     warn_of_stale_statistics(model, data, stacklevel=5)
     found: dict[str, dict[str, np.ndarray]] = {}
     for (path, role), moment in second_moments(graph, readings, inputs_of(model, data)).items():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
 
+from keras_kd.compression.data import rereadable
 from keras_kd.compression.selection import LayerPath, Selection, parse_names
 from keras_kd.compression.shrinking.arguments import Arguments
 from keras_kd.compression.shrinking.channels import Channels
@@ -16,6 +17,7 @@ from keras_kd.compression.shrinking.depth import drop_blocks
 from keras_kd.compression.shrinking.groups import Group, groups_of, kept_whole
 from keras_kd.compression.shrinking.importance import Loss, Scores, check_importance, score
 from keras_kd.compression.shrinking.sizes import MEASURES, Sizes
+from keras_kd.compression.statistics import warn_of_stale_statistics
 from keras_kd.graphs import Opened, open_layers
 from keras_kd.legacy import require_keras_model
 
@@ -67,6 +69,7 @@ def plan_shrinking(model: keras.Model, arguments: Arguments) -> Plan:
         raise ValueError(f"{model.name!r} has no channels that can be removed: {reasons}.")
     _check_names(opened.model, groups, arguments)
     chosen = _select(opened.model, groups, arguments)
+    arguments = _with_tried_data(model, arguments)
     sizes = Sizes(channels, list(chosen))
     before = {measure: sizes.full(measure) for measure in MEASURES}
     # A layer with a fraction of its own counts for itself.
@@ -79,6 +82,15 @@ def plan_shrinking(model: keras.Model, arguments: Arguments) -> Plan:
     scores = score(opened.model, channels, kept, arguments.importance, arguments.data, loss)
     counts = _counts(Sizes(channels, kept), scores, list(chosen.values()), arguments, before)
     return Plan(opened.model, channels, kept, counts, scores, before)
+
+
+def _with_tried_data(model: keras.Model, arguments: Arguments) -> Arguments:
+    """The same arguments with data that can be read again, after a warning if it shows stale statistics."""
+    if arguments.data is None:
+        return arguments
+    data = rereadable(arguments.data)
+    warn_of_stale_statistics(model, data, stacklevel=5)
+    return replace(arguments, data=data)
 
 
 def _without_blocks(opened: Opened, arguments: Arguments) -> Opened:

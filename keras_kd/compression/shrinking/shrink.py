@@ -68,7 +68,8 @@ def shrink(
         multiple_of: The number of channels of a layer stays a multiple of this, because fast kernels compute
             several at once; in groups of less than four times as many, of its half, quarter, and so on.
         floor: The least fraction of each group to keep, in [0, 1).
-        data: For `"taylor"` and `"activation"`: arrays or batches of `x` or `(x, y)`.
+        data: For `"taylor"`, `"activation"` and `depth`: arrays or batches of `x` or `(x, y)`. Wherever it is
+            given, a warning says if the model's BatchNorm statistics are far from it: recalibrate it first.
         loss: For `"taylor"`: `loss(y, outputs)`; by default that with which the model was compiled.
         depth: How many residual blocks whose shortcut is the identity to keep: a fraction in (0, 1], or a
             whole number. They are dropped before channels are removed; `keep` stays a fraction of the

@@ -1,10 +1,14 @@
 """What is removed: by importance, within limits, of the layers that were chosen."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
+import keras_kd as kd
 from keras_kd.compression.shrinking.arguments import Arguments
 from keras_kd.compression.shrinking.planning import plan_shrinking
 from tests.compression.shrinking.models import MODELS
@@ -182,6 +186,44 @@ def test_what_is_no_model_of_keras_is_refused():
         planned([1, 2])
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [{"importance": "activation"}, {"importance": "taylor", "loss": keras.losses.MeanSquaredError()}, {}],
+    ids=["activation", "taylor", "l2"],
+)
+def test_stale_statistics_are_warned_of_and_a_generator_is_read_all_the_same(arguments):
+    """Whatever the data is for: it is the moment to say so."""
+    model = with_random_weights(MODELS["bottleneck"]())
+    x = np.random.default_rng(0).normal(size=(12, 8, 8, 3)).astype("float32")
+    batches = [(x[i : i + 4], np.zeros((4, 3), "float32")) for i in (0, 4, 8)]
+    with pytest.warns(UserWarning, match="BatchNorm statistics of 'norm2'") as caught:
+        found = kd.shrink(model, data=iter(batches), **arguments)
+    assert caught[0].filename == __file__
+    with pytest.warns(UserWarning, match="BatchNorm statistics"):
+        expected = kd.shrink(
+            model,
+            data=tf.data.Dataset.from_generator(
+                lambda: batches, output_signature=(tf.TensorSpec((4, 8, 8, 3)), tf.TensorSpec((4, 3)))
+            ),
+            **arguments,
+        )
+    for one, other in zip(found.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    fresh = kd.recalibrate(model, x)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        kd.shrink(fresh, data=batches[0][0] if not arguments else iter(batches), **arguments)
+
+
+def test_a_drop_by_importance_warns_and_leaves_data_for_the_rest():
+    model = with_random_weights(MODELS["bottleneck"]())
+    x = np.random.default_rng(0).normal(size=(12, 8, 8, 3)).astype("float32")
+    with pytest.warns(UserWarning, match="BatchNorm statistics"):
+        small = kd.shrink(model, depth=1, importance="activation", data=iter([x[:6], x[6:]]), multiple_of=1)
+    assert small.count_params() < model.count_params()
+
+
+@pytest.mark.filterwarnings("ignore:The BatchNorm statistics")  # all weights are random
 def test_the_loss_of_a_compiled_model_is_taken():
     model = with_random_weights(MODELS["bottleneck"]())
     data = inputs_for(model), np.zeros((3, 3), "float32")
