@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import keras
 import numpy as np
-from keras import layers
 
 from keras_kd.compression.selection import Selection
 from keras_kd.compression.sensitivity.parts import Change, Dissection, Part
@@ -14,10 +13,8 @@ from keras_kd.compression.shrinking.arguments import Arguments
 from keras_kd.compression.shrinking.channels import Role
 from keras_kd.compression.shrinking.counting import Limits
 from keras_kd.compression.shrinking.cutting import Cut
+from keras_kd.compression.shrinking.following import OVER_CHANNELS
 from keras_kd.compression.shrinking.planning import Plan, plan_shrinking
-
-# They compute with all channels that they read, zeros too.
-_OVER_CHANNELS = layers.LayerNormalization, layers.RMSNormalization, layers.GroupNormalization
 
 
 def channel_parts(model: keras.Model, selection: Selection[float]) -> Dissection:
@@ -53,7 +50,7 @@ def _shrunk(plan: Plan, keep: float) -> Change:
     limits = Limits(multiple_of=1, floor=0.0)
     counts = [limits.count(group, keep * len(group.classes)) for group in plan.groups]
     cut = Cut(plan.channels, replace(plan, counts=counts).removed)
-    if _is_normalized(cut):
+    if _is_mixed(cut):
         return cut.model(plan.opened)
     values: dict[int, tuple[keras.Variable, np.ndarray]] = {}
     for axis in plan.channels.axes.values():
@@ -65,10 +62,10 @@ def _shrunk(plan: Plan, keep: float) -> Change:
     return list(values.values())
 
 
-def _is_normalized(cut: Cut) -> bool:
-    """Whether a normalization computes with removed channels and others, so that zeros are not enough."""
+def _is_mixed(cut: Cut) -> bool:
+    """Whether something computes with removed channels and others, so that zeros are not enough."""
     return any(
-        isinstance(call.operation, _OVER_CHANNELS)
-        and not cut.stays(cut.channels.of_slots[call.reads[0]]).all()
+        type(call.operation).__name__ in OVER_CHANNELS
+        and not all(cut.stays(cut.channels.of_slots[slot]).all() for slot in call.reads)
         for call in cut.channels.graph.calls
     )

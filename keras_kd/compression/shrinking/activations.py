@@ -1,7 +1,7 @@
 """How large what the layers of a model read is, channel by channel, on data."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -11,8 +11,27 @@ from keras_kd.compression.shrinking.channels import Channels, Role
 from keras_kd.compression.shrinking.groups import Group
 from keras_kd.compression.shrinking.ties import Labels
 from keras_kd.graphs import Call, Graph, Slot, slots_in
-from keras_kd.keras_internals import takes_training
+from keras_kd.keras_internals import attach_mask, mask_of, takes_training
 from keras_kd.tensors import Tensors
+
+
+class Choice(NamedTuple):
+    """A tensor that is passed on, with its mask, or another one of the same shape in its place.
+
+    Attributes:
+        stays: Whether it is, a scalar.
+        other: What is passed on if it is not.
+    """
+
+    stays: tf.Tensor
+    other: Slot
+
+    def of(self, value: tf.Tensor, values: Mapping[Slot, Any]) -> tf.Tensor:
+        """What is passed on in place of a value."""
+        chosen, mask = tf.where(self.stays, value, values[self.other]), mask_of(value)
+        if mask is not None:
+            attach_mask(chosen, mask)
+        return chosen
 
 
 class Magnitudes:
@@ -70,11 +89,23 @@ def _others(channels: Channels, labels: Labels) -> list[int]:
     return [axis for axis in range(labels.ndim) if labels.shape[axis] == 1]
 
 
-def values_of(graph: Graph, inputs: Tensors, wanted: list[Slot]) -> Mapping[Slot, Any]:
-    """The values of some tensors of an opened graph, in inference."""
+def values_of(
+    graph: Graph, inputs: Tensors, wanted: Sequence[Slot], choices: Mapping[Slot, Choice] | None = None
+) -> Mapping[Slot, Any]:
+    """The values of some tensors of an opened graph, in inference.
+
+    Args:
+        graph: The graph.
+        inputs: Values for its inputs.
+        wanted: The tensors; what they are computed from is in the result as well.
+        choices: Tensors in place of which others may be passed on.
+    """
     values = dict(zip(slots_in(graph.inputs), keras.tree.flatten(inputs), strict=True))
+    choices = choices or {}
     for call in graph.calls_between(list(values), wanted):
         values.update(zip(call.results, keras.tree.flatten(_called(call, values)), strict=True))
+        for slot in choices.keys() & set(call.results):
+            values[slot] = choices[slot].of(values[slot], values)
     return values
 
 
@@ -82,5 +113,10 @@ def _called(call: Call, values: Mapping[Slot, Any]) -> Any:
     args, kwargs = keras.tree.map_structure(
         lambda leaf: values[leaf] if isinstance(leaf, Slot) else leaf, (call.args, call.kwargs)
     )
+    masks = {slot: mask_of(values[slot]) for slot in call.reads}
     extra = {"training": False} if takes_training(call.operation) else {}
-    return call.operation(*args, **{**kwargs, **extra})
+    results = call.operation(*args, **{**kwargs, **extra})
+    for slot, mask in masks.items():
+        if mask is not None:  # attention takes it off what it reads, and others read that, too
+            attach_mask(values[slot], mask)
+    return results

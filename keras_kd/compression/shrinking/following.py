@@ -74,6 +74,13 @@ OPERATIONS: dict[str, Rule] = {
 }
 
 
+# What computes with all the channels that are left, without weights that read them, or with weights that
+# others read: that a removed channel were zero for its readers does not say what the smaller model computes.
+OVER_CHANNELS = {
+    *("LayerNormalization", "RMSNormalization", "GroupNormalization", "UnitNormalization", "Normalize"),
+    *("Attention", "AdditiveAttention", "Dot", "Matmul", "Einsum", "ReversibleEmbedding"),
+}
+
 _SIZED = {"Reshape", "BroadcastTo", "Split", "GetItem"}  # what `cutting` changes
 
 

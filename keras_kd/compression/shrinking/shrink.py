@@ -74,8 +74,9 @@ def shrink(
         depth: How many residual blocks whose shortcut is the identity to keep: a fraction in (0, 1], or a
             whole number. They are dropped before channels are removed; `keep` stays a fraction of the
             original. Default: all.
-        drop: Which of them to drop: `"importance"`, those that change their input least, on `data`; or
-            `"even"`, at even distances, as DistilBERT does (Sanh et al. 2019, arXiv 1910.01108).
+        drop: Which of them to drop: `"importance"`, those without which, one at a time, the outputs change
+            least, on `data`; or `"even"`, at even distances, as DistilBERT does (Sanh et al. 2019,
+            arXiv 1910.01108).
         name: Of the result; by default the original's.
         keep_compiled: Compile the result like the model, with a copy of its optimizer that keeps steps and
             moments of the weights that stay: for a loop that shrinks a little, trains, and shrinks again.

@@ -6,6 +6,7 @@ from keras import layers, ops
 
 from keras_kd.compression.shrinking.channels import Role
 from keras_kd.compression.shrinking.cutting import Cut
+from keras_kd.compression.shrinking.following import OVER_CHANNELS
 from keras_kd.compression.shrinking.groups import groups_of
 from keras_kd.graphs import Slot, graph_of, open_layers, rebuild
 from tests.graphs.topologies import inputs_for, outputs_of
@@ -30,11 +31,6 @@ class NormOfKept(layers.Layer):
 
     def call(self, x):
         return ops.matmul(self.small(ops.take(x, self.kept, axis=-1)), self.scattered)
-
-
-# These sum over channels without weights that could be zero, or with weights that others read.
-SUMS = {"Attention", "AdditiveAttention", "Dot", "Einsum", "Matmul", "Normalize", "UnitNormalization"}
-SUMS |= {"ReversibleEmbedding"}  # whose table makes channels and reads them
 
 
 class OfKept(layers.Layer):
@@ -70,7 +66,7 @@ def stand_ins(cut: Cut) -> dict[keras.Operation, layers.Layer]:
         if isinstance(operation, NORMS) and operation.variables:
             stays = cut.stays(cut.channels.axes[id(operation.variables[0]), 0].labels)
             found[operation] = NormOfKept(operation, stays, cut.channels.graph.shape(call.reads[0]))
-        elif type(operation).__name__ in SUMS:
+        elif type(operation).__name__ in OVER_CHANNELS:
             found[operation] = OfKept(operation, cut.channels.graph.calls_of(operation), cut)
     return found
 

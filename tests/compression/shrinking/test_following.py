@@ -62,7 +62,22 @@ def first_of_all():
     return headed(inputs, layers.RNN([layers.LSTMCell(4), layers.GRUCell(6)], name="stack")(inputs))
 
 
+def frames():
+    entry = keras.Input((4, 4, 2))
+    net = keras.Model(entry, layers.GlobalAveragePooling2D()(conv(6, "inside")(entry)), name="net")
+    inputs = keras.Input((3, 4, 4, 2))
+    x = layers.TimeDistributed(net, name="frames")(layers.Conv3D(4, 1, name="before")(inputs))
+    return headed(inputs, layers.LSTM(5, name="lstm")(x))
+
+
 KEPT = {
+    "frames": (
+        frames,
+        {
+            "frames": "Functional cannot be followed",
+            "before": "is read by 'frames': Functional cannot be followed",
+        },
+    ),
     "opaque": (
         MODELS["opaque"],
         {"unknown": "Lambda cannot be followed", "conv": "is read by 'unknown': Lambda cannot be followed"},

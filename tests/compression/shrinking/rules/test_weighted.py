@@ -20,6 +20,8 @@ GROUPS = {
     ],
     "separable": [(8, "stem", "stem separable", "separable"), (10, "separable", "separable", "head")],
     "three_dimensions": [(6, "conv", "conv norm", "up"), (4, "up", "up", "head")],
+    # The table makes what it looks up, and reads what it is compared with.
+    "language_model": [(8, "words dense", "dense norm", "dense")],
     "einsums": [(8, "join", "join", "last"), (6, "last", "", "head")],
 }
 
