@@ -63,7 +63,7 @@ def first_of_all():
 
 
 def frames():
-    entry = keras.Input((4, 4, 2))
+    entry = keras.Input((4, 4, 4))
     net = keras.Model(entry, layers.GlobalAveragePooling2D()(conv(6, "inside")(entry)), name="net")
     inputs = keras.Input((3, 4, 4, 2))
     x = layers.TimeDistributed(net, name="frames")(layers.Conv3D(4, 1, name="before")(inputs))

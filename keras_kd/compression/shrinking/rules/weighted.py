@@ -177,7 +177,7 @@ def spread(letters: str, rank: int) -> str:
 def embedding(step: Step) -> None:
     """`Embedding`: table `(entries, size)`; `ReversibleEmbedding` also reads what has the size of entries."""
     layer = step.operation
-    if step.call.kwargs.get("reverse") or len(step.call.args) > 1:
+    if step.call.kwargs.get("reverse", step.call.args[1:] == (True,)):
         own = getattr(layer, "reverse_embeddings", None)
         table, axis = (layer.embeddings, 1) if own is None else (own, 0)
         step.axis(table, axis, Role.READS, step.along(-1, table.shape[axis]))

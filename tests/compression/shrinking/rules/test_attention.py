@@ -77,7 +77,13 @@ def several_axes(x):
     return layers.MultiHeadAttention(2, 3, output_shape=(2, 3), name="a")(dense(x), x)[..., 0]
 
 
+def with_itself(x):
+    q = dense(x)
+    return layers.Attention(name="a")([q, q])
+
+
 CASES = {
+    "with_itself": (with_itself, ["dense"], set()),
     "masked": (masked, ["dense", "a", "a", "a", "a"], {"mask"}),
     "masked_weightless": (masked_weightless, [], {"mask", "dense"}),
     "as_keywords": (as_keywords, ["key", "value", "dense", "a", "a", "a", "a"], set()),

@@ -41,6 +41,7 @@ def dense(x, name, units=6):
 MADE_BY = {
     "dot": (lambda x: layers.Dot(-1)([dense(x, "a"), dense(x, "b")]), {"a b"}),
     "dot_over_steps": (lambda x: layers.Dot(1)([dense(x, "a"), x]), set()),
+    "dot_with_itself": (lambda x: layers.Dot(-1)([dense(x, "a")] * 2), {"a"}),
     "gram": (lambda x: ops.einsum("bsc,btc->bst", dense(x, "a"), dense(x, "b")), {"a b"}),
     "with_itself": (lambda x: ops.einsum("bsc,btc->bst", *[dense(x, "a")] * 2), {"a"}),
     "along": (lambda x: ops.einsum("b...c,bc->b...", dense(x, "a"), dense(x[:, 0], "b")), {"a b"}),
