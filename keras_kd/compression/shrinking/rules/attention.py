@@ -55,7 +55,7 @@ def grouped_query(step: Step) -> None:
     tensors = _tensors(step)
     step.keep_others([*_slots(step).values()], "they are a mask")
     heads = step.made(key.kernel, 1, key.kernel.shape[1], whole=True)
-    sizes = step.made(key.kernel, 2, key.kernel.shape[2], whole=True)
+    sizes = step.made(key.kernel, 2, key.kernel.shape[2])
     in_groups = np.repeat(heads, layer.num_repeats)
     for name, dense, own in (
         ("key", key, heads),
@@ -66,9 +66,9 @@ def grouped_query(step: Step) -> None:
         step.axis(dense.kernel, 0, Role.READS, step.along(-1, dense.kernel.shape[0], tensors[name]))
         for variable, first in ((dense.kernel, 1), (dense.bias, 0)):
             step.axis(variable, first, Role.ALONG, own, whole=True)
-            step.axis(variable, first + 1, Role.READS if dense is query else Role.ALONG, sizes, whole=True)
+            step.axis(variable, first + 1, Role.READS if dense is query else Role.ALONG, sizes)
     step.axis(output.kernel, 0, Role.READS, in_groups, whole=True)
-    step.axis(output.kernel, 1, Role.READS, sizes, whole=True)
+    step.axis(output.kernel, 1, Role.READS, sizes)
     made = step.made(output.kernel, 2, output.kernel.shape[2])
     step.axis(output.bias, 0, Role.ALONG, made)
     step.ties.tie(made, step.along(-1, len(made), tensors["query"]), "has the width of the query")

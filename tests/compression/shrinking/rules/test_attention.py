@@ -110,3 +110,10 @@ def test_sizes_of_heads_stay_multiples_and_heads_are_counted_one_by_one():
     assert attention.value_dim % 8 == 0
     assert attention.value_dim < 32
     assert attention.num_heads < 5
+
+
+def test_sizes_of_heads_that_share_keys_stay_multiples():
+    inputs = keras.Input((5, 32))
+    x = layers.GroupQueryAttention(64, 6, 3, name="attention")(inputs, inputs)
+    small = kd.shrink(headed(inputs, layers.GlobalAveragePooling1D()(x)), 0.7)
+    assert small.get_layer("attention").head_dim in {32, 40, 48}
