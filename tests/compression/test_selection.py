@@ -154,3 +154,9 @@ def test_what_could_not_be_done_is_told_with_its_reason(chosen, outcomes, messag
 @pytest.mark.parametrize("chosen", [None, ["a"], ["*"]])
 def test_one_that_was_changed_is_enough_for_a_name(chosen):
     Selection(chosen).check_outcomes(MODEL, [Changed("a"), Changed("b", "no")], "cut")
+
+
+def test_a_name_with_brackets_is_found_as_it_is():
+    assert matches("conv[1]", Dense("conv[1]"))
+    assert matches("conv[1]", Dense("body/conv[1]"))
+    assert not matches("conv[1]", Dense("conv[2]"))

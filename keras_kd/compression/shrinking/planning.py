@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from keras_kd.compression.finite_weights import check_finite_weights
 from keras_kd.compression.selection import Selection, parse_names
 from keras_kd.compression.shrinking.arguments import Arguments
 from keras_kd.compression.shrinking.channels import Channels
@@ -59,11 +60,12 @@ def plan_shrinking(model: keras.Model, arguments: Arguments) -> Plan:
             does not fit, or the budget cannot be met.
     """
     require_keras_model(model, "model")
+    check_finite_weights(model)
     check_importance(arguments.importance, arguments.data, arguments.loss, model)
     opened = open_layers(model)
     channels, groups = groups_of(opened)
     if not groups:
-        reasons = "; ".join(f"{path!r} {why}" for path, why in kept_whole(channels).items())
+        reasons = "; ".join(f"{path!r}: {why}" for path, why in kept_whole(channels).items())
         raise ValueError(f"{model.name!r} has no channels that can be removed: {reasons}.")
     _check_names(opened.model, groups, arguments)
     chosen = _select(opened.model, groups, arguments)
@@ -116,7 +118,7 @@ def _counts(
     levels: list[float] = np.linspace(0, 1, 257)[1:].tolist()
     counts: Callable[[float], list[int]] = by_layer
     if arguments.scope == "global":
-        levels, counts = [np.inf, *np.unique(np.concatenate(scores))[::-1].tolist(), -1.0], over_all
+        levels, counts = [np.inf, *np.unique(np.concatenate(scores))[::-1].tolist(), -np.inf], over_all
     return fit_counts(sizes, arguments.budget, keep * before[arguments.budget], levels, counts)
 
 

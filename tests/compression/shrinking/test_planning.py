@@ -119,7 +119,7 @@ ERRORS = {
     "nothing": (
         TOPOLOGIES["named_inputs_and_outputs"],
         {},
-        "has no channels that can be removed: 'hidden' is an output of the model; 'score' is an output",
+        "has no channels that can be removed: 'hidden': is an output of the model; 'score': is an output",
     ),
     "unbuilt": (lambda: keras.Sequential([layers.Dense(2)]), {}, "built"),
     "subclassed": (subclassed, {}, "subclass"),
