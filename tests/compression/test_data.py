@@ -133,3 +133,12 @@ def test_structures_are_put_together_part_by_part():
     model = keras.Model(entries, keras.layers.Subtract()(entries))
     (x,) = inputs_of(model, iter([{"a": X, "b": 2 * X}] * 2))
     np.testing.assert_array_equal(model(x), np.concatenate([X, X]))
+
+
+def test_a_model_of_strings_is_told_what_to_leave_out():
+    words = keras.Input((1,), dtype="string", name="words")
+    lookup = keras.layers.StringLookup(vocabulary=["a", "b"])
+    model = keras.Model(words, keras.layers.Embedding(3, 2)(lookup(words)), name="net")
+    for read in (batches_of, inputs_of):
+        with pytest.raises(ValueError, match=r"Input 'words' of 'net' takes strings.* leave the lookup"):
+            next(iter(read(model, [["a"], ["b"]])))

@@ -19,6 +19,7 @@ from keras_kd.compression.shrinking.importance import Loss, Scores, check_import
 from keras_kd.compression.shrinking.sizes import MEASURES, Sizes
 from keras_kd.graphs import Opened, open_layers
 from keras_kd.legacy import require_keras_model
+from keras_kd.messages import some_of
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ def plan_shrinking(model: keras.Model, arguments: Arguments) -> Plan:
     opened = open_layers(model)
     channels, groups = groups_of(opened)
     if not groups:
-        reasons = "; ".join(f"{path!r}: {why}" for path, why in kept_whole(channels).items())
+        whole = kept_whole(channels).items()
+        reasons = some_of((f"{path!r}: {why}" for path, why in whole), 4) or "no layer makes any"
         raise ValueError(f"{model.name!r} has no channels that can be removed: {reasons}.")
     _check_names(opened.model, groups, arguments)
     chosen = _select(opened.model, groups, arguments)
