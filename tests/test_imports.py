@@ -40,6 +40,7 @@ LIBRARY += ["deployment", "reports", "datasets", "models"]
 KERNEL_TOOLS = [f"compression.{name}" for name in ("kernels", "kernel_selection", "kernel_constraint")]
 KERNEL_TOOLS += ["compression.kernel_callback", "compression.selection", "compression.tables", "training"]
 MAKING_SMALLER = [f"compression.{name}" for name in ("selection", "costs", "tables", "data", "statistics")]
+MAKING_SMALLER += ["compression.finite_weights"]
 ALLOWED = {
     "signals": [],
     "losses": [],
@@ -55,6 +56,7 @@ ALLOWED = {
     "compression.kernel_callback": ["compression.kernels", "compression.kernel_constraint", "training"],
     "compression.kernel_constraint": [],
     "compression.kernel_selection": ["compression.kernels", "compression.selection"],
+    "compression.finite_weights": [],
     "compression.costs": [],
     "compression.tables": [],
     "compression.data": ["deployment.data_sources", "deployment.source"],

@@ -22,6 +22,7 @@ from keras_kd.cli.options import (
 )
 from keras_kd.cli.output import in_shell, say, show, show_status, write
 from keras_kd.cli.sources import check_source, open_source
+from keras_kd.cli.structure import number_in
 from keras_kd.files import check_writable, write_atomically
 
 Out = Annotated[Path, typer.Option("--out", help="The .keras file to write.")]
@@ -72,6 +73,17 @@ def parse_fractions(texts: list[str] | None) -> list[str] | Mapping[str, float] 
     return fractions
 
 
+def parse_depth(text: str) -> int | float:
+    """A fraction of residual blocks, or a number of them: 1.0 is all, and 1 is one."""
+    value = number_in(text)
+    if value is None or value < 0 or (isinstance(value, float) and not 0 < value <= 1):
+        raise ValueError(
+            "--depth is the fraction of residual blocks to keep, in (0, 1], as 0.5, or how many, as 4. "
+            f"Received: {text!r}."
+        )
+    return value
+
+
 def shrink(
     model: ModelFile,
     out: Out,
@@ -91,7 +103,12 @@ def shrink(
     ] = None,
     skip: Skip = None,
     depth: Annotated[
-        float | None, typer.Option(help="The fraction of residual blocks to keep; by --data if given.")
+        str | None,
+        typer.Option(
+            metavar="D",
+            show_default=False,
+            help="The fraction of residual blocks to keep, as 0.5, or how many, as 4; by --data if given.",
+        ),
     ] = None,
     multiple_of: Annotated[int, typer.Option(min=1, help="What numbers of channels are multiples of.")] = 8,
     data: CalibrationFile = None,
@@ -111,7 +128,7 @@ def shrink(
     check_writable(out, overwrite=overwrite, suffixes=(".keras",))
     if importance is ImportanceOption.activation and data is None:
         raise ValueError("--importance activation is measured on data: give --data.")
-    by_layer = parse_fractions(layers)
+    by_layer, blocks = parse_fractions(layers), None if depth is None else parse_depth(depth)
     if not 0 < keep <= 1:
         raise ValueError(f"--keep must be in (0, 1]. Received: {keep}.")
     if data is not None:
@@ -132,7 +149,7 @@ def shrink(
     arguments = Arguments(
         *(keep, budget.value, importance.value, scope.value, by_layer, skip or (), multiple_of),
         data=inputs,
-        depth=depth,
+        depth=blocks,
         drop="importance" if inputs is not None else "even",
     )
     with show_status("shrinking"):

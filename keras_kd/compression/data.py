@@ -45,11 +45,21 @@ def batches_of(
     """
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
         raise ValueError(f"batch_size must be a whole number of 1 or more. Received: {batch_size!r}.")
-    checked = _checked(make_serving(model), with_an_end(data), batch_size, most)
+    checked = _checked(_serving_of(model), with_an_end(data), batch_size, most)
     first = next(checked, None)
     if first is None:
         raise ValueError(f"The data for {model.name!r} is empty.")
     return itertools.chain([first], checked)
+
+
+def _serving_of(model: keras.Model) -> Serving:
+    for tensor in getattr(model, "inputs", None) or ():
+        if tensor.dtype == "string":
+            raise ValueError(
+                f"Input {tensor.name!r} of {model.name!r} takes strings, and data is read as numbers: leave "
+                "the lookup, such as a TextVectorization, out of the model, and give what it returns."
+            )
+    return make_serving(model)
 
 
 def _checked(
@@ -97,7 +107,7 @@ def inputs_of(model: keras.Model, data: Data, batch_size: int = 256) -> Iterator
         >>> [len(x) for x in inputs_of(model, iter([np.zeros((8, 4))] * 10), batch_size=32)]
         [32, 32, 16]
     """
-    fixed = make_serving(model).own_batch_size is not None
+    fixed = _serving_of(model).own_batch_size is not None
     held: list[Tensors] = []
     rest: list[Tensors] = []  # after those held, and not yet enough for a batch of their own
     for x, _ in batches_of(model, data, batch_size):

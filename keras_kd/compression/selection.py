@@ -142,7 +142,8 @@ def parse_names(value: Sequence[str] | Mapping[str, V] | str) -> list[str] | Map
 def matches(pattern: str, candidate: Candidate) -> bool:
     """Whether a name, path or glob matches a candidate, its layer, or something that contains this layer."""
     names = [candidate.path, *names_of(candidate.layer)]
-    return any(fnmatch.fnmatchcase(name, pattern) for name in names)
+    # A layer may have a name with brackets, which is a pattern that it does not match.
+    return pattern in names or any(fnmatch.fnmatchcase(name, pattern) for name in names)
 
 
 def names_of(path: str) -> list[str]:

@@ -11,6 +11,7 @@ from keras_kd.graphs.composites import open_layers as open_layers
 from keras_kd.graphs.copies import NotCopied as NotCopied
 from keras_kd.graphs.copies import config_of as config_of
 from keras_kd.graphs.copies import copy_state as copy_state
+from keras_kd.graphs.copies import has_activation_weights as has_activation_weights
 from keras_kd.graphs.graph import Call as Call
 from keras_kd.graphs.graph import Graph as Graph
 from keras_kd.graphs.graph import Slot as Slot

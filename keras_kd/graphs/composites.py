@@ -74,7 +74,7 @@ def is_composite(operation: object) -> bool:
 
 
 class _Listed:
-    """Changes the calls of replaced layers: a nested model takes its tensors as a list."""
+    """Changes the calls of replaced layers: a nested model takes its tensors as a list, each of them once."""
 
     def __init__(self, replaced: Mapping[keras.Operation, keras.Operation]) -> None:
         self.replaced = replaced
@@ -82,7 +82,8 @@ class _Listed:
     def __call__(self, call: Call, given: tuple[Any, Any]) -> tuple[Any, Any]:
         if call.operation not in self.replaced:
             return given
-        tensors = [leaf for leaf in keras.tree.flatten(given) if isinstance(leaf, keras.KerasTensor)]
+        leaves = [leaf for leaf in keras.tree.flatten(given) if isinstance(leaf, keras.KerasTensor)]
+        tensors = list(dict(zip(call.reads, leaves, strict=True)).values())
         return (tensors[0] if len(tensors) == 1 else tensors,), {}
 
 

@@ -2,7 +2,6 @@
 
 import inspect
 import tempfile
-import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -32,14 +31,19 @@ def copied(operation: keras.Operation, owner: str) -> keras.Operation:
     try:
         copy = _new_layer(operation)
     except (ValueError, TypeError, NotImplementedError) as error:
-        raise NotCopied(
-            f"The layer {operation.name!r} ({type(operation).__name__}) of {owner!r} cannot be copied: "
-            f"{one_line(error)} Write it as a layer whose `get_config` returns what its `__init__` takes."
-        ) from error
+        cause = error.__cause__ if isinstance(error, NotCopied) else error
+        raise _not_copied(operation, cause or error, f" of {owner!r}") from error
     if copy.name != operation.name:  # a `get_config` that leaves the name out
         copy.name = operation.name
     _copy_policies(operation, copy)
     return copy
+
+
+def _not_copied(layer: keras.Operation, error: BaseException, of_model: str = "") -> NotCopied:
+    return NotCopied(
+        f"The layer {layer.name!r} ({type(layer).__name__}){of_model} cannot be copied: {one_line(error)} "
+        "Write it as a layer whose `get_config` returns what its `__init__` takes."
+    )
 
 
 def _copy_policies(original: keras.layers.Layer, copy: keras.layers.Layer) -> None:
@@ -51,12 +55,37 @@ def _copy_policies(original: keras.layers.Layer, copy: keras.layers.Layer) -> No
 
 
 def config_of(layer: keras.layers.Layer) -> dict[str, Any]:
-    """The configuration of a layer, with activations as they are: one of a user may not be registered."""
-    config = layer.get_config()
+    """The configuration of a layer, with activations as they are: one of a user may not be registered.
+
+    Raises:
+        NotCopied: Keras makes no configuration of it, as of an activation that is a `functools.partial`.
+    """
+    try:
+        config = layer.get_config()
+    except (ValueError, TypeError, NotImplementedError) as error:
+        raise _not_copied(layer, error) from error
     own = {
         name: getattr(layer, name, None) for name in ("activation", "recurrent_activation") if name in config
     }
-    return {**config, **{name: value for name, value in own.items() if type(value) is types.FunctionType}}
+    functions = {
+        name: value
+        for name, value in own.items()
+        if callable(value) and not isinstance(value, keras.layers.Layer)  # which would be shared
+    }
+    return {**config, **functions}
+
+
+def has_activation_weights(layer: keras.layers.Layer) -> bool:
+    """Whether an activation in a layer is a layer with weights, such as a PReLU.
+
+    A new layer that is made from the configuration has another activation, with new weights.
+    """
+    activations = [
+        getattr(part, name, None)
+        for part in all_layers(layer)
+        for name in ("activation", "recurrent_activation")
+    ]
+    return any(isinstance(one, keras.layers.Layer) and one.variables for one in activations)
 
 
 def _from_config(kind: type[keras.layers.Layer], config: dict[str, Any]) -> keras.layers.Layer:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import keras_kd as kd
-from keras_kd.cli.channels import parse_fractions
+from keras_kd.cli.channels import parse_depth, parse_fractions
 from tests.cli.conftest import run
 
 
@@ -97,3 +97,18 @@ def test_fractions_are_parsed():
     assert parse_fractions(None) is None
     assert parse_fractions(["a", "b*"]) == ["a", "b*"]
     assert parse_fractions(["a=0.5", "b*=1"]) == {"a": 0.5, "b*": 1.0}
+
+
+def test_a_depth_is_a_fraction_or_a_number_of_blocks():
+    assert [(type(value), value) for value in map(parse_depth, ("0.5", "1.0", "1", "0"))] == [
+        (float, 0.5),
+        (float, 1.0),
+        (int, 1),
+        (int, 0),
+    ]
+
+
+@pytest.mark.parametrize("text", ["2.0", "0.0", "-1", "nan", "half"])
+def test_other_depths_are_refused(text):
+    with pytest.raises(ValueError, match=f"as 0.5, or how many, as 4. Received: '{text}'"):
+        parse_depth(text)

@@ -144,3 +144,12 @@ def test_data_can_be_read_again(form):
     first, again = ([x for x, _ in batches_of(dense(), held, batch_size=4)] for _ in range(2))
     np.testing.assert_array_equal(np.concatenate(first), X)
     np.testing.assert_array_equal(np.concatenate(again), X)
+
+
+def test_a_model_of_strings_is_told_what_to_leave_out():
+    words = keras.Input((1,), dtype="string", name="words")
+    lookup = keras.layers.StringLookup(vocabulary=["a", "b"])
+    model = keras.Model(words, keras.layers.Embedding(3, 2)(lookup(words)), name="net")
+    for read in (batches_of, inputs_of):
+        with pytest.raises(ValueError, match=r"Input 'words' of 'net' takes strings.* leave the lookup"):
+            next(iter(read(model, [["a"], ["b"]])))

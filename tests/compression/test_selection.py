@@ -154,3 +154,9 @@ def test_what_may_have_been_skipped_is_told():
 @pytest.mark.parametrize("chosen", [None, ["a"], ["*"]])
 def test_one_that_was_changed_is_enough_for_a_name(chosen):
     Selection(chosen).check_outcomes(MODEL, [Changed("a"), Changed("b", "no")], "rope", "cut")
+
+
+def test_a_name_with_brackets_is_found_as_it_is():
+    assert matches("conv[1]", LayerPath("conv[1]"))
+    assert matches("conv[1]", LayerPath("body/conv[1]"))
+    assert not matches("conv[1]", LayerPath("conv[2]"))

@@ -157,6 +157,18 @@ class Masking(Composite):
         return self.dense(x) if mask is None else self.dense(x) * ops.cast(mask, x.dtype)[..., None]
 
 
+class Crossing(Composite):
+    """Attention to another sequence, which may also be the same one."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.attention, self.out = layers.MultiHeadAttention(2, 4), layers.Dense(8)
+
+    def call(self, x, context, scale=None):
+        x = self.out(self.attention(x, context)) + x
+        return x if scale is None else x * scale
+
+
 def encoder(dropout: float = 0.0) -> keras.Model:
     words, mask = keras.Input((5, 8), name="words"), keras.Input((5,), dtype="bool", name="mask")
     x = Encoder(dropout=dropout, name="block1")(words, padding_mask=mask)
@@ -183,4 +195,11 @@ def in_sequence() -> keras.Model:
     return keras.Sequential([keras.Input((4, 4, 3)), *kinds])
 
 
-OPENED = {make.__name__: make for make in (encoder, inverted, nested_blocks, in_sequence)}
+def the_same_twice() -> keras.Model:
+    words, others = keras.Input((5, 8), name="words"), keras.Input((5, 8), name="others")
+    x = Crossing(name="first")(words, words)
+    x = Crossing(name="second")(x, others, scale=x)
+    return keras.Model([words, others], layers.Dense(2, name="head")(x))
+
+
+OPENED = {make.__name__: make for make in (encoder, inverted, nested_blocks, in_sequence, the_same_twice)}

@@ -29,6 +29,7 @@ PATHS = {
     "inverted": ["first/steps_0", "first/steps_2", "first/excite", "first/project", "second/steps_1"],
     "nested_blocks": ["backbone/outer/scale", "backbone/outer/inner/hidden", "backbone/outer/inner/out"],
     "in_sequence": ["first/steps_0", "first/project", "pool"],
+    "the_same_twice": ["first/attention", "first/out", "second/attention", "second/out"],
 }
 
 

@@ -1,12 +1,14 @@
 """Copies of layers share nothing with their originals."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
 
-from keras_kd.graphs.copies import NotCopied, copied, copy_state
+from keras_kd.graphs.copies import NotCopied, config_of, copied, copy_state, has_activation_weights
 from tests.graphs.topologies import Block
 
 
@@ -146,3 +148,44 @@ class Wordless(layers.Layer):
 def test_a_layer_without_a_configuration_is_named():
     with pytest.raises(NotCopied, match=r"'wordless' \(Wordless\) of 'mine' cannot be copied.*get_config"):
         copied(Wordless(2), "mine")
+
+
+def test_activations_that_are_layers_may_have_weights():
+    slope = layers.PReLU()
+    dense = layers.Dense(3, activation=slope)
+    cell = layers.TimeDistributed(layers.Dense(3, activation=slope))
+    assert not has_activation_weights(dense)  # before it is built
+    slope.build((None, 3))
+    assert has_activation_weights(dense)
+    assert has_activation_weights(cell)
+    assert not has_activation_weights(layers.Dense(3, activation=layers.LeakyReLU()))
+    assert not has_activation_weights(layers.Dense(3, activation="relu"))
+    assert not has_activation_weights(slope)
+
+
+def test_what_keras_makes_no_configuration_of_is_named():
+    half = functools.partial(keras.activations.leaky_relu, negative_slope=0.5)
+    dense = layers.Dense(3, activation=half, name="it")
+    with pytest.raises(NotCopied, match=r"The layer 'it' \(Dense\) cannot be copied: Cannot serialize"):
+        config_of(dense)
+    with pytest.raises(NotCopied, match=r"The layer 'it' \(Dense\) of 'net' cannot be copied: Cannot serial"):
+        copied(dense, "net")
+
+
+class Doubled:
+    """An activation that is an object, and that Keras can save."""
+
+    def __call__(self, x):
+        return x * 2
+
+    def get_config(self):
+        return {}
+
+
+def tripled(x):
+    return x * 3
+
+
+def test_activations_of_any_kind_go_over_as_they_are():
+    for function in (Doubled(), tripled, tf.nn.silu):
+        assert config_of(layers.Dense(3, activation=function))["activation"] is function

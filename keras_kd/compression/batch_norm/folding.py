@@ -10,7 +10,7 @@ from keras_kd.compression.batch_norm import einsum
 from keras_kd.compression.batch_norm.affine import affine_of, folded_after, folded_before
 from keras_kd.compression.batch_norm.neighbors import Norm, norms_in
 from keras_kd.compression.selection import Selection, parse_names
-from keras_kd.graphs import Bypass, graph_of, rebuild
+from keras_kd.graphs import Bypass, config_of, graph_of, rebuild
 from keras_kd.graphs.changes import Replacement
 from keras_kd.legacy import require_keras_model
 from keras_kd.messages import printable
@@ -162,7 +162,7 @@ def _with_bias(
 
     Constraints held for the weights before, and would undo the folding in the first step of a training.
     """
-    config = layer.get_config()
+    config = config_of(layer)
     constraints = {key: None for key in config if key.endswith("_constraint")}
     made: keras.layers.Layer = type(layer).from_config({**config, **constraints, **bias, "name": name})
     return made

@@ -9,7 +9,7 @@ from keras import layers
 
 from keras_kd.compression.batch_norm import einsum
 from keras_kd.compression.batch_norm.affine import CONVOLUTIONS, DEPTHWISE, SEPARABLE, TRANSPOSED, affine_of
-from keras_kd.graphs import Call, Graph, Slot, slots_in
+from keras_kd.graphs import Call, Graph, Slot, has_activation_weights, slots_in
 
 _KINDS = (layers.Dense, layers.EinsumDense, *CONVOLUTIONS, *TRANSPOSED, *DEPTHWISE, *SEPARABLE)
 
@@ -125,6 +125,8 @@ class _Place:
             return f"{call.path!r} is shared"
         if layer.quantization_mode or getattr(layer, "lora_enabled", False):
             return f"{call.path!r} is quantized, or has a LoRA"
+        if has_activation_weights(layer):
+            return f"the activation of {call.path!r} has weights"
         rank = len(self.graph.shape(self.call.results[0]))
         first = getattr(layer, "data_format", "channels_last") == "channels_first"
         if norm.axis % rank != (1 if first else rank - 1):

@@ -1,6 +1,9 @@
 """The steps of activations and normalizations."""
 
+from collections.abc import Callable
+
 from keras_kd.compression.costs.site import Site
+from keras_kd.tensors import Tensor
 
 # Activations of Keras that are one step and overwrite nothing are not listed.
 _PASSED_ON = ("linear", "identity")
@@ -31,6 +34,11 @@ def note_activation(site: Site, read: int, name: str) -> int:
         positive, negative = site.new(read), site.new(read)
         return site.new(site.new(read, size=site.size // 4), positive, negative)
     return site.new(read)
+
+
+def activation_name(function: Callable[[Tensor], Tensor]) -> str:
+    """The name of an activation, which may also be a layer or another object that can be called."""
+    return getattr(function, "__name__", type(function).__name__.lower())
 
 
 def note_normalization(site: Site, read: int, moments: float, scales: float, axes: int = 4) -> int:

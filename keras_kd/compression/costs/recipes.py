@@ -6,7 +6,11 @@ import math
 import keras
 from keras import layers
 
-from keras_kd.compression.costs.activation_steps import note_activation, note_normalization
+from keras_kd.compression.costs.activation_steps import (
+    activation_name,
+    note_activation,
+    note_normalization,
+)
 from keras_kd.compression.costs.attention_steps import note_attention, note_heads, note_product
 from keras_kd.compression.costs.site import Site
 from keras_kd.compression.costs.sizes import bytes_of, size_of
@@ -132,12 +136,12 @@ def _(layer: layers.Conv2D, site: Site) -> list[int]:
     if isinstance(layer, (layers.SeparableConv1D, layers.SeparableConv2D)):
         channels = math.prod(layer.depthwise_kernel.shape[-2:])
         read = site.new(read, size=site.size // layer.filters * channels)
-    return [note_activation(site, site.new(read, takes=True), layer.activation.__name__)]
+    return [note_activation(site, site.new(read, takes=True), activation_name(layer.activation))]
 
 
 @_of_layer.register(layers.Activation)
 def _(layer: layers.Activation, site: Site) -> list[int]:
-    return [note_activation(site, site.reads[0], layer.activation.__name__)]
+    return [note_activation(site, site.reads[0], activation_name(layer.activation))]
 
 
 @_of_layer.register(layers.Softmax)

@@ -25,8 +25,11 @@ class Metric(NamedTuple):
 def metric_of(moment: np.ndarray) -> Metric:
     """The metric for inputs of the second moment `E[x x^T]`, one matrix or a stack of them."""
     values, vectors = np.linalg.eigh(moment)
-    floor = _FLOOR * np.maximum(values.mean(-1, keepdims=True), np.finfo("float64").tiny)
-    scales = np.sqrt(np.maximum(values, 0) + floor)[..., None, :]
+    # Only ratios count, and kernels of float32 hold no factor as small as inputs may be.
+    values = np.maximum(values, 0) / (values.mean() if values.mean() > 0 else 1.0)
+    means = values.mean(-1, keepdims=True)
+    # Inputs that are all zero say nothing: the kernel alone counts then.
+    scales = np.sqrt(np.where(means > 0, values + _FLOOR * means, 1.0))[..., None, :]
     transposed = np.swapaxes(vectors, -1, -2)
     return Metric((vectors * scales) @ transposed, (vectors / scales) @ transposed)
 

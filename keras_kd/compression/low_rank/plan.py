@@ -10,6 +10,7 @@ from keras import layers
 
 from keras_kd.compression.costs.multiply_adds import multiply_adds
 from keras_kd.compression.data import Data, inputs_of, rereadable
+from keras_kd.compression.finite_weights import check_finite_weights
 from keras_kd.compression.low_rank.arguments import Settings
 from keras_kd.compression.low_rank.attention import AttentionHeads
 from keras_kd.compression.low_rank.convolutions import ConvolutionKernel
@@ -20,6 +21,7 @@ from keras_kd.compression.low_rank.ranks import Amount
 from keras_kd.compression.low_rank.sites import Site, opened_for_one_sample, sites_in
 from keras_kd.compression.low_rank.thin_layers import Factors, distributed, with_free_names
 from keras_kd.compression.statistics import warn_of_stale_statistics
+from keras_kd.finite import nonfinite
 from keras_kd.graphs import Graph
 from keras_kd.legacy import require_keras_model
 from keras_kd.messages import some_of
@@ -69,6 +71,7 @@ def plan_factorization(model: keras.Model, settings: Settings, data: Data | None
         ValueError: It has no graph, it has no layer of a given name, or nothing in it can be factorized.
     """
     require_keras_model(model, "model")
+    check_finite_weights(model)
     graph = opened_for_one_sample(model)
     sites = sites_in(graph)
     known = [site for site in sites if not site.reason]
@@ -141,6 +144,8 @@ def _moments(model: keras.Model, graph: Graph, sites: Sequence[Site], data: Data
     warn_of_stale_statistics(model, data, stacklevel=5)
     found: dict[str, dict[str, np.ndarray]] = {}
     for (path, role), moment in second_moments(graph, readings, inputs_of(model, data)).items():
+        if nonfinite(moment).any():
+            raise ValueError(f"What {path!r} of {model.name!r} reads on this data holds NaN or infinity.")
         found.setdefault(path, {})[role] = moment
     return found
 

@@ -11,7 +11,7 @@ from keras_kd.compression.costs.multiply_adds import multiply_adds, uses
 from keras_kd.compression.costs.shaped import reshaped
 from keras_kd.compression.costs.sizes import size_of
 from keras_kd.compression.low_rank.moments import Reading
-from keras_kd.graphs import Call, Graph, graph_of, opened, slots_in
+from keras_kd.graphs import Call, Graph, config_of, graph_of, has_activation_weights, opened, slots_in
 from keras_kd.keras_internals import all_layers
 from keras_kd.tensors import Shape
 
@@ -135,7 +135,9 @@ def _reason(layer: keras.layers.Layer) -> str:
             return "Keras has quantized it"
         if getattr(part, "lora_enabled", False):
             return "it has LoRA weights: merge them first"
-    has_constraint = inner.get_config()["kernel_constraint"] is not None
+    if has_activation_weights(inner):
+        return "its activation has weights"
+    has_constraint = config_of(inner)["kernel_constraint"] is not None
     return "its kernel, which has a constraint, would be no more" if has_constraint else ""
 
 

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
+from keras_kd.graphs import config_of
+
 # What only the last of several layers has: the others return what the original never returned.
 _LAST = ("activation", "activity_regularizer", "bias_regularizer", "bias_constraint")
 
@@ -58,7 +60,7 @@ def thin_layer(original: keras.layers.Layer, kernel: np.ndarray, suffix: str, **
         suffix: Of the name; with an empty one it is the last layer, which has the bias and the activation.
         changes: To the configuration.
     """
-    config = {**original.get_config(), **changes, "name": original.name + suffix}
+    config = {**config_of(original), **changes, "name": original.name + suffix}
     config.pop("kernel_initializer")  # one that fits the shape of the original may not fit this one's
     weights = [kernel]
     if suffix:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import keras
 
 from keras_kd.compression.data import Data
+from keras_kd.compression.finite_weights import check_finite_weights
 from keras_kd.compression.sensitivity.arguments import resolve
 from keras_kd.compression.sensitivity.choosing import Metric, choose_yardstick
 from keras_kd.compression.sensitivity.parts import Part
@@ -80,6 +81,7 @@ def sensitivity(
     """
     require_keras_model(model, "model")
     settings = resolve(by, amounts, layers, skip, samples)
+    check_finite_weights(model)
     dissected = settings.way.dissect(rebuild(model), settings.selection)
     yardstick = choose_yardstick(model, data, metric, samples, batch_size)
     if not recalibrate:

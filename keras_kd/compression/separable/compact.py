@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import layers as keras_layers
 
+from keras_kd.compression.finite_weights import check_finite_weights
 from keras_kd.compression.selection import Selection, matches, parse_names
 from keras_kd.compression.separable.approximation import separated
 from keras_kd.compression.separable.replacement import Convolution, why_not
@@ -109,12 +110,15 @@ def compact_and_tell(
 ) -> tuple[keras.Model, tuple[CompactLayer, ...]]:
     """As `compact`; returns also what became of each convolution that was chosen."""
     require_keras_model(model, "model")
+    if groups is not None and not isinstance(groups, Mapping):
+        raise TypeError(f"groups= is a mapping, such as {{'conv3': 4}}. Received: {groups!r}.")
     names = None if layers is None else parse_names(layers)
     selection: Selection[int] = Selection(names, [*parse_names(skip)])
     grouped: Selection[int] = Selection(dict(groups or {}))
     _check_counts("multiplier", [multiplier, *(names.values() if isinstance(names, Mapping) else ())])
     _check_counts("groups", list((groups or {}).values()))
     chosen = _chosen(model, selection, grouped)
+    check_finite_weights(model)
     told, replaced = [], {}
     taken = {call.operation.name for call in opened(graph_of(model)).calls}
     for convolution in chosen:

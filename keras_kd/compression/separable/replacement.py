@@ -8,6 +8,7 @@ import numpy as np
 from keras import layers
 
 from keras_kd.compression.separable.approximation import Separable
+from keras_kd.graphs import config_of, has_activation_weights
 
 
 class Convolution(NamedTuple):
@@ -91,7 +92,6 @@ class Convolution(NamedTuple):
             data_format=layer.data_format,
             dilation_rate=layer.dilation_rate,
             use_bias=False,
-            depthwise_initializer=layer.kernel_initializer,
             depthwise_regularizer=layer.kernel_regularizer,
             dtype=layer.dtype_policy,
             name=name,
@@ -99,7 +99,8 @@ class Convolution(NamedTuple):
 
     def _pointwise(self, groups: int, *, window: bool) -> keras.layers.Layer:
         """A 1x1 convolution that is otherwise like the original."""
-        config = self.operation.get_config() | {"groups": groups, "kernel_constraint": None}
+        config = config_of(self.operation) | {"groups": groups, "kernel_constraint": None}
+        config.pop("kernel_initializer")  # one that fits the shape of the original may not fit this one's
         if window:
             ones = (1,) * self.operation.rank
             config |= {"kernel_size": ones, "strides": ones, "dilation_rate": ones, "padding": "valid"}
@@ -126,6 +127,7 @@ def why_not(convolution: Convolution, multiplier: int, groups: int | None) -> st
         "its strides differ, and a depthwise convolution takes one stride": len({*layer.strides}) > 1,
         "a depthwise convolution has no causal padding": layer.padding == "causal",
         "it has a LoRA": getattr(layer, "lora_enabled", False),
+        "its activation has weights": has_activation_weights(layer),
         "nothing is saved": convolution.size_with(multiplier, groups or 1) >= convolution.size,
     }
     return next((reason for reason, holds in reasons.items() if holds), "")

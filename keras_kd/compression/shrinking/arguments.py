@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from keras_kd.compression.data import Data
 from keras_kd.compression.shrinking.importance import Importance, Loss
 from keras_kd.compression.shrinking.sizes import MEASURES
@@ -36,17 +38,10 @@ class Arguments:
         check_fraction("keep=", self.keep)
         _check_choice("budget=", self.budget, MEASURES)
         _check_choice("scope=", self.scope, ("global", "layer"))
-        if (
-            isinstance(self.multiple_of, bool)
-            or not isinstance(self.multiple_of, int)
-            or self.multiple_of < 1
-        ):
+        is_whole = _is_number(self.multiple_of) and isinstance(self.multiple_of, (int, np.integer))
+        if not is_whole or self.multiple_of < 1:
             raise ValueError(f"multiple_of= is a whole number of 1 or more. Received: {self.multiple_of!r}.")
-        if (
-            isinstance(self.floor, bool)
-            or not isinstance(self.floor, (int, float))
-            or not 0 <= self.floor < 1
-        ):
+        if not _is_number(self.floor) or not 0 <= self.floor < 1:
             raise ValueError(f"floor= is a fraction in [0, 1). Received: {self.floor!r}.")
         for value in self.layers.values() if isinstance(self.layers, Mapping) else ():
             check_fraction("The fraction to keep of a layer", value)
@@ -54,10 +49,14 @@ class Arguments:
 
 def check_fraction(what: str, value: float) -> None:
     """Raise a `ValueError` for something other than a fraction in (0, 1]."""
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not is_number or not 0 < value <= 1:
-        hint = f" For {value} %, give {value / 100:g}." if is_number and 1 < value <= 100 else ""
+    if not _is_number(value) or not 0 < value <= 1:
+        hint = f" For {value} %, give {value / 100:g}." if _is_number(value) and 1 < value <= 100 else ""
         raise ValueError(f"{what} must be in (0, 1]. Received: {value!r}.{hint}")
+
+
+def _is_number(value: object) -> bool:
+    """Whether something is a number, of NumPy too."""
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
 
 
 def _check_choice(what: str, value: str, known: Sequence[str]) -> None:

@@ -95,6 +95,8 @@ class Cut:
             return self._reshaped(call, before, after)
         if kind == "Split":
             return self._split(call)
+        if isinstance(call.operation, layers.GroupNormalization):  # without weights
+            return _regrouped(call.operation, before, after)
         return None
 
     def _reshaped(self, call: Call, before: Shape, after: Shape) -> keras.Operation:
@@ -154,6 +156,14 @@ class Cut:
             if array.shape[axis] == len(stays) > 1:
                 array = np.compress(stays, array, axis)
         return array if array.shape != np.shape(value) else value
+
+
+def _regrouped(layer: layers.GroupNormalization, before: Shape, after: Shape) -> keras.Operation | None:
+    """A GroupNorm with a group for each channel, where there are fewer of them."""
+    size = after[layer.axis]
+    if layer.groups != before[layer.axis] or size == layer.groups:
+        return None
+    return type(layer).from_config({**layer.get_config(), "groups": size})
 
 
 def _is_constant(leaf: object) -> bool:

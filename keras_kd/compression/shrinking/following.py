@@ -18,7 +18,7 @@ from keras_kd.compression.shrinking.rules import (
     weighted,
 )
 from keras_kd.compression.shrinking.ties import Labels
-from keras_kd.graphs import Call, Graph, opened, slots_in
+from keras_kd.graphs import Call, Graph, has_activation_weights, opened, slots_in
 from keras_kd.keras_internals import all_layers, is_of_keras
 
 Rule = Callable[[Step], None]
@@ -81,7 +81,7 @@ OVER_CHANNELS = {
     *("Attention", "AdditiveAttention", "Dot", "Matmul", "Einsum", "ReversibleEmbedding"),
 }
 
-_SIZED = {"Reshape", "BroadcastTo", "Split", "GetItem"}  # what `cutting` changes
+_SIZED = {"Reshape", "BroadcastTo", "Split", "GetItem", "GroupNormalization"}  # what `cutting` changes
 
 
 def follow(graph: Graph) -> Channels:
@@ -106,6 +106,9 @@ def follow_step(step: Step) -> None:
     passing = _PASSING if isinstance(step.operation, layers.Layer) else OPERATIONS
     if _has_other_weights(step.operation):
         step.keep("it is quantized, or has LoRA")
+        step.give_nothing()
+    elif isinstance(step.operation, layers.Layer) and has_activation_weights(step.operation):
+        step.keep("its activation has weights")
         step.give_nothing()
     elif known and kind == "TimeDistributed":
         _time_distributed(step)

@@ -36,6 +36,11 @@ def check_importance(
     if importance not in known:
         hint = did_you_mean(str(importance), known) or f" Expected one of {', '.join(map(repr, known))}."
         raise ValueError(f"There is no importance {importance!r}.{hint} Or give a function.")
+    if importance == "taylor" and loss is not None and not callable(loss):
+        raise TypeError(
+            "loss= is a function of labels and outputs, such as "
+            f"keras.losses.SparseCategoricalCrossentropy(from_logits=True). Received: {loss!r}."
+        )
     if importance in OF_DATA and data is None:
         raise ValueError(f"The importance {importance!r} is measured on data: give data=.")
     if importance == "taylor" and loss is None and not model.compiled:
@@ -64,6 +69,24 @@ def score(
         data: For `"taylor"`, with labels, and `"activation"`.
         loss: For `"taylor"`.
     """
+    scores = _scores(model, channels, groups, importance, data, loss)
+    for group, own in zip(groups, scores, strict=True):
+        if not np.isfinite(own).all():
+            raise ValueError(
+                f"What {group.layer!r} of {model.name!r} computes on this data, or its gradient, is NaN or "
+                f"infinite, so its channels have no importance {importance!r}."
+            )
+    return scores
+
+
+def _scores(
+    model: keras.Model,
+    channels: Channels,
+    groups: Sequence[Group],
+    importance: Importance,
+    data: Data | None,
+    loss: Loss | None,
+) -> Scores:
     if importance == "activation":
         assert data is not None
         magnitudes = mean_magnitudes(model, channels, batches_of(model, data))
@@ -117,12 +140,20 @@ def by_channel(channels: Channels, group: Group, axis: Axis, value: np.ndarray |
 
 
 def _normalized(scores: Sequence[np.ndarray]) -> np.ndarray:
-    """The mean of several scores of the same channels, each 1 on average, so that groups compare."""
-    parts = [score / mean if (mean := score.mean()) > 0 else np.ones_like(score) for score in scores]
+    """The mean of several scores of the same channels, each of magnitude 1, so that groups compare."""
+    parts = [_relative(score) for score in scores]
     merged = np.mean(parts, axis=0)
     # Where all are alike, as the scales of a model that was not trained, every group loses as many.
     places = np.argsort(np.argsort(-merged, kind="stable"), kind="stable")
     return merged * (1 - 1e-9 * places / len(places))
+
+
+def _relative(score: np.ndarray) -> np.ndarray:
+    """A score of magnitude 1 on average; ones for zeros, NaN for what is not finite."""
+    mean = np.abs(score).mean()
+    if not np.isfinite(mean):
+        return np.full_like(score, np.nan)
+    return score / mean if mean else np.ones_like(score)
 
 
 def _taylor(

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from keras_kd.compression.data import rereadable
+from keras_kd.compression.finite_weights import check_finite_weights
 from keras_kd.compression.selection import LayerPath, Selection, parse_names
 from keras_kd.compression.shrinking.arguments import Arguments
 from keras_kd.compression.shrinking.channels import Channels
@@ -20,6 +21,7 @@ from keras_kd.compression.shrinking.sizes import MEASURES, Sizes
 from keras_kd.compression.statistics import warn_of_stale_statistics
 from keras_kd.graphs import Opened, open_layers
 from keras_kd.legacy import require_keras_model
+from keras_kd.messages import some_of
 
 
 @dataclass(frozen=True)
@@ -61,11 +63,13 @@ def plan_shrinking(model: keras.Model, arguments: Arguments) -> Plan:
             does not fit, or the budget cannot be met.
     """
     require_keras_model(model, "model")
+    check_finite_weights(model)
     check_importance(arguments.importance, arguments.data, arguments.loss, model)
     opened = open_layers(model)
     channels, groups = groups_of(opened)
     if not groups:
-        reasons = "; ".join(f"{path!r} {why}" for path, why in kept_whole(channels).items())
+        whole = kept_whole(channels).items()
+        reasons = some_of((f"{path!r}: {why}" for path, why in whole), 4) or "no layer makes any"
         raise ValueError(f"{model.name!r} has no channels that can be removed: {reasons}.")
     _check_names(opened.model, groups, arguments)
     chosen = _select(opened.model, groups, arguments)
@@ -129,7 +133,7 @@ def _counts(
     levels = sorted({*np.linspace(0, 1, 257)[1:].tolist(), keep, keep * (1 - 1e-9)})
     counts: Callable[[float], list[int]] = by_layer
     if arguments.scope == "global":
-        levels, counts = [np.inf, *np.unique(np.concatenate(scores))[::-1].tolist(), -1.0], over_all
+        levels, counts = [np.inf, *np.unique(np.concatenate(scores))[::-1].tolist(), -np.inf], over_all
     most = keep * before[arguments.budget]
     if arguments.budget == "channels":
         most += sum(count for count, f in zip(by_layer(keep), own, strict=True) if f)

@@ -114,6 +114,22 @@ def test_flags_and_policies_stay():
     assert isinstance(new.kernel_regularizer, keras.regularizers.L2)
 
 
+def doubled(x):
+    return x * 2
+
+
+def test_activations_of_any_kind_stay():
+    parts = [layers.Dense(4, activation=doubled, name="it"), layers.PReLU(name="slope")]
+    model = scrambled(keras.Sequential([keras.Input((3,)), layers.BatchNormalization(name="norm"), *parts]))
+    x = np.random.default_rng(0).normal(size=(2, 3)).astype("float32")
+    np.testing.assert_allclose(kd.fold_batch_norm(model)(x), model(x), rtol=1e-5)
+    inner = layers.Dense(4, activation=layers.PReLU(), name="it")
+    model = keras.Sequential([keras.Input((3,)), layers.BatchNormalization(name="norm"), inner])
+    model(x)
+    with pytest.raises(ValueError, match="the activation of 'it' has weights"):
+        kd.fold_batch_norm(model)
+
+
 def test_channels_first():
     parts = [layers.Conv2D(4, 1, data_format="channels_first"), layers.BatchNormalization(axis=1, name="n")]
     model = scrambled(keras.Sequential([keras.Input((3, 5, 5)), *parts]))

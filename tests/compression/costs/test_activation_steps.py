@@ -1,8 +1,12 @@
 """Activations and normalizations need the memory that LiteRT allocates for them."""
 
+import functools
+
+import keras
 import pytest
 from keras import layers
 
+from keras_kd.compression.costs.activation_steps import activation_name
 from tests.compression.costs.branches import planned_and_allocated
 
 FAST = "relu", "silu"
@@ -32,3 +36,15 @@ NORMALIZATIONS = {
 def test_normalizations(make):
     planned, allocated = planned_and_allocated(make())
     assert planned == pytest.approx(allocated, rel=0.1)
+
+
+NAMELESS = {
+    "prelu": layers.PReLU(),
+    "relu": layers.ReLU(),
+    "partial": functools.partial(keras.activations.gelu, approximate=True),
+}
+
+
+@pytest.mark.parametrize("name", NAMELESS)
+def test_activations_without_a_name_go_by_their_kind(name):
+    assert activation_name(NAMELESS[name]) == name

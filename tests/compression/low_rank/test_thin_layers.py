@@ -53,3 +53,13 @@ def test_new_names_that_are_taken():
     assert [s.layer.name for s in with_free_names(factors_of(dense()), taken).steps] == ["it_in_2", "it"]
     alone = Factors("heads", (2,), 0.1, 14, (Step(dense(), []),))
     assert with_free_names(alone, taken).steps[0].layer.name == "it"
+
+
+def doubled(x):
+    return x * 2
+
+
+def test_activations_need_not_be_registered():
+    layer = layers.Dense(4, activation=doubled, name="it")
+    layer.build((None, 3))
+    assert [step.layer.activation is layer.activation for step in factors_of(layer).steps] == [False, True]

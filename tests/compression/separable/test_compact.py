@@ -144,6 +144,11 @@ def test_a_compact_model_is_exported(tmp_path):
         ({"multiplier": 9}, ValueError, "Nothing in 'small' can be made separable. 'stem': nothing is saved"),
         ({"skip": ["*"]}, ValueError, "or `skip` leaves none"),
         ({"layers": 3}, TypeError, "by name, path or glob"),
+        (
+            {"groups": ["conv"]},
+            TypeError,
+            "groups= is a mapping, such as {'conv3': 4}. Received: \\['conv'\\]",
+        ),
     ],
 )
 def test_errors_of_arguments(options, error, message):

@@ -97,3 +97,22 @@ def test_more_filters_save_less_and_in_the_end_nothing():
     assert sizes == [102, 204, 306, 408, 510]
     assert convolution.size == 432
     assert [bool(why_not(convolution, multiplier, None)) for multiplier in (4, 5)] == [False, True]
+
+
+def doubled(x):
+    return x * 2
+
+
+def test_what_fits_the_original_alone_is_left_out():
+    """An initializer that returns the trained kernel, an activation that is not registered."""
+    kernel = keras.initializers.Constant(np.ones((3, 3, 6, 8)))
+    convolution = built(layers.Conv2D(8, 3, kernel_initializer=kernel, activation=doubled), IMAGE)
+    x = np.random.default_rng(0).normal(size=(2, *IMAGE)).astype("float32")
+    steps = convolution.steps(separated(convolution.kernel(), 8), 8, 1, set())
+    np.testing.assert_allclose(run(steps, x), convolution.operation(x), rtol=1e-4, atol=1e-5)
+
+
+def test_an_activation_with_weights_is_not_made_anew():
+    convolution = built(layers.Conv2D(8, 3, activation=layers.PReLU()), IMAGE)
+    convolution.operation(np.ones((1, *IMAGE)))
+    assert why_not(convolution, 1, None) == "its activation has weights"

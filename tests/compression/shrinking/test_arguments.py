@@ -1,5 +1,6 @@
 """Arguments of `kd.shrink` are checked before anything is built."""
 
+import numpy as np
 import pytest
 
 from keras_kd.compression.shrinking.arguments import Arguments
@@ -47,6 +48,8 @@ def test_what_is_out_of_range_is_refused(name):
         {"keep": 1e-3, "floor": 0, "multiple_of": 1},
         {"budget": "macs", "scope": "layer", "layers": {"a": 1.0}},
         {"layers": ["a"], "skip": "b"},
+        {"keep": np.float32(0.5), "floor": np.float32(0.25), "multiple_of": np.int64(4)},
+        {"layers": {"a": np.float32(0.5)}},
     ],
 )
 def test_what_is_in_range_is_taken(given):

@@ -196,3 +196,22 @@ def test_what_cannot_be_measured_is_refused(name):
     with pytest.raises(ValueError) as caught:
         check_importance(importance, data, loss, MODELS["bottleneck"]())
     assert message in str(caught.value)
+
+
+def test_a_loss_is_a_function():
+    with pytest.raises(TypeError, match=r"loss= is a function of labels and outputs.* Received: 'mse'"):
+        check_importance("taylor", [], "mse", MODELS["bottleneck"]())
+
+
+def test_scores_may_be_negative():
+    model = with_random_weights(MODELS["bottleneck"]())
+    for _, scores in scored(model, lambda kernels: np.arange(len(kernels[0])) - 100.0):
+        assert (np.diff(scores) > 0).all()
+
+
+@pytest.mark.parametrize("importance", ["activation", "taylor"])
+def test_data_on_which_nothing_can_be_measured(importance):
+    model = MODELS["one_dimension"]()
+    x = np.full_like(inputs_for(model), np.nan)
+    with pytest.raises(ValueError, match="on this data, or its gradient, is NaN or infinite"):
+        scored(model, importance, (x, np.zeros((3, 3))), keras.losses.MeanSquaredError())

@@ -133,6 +133,11 @@ def u_net():
     return MODELS["u_net"]()
 
 
+def no_layers() -> keras.Model:
+    inputs = keras.Input((3,))
+    return keras.Model(inputs, inputs)
+
+
 ERRORS = {
     "unknown": (u_net, {"layers": "steem"}, "has no layer 'steem'. Did you mean 'stem'"),
     "unknown_skip": (u_net, {"skip": "dwon"}, "Did you mean 'down'"),
@@ -144,8 +149,9 @@ ERRORS = {
     "nothing": (
         TOPOLOGIES["named_inputs_and_outputs"],
         {},
-        "has no channels that can be removed: 'hidden' is an output of the model; 'score' is an output",
+        "has no channels that can be removed: 'hidden': is an output of the model, 'score': is an output",
     ),
+    "no_layers": (no_layers, {}, "has no channels that can be removed: no layer makes any."),
     "unbuilt": (lambda: keras.Sequential([layers.Dense(2)]), {}, "built"),
     "subclassed": (subclassed, {}, "subclass"),
     "least": (u_net, {"keep": 0.01, "floor": 0.5}, "the least is 0.5"),

@@ -42,7 +42,7 @@ def moving(step: Step) -> None:
     """Reshape, transpose, concatenate, slice, split: the labels go where the elements go."""
     if not any(step.ties.varying_axes(labels) for labels in step.reads):
         for labels in step.reads:  # e.g. one channel; it stays
-            step.keep("it has one channel", [labels])
+            step.keep("all of its channels are tied together", [labels])
         step.give_nothing()
         return
     why = _unclear(step)

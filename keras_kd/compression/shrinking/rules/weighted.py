@@ -20,6 +20,8 @@ def why_mixing(function: Callable[[Tensor], Tensor] | None) -> str | None:
     if function is None:
         return None
     name = getattr(function, "__name__", type(function).__name__)
+    if isinstance(function, keras.layers.Layer):  # which is built when it is called
+        function = type(function).from_config(function.get_config())
     if name in _MIXING or not _works_on_parts(function):
         return f"its activation {name!r} computes with all channels"
     return None

@@ -108,3 +108,13 @@ def test_halves_that_change_places():
 )
 def test_keys_are_read_by_axis(key, rank, expected):
     assert key_by_axis(key, rank) == expected
+
+
+def test_channels_that_are_all_tied_together_are_kept():
+    def crossed(x):
+        x = layers.Dense(5, name="square")(x)
+        x = layers.Flatten(name="flat")(x + ops.transpose(x, (0, 2, 1)))
+        return layers.Reshape((1, 25), name="shape")(x)
+
+    why = "is read by 'flat': all of its channels are tied together"
+    assert kept_in(sequence_model(crossed))["square"] == why

@@ -110,3 +110,22 @@ def test_what_an_embedding_looks_up_is_kept():
     model = sequence_model(body)
     assert groups_in(model) == [(6, "words", "", "head")]
     assert kept_in(model)["choice"] == "is read by 'words': it looks them up"
+
+
+def test_an_activation_that_is_a_layer_is_tried_out_without_being_built():
+    slope = layers.PReLU()
+    assert why_mixing(slope) == "its activation 'PReLU' computes with all channels"
+    assert not slope.built
+    assert why_mixing(layers.LeakyReLU()) is None
+
+
+def test_layers_whose_activation_has_weights_are_kept_whole():
+    slope = layers.PReLU(shared_axes=[1, 2])
+    model = image_model(lambda x: conv(5, "after")(conv(6, "sloped", activation=slope)(x)))()
+    model(np.zeros((1, 8, 8, 3)))
+    assert slope.built
+    assert kept_in(model) == {
+        "sloped": "its activation has weights",
+        "stem": "is read by 'sloped': its activation has weights",
+    }
+    assert groups_in(model) == [(5, "after", "after", "head")]
