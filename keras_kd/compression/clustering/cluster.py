@@ -57,8 +57,8 @@ class Cluster(KernelCallback[ShareConstraint, int]):
         keep_zeros: Whether weights that are zero at `begin` stay zero. Zero is then one of the values, and
             weights nearest to it become zero. Zeros of `kd.Prune` always stay.
         begin: The first step at which the model is clustered. With the ramp of `kd.Prune`: after its `end`.
-        reassign: Whether weights change clusters while they are trained. It helps where a kernel has two or
-            three values. It takes more time, and four bytes for each weight.
+        reassign: Whether weights change clusters while they are trained. It helps where a kernel has
+            two values. It takes more time, and four bytes for each weight.
 
     Raises:
         ValueError: Arguments out of range; before training: unknown layers, nothing to cluster, a kernel
