@@ -6,9 +6,9 @@
 A student is trained for each seed. Every row continues from these students for the same number of epochs,
 with a fresh optimizer. "Not clustered" is the control that continues training without clusters; "before
 training" has the clusters of `kd.Cluster`, and is not trained further. Accuracy is on the test data, mean and
-standard deviation over the seeds. Distinct values are the most of any kernel; gzip is of the float32
-`.tflite` file of the first seed. With `--out`, every row is kept in FOLDER as soon as it is measured, and the
-same command goes on where it stopped.
+standard deviation over the seeds; recalibrated: after `kd.recalibrate`. Distinct values are the most of any
+kernel; gzip is of the float32 `.tflite` file of the first seed. With `--out`, every row is kept in FOLDER as
+soon as it is measured, and the same command goes on where it stopped.
 
 Steps: every model trains in `fit` on the same batch over and over; laps alternate in one process, in a
 different order each round, and a ratio compares two laps of the same round. Shown are medians [quartiles] of
@@ -109,6 +109,8 @@ def rows(task, seeds, short, folder):
 def measured(row, models, task, folder):
     file = kd.export(models[0], folder / "model.tflite", overwrite=True)
     row["accuracy"] = [accuracy(model, task) for model in models]
+    x = task.data.arrays["train"].x
+    row["recalibrated"] = [accuracy(kd.recalibrate(model, x), task) for model in models]
     row["distinct"] = max(kernel.distinct for kernel in kd.sparsity(models[0]).kernels)
     return row | {"bytes": file.bytes, "gzip": file.gzip_bytes}
 
@@ -147,12 +149,11 @@ def step_ratios(task, short):
 
 
 def shown(found):
-    table = Table("clusters", "by", "distinct values", "accuracy %", "bytes", "gzip")
+    table = Table("clusters", "by", "distinct values", "accuracy %", "recalibrated %", "bytes", "gzip")
     for row in found:
+        what = str(row["clusters"]), row["by"], f"{row['distinct']:,}"
         sizes = f"{row['bytes']:,}", f"{row['gzip']:,}"
-        table.add_row(
-            str(row["clusters"]), row["by"], f"{row['distinct']:,}", spread(row["accuracy"]), *sizes
-        )
+        table.add_row(*what, spread(row["accuracy"]), spread(row["recalibrated"]), *sizes)
     return table
 
 
