@@ -1,12 +1,14 @@
 """Clustering a trained student: with `kd.Cluster`, and with tensorflow-model-optimization behind the bridge.
 
-    python benchmarks/clustering.py [--short] [--digits] [--only steps|rows] [--seeds N] [--json FILE]
+    python benchmarks/clustering.py [--short] [--data digits|fashion_mnist] [--only steps|rows] [--seeds N]
+        [--out FOLDER] [--json FILE]
 
-Fashion-MNIST, or the 8x8 digits (`--digits`, and `--short`, which has few rows). A student is trained for
-each seed. Every row continues from these students for the same number of epochs, with a fresh optimizer. "Not
-clustered" is the control that continues training without clusters; "before training" has the clusters of
-`kd.Cluster`, and is not trained further. Accuracy is on the test data, mean and standard deviation over the
-seeds. Distinct values are the most of any kernel; gzip is of the float32 `.tflite` file of the first seed.
+A student is trained for each seed. Every row continues from these students for the same number of epochs,
+with a fresh optimizer. "Not clustered" is the control that continues training without clusters; "before
+training" has the clusters of `kd.Cluster`, and is not trained further. Accuracy is on the test data, mean and
+standard deviation over the seeds; recalibrated: after `kd.recalibrate`. Distinct values are the most of any
+kernel; gzip is of the float32 `.tflite` file of the first seed. With `--out`, every row is kept in FOLDER as
+soon as it is measured, and the same command goes on where it stopped.
 
 Steps: every model trains in `fit` on the same batch over and over; laps alternate in one process, in a
 different order each round, and a ratio compares two laps of the same round. Shown are medians [quartiles] of
@@ -30,17 +32,19 @@ from rich.table import Table
 import keras_kd as kd
 
 
-def task_of(digits):
-    task = tasks(digits)
-    if not digits:
+def task_of(name):
+    task = tasks(name == "digits")
+    if name != "digits":
         return task
     return replace(task, make_student=kd.models.digits_student, epochs=(1, 15, 5), batch=64)
 
 
-def trained(task, seed):
-    keras.utils.set_random_seed(seed)
-    student, epochs = task.make_student(), task.epochs[1]
-    return fit(compiled(student, with_decay(task, epochs)), task, epochs, seed)
+def trained(task, seed, path):
+    if not path.exists():
+        keras.utils.set_random_seed(seed)
+        student, epochs = task.make_student(), task.epochs[1]
+        fit(compiled(student, with_decay(task, epochs)), task, epochs, seed).save(path)
+    return keras.models.load_model(path)
 
 
 # ---- ways to cluster, of a student, a number of clusters, a task and a seed
@@ -57,13 +61,17 @@ def before_training(student, clusters, task, seed):
     return model
 
 
-def natively(student, clusters, task, seed, per="layer"):
+def natively(student, clusters, task, seed, **options):
     keras.utils.set_random_seed(seed)
-    return fit(compiled(copied(student)), task, task.epochs[2], seed, kd.Cluster(clusters, per=per))
+    return fit(compiled(copied(student)), task, task.epochs[2], seed, kd.Cluster(clusters, **options))
 
 
 def by_channel(student, clusters, task, seed):
     return natively(student, clusters, task, seed, per="channel")
+
+
+def reassigned(student, clusters, task, seed):
+    return natively(student, clusters, task, seed, reassign=True)
 
 
 def by_tfmot(student, clusters, task, seed):
@@ -75,25 +83,34 @@ def by_tfmot(student, clusters, task, seed):
     return kd.tfmot.from_tf_keras(kd.tfmot.strip_clustering(wrapped))
 
 
-WAYS = {"before training": before_training, "kd.Cluster": natively, "tfmot": by_tfmot}
+WAYS = {"before training": before_training, "kd.Cluster": natively, "kd.Cluster, reassign": reassigned}
+WAYS["tfmot"] = by_tfmot
 
 
-def rows(task, seeds, short):
-    """What was done with how many clusters, and the models of all seeds."""
-    students = [trained(task, seed) for seed in range(seeds)]
+def rows(task, seeds, short, folder):
+    """What was done with how many clusters, and what came of it."""
+    students = [trained(task, seed, folder / f"student-{seed}.keras") for seed in range(seeds)]
     ways = [("", "not clustered", not_clustered)]
     for clusters in (8,) if short else (2, 3, 4, 8, 16):
         ways += [(clusters, name, way) for name, way in WAYS.items()]
         if not short:
             ways.append((clusters, "kd.Cluster, per channel", by_channel))
     for clusters, name, way in ways:
-        made = [way(student, clusters, task, seed) for seed, student in enumerate(students)]
-        yield {"clusters": clusters, "by": name}, made
+        path = folder / f"{seeds}-{clusters}-{name.replace(' ', '_')}.json"
+        if not path.exists():
+            made = [way(student, clusters, task, seed) for seed, student in enumerate(students)]
+            row = measured({"clusters": clusters, "by": name}, made, task, folder)
+            part = path.with_suffix(".part")
+            part.write_text(json.dumps(row))
+            part.rename(path)
+        yield json.loads(path.read_text())
 
 
 def measured(row, models, task, folder):
     file = kd.export(models[0], folder / "model.tflite", overwrite=True)
     row["accuracy"] = [accuracy(model, task) for model in models]
+    x = task.data.arrays["train"].x
+    row["recalibrated"] = [accuracy(kd.recalibrate(model, x), task) for model in models]
     row["distinct"] = max(kernel.distinct for kernel in kd.sparsity(models[0]).kernels)
     return row | {"bytes": file.bytes, "gzip": file.gzip_bytes}
 
@@ -109,6 +126,7 @@ def lap(model, data, steps, callbacks):
 
 def step_ratios(task, short):
     """Time of a step with clusters over the same step without, `{what: ratios}`."""
+    ways = {"clustered": kd.Cluster(16), "reassigned": kd.Cluster(16, reassign=True)}
     train, steps = task.data.arrays["train"], 10 if short else 100
     data = tf.data.Dataset.from_tensors((train.x[: task.batch], train.y[: task.batch])).repeat()
     pairs = {
@@ -119,23 +137,24 @@ def step_ratios(task, short):
     found = {}
     for name in ["Distiller"] if short else pairs:
         make = pairs[name]
-        models, times = {"plain": make(), "clustered": make()}, {"plain": [], "clustered": []}
+        models = {kind: make() for kind in ("plain", *ways)}
+        times = {kind: [] for kind in models}
         for turn in range(2 if short else 12):
             for kind in sorted(models, reverse=bool(turn % 2)):
-                callbacks = [kd.Cluster(16)] if kind == "clustered" else []
+                callbacks = [ways[kind]] if kind in ways else []
                 times[kind].append(lap(models[kind], data, steps, callbacks))
-        ratios = np.array(times["clustered"][1:]) / np.array(times["plain"][1:])
-        found[f"{name}: clustered / not clustered"] = ratios
+        for kind in ways:
+            ratios = np.array(times[kind][1:]) / np.array(times["plain"][1:])
+            found[f"{name}: {kind} / not clustered"] = ratios
     return found
 
 
 def shown(found):
-    table = Table("clusters", "by", "distinct values", "accuracy %", "bytes", "gzip")
+    table = Table("clusters", "by", "distinct values", "accuracy %", "recalibrated %", "bytes", "gzip")
     for row in found:
+        what = str(row["clusters"]), row["by"], f"{row['distinct']:,}"
         sizes = f"{row['bytes']:,}", f"{row['gzip']:,}"
-        table.add_row(
-            str(row["clusters"]), row["by"], f"{row['distinct']:,}", spread(row["accuracy"]), *sizes
-        )
+        table.add_row(*what, spread(row["accuracy"]), spread(row["recalibrated"]), *sizes)
     return table
 
 
@@ -145,21 +164,23 @@ def main():
     )
     parser.add_argument("--short", action="store_true", help="digits, few epochs, to see that it runs")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--digits", action="store_true", help="digits instead of Fashion-MNIST")
+    parser.add_argument("--data", choices=("digits", "fashion_mnist"), default="digits")
+    parser.add_argument("--out", type=Path, help="keep the rows here; default: a temporary folder")
     parser.add_argument("--only", choices=["steps", "rows"], help="only the cost of a step, or the rest")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     arguments = parser.parse_args()
     short, console = arguments.short, Console(width=130, file=sys.stdout)
-    task = task_of(short or arguments.digits)
+    task = task_of("digits" if short else arguments.data)
     ratios = {} if arguments.only == "rows" else step_ratios(task, short)
     for name, values in ratios.items():
         low, median, high = np.percentile(values, [25, 50, 75])
         console.print(f"{name}: {median:.3f} [{low:.3f}, {high:.3f}] (processor time of a step)")
     found = []
     if arguments.only != "steps":
-        with tempfile.TemporaryDirectory() as folder:
-            pairs = rows(task, 1 if short else arguments.seeds, short)
-            found = [measured(*pair, task, Path(folder)) for pair in pairs]
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = arguments.out or Path(temporary)
+            folder.mkdir(parents=True, exist_ok=True)
+            found = list(rows(task, 1 if short else arguments.seeds, short, folder))
         console.print(shown(found))
     if arguments.json:
         steps = {name: values.tolist() for name, values in ratios.items()}

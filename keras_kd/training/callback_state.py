@@ -40,6 +40,8 @@ def restore_attributes(callbacks: Callbacks, saved: Sequence[Any]) -> None:
 
 
 def _attributes(callback: keras.callbacks.Callback) -> dict[str, Any]:
+    if hasattr(callback, "store_state"):  # it has state elsewhere, which it copies to attributes
+        callback.store_state()
     left_out = list(CALLBACK_ATTRIBUTES)
     if hasattr(callback, "monitor_op"):
         # Its sign is flipped once, when the operation is chosen, and the operation cannot be stored.

@@ -27,6 +27,20 @@ def test_attributes_that_changed_are_state_and_the_others_are_arguments():
     assert (name, sorted(changed)) == ("Watcher", ["count", "history_of_losses", "mask"])
 
 
+def test_state_that_is_kept_elsewhere_is_stored_first():
+    class Elsewhere(Watcher):
+        variable = 1
+
+        def store_state(self):
+            self.count = self.variable
+
+    watcher = Elsewhere()
+    before = snapshot([watcher])
+    watcher.variable = 5
+    saved = changed_attributes([watcher], before)
+    assert saved == [["Elsewhere", {"count": 5, "variable": 5}]]
+
+
 def test_the_n_th_callback_of_a_class_gets_the_state_of_the_n_th():
     first, stop, second = Watcher(), keras.callbacks.EarlyStopping("loss"), Watcher()
     before = snapshot([first, stop, second])

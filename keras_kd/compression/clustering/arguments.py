@@ -26,6 +26,7 @@ class Settings:
     per: str
     keep_zeros: bool
     begin: int
+    reassign: bool
 
 
 def resolve(
@@ -36,6 +37,7 @@ def resolve(
     skip: Sequence[str] | str,
     keep_zeros: bool,
     begin: int,
+    reassign: bool,
 ) -> Settings:
     """The settings for the arguments of `Cluster`; see there.
 
@@ -55,13 +57,14 @@ def resolve(
         if given not in known:
             hint = did_you_mean(str(given), known)
             raise ValueError(f"`{argument}` must be one of {known}. Received: {given!r}.{hint}")
-    if not isinstance(keep_zeros, bool):
-        raise ValueError(f"`keep_zeros` must be True or False. Received: {keep_zeros!r}.")
+    for argument, flag in (("keep_zeros", keep_zeros), ("reassign", reassign)):
+        if not isinstance(flag, bool):
+            raise ValueError(f"`{argument}` must be True or False. Received: {flag!r}.")
     if not _is_integer(begin) or begin < 0:
         raise ValueError(f"`begin` is an integer number of steps, at least 0. Received: {begin!r}.")
     others = clusters if isinstance(names, Mapping) else None
     selection = Selection(names, list(parse_names(skip)), others)
-    return Settings(clusters, selection, initial, per, keep_zeros, int(begin))
+    return Settings(clusters, selection, initial, per, keep_zeros, int(begin), reassign)
 
 
 def check_count(value: object, name: str) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_kd.compression.clustering.arguments import Layers, resolve
 from keras_kd.compression.clustering.share_constraint import ShareConstraint
-from keras_kd.compression.clustering.sharing import groups_of, share_values
+from keras_kd.compression.clustering.sharing import group_shape, groups_of, share_values
 from keras_kd.compression.kernel_callback import KernelCallback, Logs
 from keras_kd.compression.kernel_selection import CLUSTER, select_kernels
 from keras_kd.compression.kernels import Kernel
@@ -29,9 +29,11 @@ class Cluster(KernelCallback[ShareConstraint, int]):
     with few distinct values. Your own constraints are still applied, before the weights are made equal, and
     are restored afterwards. Moving averages (`use_ema`) are clustered too.
 
-    Which weights form a cluster is decided once, at step `begin` of this `fit`, counted from 1. From then on
-    the optimizer takes its step with every weight, and a centroid moves by the mean step of its weights. With
-    SGD, that is to train the centroids, each on the mean gradient of its weights.
+    Which weights form a cluster is decided at step `begin` of this `fit`, counted from 1. From then on the
+    optimizer takes its step with every weight, and a centroid moves by the mean step of its weights. With
+    SGD, that is to train the centroids, each on the mean gradient of its weights. With `reassign`, weights
+    change clusters as well: they leave for a centroid that has come nearer to what their own steps made of
+    them.
 
     Kernels with no more weights than clusters are left alone, and so are those that have few enough values
     already: their clusters are these values. With `kd.Prune` in the same list of callbacks, its zeros stay
@@ -39,7 +41,8 @@ class Cluster(KernelCallback[ShareConstraint, int]):
     (`EarlyStopping(restore_best_weights=True)`). `kd.FullState` saves the clusters;
     `keras.callbacks.BackupAndRestore` does not: they are then inferred from the weights.
 
-    Source: Han et al. 2016, arXiv 1510.00149.
+    Source: Han et al. 2016, arXiv 1510.00149. `reassign`: weights that are kept beside those that compute, as
+    Courbariaux et al. 2015, arXiv 1511.00363, keep them.
 
     Args:
         clusters: How many distinct values each kernel may have. `None`: only the layers that `layers` gives a
@@ -54,6 +57,8 @@ class Cluster(KernelCallback[ShareConstraint, int]):
         keep_zeros: Whether weights that are zero at `begin` stay zero. Zero is then one of the values, and
             weights nearest to it become zero. Zeros of `kd.Prune` always stay.
         begin: The first step at which the model is clustered. With the ramp of `kd.Prune`: after its `end`.
+        reassign: Whether weights change clusters while they are trained. It helps where a kernel has
+            two values. It takes more time, and four bytes for each weight.
 
     Raises:
         ValueError: Arguments out of range; before training: unknown layers, nothing to cluster, a kernel
@@ -83,15 +88,17 @@ class Cluster(KernelCallback[ShareConstraint, int]):
         skip: Sequence[str] | str = (),
         keep_zeros: bool = True,
         begin: int = 0,
+        reassign: bool = False,
     ) -> None:
         super().__init__()
-        self.settings = resolve(clusters, initial, per, layers, skip, keep_zeros, begin)
+        self.settings = resolve(clusters, initial, per, layers, skip, keep_zeros, begin, reassign)
 
     def _reset_state(self) -> None:
         super()._reset_state()
         self._has_begun = False  # the training, not the clusters
         self._has_warned = False
         self._indices: list[np.ndarray] | None = None  # the cluster of each weight
+        self._others: list[list[np.ndarray]] | None = None  # their values and originals, if they change
 
     def _select(self, model: keras.Model) -> list[tuple[Kernel, int | None]]:
         settings = self.settings
@@ -112,7 +119,9 @@ class Cluster(KernelCallback[ShareConstraint, int]):
     def _constrain(self, kernel: Kernel, value: int | None) -> ShareConstraint:
         settings = self.settings
         size = groups_of(kernel, settings.per) * (value or 0)
-        return ShareConstraint(kernel.variable, self.model, size, settings.keep_zeros, settings.begin > 1)
+        groups = group_shape(kernel, settings.per) if settings.reassign else None
+        waits = settings.begin > 1
+        return ShareConstraint(kernel.variable, self.model, size, settings.keep_zeros, waits, groups)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         super().on_epoch_begin(epoch)
@@ -130,7 +139,13 @@ class Cluster(KernelCallback[ShareConstraint, int]):
         if self._indices is None and until >= self.settings.begin:
             self._find_clusters()
         if self._indices is not None and self._constraints[0].last_set is not self._indices[0]:
-            self._set_sharing(self._indices)  # it was restored
+            self._set_sharing(self._indices, self._others)  # it was restored
+
+    def store_state(self) -> None:
+        """Clusters that change are read when `kd.FullState` saves them."""
+        if self.settings.reassign and self._indices is not None and self._constraints:
+            read = [constraint.read_sharing() for constraint in self._constraints]
+            self._indices, self._others = [index for index, *_ in read], [others for _, *others in read]
 
     def _find_clusters(self) -> None:
         initial, per = self.settings.initial, self.settings.per
@@ -144,7 +159,9 @@ class Cluster(KernelCallback[ShareConstraint, int]):
             with self.model.distribute_strategy.scope():
                 constraint.set_sharing(found.index, found.centroids)
 
-    def _set_sharing(self, indices: list[np.ndarray]) -> None:
+    def _set_sharing(
+        self, indices: list[np.ndarray], others: Sequence[Sequence[np.ndarray]] | None = None
+    ) -> None:
         """Use these clusters from now on, and set the weights of each to their mean."""
         same = len(indices) == len(self._constraints)
         if not same or not all(map(ShareConstraint.takes, self._constraints, indices)):
@@ -153,12 +170,16 @@ class Cluster(KernelCallback[ShareConstraint, int]):
                 "and `layers` as in the training that was interrupted, or delete the checkpoint."
             )
         with self.model.distribute_strategy.scope():
-            for constraint, index in zip(self._constraints, indices, strict=True):
-                constraint.set_sharing(index)
+            for i, (constraint, index) in enumerate(zip(self._constraints, indices, strict=True)):
+                constraint.set_sharing(index, *(others[i] if others else ()))
 
     def on_train_end(self, logs: Logs | None = None) -> None:
+        # Keras may have replaced the weights with their averages, or with those of an earlier step.
         if self._indices is not None and self._constraints:
-            self._set_sharing(self._indices)  # Keras may have replaced the weights with their averages
+            if self.settings.reassign:
+                self._find_clusters()
+            else:
+                self._set_sharing(self._indices)
         super().on_train_end()
 
 

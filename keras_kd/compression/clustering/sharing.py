@@ -14,7 +14,8 @@ class Sharing:
 
     Args:
         index: The cluster of each weight, in the shape of the kernel.
-        centroids: The value of each cluster; those of a channel follow each other.
+        centroids: The value of each cluster; those of a channel follow each other, sorted. Infinity
+            stands where there are fewer than were asked for.
     """
 
     index: np.ndarray
@@ -29,6 +30,13 @@ def groups_of(kernel: Kernel, per: str) -> int:
     return kernel.outputs if per == "channel" and kernel.inputs is not None else 1
 
 
+def group_shape(kernel: Kernel, per: str) -> tuple[int, ...]:
+    """The groups in the shape of the kernel: 1 along axes that groups do not tell apart."""
+    inputs = kernel.inputs if groups_of(kernel, per) > 1 else None
+    sizes = enumerate(kernel.variable.shape)
+    return tuple(1 if inputs is None or axis in inputs else size for axis, size in sizes)
+
+
 def share_values(kernel: Kernel, clusters: int, initial: str, per: str, with_zero: bool) -> Sharing:
     """The clusters of a kernel for its current weights.
 
@@ -41,7 +49,7 @@ def share_values(kernel: Kernel, clusters: int, initial: str, per: str, with_zer
     """
     value, groups = kernel.value(), groups_of(kernel, per)
     columns = [value.ravel()] if groups == 1 else list(kernel.matrix(value).T)
-    centroids = np.zeros((groups, clusters), "float32")
+    centroids = np.full((groups, clusters), np.inf, "float32")
     indices = []
     for i, column in enumerate(columns):
         found = find_centroids(column, clusters, initial, with_zero)

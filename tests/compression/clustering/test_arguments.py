@@ -26,6 +26,7 @@ MADE = {
     ),
     "per": ({"per": "chanel"}, "Received: 'chanel'. Did you mean 'channel'?"),
     "keep_zeros": ({"keep_zeros": "auto"}, "`keep_zeros` must be True or False. Received: 'auto'."),
+    "reassign": ({"reassign": 2}, "`reassign` must be True or False. Received: 2."),
     "begin": ({"begin": -1}, "`begin` is an integer number of steps, at least 0. Received: -1."),
     "begin, a fraction": ({"begin": 0.5}, "Received: 0.5."),
 }
@@ -45,11 +46,12 @@ def test_layers_are_given_by_name(options):
 
 
 def test_other_arguments_become_settings():
-    settings = resolve(np.int64(8), "linear", "channel", {"head": 4}, "conv", False, np.int32(3))
+    settings = resolve(np.int64(8), "linear", "channel", {"head": 4}, "conv", False, np.int32(3), True)
     assert (settings.clusters, settings.initial, settings.per) == (8, "linear", "channel")
     assert (settings.selection.layers, settings.selection.skip) == ({"head": 4}, ["conv"])
     assert (settings.selection.default, settings.keep_zeros, settings.begin) == (8, False, 3)
-    assert resolve(8, "linear", "layer", ["head"], (), True, 0).selection.default is None
+    assert settings.reassign
+    assert resolve(8, "linear", "layer", ["head"], (), True, 0, False).selection.default is None
 
 
 TRAINED = {

@@ -31,9 +31,9 @@ from tests.graphs.topologies import TOPOLOGIES
 class Watch(keras.callbacks.Callback):
     """After each step from `begin` on: few values in each kernel, and the same weights share them."""
 
-    def __init__(self, most, begin=1):
+    def __init__(self, most, begin=1, reassign=False):
         super().__init__()
-        self.most, self.begin, self.values, self.step = most, begin, [], 0
+        self.most, self.begin, self.values, self.step, self.reassign = most, begin, [], 0, reassign
 
     def on_train_batch_end(self, batch, logs=None):
         self.step += self.model.steps_per_execution
@@ -43,7 +43,7 @@ class Watch(keras.callbacks.Callback):
             return
         for path, value in found.items():
             assert len(np.unique(value)) <= self.most, path
-            if self.values:
+            if self.values and not self.reassign:
                 shared = np.unique(self.values[-1][path], return_inverse=True)[1].ravel()
                 first = np.unique(shared, return_index=True)[1]
                 np.testing.assert_array_equal(value.ravel(), value.ravel()[first[shared]], err_msg=path)
@@ -82,6 +82,51 @@ def test_weights_of_a_cluster_are_equal_after_every_step_and_move(way):
         assert not np.array_equal(first[path], last[path])
         assert np.corrcoef(np.asarray(value, "float32").ravel(), last[path].ravel())[0, 1] > 0.8
     assert is_clean(student)
+
+
+# With accumulated gradients there are too few steps.
+CHANGING = [
+    pytest.param(w, marks=[pytest.mark.slow] if w != "plain" else []) for w in WAYS if "accum" not in w
+]
+
+
+@pytest.mark.parametrize("way", CHANGING)
+def test_weights_change_clusters_and_their_values_stay_few_after_every_step(way):
+    options = dict(WAYS[way])
+    policy, optimizer = options.pop("policy", "float32"), options.pop("optimizer", lambda: None)()
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = with_zeros(network())
+    finally:
+        keras.config.set_dtype_policy("float32")
+    compiled(model, optimizer, **options)
+    before, watch = kernels(model), Watch(3, reassign=True)
+    fit(model, kd.Cluster(3, reassign=True), watch, epochs=2)
+    changed = []
+    for path, value in kernels(model).items():
+        value, start = np.asarray(value, "float32"), np.asarray(before[path], "float32")
+        assert (value[start == 0] == 0).all()
+        assert len(np.unique(value)) <= 3
+        first, last = (np.unique(v, return_inverse=True)[1] for v in (watch.values[0][path], value))
+        changed.append(not np.array_equal(first, last))
+    assert any(changed)
+    assert is_clean(model)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("per", ["layer", "channel"])
+def test_weights_that_change_clusters_are_pruned_and_restored(per):
+    """They are those of the best epoch, whose clusters are not those of the last."""
+    model, seen = compiled(network()), []
+    best = keras.callbacks.EarlyStopping("loss", mode="max", patience=9, restore_best_weights=True)
+    note = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(kernels(model)))
+    prune = kd.Prune(0.5, end=4, frequency=2)
+    fit(model, prune, note, best, kd.Cluster(4, per=per, begin=6, reassign=True), epochs=3)
+    for path, value in kernels(model).items():
+        np.testing.assert_array_equal(value, seen[0][path])
+        assert (value == 0).mean() >= 0.5
+        for column in value.reshape(-1, value.shape[-1]).T if per == "channel" else [value]:
+            assert len(np.unique(column)) <= 4
 
 
 def distinct_by_output(value):
@@ -271,6 +316,8 @@ def optimized(kind):
         ((0, 6), {}, "model"),
         ((1, 3), {"per": "channel", "begin": 4}, "distiller"),
         ((0, 3), {"begin": 10}, "model"),
+        ((1, 3), {"per": "channel", "begin": 4, "reassign": True}, "model"),
+        ((0, 6), {"reassign": True}, "distiller"),
     ],
     ids=str,
 )
@@ -356,12 +403,13 @@ def test_cluster_in_a_loop_of_ones_own(begin):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("reassign", [False, True])
 @pytest.mark.parametrize("name", TOPOLOGIES)
-def test_every_kind_of_graph(name):
+def test_every_kind_of_graph(name, reassign):
     """One step of SGD at rate 0: nothing but the sharing changes."""
     model = TOPOLOGIES[name]()
     model.compile(keras.optimizers.SGD(0.0))
-    cluster = kd.Cluster(2, keep_zeros=False)
+    cluster = kd.Cluster(2, keep_zeros=False, reassign=reassign)
     cluster.set_model(model)
     if all(kernel.size <= 2 for kernel in kd.sparsity(model).kernels):
         with pytest.raises(ValueError, match="more weights than clusters"):

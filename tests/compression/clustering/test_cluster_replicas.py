@@ -27,6 +27,7 @@ CASES = {
         kd.Prune(0.5, schedule="constant"),
         kd.Cluster(4, per="channel", begin=2),
     ],
+    "changing clusters": lambda: [kd.Cluster(4, reassign=True)],
 }
 
 

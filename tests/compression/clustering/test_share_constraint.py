@@ -123,7 +123,7 @@ def test_nothing_is_shared_while_it_waits():
 def test_half_precision_is_summed_in_float32():
     index = tf.zeros((60, 500), "int32")
     w = tf.fill((60, 500), tf.constant(1.25, "bfloat16"))
-    moved, centroids = share(w, index, tf.constant([1.0], "bfloat16"), tf.constant([1 / 30000]), False)
+    moved, centroids = share(w, index, tf.constant([1.0], "bfloat16"), tf.constant([30000.0]), False)
     assert (float(centroids[0]), moved.dtype, float(moved[0, 0])) == (1.25, tf.bfloat16, 1.25)
 
 

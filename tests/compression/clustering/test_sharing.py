@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from keras_kd.compression.clustering.sharing import groups_of, mean_values, share_values
+from keras_kd.compression.clustering.sharing import group_shape, groups_of, mean_values, share_values
 from keras_kd.compression.kernels import kernels_of
 
 INPUT = keras.Input((6, 6, 4))
@@ -32,6 +32,10 @@ def test_each_group_has_clusters_of_its_own(name, per):
     found = share_values(kernel, 3, "kmeans++", per, with_zero=False)
     groups = groups if per == "channel" else 1
     assert groups_of(kernel, per) == groups
+    at = np.arange(groups).reshape(group_shape(kernel, per))
+    assert len(at.shape) == len(value.shape)
+    # The indices of a group are those that its place says.
+    np.testing.assert_array_equal(found.index // 3, np.broadcast_to(at, value.shape))
     assert (found.index.shape, found.centroids.shape) == (value.shape, (3 * groups,))
     shared = found.centroids[found.index]
     assert np.abs(shared - value).max() < np.ptp(value) / 2
