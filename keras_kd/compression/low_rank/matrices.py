@@ -3,11 +3,15 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy import linalg
 
 from keras_kd.compression.low_rank.ranks import Amount, reaches, relative_error
 
 # Of the mean variance of the inputs: what a layer answers to inputs that the data lacks is kept, if cheap.
 _FLOOR = 1e-4
+
+# All eigenvectors at once take less time than a part of them that is larger than one in so many.
+_FEW = 8
 
 
 class Metric(NamedTuple):
@@ -58,38 +62,36 @@ class Spectrum:
 
     Args:
         matrix: Of the shape (..., inputs, outputs).
+        most: The largest rank that is of interest; by default the full one. A few singular values take much
+            less time than all.
     """
 
-    def __init__(self, matrix: np.ndarray) -> None:
+    def __init__(self, matrix: np.ndarray, most: int | None = None) -> None:
         # The eigenvectors of the smaller Gram matrix: an order faster than the decomposition itself for a
         # kernel of thousands of inputs, and precise enough for one that is stored in float32.
         self._turned = matrix.shape[-1] > matrix.shape[-2]
         self._matrix = np.swapaxes(matrix, -1, -2) if self._turned else matrix
-        self._axes = leading_axes(np.swapaxes(self._matrix, -1, -2))
+        self._axes = leading_axes(np.swapaxes(self._matrix, -1, -2), most)
         self._projected = self._matrix @ self._axes
-        squares = (self._projected**2).sum(axis=-2).reshape(-1, self.full)
-        self.kept = np.cumsum(squares.sum(axis=0))
+        rows = self._projected.reshape(-1, self._axes.shape[-1])
+        self.kept = np.cumsum(np.einsum("ij,ij->j", rows, rows))
+        self.total = float(np.vdot(matrix, matrix))
 
     @property
     def full(self) -> int:
         """The full rank."""
         return int(self._matrix.shape[-1])
 
-    @property
-    def total(self) -> float:
-        """The sum of all squared singular values."""
-        return float(self.kept[-1])
-
     def rank_for(self, amount: Amount) -> int:
         """The rank that keeps the amount."""
-        return (
-            amount.of(self.full) if amount.energy is None else self.rank_keeping(amount.energy * self.total)
-        )
+        if amount.energy is None:
+            return amount.of(self.full)
+        return self.rank_keeping(amount.energy * self.total) or self.full
 
-    def rank_keeping(self, wanted: float) -> int:
-        """The least rank that keeps a sum of squared singular values; the full one if none does."""
+    def rank_keeping(self, wanted: float) -> int | None:
+        """The least rank that keeps a sum of squared singular values; `None` if none of interest does."""
         enough = reaches(self.kept, wanted, self.total)
-        return int(enough.argmax()) + 1 if enough.any() else self.full
+        return int(enough.argmax()) + 1 if enough.any() else None
 
     def error(self, rank: int) -> float:
         """The relative error at a rank."""
@@ -106,9 +108,23 @@ class Spectrum:
         return Product(left, right, self.error(rank))
 
 
-def leading_axes(rows: np.ndarray) -> np.ndarray:
-    """An orthonormal basis of the columns of matrices (..., n, m), the largest singular value first."""
-    return np.linalg.eigh(rows @ np.swapaxes(rows, -1, -2))[1][..., ::-1]
+def leading_axes(rows: np.ndarray, most: int | None = None) -> np.ndarray:
+    """An orthonormal basis of the columns of matrices (..., n, m), the largest singular value first.
+
+    Args:
+        rows: The matrices.
+        most: How many vectors are needed at most; by default all.
+    """
+    gram = rows @ np.swapaxes(rows, -1, -2)
+    size = gram.shape[-1]
+    if most is None or most * _FEW > size:
+        return np.linalg.eigh(gram)[1][..., ::-1][..., :most]
+    wanted = size - most, size - 1
+    found = [
+        linalg.eigh(one, subset_by_index=wanted, check_finite=False)[1]
+        for one in gram.reshape(-1, size, size)
+    ]
+    return np.stack(found).reshape(*gram.shape[:-1], most)[..., ::-1]
 
 
 def approximate(matrix: np.ndarray, amount: Amount, metric: Metric | None = None) -> Product:
@@ -119,6 +135,7 @@ def approximate(matrix: np.ndarray, amount: Amount, metric: Metric | None = None
         amount: How much is kept.
         metric: Of the inputs. The error is then that of the outputs.
     """
-    spectrum = Spectrum(matrix if metric is None else metric.root @ matrix)
+    most = None if amount.energy is not None else amount.of(min(matrix.shape[-2:]))
+    spectrum = Spectrum(matrix if metric is None else metric.root @ matrix, most)
     product = spectrum.product(spectrum.rank_for(amount))
     return product if metric is None else product._replace(left=metric.inverse @ product.left)
