@@ -10,8 +10,8 @@ from keras_kd.compression.low_rank.ranks import Amount, reaches, relative_error
 # Of the mean variance of the inputs: what a layer answers to inputs that the data lacks is kept, if cheap.
 _FLOOR = 1e-4
 
-# All eigenvectors at once take less time than a part of them that is larger than one in so many.
-_FEW = 8
+# All eigenvectors at once take less time than more than one in so many of them.
+_FEW = 4
 
 
 class Metric(NamedTuple):
@@ -70,23 +70,19 @@ class Spectrum:
         # The eigenvectors of the smaller Gram matrix: an order faster than the decomposition itself for a
         # kernel of thousands of inputs, and precise enough for one that is stored in float32.
         self._turned = matrix.shape[-1] > matrix.shape[-2]
-        self._matrix = np.swapaxes(matrix, -1, -2) if self._turned else matrix
-        self._axes = leading_axes(np.swapaxes(self._matrix, -1, -2), most)
-        self._projected = self._matrix @ self._axes
+        tall = np.swapaxes(matrix, -1, -2) if self._turned else matrix
+        self._axes = leading_axes(np.swapaxes(tall, -1, -2), most)
+        self._projected = tall @ self._axes
         rows = self._projected.reshape(-1, self._axes.shape[-1])
         self.kept = np.cumsum(np.einsum("ij,ij->j", rows, rows))
         self.total = float(np.vdot(matrix, matrix))
-
-    @property
-    def full(self) -> int:
-        """The full rank."""
-        return int(self._matrix.shape[-1])
+        self._full = min(matrix.shape[-2:])
 
     def rank_for(self, amount: Amount) -> int:
         """The rank that keeps the amount."""
         if amount.energy is None:
-            return amount.of(self.full)
-        return self.rank_keeping(amount.energy * self.total) or self.full
+            return amount.of(self._full)
+        return self.rank_keeping(amount.energy * self.total) or self._full
 
     def rank_keeping(self, wanted: float) -> int | None:
         """The least rank that keeps a sum of squared singular values; `None` if none of interest does."""
@@ -117,14 +113,12 @@ def leading_axes(rows: np.ndarray, most: int | None = None) -> np.ndarray:
     """
     gram = rows @ np.swapaxes(rows, -1, -2)
     size = gram.shape[-1]
-    if most is None or most * _FEW > size:
-        return np.linalg.eigh(gram)[1][..., ::-1][..., :most]
-    wanted = size - most, size - 1
-    found = [
-        linalg.eigh(one, subset_by_index=wanted, check_finite=False)[1]
-        for one in gram.reshape(-1, size, size)
-    ]
-    return np.stack(found).reshape(*gram.shape[:-1], most)[..., ::-1]
+    part = None if most is None or most * _FEW > size else (size - most, size - 1)
+    for one in gram.reshape(-1, size, size):
+        # Symmetric, so that it may be read by columns; overwritten, because a large one takes much memory.
+        vectors = linalg.eigh(one.T, subset_by_index=part, overwrite_a=True)[1]
+        one[:, :most] = vectors[:, ::-1][:, :most]
+    return gram[..., :most]
 
 
 def approximate(matrix: np.ndarray, amount: Amount, metric: Metric | None = None) -> Product:
@@ -137,5 +131,6 @@ def approximate(matrix: np.ndarray, amount: Amount, metric: Metric | None = None
     """
     most = None if amount.energy is not None else amount.of(min(matrix.shape[-2:]))
     spectrum = Spectrum(matrix if metric is None else metric.root @ matrix, most)
+    del matrix  # what follows needs as much memory again
     product = spectrum.product(spectrum.rank_for(amount))
     return product if metric is None else product._replace(left=metric.inverse @ product.left)
