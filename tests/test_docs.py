@@ -174,7 +174,8 @@ def test_the_search_works_on_pages_opened_from_the_disk(site):
         assert (root / worker[1].lstrip("/")).is_file(), page.name
 
 
-SCRIPTS = ["clustering.py", "losses.py", "low_rank.py", "pictures.py", "sensitivity.py", "shrinking.py"]
+SCRIPTS = ["clustering.py", "compact.py", "cost.py", "losses.py", "low_rank.py", "pictures.py"]
+SCRIPTS += ["sensitivity.py", "shrinking.py"]
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

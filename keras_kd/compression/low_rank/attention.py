@@ -16,7 +16,7 @@ from keras_kd.compression.low_rank.matrices import Metric, Product, approximate,
 from keras_kd.compression.low_rank.moments import Measure, Moments, Reading
 from keras_kd.compression.low_rank.ranks import Amount
 from keras_kd.compression.low_rank.sites import Site
-from keras_kd.compression.low_rank.thin_layers import Factors, Step, value_of
+from keras_kd.compression.low_rank.thin_layers import Factors, Step, stored, value_of
 from keras_kd.graphs import Call, Slot
 
 ROLES = ("query", "key", "value")
@@ -58,7 +58,8 @@ class AttentionHeads:
         scores = _product(query, key, amount, metrics.get("query"), metrics.get("key"))
         values = _product(value, output, amount, metrics.get("value"), None)
         config = {**layer.get_config(), "key_dim": scores.rank, "value_dim": values.rank}
-        step = Step(type(layer).from_config(config), self._weights(scores, values))
+        weights = [stored(value, layer) for value in self._weights(scores, values)]
+        step = Step(type(layer).from_config(config), weights)
         cost, error = self._cost(scores.rank, values.rank), max(scores.error, values.error)
         return Factors("heads", (scores.rank, values.rank), error, cost, (step,))
 

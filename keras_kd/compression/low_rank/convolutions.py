@@ -53,8 +53,8 @@ class ConvolutionKernel:
         if math.prod(self._layer.kernel_size) == 1:
             best = _pointwise(kernel, self._places, amount, metrics.get("inputs"))
         else:
-            found = chains(weighted(kernel, metrics), self._places, amount, method)
-            best = unweighted(min(found, key=lambda chain: chain.multiply_adds), metrics)
+            *_, cheapest = chains(weighted(kernel, metrics), self._places, amount, method)
+            best = unweighted(cheapest, metrics)
         last = len(best.kernels) - 1
         steps = tuple(
             _step(self._layer, part, value, is_last=i == last) for i, (part, value) in enumerate(best.kernels)

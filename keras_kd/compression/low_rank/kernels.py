@@ -97,8 +97,8 @@ class Tucker:
         self._kernel, self._places = kernel, places
         self._entry, self._exit = leading_axes(by_input), leading_axes(by_output)
         self._full = min(inputs, by_input.shape[2]), min(outputs, by_output.shape[2])
-        self._core = _along_inputs(self._entry, kernel) @ self._exit[:, None, None]
-        squares = (self._core**2).sum(axis=(0, 1, 2))
+        core = _along_inputs(self._entry, kernel) @ self._exit[:, None, None]
+        squares = np.einsum("grcio,grcio->io", core, core)
         self._kept = squares.cumsum(axis=0).cumsum(axis=1)
         self.total = float(self._kept[-1, -1])
 
@@ -151,20 +151,36 @@ class Separation:
 
     def __init__(self, kernel: np.ndarray, places: Places) -> None:
         groups, rows, columns, inputs, outputs = kernel.shape
-        matrix = kernel.transpose(0, 1, 3, 2, 4).reshape(groups, rows * inputs, columns * outputs)
-        self._shape, self._places, self.spectrum = kernel.shape, places, Spectrum(matrix)
+        self._matrix = kernel.transpose(0, 1, 3, 2, 4).reshape(groups, rows * inputs, columns * outputs)
+        self._shape, self._places = kernel.shape, places
 
     def ranked(self, amount: Amount) -> Chain:
         """The chain of the rank that keeps an amount."""
-        return self._chain(self.spectrum.rank_for(amount))
+        spectrum = Spectrum(self._matrix)
+        return self._chain(spectrum, spectrum.rank_for(amount))
 
-    def cheapest(self, wanted: float) -> Chain:
-        """The chain of the least rank that keeps so much."""
-        return self._chain(self.spectrum.rank_keeping(wanted))
+    def cheapest(self, wanted: float, below: int) -> Chain | None:
+        """The chain of the least rank that keeps so much.
 
-    def _chain(self, rank: int) -> Chain:
+        Args:
+            wanted: The squares to keep.
+            below: A chain with so many multiply-adds or more is not wanted, which saves most of the time.
+
+        Returns:
+            The chain, or `None` if there is none.
+        """
         groups, rows, columns, inputs, outputs = self._shape
-        product = self.spectrum.product(rank)
+        of_each = groups * (self._places.between * rows * inputs + self._places.exit * columns * outputs)
+        most = min((below - 1) // of_each, *self._matrix.shape[1:])
+        if most < 1:
+            return None
+        spectrum = Spectrum(self._matrix, most)
+        rank = spectrum.rank_keeping(wanted)
+        return None if rank is None else self._chain(spectrum, rank)
+
+    def _chain(self, spectrum: Spectrum, rank: int) -> Chain:
+        groups, rows, columns, inputs, outputs = self._shape
+        product = spectrum.product(rank)
         first = product.left.reshape(groups, rows, 1, inputs, rank)
         last = product.right.reshape(groups, rank, columns, outputs).transpose(0, 2, 1, 3)[:, None]
         cost = self._places.between * first.size + self._places.exit * last.size
@@ -174,12 +190,14 @@ class Separation:
 def chains(kernel: np.ndarray, places: Places, amount: Amount, method: str) -> Iterator[Chain]:
     """The chains that a method offers for a kernel, none of which errs more than the amount allows.
 
+    Each is cheaper than those before it.
+
     Args:
         kernel: The kernel.
         places: How often it is applied.
         amount: How much is kept. A rank is that of the Tucker-2 decomposition, but for a separation that is
             asked for.
-        method: `"tucker"`, `"spatial"`, or `"auto"` for all that apply.
+        method: `"tucker"`, `"spatial"`, or `"auto"` for both, as far as they apply.
     """
     _, rows, columns, _, _ = kernel.shape
     if method == "spatial":
@@ -190,9 +208,12 @@ def chains(kernel: np.ndarray, places: Places, amount: Amount, method: str) -> I
         yield tucker.ranked(amount)
         return
     wanted = tucker.kept(amount)
-    yield tucker.cheapest(wanted)
+    best = tucker.cheapest(wanted)
+    yield best
     if rows > 1 and columns > 1:
-        yield Separation(kernel, places).cheapest(wanted)
+        separated = Separation(kernel, places).cheapest(wanted, below=best.multiply_adds)
+        if separated is not None:
+            yield separated
 
 
 def _along_inputs(basis: np.ndarray, kernel: np.ndarray) -> np.ndarray:

@@ -3,11 +3,15 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy import linalg
 
 from keras_kd.compression.low_rank.ranks import Amount, reaches, relative_error
 
 # Of the mean variance of the inputs: what a layer answers to inputs that the data lacks is kept, if cheap.
 _FLOOR = 1e-4
+
+# All eigenvectors at once take less time than more than one in so many of them.
+_FEW = 4
 
 
 class Metric(NamedTuple):
@@ -58,38 +62,32 @@ class Spectrum:
 
     Args:
         matrix: Of the shape (..., inputs, outputs).
+        most: The largest rank that is of interest; by default the full one. A few singular values take much
+            less time than all.
     """
 
-    def __init__(self, matrix: np.ndarray) -> None:
+    def __init__(self, matrix: np.ndarray, most: int | None = None) -> None:
         # The eigenvectors of the smaller Gram matrix: an order faster than the decomposition itself for a
         # kernel of thousands of inputs, and precise enough for one that is stored in float32.
         self._turned = matrix.shape[-1] > matrix.shape[-2]
-        self._matrix = np.swapaxes(matrix, -1, -2) if self._turned else matrix
-        self._axes = leading_axes(np.swapaxes(self._matrix, -1, -2))
-        self._projected = self._matrix @ self._axes
-        squares = (self._projected**2).sum(axis=-2).reshape(-1, self.full)
-        self.kept = np.cumsum(squares.sum(axis=0))
-
-    @property
-    def full(self) -> int:
-        """The full rank."""
-        return int(self._matrix.shape[-1])
-
-    @property
-    def total(self) -> float:
-        """The sum of all squared singular values."""
-        return float(self.kept[-1])
+        tall = np.swapaxes(matrix, -1, -2) if self._turned else matrix
+        self._axes = leading_axes(np.swapaxes(tall, -1, -2), most)
+        self._projected = tall @ self._axes
+        rows = self._projected.reshape(-1, self._axes.shape[-1])
+        self.kept = np.cumsum(np.einsum("ij,ij->j", rows, rows))
+        self.total = float(np.vdot(matrix, matrix))
+        self._full = min(matrix.shape[-2:])
 
     def rank_for(self, amount: Amount) -> int:
         """The rank that keeps the amount."""
-        return (
-            amount.of(self.full) if amount.energy is None else self.rank_keeping(amount.energy * self.total)
-        )
+        if amount.energy is None:
+            return amount.of(self._full)
+        return self.rank_keeping(amount.energy * self.total) or self._full
 
-    def rank_keeping(self, wanted: float) -> int:
-        """The least rank that keeps a sum of squared singular values; the full one if none does."""
+    def rank_keeping(self, wanted: float) -> int | None:
+        """The least rank that keeps a sum of squared singular values; `None` if none of interest does."""
         enough = reaches(self.kept, wanted, self.total)
-        return int(enough.argmax()) + 1 if enough.any() else self.full
+        return int(enough.argmax()) + 1 if enough.any() else None
 
     def error(self, rank: int) -> float:
         """The relative error at a rank."""
@@ -106,9 +104,21 @@ class Spectrum:
         return Product(left, right, self.error(rank))
 
 
-def leading_axes(rows: np.ndarray) -> np.ndarray:
-    """An orthonormal basis of the columns of matrices (..., n, m), the largest singular value first."""
-    return np.linalg.eigh(rows @ np.swapaxes(rows, -1, -2))[1][..., ::-1]
+def leading_axes(rows: np.ndarray, most: int | None = None) -> np.ndarray:
+    """An orthonormal basis of the columns of matrices (..., n, m), the largest singular value first.
+
+    Args:
+        rows: The matrices.
+        most: How many vectors are needed at most; by default all.
+    """
+    gram = rows @ np.swapaxes(rows, -1, -2)
+    size = gram.shape[-1]
+    part = None if most is None or most * _FEW > size else (size - most, size - 1)
+    for one in gram.reshape(-1, size, size):
+        # Symmetric, so that it may be read by columns; overwritten, because a large one takes much memory.
+        vectors = linalg.eigh(one.T, subset_by_index=part, overwrite_a=True)[1]
+        one[:, :most] = vectors[:, ::-1][:, :most]
+    return gram[..., :most]
 
 
 def approximate(matrix: np.ndarray, amount: Amount, metric: Metric | None = None) -> Product:
@@ -119,6 +129,8 @@ def approximate(matrix: np.ndarray, amount: Amount, metric: Metric | None = None
         amount: How much is kept.
         metric: Of the inputs. The error is then that of the outputs.
     """
-    spectrum = Spectrum(matrix if metric is None else metric.root @ matrix)
+    most = None if amount.energy is not None else amount.of(min(matrix.shape[-2:]))
+    spectrum = Spectrum(matrix if metric is None else metric.root @ matrix, most)
+    del matrix  # what follows needs as much memory again
     product = spectrum.product(spectrum.rank_for(amount))
     return product if metric is None else product._replace(left=metric.inverse @ product.left)

@@ -20,6 +20,7 @@ from keras_kd.compression.low_rank.moments import Measure, Moments, second_momen
 from keras_kd.compression.low_rank.ranks import Amount
 from keras_kd.compression.low_rank.sites import Site, opened_for_one_sample, sites_in
 from keras_kd.compression.low_rank.thin_layers import Factors, distributed, with_free_names
+from keras_kd.compression.low_rank.threads import one_thread
 from keras_kd.compression.statistics import warn_of_stale_statistics
 from keras_kd.finite import nonfinite
 from keras_kd.graphs import Graph
@@ -112,7 +113,8 @@ def _plan(site: Site, settings: Settings, moments: Moments) -> tuple[Factors | N
 
 def factors_of(site: Site, amount: Amount, moments: Moments, method: str) -> Factors:
     """What replaces a layer, whether or not it saves anything."""
-    factors = kernel_of(site).factorize(amount, moments, method)
+    with one_thread():
+        factors = kernel_of(site).factorize(amount, moments, method)
     is_distributed = isinstance(site.operation, layers.TimeDistributed)
     return distributed(site.operation, factors) if is_distributed else factors
 

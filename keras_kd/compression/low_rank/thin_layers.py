@@ -51,6 +51,11 @@ def value_of(variable: keras.Variable) -> np.ndarray:
     return np.asarray(keras.ops.convert_to_numpy(variable)).astype("float64")
 
 
+def stored(value: np.ndarray, layer: keras.layers.Layer) -> np.ndarray:
+    """A value in no more precision than a layer stores, so that it takes no more memory until then."""
+    return value.astype("float64" if layer.variable_dtype == "float64" else "float32")
+
+
 def thin_layer(original: keras.layers.Layer, kernel: np.ndarray, suffix: str, **changes: object) -> Step:
     """A layer like the original with another kernel.
 
@@ -62,12 +67,12 @@ def thin_layer(original: keras.layers.Layer, kernel: np.ndarray, suffix: str, **
     """
     config = {**config_of(original), **changes, "name": original.name + suffix}
     config.pop("kernel_initializer")  # one that fits the shape of the original may not fit this one's
-    weights = [kernel]
+    weights = [stored(kernel, original)]
     if suffix:
         config |= {"bias_axes": None} if "bias_axes" in config else {"use_bias": False}
         config = {name: value for name, value in config.items() if name not in _LAST}
     elif original.bias is not None:
-        weights.append(value_of(original.bias))
+        weights.append(stored(value_of(original.bias), original))
     return Step(type(original).from_config(config), weights)
 
 

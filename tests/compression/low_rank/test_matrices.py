@@ -48,6 +48,30 @@ def test_an_energy_takes_the_least_rank_that_keeps_it(shape, energy):
     assert rank == 1 or kept[rank - 2] < energy + 1e-9
 
 
+@pytest.mark.parametrize("shape", [(300, 200), (200, 500), (2, 200, 250)])
+@pytest.mark.parametrize("decay", [1.0, 0.9])
+@pytest.mark.parametrize("rank", [1, 20, 60, 200])
+def test_a_part_of_the_singular_values_is_as_good_as_all_of_them(shape, decay, rank):
+    """A trained kernel's fall off, a random one's do not."""
+    left, values, right = np.linalg.svd(np.random.default_rng(0).normal(size=shape), full_matrices=False)
+    values = values * decay ** np.arange(values.shape[-1])
+    matrix = ((left * values[..., None, :]) @ right).astype("float32").astype("float64")
+    squares = np.linalg.svd(matrix, compute_uv=False).reshape(-1, 200) ** 2  # in float64
+    least = np.sqrt(squares[:, rank:].sum() / squares.sum())
+    product = approximate(matrix, Amount(rank))
+    assert product.rank == rank
+    assert product.error == pytest.approx(least, rel=1e-9, abs=1e-7)
+    assert error_of(matrix, product) == pytest.approx(least, rel=1e-9, abs=1e-7)
+
+
+def test_what_no_rank_of_interest_keeps_has_no_rank():
+    matrix = np.random.default_rng(0).normal(size=(100, 100))
+    all_of_it, a_part = Spectrum(matrix), Spectrum(matrix, most=10)
+    np.testing.assert_allclose(a_part.kept, all_of_it.kept[:10])
+    assert a_part.rank_keeping(all_of_it.kept[4]) == 5
+    assert a_part.rank_keeping(all_of_it.kept[10]) is None
+
+
 def test_a_kernel_of_low_rank_in_float32_loses_nothing_at_an_energy_of_one():
     random = np.random.default_rng(0)
     matrix = (random.normal(size=(40, 3)) @ random.normal(size=(3, 30))).astype("float32").astype("float64")

@@ -1,6 +1,7 @@
 """Layers that stand in place of one."""
 
 import numpy as np
+import pytest
 from keras import layers
 
 from keras_kd.compression.low_rank.thin_layers import (
@@ -63,3 +64,12 @@ def test_activations_need_not_be_registered():
     layer = layers.Dense(4, activation=doubled, name="it")
     layer.build((None, 3))
     assert [step.layer.activation is layer.activation for step in factors_of(layer).steps] == [False, True]
+
+
+@pytest.mark.parametrize(("policy", "kept"), [("bfloat16", "float32"), ("float64", "float64")])
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_weights_wait_in_the_precision_that_is_stored(policy, kept, use_bias):
+    layer = layers.Dense(4, use_bias=use_bias, dtype=policy)
+    layer.build((None, 3))
+    found = thin_layer(layer, np.ones((3, 4)), "").weights
+    assert [weight.dtype for weight in found] == [kept] * (1 + use_bias)
