@@ -68,11 +68,12 @@ class Channels:
         return np.broadcast_to(line, size).copy()
 
     def box(self, labels: Labels) -> Labels:
-        """Tie what is needed so that a tensor remains a full box when channels are removed."""
+        """Tie what is needed so that a tensor remains a full box when channels are removed; its labels."""
         axes = self.ties.varying_axes(labels)
         if len(axes) > 1:
             for axis in axes[:-1]:
                 self.ties.tie(labels, labels.take([0], axis))
+            return self.narrowed(labels)  # pooling and the like change the sizes of the other axes
         return labels
 
     def narrowed(self, labels: Labels) -> Labels:

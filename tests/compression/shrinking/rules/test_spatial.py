@@ -1,10 +1,12 @@
 """Operations along other axes than that of the channels."""
 
+import keras
 import pytest
 from keras import layers, ops
 
 from tests.compression.shrinking.grouping import groups_in, kept_in, sequence_model
-from tests.compression.shrinking.models import conv, image_model
+from tests.compression.shrinking.models import conv, headed, image_model
+from tests.compression.shrinking.oracle import assert_like_the_oracle
 
 GROUPS = {
     "u_net": [
@@ -58,3 +60,21 @@ def test_a_mask_of_a_softmax_is_kept():
         return layers.Dense(3, name="after")(layers.Softmax(axis=1, name="soft")(x, mask=steps))
 
     assert kept_in(sequence_model(body))["mask"] == "is read by 'soft': they are a mask"
+
+
+WINDOWS = {
+    "pooled": layers.MaxPooling2D(2, name="window"),
+    "bigger": layers.UpSampling2D(2, name="window"),
+    "padded": layers.ZeroPadding2D(1, name="window"),
+    "cropped": layers.Cropping2D(1, name="window"),
+}
+
+
+@pytest.mark.parametrize("name", WINDOWS)
+def test_an_image_made_by_reshape_may_become_larger_or_smaller(name):
+    inputs = keras.Input((5,))
+    image = layers.Reshape((4, 4, 6), name="image")(layers.Dense(96, name="code")(inputs))
+    x = layers.Flatten(name="flat")(WINDOWS[name](image))
+    model = headed(inputs, layers.Dense(3, name="hidden")(x))
+    assert groups_in(model)[0] == (6, "code", "code", "hidden")
+    assert_like_the_oracle(model)
