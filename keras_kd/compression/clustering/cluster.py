@@ -58,7 +58,8 @@ class Cluster(KernelCallback[ShareConstraint, int]):
             weights nearest to it become zero. Zeros of `kd.Prune` always stay.
         begin: The first step at which the model is clustered. With the ramp of `kd.Prune`: after its `end`.
         reassign: Whether weights change clusters while they are trained. It helps where a kernel has
-            two values. It takes more time, and four bytes for each weight.
+            two or three values. It takes more time, and four bytes for each weight. Call `kd.recalibrate`
+            afterwards: BatchNorm's moving statistics lag behind weights that jump.
 
     Raises:
         ValueError: Arguments out of range; before training: unknown layers, nothing to cluster, a kernel
