@@ -39,9 +39,8 @@ def drop_blocks(
     The addition and the layers of the branch are gone, and all others keep their names and weights.
 
     Source: `"even"`, Sanh et al. 2019, arXiv 1910.01108. `"importance"` looks at the outputs of the model.
-    What a block makes of its input, which Men et al. 2024, arXiv 2403.03853, measure by the cosine, misleads
-    in transformers with a normalization after each addition: in a trial on digits, the first blocks
-    changed their input least and were needed most.
+    What a block makes of its input, which Men et al. 2024, arXiv 2403.03853, measure by the cosine, would
+    mislead in transformers with a normalization after each addition, which brings every sum to the same size.
 
     Args:
         model: A built functional or sequential model. It is not changed.
