@@ -173,7 +173,8 @@ def spread_equation(layer: layers.EinsumDense, rank: int, out_rank: int) -> tupl
 
 def spread(letters: str, rank: int) -> str:
     """The letters of a tensor's axes, with capital ones, which end with an A, for an ellipsis."""
-    return letters.replace("...", "JIHGFEDCBA"[len(letters.replace("...", "")) - rank :])
+    count = rank - len(letters.replace("...", ""))  # 0 where the ellipsis stands for no axis
+    return letters.replace("...", "JIHGFEDCBA"[10 - count :])
 
 
 def embedding(step: Step) -> None:

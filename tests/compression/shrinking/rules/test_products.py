@@ -45,6 +45,7 @@ MADE_BY = {
     "gram": (lambda x: ops.einsum("bsc,btc->bst", dense(x, "a"), dense(x, "b")), {"a b"}),
     "with_itself": (lambda x: ops.einsum("bsc,btc->bst", *[dense(x, "a")] * 2), {"a"}),
     "along": (lambda x: ops.einsum("b...c,bc->b...", dense(x, "a"), dense(x[:, 0], "b")), {"a b"}),
+    "along_nothing": (lambda x: ops.einsum("...bsc,btc->bst", dense(x, "a"), dense(x, "b")), {"a b"}),
     "one_for_all": (lambda x: ops.matmul(dense(x, "a", 1), dense(x[:, :1], "b")), {"b"}),
     "diagonal": (lambda x: ops.einsum("bcc->bc", dense(x, "a", 5)), set()),
     "unclear": (lambda x: ops.einsum("bsc,btc", dense(x, "a"), dense(x, "b")), set()),
