@@ -1,5 +1,6 @@
 """The state of callbacks: which of their attributes have changed since training began."""
 
+import abc
 import copy
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +12,14 @@ from keras_kd.keras_internals import CALLBACK_ATTRIBUTES
 from keras_kd.training.state_file import is_storable
 
 Callbacks = Sequence[keras.callbacks.Callback]
+
+
+class StateElsewhere(abc.ABC):
+    """A callback with state in other places than its attributes, such as variables."""
+
+    @abc.abstractmethod
+    def store_state(self) -> None:
+        """Copy that state to attributes; called before they are looked at."""
 
 
 def snapshot(callbacks: Callbacks) -> list[dict[str, Any]]:
@@ -40,7 +49,7 @@ def restore_attributes(callbacks: Callbacks, saved: Sequence[Any]) -> None:
 
 
 def _attributes(callback: keras.callbacks.Callback) -> dict[str, Any]:
-    if hasattr(callback, "store_state"):  # it has state elsewhere, which it copies to attributes
+    if isinstance(callback, StateElsewhere):
         callback.store_state()
     left_out = list(CALLBACK_ATTRIBUTES)
     if hasattr(callback, "monitor_op"):

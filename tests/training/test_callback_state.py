@@ -1,7 +1,7 @@
 import keras
 import numpy as np
 
-from keras_kd.training.callback_state import changed_attributes, restore_attributes, snapshot
+from keras_kd.training.callback_state import StateElsewhere, changed_attributes, restore_attributes, snapshot
 
 
 class Watcher(keras.callbacks.Callback):
@@ -28,7 +28,7 @@ def test_attributes_that_changed_are_state_and_the_others_are_arguments():
 
 
 def test_state_that_is_kept_elsewhere_is_stored_first():
-    class Elsewhere(Watcher):
+    class Elsewhere(Watcher, StateElsewhere):
         variable = 1
 
         def store_state(self):
@@ -39,6 +39,14 @@ def test_state_that_is_kept_elsewhere_is_stored_first():
     watcher.variable = 5
     saved = changed_attributes([watcher], before)
     assert saved == [["Elsewhere", {"count": 5, "variable": 5}]]
+
+
+def test_a_method_of_that_name_in_a_callback_of_a_user_is_not_called():
+    class OfUser(Watcher):
+        def store_state(self, path):
+            raise AssertionError(path)
+
+    assert snapshot([OfUser()])[0]["count"] == 0
 
 
 def test_the_n_th_callback_of_a_class_gets_the_state_of_the_n_th():

@@ -12,6 +12,7 @@ from keras_kd.compression.clustering.sharing import group_shape, groups_of, shar
 from keras_kd.compression.kernel_callback import KernelCallback, Logs
 from keras_kd.compression.kernel_selection import CLUSTER, select_kernels
 from keras_kd.compression.kernels import Kernel
+from keras_kd.training.callback_state import StateElsewhere
 
 _PRUNED_LATER = (
     "kd.Prune makes zeros after kd.Cluster has begun, and weights that share a value are pruned together or "
@@ -20,7 +21,7 @@ _PRUNED_LATER = (
 )
 
 
-class Cluster(KernelCallback[ShareConstraint, int]):
+class Cluster(KernelCallback[ShareConstraint, int], StateElsewhere):
     """Cluster a model during training: the weights of each kernel share a few values, which are trained.
 
     It works with `fit` of any Keras model and of `kd.Distiller`, whose student it clusters, and in a loop of
