@@ -113,6 +113,8 @@ WAYS = {
     "shrunk to 25 %": shrunk(0.25),
     "shrunk to 12 %": shrunk(0.12),
     "shrunk to 6 %": shrunk(0.06, floor=0.05),
+    "shrunk to 6 %, a block less": shrunk(0.06, floor=0.05, depth=0),
+    "shrunk to 4 %, a block less": shrunk(0.04, floor=0.05, depth=0),
     "factorized, rank 0.5": lambda teacher: kd.factorize(teacher, 0.5),
     "factorized, rank 0.25": lambda teacher: kd.factorize(teacher, 0.25),
     "compacted": kd.compact,

@@ -49,7 +49,7 @@ def drop_blocks(
         drop: What to drop: `"importance"`, the blocks without which, one at a time, the outputs of the model
             change least, or `"even"`, blocks at even distances, so that the first and, of several, the last
             one are kept.
-        data: For `"importance"`: arrays or batches of `x` or `(x, y)`.
+        data: For `"importance"`, unless all or none are dropped: arrays or batches of `x` or `(x, y)`.
         layers: Blocks that may be dropped, by the names, paths or globs of layers in them; by default all.
         skip: Layers that stay, and the blocks that they are in.
 
@@ -89,13 +89,13 @@ def choose_blocks(
     if drop not in CHOICES:
         hint = did_you_mean(str(drop), CHOICES)
         raise ValueError(f"drop= must be 'importance' or 'even'. Received: {drop!r}.{hint}")
-    if drop == "importance" and data is None:
-        raise ValueError("The importance of blocks is measured on data: give data=, or drop='even'.")
     _check_depth(depth)
     blocks = _select(model, layers, skip)
     count = _count(depth, len(blocks), model.name)
-    if drop == "even":
+    if drop == "even" or count in (0, len(blocks)):
         kept = set(np.linspace(0, len(blocks) - 1, count).round().astype(int).tolist())
+    elif data is None:
+        raise ValueError("The importance of blocks is measured on data: give data=, or drop='even'.")
     else:
         kept = set(np.argsort(-influences(model, blocks, data), kind="stable")[:count].tolist())
     return [block for i, block in enumerate(blocks) if i not in kept]

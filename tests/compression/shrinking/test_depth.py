@@ -128,6 +128,11 @@ def test_how_many_stay_and_which_at_even_distances(depth, expected):
     assert kept(stack(12), depth, drop="even") == expected
 
 
+@pytest.mark.parametrize(("depth", "expected"), [(0, []), (1.0, [0, 1, 2]), (3, [0, 1, 2])])
+def test_no_data_is_needed_where_there_is_no_choice(depth, expected):
+    assert kept(stack(3), depth) == expected
+
+
 def test_all_blocks_kept_is_the_original():
     model = RESIDUALS["pre_norm"]()
     inputs = inputs_for(model)
