@@ -46,7 +46,7 @@ alone = keras.models.clone_model(student)
 alone.set_weights(student.get_weights())
 fit(alone, epochs)
 fit(kd.Distiller(student, teacher), epochs)
-print(f"trained on labels alone: {accuracy(alone):.1f} %; distilled from its original: {accuracy(student):.1f} %")
+print(f"trained on labels alone: {accuracy(alone):.1f} %; with the original: {accuracy(student):.1f} %")
 
 for model, path in ((teacher, "teacher.tflite"), (student, "shrunk.tflite")):
     file = kd.export(model, path, overwrite=True)

@@ -10,6 +10,41 @@ import numpy as np
 from keras_kd.compression.shrinking.groups import Group
 from keras_kd.compression.shrinking.sizes import Sizes
 
+_NEAR = 0.99  # of a budget: there are seldom numbers of channels that use all of it
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How large a model may be.
+
+    Args:
+        measure: What is limited: `"channels"`, `"parameters"`, ...
+        most: The limit.
+    """
+
+    measure: str
+    most: float
+
+    def includes(self, sizes: Sizes, counts: Sequence[int]) -> bool:
+        """Whether a model with these numbers of channels is small enough."""
+        return sizes.measure(self.measure, counts) <= self.most
+
+    def is_used_up(self, sizes: Sizes, counts: Sequence[int]) -> bool:
+        """Whether such a model is nearly as large as it may be."""
+        return sizes.measure(self.measure, counts) >= _NEAR * self.most
+
+    def require(self, sizes: Sizes, counts: Sequence[int]) -> None:
+        """Raise a `ValueError` unless the smallest model, with these numbers, is small enough."""
+        if self.includes(sizes, counts):
+            return
+        full = sizes.full(self.measure)
+        wanted, least = self.most / full, sizes.measure(self.measure, counts) / full
+        raise ValueError(
+            f"The {self.measure} cannot be reduced to {wanted:.3g} of the original: with the layers, the "
+            f"floor and the multiple given, the least is {least:.3g}. Lower floor= or multiple_of=, or let "
+            "more layers be shrunk."
+        )
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -56,32 +91,55 @@ def counts_over_all(
 
 
 def fit_counts(
-    sizes: Sizes, measure: str, most: float, candidates: Sequence[float], counts: Callable[[float], list[int]]
+    sizes: Sizes,
+    budget: Budget,
+    candidates: Sequence[float],
+    counts: Callable[[float], list[int]],
+    onward: bool = False,
 ) -> list[int]:
     """The largest model, of those that candidates give, that is within a budget.
 
+    The next one is too large. So each group takes its number of channels there only if it fits.
+
     Args:
         sizes: Of the model, by numbers of channels.
-        measure: What is limited.
-        most: The limit.
+        budget: The limit.
         candidates: Levels in the order of models that grow, such as fractions.
         counts: The numbers of channels at a level.
+        onward: Whether the groups that can still grow do so, until the budget is nearly used up.
 
     Raises:
         ValueError: Even the smallest model is larger; the message says how large it is.
     """
-    low, high = 0, len(candidates) - 1
-    if sizes.measure(measure, counts(candidates[0])) > most:
-        least = sizes.measure(measure, counts(candidates[0])) / sizes.full(measure)
-        raise ValueError(
-            f"The {measure} cannot be reduced to {most / sizes.full(measure):.3g} of the original: with the "
-            f"layers, the floor and the multiple given, the least is {least:.3g}. Lower floor= or "
-            "multiple_of=, or let more layers be shrunk."
-        )
+    found = counts(candidates[0])
+    budget.require(sizes, found)
+    low, limits = 0, [len(group.classes) for group in sizes.groups]
+
+    def limited(level: int) -> list[int]:
+        return list(map(min, counts(candidates[level]), limits))
+
+    while True:
+        low = last_true(lambda level: budget.includes(sizes, limited(level)), low, len(candidates) - 1)
+        found = limited(low)
+        if low == len(candidates) - 1:
+            return found
+        low += 1
+        for number, count in enumerate(limited(low)):
+            grown = [*found[:number], count, *found[number + 1 :]]
+            if budget.includes(sizes, grown):
+                found = grown
+            else:
+                limits[number] = found[number]
+        if not onward or budget.is_used_up(sizes, found):
+            return found
+
+
+def last_true(holds: Callable[[int], bool], low: int, high: int) -> int:
+    """The last number from `low` to `high` of which a property holds that holds of `low` and then ends."""
     while low < high:
         middle = (low + high + 1) // 2
-        if sizes.measure(measure, counts(candidates[middle])) <= most:
+        if holds(middle):
             low = middle
         else:
             high = middle - 1
-    return counts(candidates[low])
+    return low

@@ -13,7 +13,13 @@ from keras_kd.compression.finite_weights import check_finite_weights
 from keras_kd.compression.selection import LayerPath, Selection, parse_names
 from keras_kd.compression.shrinking.arguments import Arguments
 from keras_kd.compression.shrinking.channels import Channels
-from keras_kd.compression.shrinking.counting import Limits, counts_by_layer, counts_over_all, fit_counts
+from keras_kd.compression.shrinking.counting import (
+    Budget,
+    Limits,
+    counts_by_layer,
+    counts_over_all,
+    fit_counts,
+)
 from keras_kd.compression.shrinking.depth import drop_blocks
 from keras_kd.compression.shrinking.groups import Group, groups_of, kept_whole
 from keras_kd.compression.shrinking.importance import Loss, Scores, check_importance, score
@@ -137,7 +143,8 @@ def _counts(
     most = keep * before[arguments.budget]
     if arguments.budget == "channels":
         most += sum(count for count, f in zip(by_layer(keep), own, strict=True) if f)
-    return fit_counts(sizes, arguments.budget, most * (1 + 1e-9), levels, counts)
+    budget = Budget(arguments.budget, most * (1 + 1e-9))
+    return fit_counts(sizes, budget, levels, counts, onward=arguments.scope == "global")
 
 
 def _selection(arguments: Arguments) -> Selection[float]:

@@ -1,12 +1,20 @@
 """How many channels are kept: multiples, floors, thresholds, budgets."""
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import keras_kd as kd
 from keras_kd.compression.shrinking.channels import Axis, Role
-from keras_kd.compression.shrinking.counting import Limits, counts_by_layer, counts_over_all, fit_counts
+from keras_kd.compression.shrinking.counting import (
+    Budget,
+    Limits,
+    counts_by_layer,
+    counts_over_all,
+    fit_counts,
+)
 from keras_kd.compression.shrinking.groups import Group, groups_of
 from keras_kd.compression.shrinking.sizes import Sizes
 from keras_kd.graphs import open_layers
@@ -85,27 +93,60 @@ def sizes():
 MEASURES = ["channels", "parameters", "macs", "bytes"]
 
 
+LEVELS = np.linspace(0, 1, 41)[1:].tolist()
+
+
+def by_layer(sizes, multiple=1, floor=0.0):
+    limits = Limits(multiple, floor)
+    return lambda level: counts_by_layer(sizes.groups, [level] * len(sizes.groups), limits)
+
+
 @pytest.mark.parametrize("measure", MEASURES)
 @pytest.mark.parametrize("keep", [0.2, 0.5, 0.77, 0.99])
-def test_the_largest_model_within_the_budget_is_found(sizes, measure, keep):
-    def counts(level):
-        return counts_by_layer(sizes.groups, [level] * len(sizes.groups), Limits(1, 0.0))
+def test_the_largest_model_within_the_budget_is_found_and_groups_take_what_still_fits(sizes, measure, keep):
+    counts, budget = by_layer(sizes), Budget(measure, keep * sizes.full(measure))
+    found = fit_counts(sizes, budget, LEVELS, counts)
+    fitting = [level for level in LEVELS if sizes.measure(measure, counts(level)) <= budget.most]
+    largest, following = (counts(LEVELS[LEVELS.index(fitting[-1]) + more]) for more in (0, 1))
+    assert sizes.measure(measure, largest) <= sizes.measure(measure, found) <= budget.most
+    for number, (count, most) in enumerate(zip(found, following, strict=True)):
+        assert count in (largest[number], most)
+        if count < most:  # it does not fit
+            assert not budget.includes(sizes, [*found[:number], most, *found[number + 1 :]])
 
-    levels = np.linspace(0, 1, 41)[1:].tolist()
-    most = keep * sizes.full(measure)
-    found = fit_counts(sizes, measure, most, levels, counts)
-    fitting = [sizes.measure(measure, counts(level)) for level in levels]
-    assert sizes.measure(measure, found) == max(size for size in fitting if size <= most)
+
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("keep", [0.2, 0.35, 0.5, 0.77])
+def test_groups_that_can_still_grow_use_the_budget_up(sizes, measure, keep):
+    """With eights, a level alone is up to a third smaller than it may be."""
+    counts, budget = by_layer(sizes, 8), Budget(measure, keep * sizes.full(measure))
+    once, onward = (fit_counts(sizes, budget, LEVELS, counts, onward=more) for more in (False, True))
+    assert all(more >= less for more, less in zip(onward, once, strict=True))
+    assert budget.includes(sizes, onward)
+    if not budget.is_used_up(sizes, onward):
+        for number, count in enumerate(onward):
+            larger = next((c for level in LEVELS if (c := counts(level)[number]) > count), None)
+            if larger is not None:
+                assert not budget.includes(sizes, [*onward[:number], larger, *onward[number + 1 :]])
+
+
+def test_one_layer_that_does_not_fit_does_not_hold_back_the_others():
+    """A quarter of what may stay was unused, for one step of the largest layer."""
+    shape, layer = (16, 16, 1), keras.layers.Conv2D
+    made = [layer(16, 3, padding="same"), layer(48, 3), layer(48, 3), layer(64, 3), keras.layers.Flatten()]
+    model = keras.Sequential([keras.Input(shape), *made, keras.layers.Dense(10)])
+    keras.utils.set_random_seed(1)
+    for keep in (0.1, 0.5, 0.75):
+        share = kd.cost(kd.shrink(model, keep, budget="macs")).macs / kd.cost(model).macs
+        assert 0.93 * keep < share <= keep
 
 
 @pytest.mark.parametrize("measure", MEASURES)
 def test_a_budget_that_cannot_be_met_says_what_can(sizes, measure):
-    def counts(level):
-        return counts_by_layer(sizes.groups, [level] * len(sizes.groups), Limits(1, 0.5))
-
+    counts = by_layer(sizes, floor=0.5)
     least = sizes.measure(measure, counts(0.01)) / sizes.full(measure)
     with pytest.raises(ValueError) as caught:
-        fit_counts(sizes, measure, 0.02 * sizes.full(measure), [0.01, 1.0], counts)
+        fit_counts(sizes, Budget(measure, 0.02 * sizes.full(measure)), [0.01, 1.0], counts)
     assert str(caught.value) == (
         f"The {measure} cannot be reduced to 0.02 of the original: with the layers, the floor and the "
         f"multiple given, the least is {least:.3g}. Lower floor= or multiple_of=, or let more layers be "
