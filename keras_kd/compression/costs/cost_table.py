@@ -15,7 +15,7 @@ _TITLES = "layer", "output", "parameters", "%", "multiply-adds", "%", "KiB alive
 
 
 def text_of(cost: Cost) -> str:
-    """The table: layers with parameters or multiply-adds, the sums, and what the table leaves out."""
+    """The table: layers with parameters, multiply-adds or the peak of memory, the sums, what is left out."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -24,7 +24,8 @@ def text_of(cost: Cost) -> str:
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for i, title in enumerate(_TITLES):
         table.add_column(title, justify="left" if i < 2 else "right", no_wrap=True)
-    counted = [layer for layer in cost.layers if layer.parameters or layer.macs]
+    top = max(cost.layers, key=lambda layer: layer.memory, default=None)
+    counted = [layer for layer in cost.layers if layer.parameters or layer.macs or layer is top]
     rows = [_row(layer, cost) for layer in counted]
     total = "whole model", "", *_figures(cost, cost, cost.peak_memory)
     widths = [max(map(len, column)) + 2 for column in zip(_TITLES, *rows, total, strict=True)]

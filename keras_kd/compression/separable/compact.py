@@ -25,7 +25,7 @@ class CompactLayer(Result):
         layer: Its path.
         multiplier: How many filters each input channel has now.
         groups: In how many groups the channels are mixed now.
-        parameters: How many weights its kernel had, and those in its place have.
+        parameters: How many it had, and how many what is in its place has.
         error: The norm of the change of its kernel, relative to that of the kernel.
         reason: Why it was left alone; empty if it was not.
     """
@@ -97,7 +97,8 @@ def compact(
     """
     made, told = compact_and_tell(model, layers, skip, multiplier, groups)
     if verbose:
-        print(*told, sep="\n")
+        total = f"the model: {model.count_params():,} -> {made.count_params():,} parameters"
+        print(*told, total, sep="\n")
     return made
 
 

@@ -39,13 +39,18 @@ class Convolution(NamedTuple):
 
     @property
     def size(self) -> int:
-        """The number of weights in its kernel."""
-        return math.prod(self.operation.kernel.shape)
+        """The number of its weights."""
+        return math.prod(self.operation.kernel.shape) + self._biases
 
     def size_with(self, multiplier: int, groups: int) -> int:
-        """The number of weights in the kernels that would replace it."""
+        """The number of weights of what would replace it."""
         mixed = self.inputs * self.operation.filters // groups
-        return mixed if self.window == 1 else multiplier * (self.window * self.inputs + mixed)
+        kernels = mixed if self.window == 1 else multiplier * (self.window * self.inputs + mixed)
+        return kernels + self._biases
+
+    @property
+    def _biases(self) -> int:
+        return int(self.operation.filters) if self.operation.use_bias else 0
 
     def kernel(self) -> np.ndarray:
         """Its kernel, `(*window, inputs, outputs)`."""

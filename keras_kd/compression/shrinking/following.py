@@ -96,7 +96,8 @@ def follow(graph: Graph) -> Channels:
         channels.of_slots.update(zip(call.results, step.returns, strict=True))
         _tie_calls(channels, call)
     for slot in slots_in(channels.graph.outputs):
-        channels.ties.keep(channels.of_slots[slot], "is an output of the model")
+        # Said of a layer, it is plainer than what a softmax at the end does with its channels.
+        channels.ties.keep(channels.of_slots[slot], "is an output of the model", first=True)
     return channels
 
 

@@ -38,6 +38,11 @@ class Group:
         """The paths of the layers that make the channels."""
         return self.paths(Role.MAKES) or self.paths(Role.ALONG) or self.paths(Role.READS)
 
+    @property
+    def followers(self) -> tuple[str, ...]:
+        """The paths of the layers with a number for each channel that do not make them."""
+        return tuple(path for path in self.paths(Role.ALONG) if path not in self.makers)
+
     def paths(self, role: Role) -> tuple[str, ...]:
         """The paths of the layers with a role."""
         return tuple(dict.fromkeys(axis.path for axis in self.axes if axis.role is role))
@@ -133,7 +138,7 @@ def channel_groups(model: keras.Model) -> ChannelGroups:
     require_keras_model(model, "model")
     channels, groups = groups_of(open_layers(model))
     found = tuple(
-        ChannelGroup(len(group.classes), group.makers, group.paths(Role.ALONG), group.paths(Role.READS))
+        ChannelGroup(len(group.classes), group.makers, group.followers, group.paths(Role.READS))
         for group in groups
     )
     return ChannelGroups(found, kept_whole(channels))

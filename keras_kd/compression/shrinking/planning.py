@@ -12,6 +12,7 @@ from keras_kd.compression.data import rereadable
 from keras_kd.compression.finite_weights import check_finite_weights
 from keras_kd.compression.selection import LayerPath, Selection, parse_names
 from keras_kd.compression.shrinking.arguments import Arguments
+from keras_kd.compression.shrinking.blocks import find_blocks
 from keras_kd.compression.shrinking.channels import Channels
 from keras_kd.compression.shrinking.counting import (
     Budget,
@@ -25,7 +26,7 @@ from keras_kd.compression.shrinking.groups import Group, groups_of, kept_whole
 from keras_kd.compression.shrinking.importance import Loss, Scores, check_importance, score
 from keras_kd.compression.shrinking.sizes import MEASURES, Sizes
 from keras_kd.compression.statistics import warn_of_stale_statistics
-from keras_kd.graphs import Opened, open_layers
+from keras_kd.graphs import Opened, graph_of, open_layers
 from keras_kd.legacy import require_keras_model
 from keras_kd.messages import some_of
 
@@ -41,6 +42,7 @@ class Plan:
         counts: How many channels each of them keeps.
         scores: The importance of each of its channels.
         before: The size of the whole model, by what is measured.
+        blocks: How many residual blocks there were, and how many are kept; `None` without `depth`.
     """
 
     opened: keras.Model
@@ -49,6 +51,7 @@ class Plan:
     counts: list[int]
     scores: Scores
     before: Mapping[str, float]
+    blocks: tuple[int, int] | None = None
 
     @property
     def removed(self) -> np.ndarray:
@@ -84,14 +87,16 @@ def plan_shrinking(model: keras.Model, arguments: Arguments) -> Plan:
     before = {measure: sizes.full(measure) for measure in MEASURES}
     # A layer with a fraction of its own counts for itself.
     before["channels"] = float(sum(len(group.classes) for group, own in chosen.items() if own is None))
+    blocks = None
     if arguments.depth is not None:
-        opened = _without_blocks(opened, arguments)
+        whole_model, opened = opened, _without_blocks(opened, arguments)
+        blocks = _block_count(whole_model), _block_count(opened)
         channels, groups = groups_of(opened)
         chosen = _select(opened.model, groups, arguments)
     kept, loss = list(chosen), arguments.loss or _compiled_loss(model)
     scores = score(opened.model, channels, kept, arguments.importance, arguments.data, loss)
     counts = _counts(Sizes(channels, kept), scores, list(chosen.values()), arguments, before)
-    return Plan(opened.model, channels, kept, counts, scores, before)
+    return Plan(opened.model, channels, kept, counts, scores, before, blocks)
 
 
 def _with_tried_data(model: keras.Model, arguments: Arguments) -> Arguments:
@@ -109,6 +114,10 @@ def _without_blocks(opened: Opened, arguments: Arguments) -> Opened:
     skip = list(parse_names(arguments.skip))
     shallow = drop_blocks(opened.model, arguments.depth, drop=arguments.drop, data=arguments.data, skip=skip)
     return Opened(shallow, opened.closed)
+
+
+def _block_count(opened: Opened) -> int:
+    return len(find_blocks(graph_of(opened.model)))
 
 
 def _compiled_loss(model: keras.Model) -> Loss | None:
@@ -166,8 +175,24 @@ def _select(model: keras.Model, groups: Sequence[Group], arguments: Arguments) -
     chosen: dict[Group, float | None] = {}
     for group, own in makers.items():
         if any(map(selection.includes, own)) and not any(map(selection.skips, own)):
-            values = [value for maker in own if (value := selection.value_for(maker))]
-            chosen[group] = values[-1] if values else None
+            chosen[group] = _own_fraction(selection, own)
     if not chosen:
         raise ValueError(f"layers= and skip= leave nothing of {model.name!r} that can be shrunk.")
     return chosen
+
+
+def _own_fraction(selection: Selection[float], makers: Sequence[LayerPath]) -> float | None:
+    """The fraction that a mapping gives to layers which lose the same channels: that of the last entry."""
+    fractions = selection.layers
+    if not isinstance(fractions, Mapping):
+        return None
+    matching = {pattern for maker in makers for pattern in selection.patterns_for(maker)}
+    named = {maker.path: fractions[maker.path] for maker in makers if maker.path in fractions}
+    if len(set(named.values())) > 1:
+        given = ", ".join(f"{path!r}: {fraction:g}" for path, fraction in named.items())
+        raise ValueError(
+            f"These layers are tied and lose the same channels, but layers= gives them different fractions: "
+            f"{{{given}}}. Give one of them; kd.channel_groups(model) shows what is tied."
+        )
+    entries = [fraction for pattern, fraction in fractions.items() if pattern in matching]
+    return entries[-1] if entries else None

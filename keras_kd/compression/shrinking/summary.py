@@ -34,12 +34,14 @@ class Shrinkage(Result):
         groups: The groups that could lose channels, in the order of the model.
         parameters: Before, counting dropped blocks, and after.
         macs: Multiply-adds for one sample, before and after; free sizes count as 1.
+        blocks: Residual blocks that can be dropped, before and after; `None` without `depth`.
         kept_whole: The layers that keep all their channels, and why.
     """
 
     groups: tuple[ShrunkGroup, ...]
     parameters: tuple[int, int]
     macs: tuple[int, int]
+    blocks: tuple[int, int] | None = None
     kept_whole: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -58,6 +60,8 @@ class Shrinkage(Result):
             for name, (before, after) in (("parameters", self.parameters), ("multiply-adds", self.macs))
         ]
         kept = [f"kept whole: {path}: {why}" for path, why in self.kept_whole.items()]
+        if self.blocks is not None:
+            totals.insert(0, "residual blocks: {} before, {} after".format(*self.blocks))
         return "\n".join([table, *totals, *kept])
 
 
@@ -72,4 +76,4 @@ def summarize(plan: Plan) -> Shrinkage:
         (int(plan.before[measure]), int(sizes.measure(measure, plan.counts)))
         for measure in ("parameters", "macs")
     )
-    return Shrinkage(groups, parameters, macs, kept_whole(plan.channels))
+    return Shrinkage(groups, parameters, macs, plan.blocks, kept_whole(plan.channels))

@@ -47,11 +47,11 @@ class Ties:
         for a, b in np.unique(self._roots(pairs), axis=1).T.tolist():
             self._join(self._root(a), self._root(b), why)
 
-    def keep(self, labels: Labels, why: str) -> None:
-        """Say that channels must be kept, and why."""
+    def keep(self, labels: Labels, why: str, first: bool = False) -> None:
+        """Say that channels must be kept, and why: the first reason counts, unless this one comes `first`."""
         for root in np.unique(self._roots(labels)).tolist():
-            if root != NONE:
-                self._kept.setdefault(root, why)
+            if root != NONE and (first or root not in self._kept):
+                self._kept[root] = why
 
     def why_kept(self, labels: Labels) -> str | None:
         """Why the first of these channels that must be kept is."""

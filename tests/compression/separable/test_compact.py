@@ -96,8 +96,10 @@ def test_groups_where_they_are_named():
 
 def test_what_becomes_of_each_is_printed_if_asked_for(capsys):
     kd.compact(model(), skip="stem", verbose=True)
-    first, second = capsys.readouterr().out.splitlines()
-    assert first.startswith("'conv': 1,152 -> 200 parameters, ")
+    first, second, total = capsys.readouterr().out.splitlines()
+    before, after = model().count_params(), kd.compact(model(), skip="stem").count_params()
+    assert first.startswith(f"'conv': 1,168 -> {1168 - before + after} parameters, ")
+    assert total == f"the model: {before:,} -> {after:,} parameters"
     assert second == "'mix': left, because its window is a single place"
 
 

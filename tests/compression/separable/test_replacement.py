@@ -38,7 +38,7 @@ def test_with_enough_filters_it_is_the_original(kind):
     steps = convolution.steps(separated(convolution.kernel(), many), many, 1, set())
     assert [step.name for step in steps] == [f"{layer.name}_depthwise", layer.name]
     np.testing.assert_allclose(run(steps, x), layer(x), rtol=1e-4, atol=1e-5)
-    assert sum(step.count_params() for step in steps) == convolution.size_with(many, 1) + 8 * layer.use_bias
+    assert sum(step.count_params() for step in steps) == convolution.size_with(many, 1)
 
 
 @pytest.mark.parametrize("kernel_size", [1, 3])
@@ -54,7 +54,7 @@ def test_groups_lose_only_what_leads_from_one_to_another(kernel_size):
     assert [step.name for step in steps][-1] == "conv"
     assert len(steps) == 1 + (kernel_size > 1)
     np.testing.assert_allclose(run(steps, x), layer(x), rtol=1e-4, atol=1e-5)
-    assert sum(step.count_params() for step in steps) == convolution.size_with(many, 2) + 8
+    assert sum(step.count_params() for step in steps) == convolution.size_with(many, 2)
 
 
 def test_flags_policies_and_regularizers_stay_and_names_are_free():
@@ -94,8 +94,8 @@ def test_reasons(layer, shape, groups, reason):
 def test_more_filters_save_less_and_in_the_end_nothing():
     convolution = built(layers.Conv2D(8, 3), IMAGE)
     sizes = [convolution.size_with(multiplier, 1) for multiplier in (1, 2, 3, 4, 5)]
-    assert sizes == [102, 204, 306, 408, 510]
-    assert convolution.size == 432
+    assert sizes == [110, 212, 314, 416, 518]
+    assert convolution.size == 440
     assert [bool(why_not(convolution, multiplier, None)) for multiplier in (4, 5)] == [False, True]
 
 

@@ -111,6 +111,15 @@ def test_a_tied_group_is_chosen_by_any_of_its_layers():
     assert set(planned("bottleneck", skip="wide2")) == {"narrow1", "narrow2"}
 
 
+def test_of_entries_for_tied_layers_the_last_one_counts():
+    for fractions, expected in (
+        ({"wide1": 0.25, "wide*": 0.75}, 0.75),
+        ({"wide*": 0.75, "wide1": 0.25}, 0.25),
+        ({"wide2": 0.5, "wide1": 0.5}, 0.5),
+    ):
+        assert planned("bottleneck", keep=1, layers=fractions, scope="layer")["stem"] == expected
+
+
 def test_layers_inside_of_users_layers_are_chosen_by_path():
     assert set(planned(inverted(), layers=["first"])) == {
         "first/steps_0",
@@ -142,6 +151,11 @@ ERRORS = {
     "unknown": (u_net, {"layers": "steem"}, "has no layer 'steem'. Did you mean 'stem'"),
     "unknown_skip": (u_net, {"skip": "dwon"}, "Did you mean 'down'"),
     "mapping": (u_net, {"layers": {"joinde": 0.5}}, "Did you mean 'joined'"),
+    "tied": (
+        MODELS["bottleneck"],
+        {"layers": {"wide1": 0.5, "wide2": 0.25}},
+        "gives them different fractions: {'wide1': 0.5, 'wide2': 0.25}. Give one of them",
+    ),
     "no_channels": (u_net, {"layers": "skip"}, "'skip' has no channels that can be removed. Leave it out."),
     "head": (u_net, {"layers": "head"}, "'head' has no channels that can be removed. Leave it out."),
     "of_users": (inverted, {"layers": "head"}, "'head' has no channels that can be removed. Leave it out."),

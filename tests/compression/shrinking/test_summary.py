@@ -27,6 +27,13 @@ def test_dropped_blocks_count():
     small = kd.shrink(teacher, 1.0, depth=0, drop="even")
     assert found.parameters == (teacher.count_params(), small.count_params())
     assert found.parameters[1] < found.parameters[0]
+    assert found.blocks == (1, 0)
+
+
+def test_it_is_said_how_many_blocks_are_kept_even_if_all_are():
+    printed = str(summary_of(kd.models.digits_teacher(), 0.5, depth=0.5, drop="even"))
+    assert "residual blocks: 1 before, 1 after" in printed
+    assert "residual" not in str(summary_of(kd.models.digits_teacher(), 0.5))
 
 
 def test_it_prints_and_converts(capsys):

@@ -11,26 +11,24 @@ from tests.compression.shrinking.oracle import assert_like_the_oracle
 
 
 def test_heads_keys_and_values_of_a_transformer():
-    of_one = [
-        (heads, f"attention{i}", f"attention{i}", f"attention{i}") for i in (1, 2) for heads in (4, 6, 5)
-    ]
+    of_one = [(heads, f"attention{i}", "", f"attention{i}") for i in (1, 2) for heads in (4, 6, 5)]
     stream = "words attention1 narrow1 attention2 narrow2"
-    normed = "attention1 norm1 narrow1 attention2 norm2 narrow2"
+    normed = "norm1 norm2"
     assert groups_in("transformer") == [
         (8, stream, normed, "attention1 wide1 attention2 wide2 head"),
         *of_one[:3],
-        (16, "wide1", "wide1", "narrow1"),
+        (16, "wide1", "", "narrow1"),
         *of_one[3:],
-        (16, "wide2", "wide2", "narrow2"),
+        (16, "wide2", "", "narrow2"),
     ]
 
 
 def test_heads_of_the_query_go_with_those_of_key_and_value():
     """And the result is as wide as the query, with one size for all heads."""
     assert groups_in("grouped_heads") == [
-        (12, "stream attention", "stream attention norm", "attention head"),
-        (4, "attention", "attention", "attention"),
-        (6, "attention", "attention", "attention"),
+        (12, "stream attention", "norm", "attention head"),
+        (4, "attention", "", "attention"),
+        (6, "attention", "", "attention"),
     ]
     small = assert_like_the_oracle(MODELS["grouped_heads"]()).get_layer("attention")
     assert (small.num_query_heads, small.num_key_value_heads, small.head_dim) == (4, 2, 3)
@@ -38,7 +36,7 @@ def test_heads_of_the_query_go_with_those_of_key_and_value():
 
 def test_query_and_key_of_attention_without_heads_are_tied():
     """With the scale of each channel; here the values are the keys."""
-    assert groups_in("added_attention") == [(8, "v q q2", "v q attention q2", "q2 head")]
+    assert groups_in("added_attention") == [(8, "v q q2", "attention", "q2 head")]
 
 
 def test_heads_whose_scores_are_averaged_are_kept():
