@@ -178,7 +178,12 @@ def _cells_of(layer: layers.RNN) -> list[keras.layers.Layer]:
 
 
 def _of_kernel(layer: keras.layers.Layer, times: int) -> list[Use]:
-    return [Use(_kernel_of(layer), times)]
+    variable = _kernel_of(layer)
+    if getattr(layer, "quantization_mode", None):
+        sizes = tuple(layer.kernel.shape)
+        if sizes != tuple(variable.shape):  # two weights of 4 bits in each element
+            return [Use(variable, times * math.prod(sizes), ())]
+    return [Use(variable, times)]
 
 
 def _kernel_of(layer: keras.layers.Layer) -> keras.Variable:

@@ -17,10 +17,11 @@ def size_of(shape: Iterable[int | None]) -> int:
 
 
 def bytes_of(shape: Iterable[int | None], dtype: str) -> int:
-    """The bytes of a tensor.
+    """The bytes of an activation in a file, which computes in float32 where a model uses half precision.
 
     Examples:
         >>> bytes_of((None, 8, 8, 3), "float16")
-        384
+        768
     """
-    return size_of(shape) * tf.as_dtype(dtype).size
+    kind = tf.as_dtype(dtype)
+    return size_of(shape) * (max(kind.size, 4) if kind.is_floating else kind.size)

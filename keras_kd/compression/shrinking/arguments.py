@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keras_kd.compression.costs.shaped import InputShape
 from keras_kd.compression.data import Data
 from keras_kd.compression.shrinking.importance import Importance, Loss
 from keras_kd.compression.shrinking.sizes import MEASURES
@@ -33,6 +34,7 @@ class Arguments:
     loss: Loss | None = None
     depth: float | None = None
     drop: str = "importance"
+    input_shape: InputShape = None
 
     def __post_init__(self) -> None:
         check_fraction("keep=", self.keep)

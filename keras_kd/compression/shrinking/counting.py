@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -19,11 +20,20 @@ class Budget:
 
     Args:
         measure: What is limited: `"channels"`, `"parameters"`, ...
-        most: The limit.
+        keep: How much of the original may be left, a fraction.
+        whole: The size of the original.
+        besides: What comes on top in any case: channels of layers that have a fraction of their own.
     """
 
     measure: str
-    most: float
+    keep: float
+    whole: float
+    besides: float = 0.0
+
+    @property
+    def most(self) -> float:
+        """The limit; sums of floating-point numbers may miss it by a little."""
+        return (self.besides + self.keep * self.whole) * (1 + 1e-9)
 
     def includes(self, sizes: Sizes, counts: Sequence[int]) -> bool:
         """Whether a model with these numbers of channels is small enough."""
@@ -37,13 +47,23 @@ class Budget:
         """Raise a `ValueError` unless the smallest model, with these numbers, is small enough."""
         if self.includes(sizes, counts):
             return
-        full = sizes.full(self.measure)
-        wanted, least = self.most / full, sizes.measure(self.measure, counts) / full
+        least = (sizes.measure(self.measure, counts) - self.besides) / self.whole
         raise ValueError(
-            f"The {self.measure} cannot be reduced to {wanted:.3g} of the original: with the layers, the "
-            f"floor and the multiple given, the least is {least:.3g}. Lower floor= or multiple_of=, or let "
-            "more layers be shrunk."
+            f"The {self.measure} cannot be reduced to {self.keep:.3g} of the original: with the layers, the "
+            f"floor and the multiple given, the least is {rounded_up(least)}. Lower floor= or multiple_of=, "
+            "or let more layers be shrunk."
         )
+
+
+def rounded_up(number: float) -> str:
+    """A positive number in three digits that is not below it.
+
+    Examples:
+        >>> rounded_up(0.128041), rounded_up(0.25), rounded_up(0.0009996)
+        ('0.129', '0.25', '0.001')
+    """
+    step = 10.0 ** (math.floor(math.log10(number)) - 2)
+    return f"{math.ceil(number / step * (1 - 1e-12)) * step:.3g}"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import keras
 import numpy as np
 
+from keras_kd.compression.costs.shaped import shaped
 from keras_kd.compression.data import rereadable
 from keras_kd.compression.finite_weights import check_finite_weights
 from keras_kd.compression.selection import LayerPath, Selection, parse_names
@@ -26,7 +27,7 @@ from keras_kd.compression.shrinking.groups import Group, groups_of, kept_whole
 from keras_kd.compression.shrinking.importance import Loss, Scores, check_importance, score
 from keras_kd.compression.shrinking.sizes import MEASURES, Sizes
 from keras_kd.compression.statistics import warn_of_stale_statistics
-from keras_kd.graphs import Opened, graph_of, open_layers
+from keras_kd.graphs import Graph, Opened, graph_of, open_layers
 from keras_kd.legacy import require_keras_model
 from keras_kd.messages import some_of
 
@@ -42,6 +43,7 @@ class Plan:
         counts: How many channels each of them keeps.
         scores: The importance of each of its channels.
         before: The size of the whole model, by what is measured.
+        graph: Its graph for those sizes of inputs for which multiply-adds are counted; `None` if unknown.
         blocks: How many residual blocks there were, and how many are kept; `None` without `depth`.
     """
 
@@ -51,6 +53,7 @@ class Plan:
     counts: list[int]
     scores: Scores
     before: Mapping[str, float]
+    graph: Graph | None
     blocks: tuple[int, int] | None = None
 
     @property
@@ -83,7 +86,7 @@ def plan_shrinking(model: keras.Model, arguments: Arguments) -> Plan:
     _check_names(opened.model, groups, arguments)
     chosen = _select(opened.model, groups, arguments)
     arguments = _with_tried_data(model, arguments)
-    sizes = Sizes(channels, list(chosen))
+    sizes = Sizes(channels, list(chosen), _sized(opened.model, channels, arguments))
     before = {measure: sizes.full(measure) for measure in MEASURES}
     # A layer with a fraction of its own counts for itself.
     before["channels"] = float(sum(len(group.classes) for group, own in chosen.items() if own is None))
@@ -95,8 +98,9 @@ def plan_shrinking(model: keras.Model, arguments: Arguments) -> Plan:
         chosen = _select(opened.model, groups, arguments)
     kept, loss = list(chosen), arguments.loss or _compiled_loss(model)
     scores = score(opened.model, channels, kept, arguments.importance, arguments.data, loss)
-    counts = _counts(Sizes(channels, kept), scores, list(chosen.values()), arguments, before)
-    return Plan(opened.model, channels, kept, counts, scores, before, blocks)
+    graph = _sized(opened.model, channels, arguments)
+    counts = _counts(Sizes(channels, kept, graph), scores, list(chosen.values()), arguments, before)
+    return Plan(opened.model, channels, kept, counts, scores, before, graph, blocks)
 
 
 def _with_tried_data(model: keras.Model, arguments: Arguments) -> Arguments:
@@ -106,6 +110,19 @@ def _with_tried_data(model: keras.Model, arguments: Arguments) -> Arguments:
     data = rereadable(arguments.data)
     warn_of_stale_statistics(model, data, stacklevel=5)
     return replace(arguments, data=data)
+
+
+def _sized(model: keras.Model, channels: Channels, arguments: Arguments) -> Graph | None:
+    """The graph for one size of the inputs; `None` if the model leaves sizes free, and nothing depends on it.
+
+    Raises:
+        ValueError: Multiply-adds are limited, and depend on sizes that are not given.
+    """
+    if not any(None in symbol.shape[1:] for symbol in model.inputs):
+        return channels.graph
+    if arguments.budget != "macs" and arguments.input_shape is None:
+        return None
+    return shaped(model, arguments.input_shape)
 
 
 def _without_blocks(opened: Opened, arguments: Arguments) -> Opened:
@@ -149,10 +166,10 @@ def _counts(
     counts: Callable[[float], list[int]] = by_layer
     if arguments.scope == "global":
         levels, counts = [np.inf, *np.unique(np.concatenate(scores))[::-1].tolist(), -np.inf], over_all
-    most = keep * before[arguments.budget]
+    besides = 0.0
     if arguments.budget == "channels":
-        most += sum(count for count, f in zip(by_layer(keep), own, strict=True) if f)
-    budget = Budget(arguments.budget, most * (1 + 1e-9))
+        besides = float(sum(count for count, f in zip(by_layer(keep), own, strict=True) if f))
+    budget = Budget(arguments.budget, keep, before[arguments.budget], besides)
     return fit_counts(sizes, budget, levels, counts, onward=arguments.scope == "global")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import keras
 
+from keras_kd.compression.costs.shaped import InputShape
 from keras_kd.compression.data import Data
 from keras_kd.compression.shrinking.arguments import Arguments
 from keras_kd.compression.shrinking.cutting import Cut
@@ -30,6 +31,7 @@ def shrink(
     loss: Loss | None = None,
     depth: float | None = None,
     drop: str = "importance",
+    input_shape: InputShape = None,
     name: str | None = None,
     keep_compiled: bool = False,
     verbose: bool = False,
@@ -77,6 +79,8 @@ def shrink(
         drop: Which of them to drop: `"importance"`, those without which, one at a time, the outputs change
             least, on `data`; or `"even"`, at even distances, as DistilBERT does (Sanh et al. 2019,
             arXiv 1910.01108).
+        input_shape: For multiply-adds: the shape of one sample, such as `(224, 224, 3)`, where the model
+            leaves sizes free; for several inputs a dict by name.
         name: Of the result; by default the original's.
         keep_compiled: Compile the result like the model, with a copy of its optimizer that keeps steps and
             moments of the weights that stay: for a loop that shrinks a little, trains, and shrinks again.
@@ -99,7 +103,21 @@ def shrink(
         >>> student.output_shape, student.count_params() < 0.4 * teacher.count_params()
         ((None, 10), True)
     """
-    own = keep, budget, importance, scope, layers, skip, multiple_of, floor, data, loss, depth, drop
+    own = (
+        keep,
+        budget,
+        importance,
+        scope,
+        layers,
+        skip,
+        multiple_of,
+        floor,
+        data,
+        loss,
+        depth,
+        drop,
+        input_shape,
+    )
     plan = plan_shrinking(model, Arguments(*own))
     if verbose:
         print(summarize(plan))

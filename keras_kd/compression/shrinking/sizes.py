@@ -11,6 +11,7 @@ import numpy as np
 from keras_kd.compression.costs.multiply_adds import Use, multiply_adds, uses
 from keras_kd.compression.shrinking.channels import Channels
 from keras_kd.compression.shrinking.groups import Group
+from keras_kd.graphs import Graph
 
 MEASURES = ("channels", "parameters", "macs", "bytes")
 
@@ -21,10 +22,12 @@ class Sizes:
     Args:
         channels: Of the model.
         groups: Those that may lose some.
+        graph: The graph of the model for one size of its inputs; by default, sizes that it leaves free count
+            as 1.
     """
 
-    def __init__(self, channels: Channels, groups: Sequence[Group]) -> None:
-        self.channels, self.groups = channels, groups
+    def __init__(self, channels: Channels, groups: Sequence[Group], graph: Graph | None = None) -> None:
+        self.channels, self.groups, self.graph = channels, groups, graph or channels.graph
         calls = channels.graph.calls
         owners = {id(v): v for call in calls for v in getattr(call.operation, "variables", ())}
         self.variables = [v for v in owners.values() if "seed" not in v.path]
@@ -33,13 +36,13 @@ class Sizes:
     @functools.cached_property
     def uses(self) -> list[Use]:
         """What the model multiplies its weights with, and how often."""
-        graph = self.channels.graph
+        graph = self.graph
         return [use for call in graph.calls for use in uses(call, graph)]
 
     @functools.cached_property
     def products(self) -> int:
         """The multiply-adds without weights (`x @ y`); those that go with lost channels are still counted."""
-        graph = self.channels.graph
+        graph = self.graph
         everything = sum(multiply_adds(call, graph) for call in graph.calls)
         return everything - sum(use.multiply_adds() for use in self.uses)
 

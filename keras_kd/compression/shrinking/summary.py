@@ -33,14 +33,15 @@ class Shrinkage(Result):
     Args:
         groups: The groups that could lose channels, in the order of the model.
         parameters: Before, counting dropped blocks, and after.
-        macs: Multiply-adds for one sample, before and after; free sizes count as 1.
+        macs: Multiply-adds for one sample, before and after; `None` if they depend on sizes of the inputs
+            that are not known.
         blocks: Residual blocks that can be dropped, before and after; `None` without `depth`.
         kept_whole: The layers that keep all their channels, and why.
     """
 
     groups: tuple[ShrunkGroup, ...]
     parameters: tuple[int, int]
-    macs: tuple[int, int]
+    macs: tuple[int, int] | None
     blocks: tuple[int, int] | None = None
     kept_whole: dict[str, str] = field(default_factory=dict)
 
@@ -56,8 +57,10 @@ class Shrinkage(Result):
         ]
         table = draw(("channels of", "before", "after", "kept"), rows, right={1, 2, 3})
         totals = [
-            f"{name}: {before:,} before, {after:,} after ({after / max(before, 1):.1%})"
-            for name, (before, after) in (("parameters", self.parameters), ("multiply-adds", self.macs))
+            f"{name}: {sizes[0]:,} before, {sizes[1]:,} after ({sizes[1] / max(sizes[0], 1):.1%})"
+            if sizes
+            else f"{name}: they depend on the sizes of the inputs; give input_shape= to count them"
+            for name, sizes in (("parameters", self.parameters), ("multiply-adds", self.macs))
         ]
         kept = [f"kept whole: {path}: {why}" for path, why in self.kept_whole.items()]
         if self.blocks is not None:
@@ -71,9 +74,10 @@ def summarize(plan: Plan) -> Shrinkage:
         ShrunkGroup(group.makers, len(group.classes), count)
         for group, count in zip(plan.groups, plan.counts, strict=True)
     )
-    sizes = Sizes(plan.channels, plan.groups)
+    sizes = Sizes(plan.channels, plan.groups, plan.graph)
     parameters, macs = (
         (int(plan.before[measure]), int(sizes.measure(measure, plan.counts)))
         for measure in ("parameters", "macs")
     )
-    return Shrinkage(groups, parameters, macs, plan.blocks, kept_whole(plan.channels))
+    known = macs if plan.graph is not None else None
+    return Shrinkage(groups, parameters, known, plan.blocks, kept_whole(plan.channels))

@@ -57,6 +57,25 @@ def test_bytes_follow_the_type_of_the_weights():
     assert cost(model).bytes == 2 * cost(model).parameters
 
 
+@pytest.mark.parametrize("mode", ["int8", "int4"])
+def test_quantized_kernels_multiply_as_often(mode):
+    parts = [layers.Dense(7), layers.EinsumDense("abc,cd->abd", (9, 5)), layers.Flatten(), layers.Dense(3)]
+    model = keras.Sequential([keras.Input((9, 33)), *parts])
+    expected = cost(model).macs
+    for number in (0, 1, 3):
+        parts[number].quantize(mode)
+    assert cost(model).macs == expected == 9 * 33 * 7 + 9 * 7 * 5 + 45 * 3
+
+
+def test_the_memory_of_half_precision_is_that_of_its_file():
+    """A file computes in float32."""
+    found = [
+        cost(keras.Sequential([keras.Input((8, 8, 2)), layers.Conv2D(4, 3, dtype=dtype)])).peak_memory
+        for dtype in ("float32", "mixed_float16", "mixed_bfloat16")
+    ]
+    assert len(set(found)) == 1
+
+
 def test_it_is_written_as_json():
     found = json.loads(cost(shared()).to_json())
     assert (found["parameters"], found["macs"]) == (48, 84)

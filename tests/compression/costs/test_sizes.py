@@ -7,10 +7,10 @@ def test_free_axes_count_as_one():
     assert size_of(()) == 1
 
 
-def test_bytes_follow_the_type():
+def test_bytes_follow_the_type_of_the_file():
     assert [bytes_of((None, 6), dtype) for dtype in ("float32", "bfloat16", "bool", "int64")] == [
         24,
-        12,
+        24,
         6,
         48,
     ]

@@ -1,5 +1,7 @@
 """How many channels are kept: multiples, floors, thresholds, budgets."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import keras_kd as kd
+from keras_kd.compression.shrinking.arguments import Arguments
 from keras_kd.compression.shrinking.channels import Axis, Role
 from keras_kd.compression.shrinking.counting import (
     Budget,
@@ -14,8 +17,10 @@ from keras_kd.compression.shrinking.counting import (
     counts_by_layer,
     counts_over_all,
     fit_counts,
+    rounded_up,
 )
 from keras_kd.compression.shrinking.groups import Group, groups_of
+from keras_kd.compression.shrinking.planning import plan_shrinking
 from keras_kd.compression.shrinking.sizes import Sizes
 from keras_kd.graphs import open_layers
 from tests.compression.shrinking.models import MODELS
@@ -104,7 +109,7 @@ def by_layer(sizes, multiple=1, floor=0.0):
 @pytest.mark.parametrize("measure", MEASURES)
 @pytest.mark.parametrize("keep", [0.2, 0.5, 0.77, 0.99])
 def test_the_largest_model_within_the_budget_is_found_and_groups_take_what_still_fits(sizes, measure, keep):
-    counts, budget = by_layer(sizes), Budget(measure, keep * sizes.full(measure))
+    counts, budget = by_layer(sizes), Budget(measure, keep, sizes.full(measure))
     found = fit_counts(sizes, budget, LEVELS, counts)
     fitting = [level for level in LEVELS if sizes.measure(measure, counts(level)) <= budget.most]
     largest, following = (counts(LEVELS[LEVELS.index(fitting[-1]) + more]) for more in (0, 1))
@@ -119,7 +124,7 @@ def test_the_largest_model_within_the_budget_is_found_and_groups_take_what_still
 @pytest.mark.parametrize("keep", [0.2, 0.35, 0.5, 0.77])
 def test_groups_that_can_still_grow_use_the_budget_up(sizes, measure, keep):
     """With eights, a level alone is up to a third smaller than it may be."""
-    counts, budget = by_layer(sizes, 8), Budget(measure, keep * sizes.full(measure))
+    counts, budget = by_layer(sizes, 8), Budget(measure, keep, sizes.full(measure))
     once, onward = (fit_counts(sizes, budget, LEVELS, counts, onward=more) for more in (False, True))
     assert all(more >= less for more, less in zip(onward, once, strict=True))
     assert budget.includes(sizes, onward)
@@ -146,9 +151,37 @@ def test_a_budget_that_cannot_be_met_says_what_can(sizes, measure):
     counts = by_layer(sizes, floor=0.5)
     least = sizes.measure(measure, counts(0.01)) / sizes.full(measure)
     with pytest.raises(ValueError) as caught:
-        fit_counts(sizes, Budget(measure, 0.02 * sizes.full(measure)), [0.01, 1.0], counts)
+        fit_counts(sizes, Budget(measure, 0.02, sizes.full(measure)), [0.01, 1.0], counts)
     assert str(caught.value) == (
         f"The {measure} cannot be reduced to 0.02 of the original: with the layers, the floor and the "
-        f"multiple given, the least is {least:.3g}. Lower floor= or multiple_of=, or let more layers be "
-        "shrunk."
+        f"multiple given, the least is {rounded_up(least)}. Lower floor= or multiple_of=, or let more "
+        "layers be shrunk."
     )
+
+
+@given(number=st.floats(1e-6, 1))
+def test_the_least_is_not_below_the_truth_and_hardly_above_it(number):
+    assert number * (1 - 1e-9) <= float(rounded_up(number)) <= 1.011 * number
+
+
+OPTIONS = [
+    {},
+    {"floor": 0.0},
+    {"multiple_of": 1},
+    {"scope": "layer"},
+    {"layers": ["conv3*"]},
+    {"layers": {"conv1*": 0.9}},
+    {"depth": 0},
+]
+
+
+@pytest.mark.parametrize("budget", MEASURES)
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_what_is_said_to_be_the_least_can_be_had_and_no_less(budget, options):
+    model = kd.models.digits_teacher()
+    with pytest.raises(ValueError, match="the least is") as caught:
+        plan_shrinking(model, Arguments(1e-9, budget, **options))
+    least = float(re.search(r"the least is ([\d.e-]+\d)", str(caught.value))[1])
+    plan_shrinking(model, Arguments(least, budget, **options))
+    with pytest.raises(ValueError, match="the least is"):
+        plan_shrinking(model, Arguments(0.985 * least, budget, **options))

@@ -256,3 +256,28 @@ def test_the_loss_of_a_compiled_model_is_taken():
     for a, b in zip(compiled.scores, other.scores, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-6)
     assert any(not np.allclose(a, b) for a, b in zip(compiled.scores, given.scores, strict=True))
+
+
+def of_free_size():
+    x = inputs = keras.Input((None, None, 3), name="image")
+    for i in (1, 2):
+        x = layers.Conv2D(16, 3, padding="same", name=f"conv{i}")(x)
+    x = layers.Dense(256, name="hidden")(layers.GlobalAveragePooling2D()(x))
+    return keras.Model(inputs, layers.Dense(3, name="head")(x))
+
+
+def test_multiply_adds_of_free_sizes_are_those_of_a_given_shape():
+    model, shape = of_free_size(), (64, 48, 3)
+    small = kd.shrink(model, 0.6, budget="macs", input_shape=shape)
+    before, after = (kd.cost(each, input_shape=shape).macs for each in (model, small))
+    assert 0.5 * before < after <= 0.6 * before
+    with pytest.raises(ValueError, match=r"The macs cannot be reduced to 0.6"):
+        kd.shrink(model, 0.6, budget="macs", input_shape={"image": shape}, layers="hidden")
+
+
+def test_multiply_adds_of_free_sizes_alone_are_not_known():
+    with pytest.raises(ValueError, match=r"The input 'image' has free axes.*give input_shape, such as \(224"):
+        kd.shrink(of_free_size(), 0.6, budget="macs")
+    with pytest.raises(ValueError, match="input_shape can set what is None"):
+        kd.shrink(of_free_size(), 0.6, budget="macs", input_shape=(64, 48, 1))
+    assert plan_shrinking(of_free_size(), Arguments(0.6)).graph is None

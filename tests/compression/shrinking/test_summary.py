@@ -2,6 +2,8 @@
 
 import json
 
+import keras
+
 import keras_kd as kd
 from keras_kd.compression.shrinking.arguments import Arguments
 from keras_kd.compression.shrinking.planning import plan_shrinking
@@ -48,3 +50,15 @@ def test_it_prints_and_converts(capsys):
         "before": 8,
         "after": 4,
     }
+
+
+def test_multiply_adds_that_depend_on_the_inputs_are_not_made_up():
+    inputs = keras.Input((None, 3))
+    x = keras.layers.GlobalAveragePooling1D()(keras.layers.Conv1D(16, 3, name="conv")(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(2)(x))
+    assert summary_of(model, 0.5).macs is None
+    assert "multiply-adds: they depend on the sizes of the inputs; give input_shape=" in str(
+        summary_of(model, 0.5)
+    )
+    given = summary_of(model, 0.5, input_shape=(20, 3))
+    assert given.macs == tuple(kd.cost(m, input_shape=(20, 3)).macs for m in (model, kd.shrink(model, 0.5)))
