@@ -75,10 +75,11 @@ def some_of(names: Iterable[str], most: int = 6) -> str:
 
     Examples:
         >>> some_of("abcdefgh", 3)
-        'a, b, c, ...'
+        'a, b, c and 5 more'
     """
     listed = list(names)
-    return ", ".join(listed[:most]) + (", ..." if len(listed) > most else "")
+    more = len(listed) - most
+    return ", ".join(listed[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def number_of(count: int, one: str, many: str | None = None) -> str:

@@ -25,11 +25,13 @@ class NormFolding(Result):
         layer: Its path.
         into: The path of the layer that holds it now; empty if none does.
         reason: Why none does.
+        former: The path that this layer had in the original.
     """
 
     layer: str
     into: str = ""
     reason: str = ""
+    former: str = ""
 
     @property
     def path(self) -> str:
@@ -37,7 +39,8 @@ class NormFolding(Result):
         return self.layer
 
     def __str__(self) -> str:
-        what = f"left, because {self.reason}" if self.reason else f"folded into {self.into!r}"
+        renamed = f", which is named {self.into!r} now" if self.into != self.former else ""
+        what = f"left, because {self.reason}" if self.reason else f"folded into {self.former!r}{renamed}"
         return printable(f"{self.layer!r}: {what}", keep="")
 
 
@@ -69,7 +72,8 @@ def fold_batch_norm(
         verbose: Whether to print what becomes of each, and why some stay.
 
     Returns:
-        A plain Keras model; it is not compiled. Constraints on the weights that changed are left out.
+        A plain Keras model; it is not compiled. Constraints on the weights that changed are left out. A layer
+        that has taken in a BatchNorm is trainable if it was before.
 
     Raises:
         TypeError: Not a Keras model, or layers that are not names.
@@ -126,7 +130,8 @@ def _replaced(
         room = norm.layer.removesuffix(norm.call.path)
         before, after = room + norm.into.path, room + made.name
         told |= {path: replace(it, into=after) for path, it in told.items() if it.into == before}
-        told[norm.layer] = NormFolding(norm.layer, after)
+        former = next((it.former for it in told.values() if it.into == after), before)
+        told[norm.layer] = NormFolding(norm.layer, after, former=former)
     return replaced
 
 

@@ -57,7 +57,8 @@ class Cluster(KernelCallback[ShareConstraint, int], StateElsewhere):
         skip: Names, paths or globs of layers to skip. Frozen layers are always skipped.
         keep_zeros: Whether weights that are zero at `begin` stay zero. Zero is then one of the values, and
             weights nearest to it become zero. Zeros of `kd.Prune` always stay.
-        begin: The first step at which the model is clustered. With the ramp of `kd.Prune`: after its `end`.
+        begin: The first step, counted from 1, at which the model is clustered; 0 is the same as 1. With the
+            ramp of `kd.Prune`: after its `end`.
         reassign: Whether weights change clusters while they are trained. It helps where a kernel has
             two or three values. It takes more time, and four bytes for each weight. Call `kd.recalibrate`
             afterwards: BatchNorm's moving statistics lag behind weights that jump.
@@ -101,6 +102,7 @@ class Cluster(KernelCallback[ShareConstraint, int], StateElsewhere):
         self._has_warned = False
         self._indices: list[np.ndarray] | None = None  # the cluster of each weight
         self._others: list[list[np.ndarray]] | None = None  # their values and originals, if they change
+        self._sizes: list[int] | None = None  # of how many clusters in each kernel
 
     def _select(self, model: keras.Model) -> list[tuple[Kernel, int | None]]:
         settings = self.settings
@@ -151,7 +153,7 @@ class Cluster(KernelCallback[ShareConstraint, int], StateElsewhere):
 
     def _find_clusters(self) -> None:
         initial, per = self.settings.initial, self.settings.per
-        self._indices = []
+        self._indices, self._sizes = [], [constraint.size for constraint in self._constraints]
         for (kernel, count), constraint in zip(self._kernels, self._constraints, strict=True):
             has_zeros = constraint.is_pruned or (
                 self.settings.keep_zeros and bool((kernel.value() == 0).any())
@@ -165,7 +167,8 @@ class Cluster(KernelCallback[ShareConstraint, int], StateElsewhere):
         self, indices: list[np.ndarray], others: Sequence[Sequence[np.ndarray]] | None = None
     ) -> None:
         """Use these clusters from now on, and set the weights of each to their mean."""
-        same = len(indices) == len(self._constraints)
+        sizes = [constraint.size for constraint in self._constraints]
+        same = len(indices) == len(sizes) and self._sizes in (None, sizes)
         if not same or not all(map(ShareConstraint.takes, self._constraints, indices)):
             raise ValueError(
                 "The clusters of the checkpoint belong to other weights. Give kd.Cluster the same `clusters` "

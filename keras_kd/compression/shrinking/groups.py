@@ -13,6 +13,7 @@ from keras_kd.compression.shrinking.following import follow
 from keras_kd.compression.shrinking.ties import NONE
 from keras_kd.graphs import Opened, graph_of, open_layers
 from keras_kd.legacy import require_keras_model
+from keras_kd.messages import some_of
 from keras_kd.results import Result
 
 
@@ -95,16 +96,13 @@ class ChannelGroups(Result):
     def __str__(self) -> str:
         from keras_kd.compression.tables import draw
 
-        rows = [(str(g.channels), short(g.made_by), short(g.along), short(g.read_by)) for g in self.groups]
+        rows = [
+            (str(g.channels), *(some_of(paths, 3) for paths in (g.made_by, g.along, g.read_by)))
+            for g in self.groups
+        ]
         lines = draw(("channels", "made by", "along", "read by"), rows, right={0})
         kept = [f"kept whole: {path}: {why}" for path, why in self.kept_whole.items()]
         return "\n".join([lines, *kept])
-
-
-def short(paths: tuple[str, ...], most: int = 3) -> str:
-    """The first of some paths, and how many more there are."""
-    more = len(paths) - most
-    return ", ".join(paths[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def channel_groups(model: keras.Model) -> ChannelGroups:

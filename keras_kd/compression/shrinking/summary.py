@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from keras_kd.compression.shrinking.groups import kept_whole, short
+from keras_kd.compression.shrinking.groups import kept_whole
 from keras_kd.compression.shrinking.planning import Plan
 from keras_kd.compression.shrinking.sizes import Sizes
 from keras_kd.compression.tables import draw
+from keras_kd.messages import some_of
 from keras_kd.results import Result
 
 
@@ -48,7 +49,7 @@ class Shrinkage(Result):
     def __str__(self) -> str:
         rows = [
             (
-                short(group.made_by),
+                some_of(group.made_by, 3),
                 f"{group.before:,}",
                 f"{group.after:,}",
                 f"{group.after / group.before:.0%}",

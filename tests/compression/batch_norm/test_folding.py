@@ -92,7 +92,7 @@ def test_what_becomes_of_each_is_printed_if_asked_for(capsys):
     )
     kd.fold_batch_norm(model, verbose=True)
     first, second = capsys.readouterr().out.splitlines()
-    assert first == "'norm': folded into 'norm'"
+    assert first == "'norm': folded into 'dense', which is named 'norm' now"
     assert second == "'last': left, because it reads 'relu' (ReLU), and it is an output of the model"
 
 

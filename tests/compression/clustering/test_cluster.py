@@ -356,7 +356,8 @@ def test_resumed_by_backup_and_restore_keeps_clusters_and_steps(tmp_path, begin)
 
 
 OTHERS = {"layers": ({"layers": ["conv"]}, {"layers": ["hidden"]}), "number": ({}, {"layers": ["conv"]})}
-OTHERS["clusters"] = ({"clusters": 6}, {"clusters": 3})
+OTHERS["fewer"] = ({"clusters": 6}, {"clusters": 3})
+OTHERS["more"] = ({"clusters": 3}, {"clusters": 6})
 
 
 @pytest.mark.slow
