@@ -49,3 +49,11 @@ def test_metadata(wheel):
     assert "keras-kd = keras_kd.cli.app:main" in wheel[f"{info}/entry_points.txt"]
     assert "License-Expression: Apache-2.0" in wheel[f"{info}/METADATA"]
     assert "Apache License" in wheel[f"{info}/licenses/LICENSE"]
+
+
+def test_a_clone_does_not_hide_what_is_installed(tmp_path):
+    """A folder of the package's name is not the package, to a script that stands beside it."""
+    (tmp_path / "keras_kd" / "keras_kd").mkdir(parents=True)
+    find = "import importlib.util; print(importlib.util.find_spec('keras_kd').origin)"
+    found = subprocess.run([sys.executable, "-c", find], cwd=tmp_path, capture_output=True, text=True)
+    assert found.stdout.strip().endswith("__init__.py"), found.stdout + found.stderr

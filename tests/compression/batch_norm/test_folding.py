@@ -63,6 +63,7 @@ def test_all_that_can_be_is_folded_in_several_rounds_and_the_rest_is_told():
         "norm2": "norm2",
         "norm3": "",
     }
+    assert {folding.former for folding in told if folding.into == "norm1"} == {"conv0"}
     (left,) = [folding for folding in told if not folding.into]
     assert "'relu2' (ReLU)" in left.reason
     assert "'pool' (GlobalAveragePooling2D)" in left.reason
