@@ -164,6 +164,15 @@ def test_site_builds_strictly_and_loads_nothing_from_the_network(site):
 
 
 @pytest.mark.slow
+def test_pictures_are_whole(site):
+    """Markdown takes a picture outside of a <figure> for text, and breaks it into paragraphs."""
+    pictures = [page.read_text() for page in site.rglob("*.html")]
+    assert sum(page.count("<figure") for page in pictures) >= 12
+    for page in pictures:
+        assert not re.search(r"<p>\s*<svg", page)
+
+
+@pytest.mark.slow
 def test_the_search_works_on_pages_opened_from_the_disk(site):
     """There is no server then: the index is a script, and the worker the one beside the home page."""
     assert (site / "search" / "search_index.js").read_text().startswith("var __index = {")
