@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keras_kd.reports.card import size
 from keras_kd.reports.front import is_faster
 from keras_kd.reports.paired_test import PairedTest, compare_scores
 from keras_kd.reports.rows import Row
@@ -21,22 +22,30 @@ class _Candidate:
     """A file that may be chosen, what it is compared with, and the result."""
 
     row: Row
-    bytes: int
     reference: str
     test: PairedTest
     margin: float
     same: bool
 
     @property
+    def bytes(self) -> int:
+        """Its size; a file of unknown size is no candidate."""
+        return self.row.bytes or 0
+
+    @property
     def loses(self) -> bool:
-        """Whether it is less accurate than what it was made from, beyond chance and beyond what it may."""
+        """Whether it is less accurate than what it is compared with, beyond chance and what it may lose."""
         return self.test.outcome == "worse" and -self.test.difference > self.margin
 
 
 def choose(
     rows: Sequence[Row], scores: Mapping[str, np.ndarray], *, error: str | None = None
 ) -> Choice | None:
-    """The smallest file that is not measurably less accurate than the model that it was made from.
+    """The smallest file that is not measurably less accurate than the best model that has a good file.
+
+    A file is good if it is not measurably less accurate than the model that it was made from. So a small file
+    of a bad model is not chosen where there is a good file of a better one, and a file as good as its model
+    is not refused because a model without any file, such as a teacher, is better.
 
     A loss counts if chance does not explain it, and it is more than half a point of accuracy, or more than a
     hundredth of an error.
@@ -64,28 +73,36 @@ def choose(
     sizes = {row.name: row.bytes for row in rows if row.kind != "keras" and row.bytes and row.name in scores}
     if not sizes:
         return None
-    best = max(sizes, key=lambda name: float(np.nanmean(scores[name])))
-    candidates = [
-        _tried(row, sizes[row.name], row.source if row.source in scores else best, scores, error)
-        for row in rows
-        if row.name in sizes
-    ]
-    kept = sorted((one for one in candidates if one and not one.loses), key=lambda one: one.bytes)
-    if not kept:
+    files = [row for row in rows if row.name in sizes]
+    reference = _reference(files, scores, error)
+    if reference is None:
         return None
+    candidates = [one for row in files if (one := _tried(row, reference, scores, error))]
+    kept = sorted((one for one in candidates if not one.loses), key=lambda one: one.bytes)
     chosen = kept[0]
     for one in kept:
         if one.bytes <= _SAME_SIZE * kept[0].bytes and is_faster(one.row, chosen.row):
             chosen = one
-    smaller = [one for one in candidates if one and one.loses and one.bytes < chosen.bytes]
+    smaller = [one for one in candidates if one.loses and one.bytes < chosen.bytes]
     return Choice(chosen.row.name, _why(chosen, kept[0], len(sizes), smaller, error))
 
 
+def _reference(files: Sequence[Row], scores: Mapping[str, np.ndarray], error: str | None) -> str | None:
+    """What all files are compared with; `None` if each of them is worse than what it was made from."""
+
+    def accuracy(name: str) -> float:
+        return float(np.nanmean(scores[name]))
+
+    best = max((row.name for row in files), key=accuracy)
+    own = [(row, row.source if row.source in scores else best) for row in files]
+    tried = [_tried(row, model, scores, error) for row, model in own if model is not None]
+    return max((one.reference for one in tried if one and not one.loses), key=accuracy, default=None)
+
+
 def _tried(
-    row: Row, size: int, reference: str | None, scores: Mapping[str, np.ndarray], error: str | None
+    row: Row, reference: str, scores: Mapping[str, np.ndarray], error: str | None
 ) -> _Candidate | None:
     """A file beside what it is compared with; `None` for fewer samples than a test needs."""
-    assert reference is not None
     own, other = scores[row.name], scores[reference]
     labelled = ~np.isnan(own)
     if labelled.sum() < 2:
@@ -95,7 +112,7 @@ def _tried(
         own[labelled], other[labelled], rtol=1e-5, atol=1e-6 * float(np.abs(other[labelled]).max())
     )
     test = compare_scores(own[labelled], other[labelled])
-    return _Candidate(row, size, reference, test, margin, same)
+    return _Candidate(row, reference, test, margin, same)
 
 
 def _why(
@@ -109,11 +126,21 @@ def _why(
         place = f"The smallest of {files} files that loses no accuracy beyond chance"
     else:
         place = f"The smallest of {files} files"
-    rejected = "".join(
-        f" {one.row.name} is smaller, and loses {_amount(one.test.difference, error)} (p = {one.test.p:.2g})."
-        for one in smaller
-    )
-    return f"{place}; {_against(chosen, error)}.{rejected}"
+    rejected = [
+        f" {one.row.name} is smaller, {size(one.bytes)}, and loses {_amount(one.test.difference, error)}"
+        f" (p = {one.test.p:.2g})."
+        for one in _compromises(smaller)
+    ]
+    return f"{place}; {_against(chosen, error)}.{''.join(rejected)}"
+
+
+def _compromises(smaller: Sequence[_Candidate]) -> list[_Candidate]:
+    """Of files that lose accuracy those that are worth naming, the largest first: no other beats them."""
+    found: list[_Candidate] = []
+    for one in sorted(smaller, key=lambda one: (one.bytes, -one.test.difference)):
+        if not found or one.test.difference > found[-1].test.difference:
+            found.append(one)
+    return found[::-1]
 
 
 def _amount(difference: float, error: str | None) -> str:

@@ -23,7 +23,8 @@ def right(wrong, start=0):
 
 
 STUDENT = Row("student", "keras", bytes=4000)
-FILES = [file("float32", 4000), file("float16", 2000), file("int8", 1000)]
+FILES = [file("float32", 4096), file("float16", 2048), file("int8", 1024)]
+BIG = [Row("big", "keras", bytes=9000), file("big32", 9000, source="big"), file("big8", 3000, source="big")]
 
 
 @pytest.mark.parametrize(
@@ -40,7 +41,7 @@ FILES = [file("float32", 4000), file("float16", 2000), file("int8", 1000)]
             {"student": right(8), "float32": right(8), "float16": right(8), "int8": right(60)},
             "float16",
             "The smallest of 3 files that loses no accuracy beyond chance; it is right on the same samples "
-            "as student. int8 is smaller, and loses 13.00 points (p = 4.4e-16).",
+            "as student. int8 is smaller, 1.0 KiB, and loses 13.00 points (p = 4.4e-16).",
         ),
         (
             [STUDENT, *FILES],
@@ -91,6 +92,53 @@ def test_nothing_is_chosen_that_was_not_found_good(rows, scores):
     assert choose(rows, scores) is None
 
 
+@pytest.mark.parametrize(
+    ("scores", "name", "why"),
+    [
+        # As good as a bad model is not good.
+        (
+            {"big": right(8), "big32": right(8), "big8": right(9), "student": right(60), "int8": right(60)},
+            "big8",
+            "The smallest of 3 files that loses no accuracy beyond chance; accuracy -0.25 points against "
+            "big, which chance explains (p = 1; at 95 %: -1.45 to +0.83). "
+            "int8 is smaller, 1.0 KiB, and loses 13.00 points (p = 4.4e-16).",
+        ),
+        # Chance explains what the smaller model loses.
+        (
+            {"big": right(8), "big8": right(8), "student": right(10), "int8": right(10)},
+            "int8",
+            "The smallest of 2 files; accuracy -0.50 points against big, which chance explains",
+        ),
+        # A better model without a file, and one whose only file is bad, cannot be shipped.
+        (
+            {"big": right(8), "student": right(60), "int8": right(60)},
+            "int8",
+            "The only file; it is right on the same samples as student.",
+        ),
+        (
+            {"big": right(8), "big8": right(300), "student": right(60), "int8": right(60)},
+            "int8",
+            "The smallest of 2 files; it is right on the same samples as student.",
+        ),
+        # A smaller file that another one beats is not worth naming.
+        (
+            {
+                **{"big": right(8), "big32": right(8), "big8": right(90), "student": right(50)},
+                **{"float16": right(50), "int8": right(60)},
+            },
+            "big32",
+            "loses no accuracy beyond chance; it is right on the same samples as big. "
+            "float16 is smaller, 2.0 KiB, and loses 10.50 points (p = 4.5e-13). "
+            "int8 is smaller, 1.0 KiB, and loses 13.00 points (p = 4.4e-16).",
+        ),
+    ],
+)
+def test_of_several_models_the_best_one_with_a_good_file_counts(scores, name, why):
+    choice = choose([*BIG, STUDENT, *FILES], scores)
+    assert choice.name == name
+    assert why in choice.why
+
+
 def test_samples_without_a_label_do_not_count():
     student, int8 = right(8), right(8)
     student[300:] = int8[300:] = np.nan
@@ -114,8 +162,8 @@ def test_scores_that_are_errors():
     choice = choose([STUDENT, *FILES], scores, error="mean absolute error")
     assert choice.name == "float32"
     assert choice.why.endswith(
-        " float16 is smaller, and loses 0.01 in mean absolute error (p = 0)."
-        " int8 is smaller, and loses 0.5 in mean absolute error (p = 0)."
+        " float16 is smaller, 2.0 KiB, and loses 0.01 in mean absolute error (p = 0)."
+        " int8 is smaller, 1.0 KiB, and loses 0.5 in mean absolute error (p = 0)."
     )
     choice = choose([STUDENT, *FILES], {**scores, "float16": errors - 1e-3}, error="mean absolute error")
     assert choice.name == "float16"
