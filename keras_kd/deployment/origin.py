@@ -9,7 +9,6 @@ from pathlib import Path
 
 from keras_kd.deployment.metadata import damaged, read_metadata
 from keras_kd.deployment.source.fingerprint import Fingerprint
-from keras_kd.deployment.source.source_model import is_automatic
 from keras_kd.legacy import KerasModel
 from keras_kd.results import Result
 
@@ -79,19 +78,16 @@ class Origin(Result):
         """
         if self.is_of(model):
             return ""
-        change = self.change(name, model)
-        if change:
-            return f"made from {name!r} {change}: export it again"
+        if self.had_other_weights(name, model):
+            return f"made from {name!r} with other weights: export it again"
+        if self.model == name:  # models made from one another, such as a smaller one, have one name
+            return f"made from another model of the name {name!r}, which has other layers"
         how = ", which has the same layers and other weights" if self.layers == model.layers else ""
         return f"made from another model, {self.model!r}{how}"
 
-    def change(self, name: str, model: Fingerprint) -> str:
-        """What has become of it if it is an earlier state of this model; empty if it is not."""
-        if self.model != name or self.is_of(model):
-            return ""
-        if self.layers == model.layers:
-            return "with other weights"
-        return "" if is_automatic(name) else "with other layers"
+    def had_other_weights(self, name: str, model: Fingerprint) -> bool:
+        """Whether it is this model, before it was trained further or the like."""
+        return self.model == name and self.layers == model.layers and self.weights != model.weights
 
 
 def read_origin(path: Path) -> Origin | None:

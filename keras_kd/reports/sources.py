@@ -56,11 +56,13 @@ def find_sources(subjects: Sequence[Subject], given: Mapping[str, str]) -> Sourc
 
 
 def _note(origin: Origin, known: Sequence[_Known]) -> str:
-    changes = {model: origin.change(model.model, model.fingerprint) for model in known}
-    for model, change in sorted(changes.items(), key=lambda item: item[1] != "with other weights"):
-        if change:
+    for model in known:
+        if origin.had_other_weights(model.model, model.fingerprint):
             than = "" if model.row == origin.model else f" than {model.row!r} has"
-            return f"made from {origin.model!r} {change}{than}: export it again"
+            return f"made from {origin.model!r} with other weights{than}: export it again"
+    if any(model.model == origin.model for model in known):
+        its = f"made from another model of the name {origin.model!r}, which has other layers"
+        return f"{its} and is not among the models compared"
     return f"made from {origin.model!r}, which is not among the models compared"
 
 

@@ -73,8 +73,8 @@ ORIGIN = Origin("student", 15, "aa", "11", None, 1, "3.15.1", "0.1.0")
         ("student", "aa", "11", ""),
         ("renamed", "aa", "11", ""),
         ("student", "aa", "22", "made from 'student' with other weights: export it again"),
-        ("student", "bb", "22", "made from 'student' with other layers: export it again"),
-        ("student", "bb", "11", "made from 'student' with other layers: export it again"),
+        ("student", "bb", "22", "made from another model of the name 'student', which has other layers"),
+        ("student", "bb", "11", "made from another model of the name 'student', which has other layers"),
         ("teacher", "bb", "22", "made from another model, 'student'"),
         (
             "functional_1",

@@ -3,6 +3,7 @@
 import keras
 import pytest
 
+import keras_kd as kd
 from keras_kd.deployment.tflite import export
 from keras_kd.distillation.distiller import Distiller
 from keras_kd.reports.sources import find_sources
@@ -42,6 +43,19 @@ def test_a_file_finds_its_model_whatever_the_row_is_called(small, models, file, 
     assert found({"file": "again"}, row=small, again=small, file=file).models == {"file": "again"}
 
 
+def test_models_made_from_one_another_have_one_name_and_their_own_files(models, tmp_path):
+    keras.utils.set_random_seed(2)
+    small = kd.shrink(models[0], keep=0.5)
+    rank = kd.factorize(models[0], rank=2)
+    paths = {name: tmp_path / f"{name}.tflite" for name in ("half8", "rank8")}
+    for model, path in zip((small, rank), paths.values(), strict=True):
+        assert model.name == models[0].name
+        export(model, path)
+    rank.save(tmp_path / "rank.keras")
+    named = {"big": models[0], "half": small, "rank": str(tmp_path / "rank.keras"), **paths}
+    assert found(**named) == ({"half8": "half", "rank8": "rank"}, {})
+
+
 def test_a_file_of_another_tool_has_the_source_that_it_is_given(small, file, tmp_path):
     foreign = rewritten(file, tmp_path / "m.tflite", ["x"], ["y"])
     assert found(small=small, file=foreign) == ({}, {})
@@ -53,7 +67,11 @@ def test_a_file_of_another_tool_has_the_source_that_it_is_given(small, file, tmp
     [
         ({"small": changed}, "made from 'small' with other weights: export it again"),
         ({"row": changed}, "made from 'small' with other weights than 'row' has: export it again"),
-        ({"small": lambda small: changed(dense(9))}, "made from 'small' with other layers: export it again"),
+        (
+            {"small": lambda small: changed(dense(9))},
+            "made from another model of the name 'small', which has other layers and is not among the models "
+            "compared",
+        ),
         (
             {"a": lambda small: changed(dense(9)), "b": changed},
             "made from 'small' with other weights than 'b' has: export it again",
