@@ -48,7 +48,7 @@ class Quantization:
     """How a file stores weights and computes.
 
     Args:
-        name: What `export` takes as `quantization`.
+        name: What `export` takes as `quantization`; `None` for what it also takes as `"float32"`.
         error: How far the outputs may be from Keras's.
         operator_sets: Names of `tf.lite.OpsSet`s to convert with, tried in this order.
         io: Types that float inputs and outputs may have in the file.
@@ -79,7 +79,7 @@ class Quantization:
 
     @property
     def label(self) -> str:
-        """The name for display, where no quantization is called `"float32"`."""
+        """The name for display, and in a list of options: no quantization is called `"float32"`."""
         return self.name or "float32"
 
     @property
@@ -142,7 +142,7 @@ def names(*, sparse: bool = False) -> tuple[str | None, ...]:
 
 
 def get(name: object) -> Quantization:
-    """Return the quantization with a name.
+    """Return the quantization with a name; `"float32"` is another one for `None`.
 
     Raises:
         ValueError: for an unknown name.
@@ -150,11 +150,15 @@ def get(name: object) -> Quantization:
     Examples:
         >>> get("int8").io
         ('float32', 'int8', 'uint8')
-        >>> get(None).label
-        'float32'
+        >>> get("float32") is get(None)
+        True
     """
     for row in QUANTIZATIONS:
-        if row.name == name:
+        if name in (row.name, row.label):
             return row
-    hint = did_you_mean(str(name), filter(None, names()))
-    raise ValueError(f"Unknown quantization {name!r}; expected one of {names()}.{hint}")
+    labels = [row.label for row in QUANTIZATIONS]
+    listed = ", ".join(map(repr, labels))
+    raise ValueError(
+        f"Unknown quantization {name!r}; expected one of {listed}, or None for 'float32'."
+        f"{did_you_mean(str(name), labels)}"
+    )

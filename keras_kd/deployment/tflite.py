@@ -68,8 +68,9 @@ def export(
             tensorflow-model-optimization made quantization aware becomes an `"int8"` file as it is;
             wrappers for pruning and clustering must be stripped first.
         path: the file to write; it ends in `.tflite`, in an existing folder.
-        quantization: `None` (float32), `"float16"` (weights of half the size), `"dynamic"` (8-bit weights),
-            `"int8"` (8-bit weights and activations), `"int16x8"` (8-bit weights, 16-bit activations).
+        quantization: `None` or `"float32"`, `"float16"` (weights of half the size), `"dynamic"` (8-bit
+            weights), `"int8"` (8-bit weights and activations), `"int16x8"` (8-bit weights, 16-bit
+            activations).
         calibration: inputs that look like real ones: arrays, a dict or list of them, or a tuple `(x, y)`; a
             batched `tf.data.Dataset`, a `keras.utils.PyDataset`, a generator, a list, an object with `len`
             and an index such as `tfds.data_source`, or a function that returns one, such as TensorFlow

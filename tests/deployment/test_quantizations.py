@@ -15,13 +15,15 @@ ROWS = pytest.mark.parametrize("row", QUANTIZATIONS, ids=lambda row: row.label)
 def test_get_finds_rows_by_name():
     assert quantizations.names() == (None, "float16", "dynamic", "int8", "int16x8")
     assert [get(name) for name in quantizations.names()] == list(QUANTIZATIONS)
+    assert [get(row.label) for row in QUANTIZATIONS] == list(QUANTIZATIONS)
     assert quantizations.names(sparse=True) == (None, "float16")
 
 
 @pytest.mark.parametrize("name", ["int9", "INT8", ["int8"], 8])
 def test_unknown_names_are_refused_with_near_misses(name):
     with pytest.raises(
-        ValueError, match=r"Unknown quantization .*; expected one of \(None, 'float16',"
+        ValueError,
+        match=r"Unknown quantization .*; expected one of 'float32', 'float16', .*, or None for 'fl",
     ) as caught:
         get(name)
     assert ("Did you mean 'int8'?" in str(caught.value)) == (name != 8)
@@ -61,5 +63,5 @@ def test_labels_read_well_in_sentences():
 
 def test_the_docstring_of_export_names_every_row():
     text = inspect.getdoc(export)
-    for name in quantizations.names():
-        assert f'`"{name}"`' in text or name is None
+    for row in QUANTIZATIONS:
+        assert f'`"{row.label}"`' in text
