@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 from xml.etree import ElementTree
 
-from keras_kd.reports.style import SERIES
+from keras_kd.reports.style import SERIES, look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +35,7 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 def colour(name: str | int) -> str:
     """The placeholder for a color of the style sheet, given its name or the number of a series."""
-    key = name if isinstance(name, str) else f"c{name % SERIES}"
+    key = name if isinstance(name, str) else f"c{look(name)[0]}"
     return f"#0000{_COLOURS.index(key) + 1:02x}"
 
 
@@ -52,7 +52,9 @@ def settings() -> Iterator[None]:
             yield
 
 
-def axes(x_title: str, y_title: str, scale: str = "linear", right: float = RIGHT) -> "Axes":
+def axes(
+    x_title: str, y_title: str, scale: str = "linear", right: float = RIGHT, height: float = HEIGHT
+) -> "Axes":
     """Axes in their own matplotlib figure: a grid, tick labels and titles.
 
     Args:
@@ -60,13 +62,14 @@ def axes(x_title: str, y_title: str, scale: str = "linear", right: float = RIGHT
         y_title: Title of the vertical axis.
         scale: The scale of the horizontal axis, `"linear"` or `"log"`.
         right: Pixels between the axes and the edge of the figure.
+        height: Pixels from the top of the figure to its bottom.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    figure = Figure((WIDTH / 72, HEIGHT / 72), frameon=False)
-    size = ((WIDTH - LEFT - right) / WIDTH, (HEIGHT - TOP - BOTTOM) / HEIGHT)
-    axes = figure.add_axes((LEFT / WIDTH, BOTTOM / HEIGHT, *size), frameon=False, xscale=scale)
+    figure = Figure((WIDTH / 72, height / 72), frameon=False)
+    size = ((WIDTH - LEFT - right) / WIDTH, (height - TOP - BOTTOM) / height)
+    axes = figure.add_axes((LEFT / WIDTH, BOTTOM / height, *size), frameon=False, xscale=scale)
     axes.minorticks_off()
     axes.grid(color=colour("grid"), linewidth=1, clip_on=False)
     axes.tick_params(bottom=False, left=False, labelcolor=colour("soft"), labelsize=11.5)
@@ -128,7 +131,8 @@ def svg(axes: "Axes", label: str, tips: Mapping[str, str]) -> str:
     group = next(part for part in ElementTree.fromstring(file.getvalue()) if part.tag.endswith("}g"))
     for element in list(group.iter()):
         _restyle(element, tips)
-    root = ElementTree.Element("svg", {"viewBox": f"0 0 {WIDTH} {HEIGHT}", "role": "img"})
+    height = round(72 * figure.get_figheight())
+    root = ElementTree.Element("svg", {"viewBox": f"0 0 {WIDTH} {height}", "role": "img"})
     root.set("aria-label", clean(label))
     root.append(group)
     return ElementTree.tostring(root, encoding="unicode")

@@ -10,7 +10,14 @@ LONGEST = 22
 LINE = 15
 _ROUNDS = 8
 # Points closer than this, in pixels, hide each other.
-_COVERED = 11
+_COVERED = 7
+# A name farther than this from its point, or nearly as near to another one, needs a line to its own.
+_NEAR, _NEARER = 14, 5
+# What a place costs that may be taken for that of another name, as much as so many pixels more to its point.
+_OF_ANOTHER = 14
+# What it costs to stand on a bar.
+_ON_BAR = 2
+_NO_BOXES = np.empty((0, 4))
 # The names of one spot stand on lines of about so many characters.
 _LINE_OF_NAMES = 34
 MARKER = 7
@@ -29,11 +36,13 @@ class Block:
         members: Indices of the points.
         lines: Their names, in this order.
         box: Left, bottom, right and top, in pixels; y grows upwards.
+        tied: Whether a line to its point is needed to tell whose names they are.
     """
 
     members: tuple[int, ...]
     lines: tuple[str, ...]
     box: np.ndarray
+    tied: bool
 
     def nearest(self, point: Sequence[float]) -> np.ndarray:
         """The point of the box nearest to another point."""
@@ -78,7 +87,9 @@ def width(names: Sequence[str], size: float) -> float:
     return 0.58 * size * max(len(name) for name in names)
 
 
-def place_labels(points: np.ndarray, names: Sequence[str], size: float, inside: np.ndarray) -> list[Block]:
+def place_labels(
+    points: np.ndarray, names: Sequence[str], size: float, inside: np.ndarray, bars: np.ndarray = _NO_BOXES
+) -> list[Block]:
     """Find a position for each name: near its point, inside a box, and not over anything else.
 
     Args:
@@ -86,11 +97,12 @@ def place_labels(points: np.ndarray, names: Sequence[str], size: float, inside: 
         names: One per point.
         size: Font size in pixels.
         inside: Left, bottom, right and top of the box, in pixels.
+        bars: Boxes of lines that names had better not stand on.
     """
     clusters = _clusters(points)
     lines = [join([names[k] for k in members]) for members in clusters]
     candidates = [
-        _candidates(points[i[0]], (width(own, size) + 4, LINE * len(own)))
+        _candidates(points, i, (width(own, size) + 4, LINE * len(own)), bars)
         for i, own in zip(clusters, lines, strict=True)
     ]
     markers = [np.hstack([points[members] - MARKER, points[members] + MARKER]) for members in clusters]
@@ -100,12 +112,13 @@ def place_labels(points: np.ndarray, names: Sequence[str], size: float, inside: 
         for index in range(len(clusters))[:: 1 if turn % 2 else -1]:
             other_blocks = [box[None] for other, box in placed.items() if other != index]
             other_markers = [boxes for other, boxes in enumerate(markers) if other != index]
-            others = np.concatenate([np.empty((0, 4)), *other_blocks, *other_markers])
+            others = np.concatenate([_NO_BOXES, *other_blocks, *other_markers])
             boxes, costs = candidates[index]
             costs = costs + _overlap_cost(boxes, others, markers[index], inside)
             costs += 40 * _crossings(boxes, points[clusters[index][0]], others)
             placed[index] = boxes[costs.argmin()]
-    return [Block(tuple(i), tuple(lines[k]), placed[k]) for k, i in enumerate(clusters)]
+    tied = [bool(_needs_line(placed[k][None], points, i)[0]) for k, i in enumerate(clusters)]
+    return [Block(tuple(i), tuple(lines[k]), placed[k], tied[k]) for k, i in enumerate(clusters)]
 
 
 def join(names: Sequence[str], longest: int = _LINE_OF_NAMES) -> list[str]:
@@ -138,9 +151,11 @@ def _clusters(points: np.ndarray) -> list[list[int]]:
     return clusters
 
 
-def _candidates(point: np.ndarray, size: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
+def _candidates(
+    points: np.ndarray, members: Sequence[int], size: tuple[float, float], bars: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Positions `(boxes, 4)` for a block around its point, and the cost of each on its own."""
-    half = np.array(size) / 2
+    point, half = points[members[0]], np.array(size) / 2
     around = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], 1)
     places = len(_ANGLES) + len(_CORNERS)
     distances = np.repeat(_DISTANCES, places)
@@ -150,7 +165,32 @@ def _candidates(point: np.ndarray, size: tuple[float, float]) -> tuple[np.ndarra
         for distance in _DISTANCES
     ]
     centres = point + np.concatenate(reaches)
-    return np.hstack([centres - half, centres + half]), distances + 0.3 * ranks
+    boxes = np.hstack([centres - half, centres + half])
+    costs = distances + 0.3 * ranks + _ON_BAR * _touched(boxes, bars)
+    return boxes, costs + _OF_ANOTHER * _is_of_another(boxes, points, members)
+
+
+def _touched(boxes: np.ndarray, bars: np.ndarray) -> np.ndarray:
+    """On how many bars each box stands."""
+    apart = (boxes[:, None, :2] >= bars[:, 2:]) | (boxes[:, None, 2:] <= bars[:, :2])
+    return (~apart.any(-1)).sum(-1)
+
+
+def _gaps(boxes: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """How far each box is from the nearest of the points."""
+    nearest = np.clip(points, boxes[:, None, :2], boxes[:, None, 2:])
+    return np.linalg.norm(nearest - points, axis=-1).min(-1, initial=np.inf)
+
+
+def _is_of_another(boxes: np.ndarray, points: np.ndarray, members: Sequence[int]) -> np.ndarray:
+    """Whether a block in each box may be taken for the names of a point that it does not name."""
+    own, others = points[members[0]][None], np.delete(points, members, axis=0)
+    return _gaps(boxes, others) < _gaps(boxes, own) + _NEARER
+
+
+def _needs_line(boxes: np.ndarray, points: np.ndarray, members: Sequence[int]) -> np.ndarray:
+    """Whether a line to its point must tell whose names are in each box."""
+    return _is_of_another(boxes, points, members) | (_gaps(boxes, points[members[0]][None]) >= _NEAR)
 
 
 def _overlap(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from keras_kd.reports.front import front
 from keras_kd.reports.page_card import card_of
 from keras_kd.reports.quality import quality_of
 from keras_kd.reports.rows import Row
-from keras_kd.reports.style import SERIES
+from keras_kd.reports.style import look
 from keras_kd.reports.twins import as_shown
 
 if TYPE_CHECKING:
@@ -80,7 +80,9 @@ def _figures(report: "Report") -> str:
 def _row(
     index: int, row: Row, columns: list[table.Column], fronts: dict[str, set[str]], report: "Report"
 ) -> str:
-    swatch = f'<span class="swatch" style="background: var(--c{index % SERIES})" aria-hidden="true"></span>'
+    colour, shape = look(index)
+    kind = f"swatch shape{shape}" if shape else "swatch"
+    swatch = f'<span class="{kind}" style="background: var(--c{colour})" aria-hidden="true"></span>'
     cells = [
         f'<th scope="row" class="text" title="{escape(row.name)}">{swatch}{markup.breakable(row.name)}</th>'
     ]

@@ -10,14 +10,17 @@ from keras_kd.deployment.durations import duration
 from keras_kd.reports import drawing, front, labels
 from keras_kd.reports.quality import Quality, quality_of
 from keras_kd.reports.rows import Row
+from keras_kd.reports.style import look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from keras_kd.reports.report import Report
 
-# A name farther than this from its point, in pixels, is connected to it by a line.
-_NEAR = 14
+# A drawing of more points than these is higher, by so many pixels each.
+_MANY, _HIGHER = 9, 20
+# The marks of the shapes of rows, and their sizes.
+_MARKS = (("o", 11), ("^", 11.5), ("D", 9), ("v", 11.5))
 
 
 class Point(NamedTuple):
@@ -65,7 +68,8 @@ def quality_plot(report: "Report", key: str) -> str | None:
     if not points:
         return None
     with drawing.settings():
-        axes = drawing.axes(axis.title, quality.axis, scale="log")
+        height = drawing.HEIGHT + _HIGHER * max(0, len(points) - _MANY)
+        axes = drawing.axes(axis.title, quality.axis, scale="log", height=height)
         axes.xaxis.set_major_formatter(lambda value, _: axis.tick(value))
         _logarithmic(axes, [x for point in points for x in (point.x, *point.across)])
         heights = [y for point in points for y in (point.y, *point.along)]
@@ -105,9 +109,10 @@ def _draw_point(axes: "Axes", point: Point, is_baseline: bool) -> None:
         axes.plot([point.x] * len(point.along), point.along, **bar)
     if point.across:
         axes.plot(point.across, [point.y] * len(point.across), **bar)
-    style: dict[str, Any] = {"color": colour, "markeredgecolor": drawing.colour("paper"), "markersize": 11}
+    mark, size = ("s", 11) if is_baseline else _MARKS[look(point.series)[1]]
+    style: dict[str, Any] = {"color": colour, "markeredgecolor": drawing.colour("paper"), "markersize": size}
     gid = f"mark-{point.series}"
-    axes.plot([point.x], [point.y], "s" if is_baseline else "o", gid=gid, clip_on=False, zorder=3, **style)
+    axes.plot([point.x], [point.y], mark, gid=gid, clip_on=False, zorder=3, **style)
 
 
 def _draw_front(axes: "Axes", points: Sequence[Point]) -> None:
@@ -141,16 +146,26 @@ def _logarithmic(axes: "Axes", values: Sequence[float]) -> None:
     axes.xaxis.set_major_locator(LogLocator(subs=subs, numticks=7))
 
 
+def _bars(axes: "Axes", points: Sequence[Point]) -> np.ndarray:
+    """Where the bars of all points are, as boxes in pixels."""
+    ends = [[(point.x, y) for y in point.along] for point in points]
+    ends += [[(x, point.y) for x in point.across] for point in points]
+    bars = [axes.transData.transform(each) for each in ends if len(each) > 1]
+    return np.reshape([[*bar.min(0) - 1, *bar.max(0) + 1] for bar in bars], (-1, 4))
+
+
 def _name_points(axes: "Axes", points: Sequence[Point], ship: str | None) -> None:
     pixels = axes.transData.transform([(point.x, point.y) for point in points])
     names = labels.shorten_all([drawing.clean(point.row.name) for point in points])
     names = [f"{n} (ship)" if p.row.name == ship else n for n, p in zip(names, points, strict=True)]
-    for block in labels.place_labels(pixels, names, drawing.FONT, np.array(axes.bbox.extents)):
+    inside = np.array(axes.bbox.extents)
+    for block in labels.place_labels(pixels, names, drawing.FONT, inside, _bars(axes, points)):
         at = pixels[block.members[0]]
-        end = block.nearest(at)
-        if math.dist(at, end) >= _NEAR:
+        if block.tied:
+            end = block.nearest(at)
             tie: dict[str, Any] = {"color": drawing.colour(points[block.members[0]].series), "alpha": 0.7}
-            axes.plot(*zip(at, end, strict=True), transform=None, gid="leader", linewidth=1, zorder=2, **tie)
+            tie |= {"transform": None, "gid": "leader", "clip_on": False}
+            axes.plot(*zip(at, end, strict=True), linewidth=1, zorder=2, **tie)
         left, _, right, top = block.box
         x, side = (left + right) / 2, "center"
         # The box is an estimate: text beside its point starts at the side of the point, with no gap.

@@ -33,9 +33,15 @@ def methods(report: "Report") -> list[str]:
 
 
 def remarks(report: "Report") -> list[str]:
-    """What a reader should know about single rows, and whether the machine was too busy to time them."""
-    busy = speed.busy_sentence(report.rows)
-    return [*([busy] if busy else []), *(f"{row.name}: {note}" for row in report.rows for note in row.notes)]
+    """What a reader should know about rows, and whether the machine was too busy to time them.
+
+    What is known of several rows is said once.
+    """
+    busy, names = speed.busy_sentence(report.rows), dict[str, list[str]]()
+    for row in report.rows:
+        for note in row.notes:
+            names.setdefault(note, []).append(row.name)
+    return [*([busy] if busy else []), *(f"{', '.join(rows)}: {note}" for note, rows in names.items())]
 
 
 def origin(report: "Report") -> dict[str, str]:

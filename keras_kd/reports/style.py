@@ -2,6 +2,24 @@
 
 # How many colors there are for rows and curves: --c0, --c1, ...
 SERIES = 9
+# How many shapes there are for rows: a disk, then .shape1, .shape2, ...
+SHAPES = 4
+
+
+def look(index: int) -> tuple[int, int]:
+    """The number of the color and that of the shape of a row or curve: no two of the first 33 are alike.
+
+    The first color, which stands out least, is that of the first one alone, mostly a baseline.
+
+    Examples:
+        >>> look(0), look(8), look(9), look(16), look(17)
+        ((0, 0), (8, 0), (1, 1), (8, 1), (1, 2))
+    """
+    if index < SERIES:
+        return index, 0
+    turn, place = divmod(index - SERIES, SERIES - 1)
+    return 1 + place, (1 + turn) % SHAPES
+
 
 STYLE = """
 :root {
@@ -71,7 +89,6 @@ tbody th {
   text-overflow: ellipsis;
 }
 thead th:first-child { position: sticky; left: 0; }
-td.spread { white-space: normal; }
 #figures tbody th {
   padding-left: 1.7rem; text-indent: -1.2rem; white-space: normal; overflow-wrap: break-word;
 }
@@ -87,7 +104,10 @@ tr.baseline.ship th::after { content: "baseline, ship this one"; }
 .swatch {
   display: inline-block; width: .7rem; height: .7rem; border-radius: 50%; margin-right: .5rem;
 }
-.baseline .swatch { border-radius: 0; }
+.shape1 { border-radius: 0; clip-path: polygon(50% 0, 100% 100%, 0 100%); }
+.shape2 { border-radius: 0; clip-path: polygon(50% 0, 100% 50%, 50% 100%, 0 50%); }
+.shape3 { border-radius: 0; clip-path: polygon(0 0, 100% 0, 50% 100%); }
+.baseline .swatch { border-radius: 0; clip-path: none; }
 .plots {
   display: grid; gap: 1.25rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 420px), 1fr));
 }
@@ -124,6 +144,7 @@ pre {
   .stats dd { font-size: 1.15rem; margin: 0; }
   table { font-size: .8rem; }
   th, td { padding: .5rem .3rem; }
+  td.spread { white-space: normal; }
   tbody th { min-width: 4.5rem; max-width: 7rem; white-space: normal; overflow-wrap: break-word; }
   #figures tbody th { min-width: 6.4rem; }
   #figures tbody th { padding-left: 1.3rem; text-indent: -1rem; }

@@ -28,7 +28,10 @@ def shown_rows(rows: Sequence[Row]) -> list[Row]:
     """
     twins = _twins(rows)
     files = {file.name for file in twins.values()}
-    return [_merged(row, twins.get(row.name)) for row in rows if row.name not in files]
+    # In the same words for all where there are several, so that it is said once.
+    what = f"its file {next(iter(files))!r}" if len(files) == 1 else "the float32 file of its model"
+    note = f"the row stands for {what}, too"
+    return [_merged(row, twins.get(row.name), note) for row in rows if row.name not in files]
 
 
 def as_shown(report: "Report") -> "Report":
@@ -58,10 +61,10 @@ def _read_alike(file: Row, model: Row) -> bool:
     return exact and all(column.text(file) == column.text(model) for column in columns)
 
 
-def _merged(model: Row, file: Row | None) -> Row:
+def _merged(model: Row, file: Row | None, note: str) -> Row:
     if file is None:
         return model
-    notes = dict.fromkeys([*model.notes, *file.notes, f"the row stands for its file {file.name!r}, too"])
+    notes = dict.fromkeys([*model.notes, *file.notes, note])
     return dataclasses.replace(
         model, kind=_KIND, path=file.path, max_error=file.max_error, notes=tuple(notes)
     )

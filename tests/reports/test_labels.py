@@ -25,6 +25,7 @@ CROWDS = {
     "row": [(100.0 + 6 * i, 180.0) for i in range(9)],
     "corner": [(424.0 - 4 * i, 314.0 - 3 * i) for i in range(9)],
     "spread": [(60.0 + (i * 97) % 350, 60.0 + (i * 61) % 250) for i in range(9)],
+    "many": [(70.0 + (i * 53) % 300, 220.0 + (i * 29) % 70) for i in range(20)],
 }
 
 
@@ -41,6 +42,33 @@ def test_names_never_cover_each_other_or_a_point(kind):
         assert box[2] <= INSIDE[2]
         assert box[1] >= INSIDE[1] - 1e-9
         assert box[3] <= INSIDE[3]
+
+
+@pytest.mark.parametrize("kind", ["row", "corner", "many"])
+def test_a_name_that_is_not_beside_its_own_point_alone_is_tied_to_it(kind):
+    points = np.array(CROWDS[kind])
+    blocks = place_labels(points, [f"student no {i}" for i in range(len(points))], 12, INSIDE)
+    for block in blocks:
+        gaps = [np.linalg.norm(block.nearest(point) - point) for point in points]
+        own, others = gaps[block.members[0]], [gap for i, gap in enumerate(gaps) if i not in block.members]
+        assert block.tied == (own >= 14 or min(others) < own + 5)
+    assert {block.tied for block in blocks} >= {True}
+
+
+def test_a_name_stands_nearer_to_its_own_point_than_to_others_where_there_is_room():
+    # Two on a level, too near to each other for a name between them.
+    points = np.array([(200.0, 180.0), (240.0, 180.0)])
+    left, right = place_labels(points, ["student", "teacher"], 12, INSIDE)
+    assert left.box[2] < 200
+    assert right.box[0] > 240
+    assert not left.tied
+    assert not right.tied
+
+
+def test_names_keep_off_bars_where_there_is_room():
+    points = np.array([(200.0, 180.0)])
+    (block,) = place_labels(points, ["student"], 12, INSIDE, np.array([[220.0, 100.0, 222.0, 260.0]]))
+    assert block.box[2] < 200
 
 
 def test_points_that_hide_each_other_share_one_block_of_names():

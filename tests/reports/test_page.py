@@ -111,7 +111,10 @@ def test_settings_and_names_of_confusions_are_escaped(report):
     assert "<dt>&lt;script&gt;</dt><dd>&lt;script&gt;1</dd>" in text
 
 
-def test_a_figure_breaks_before_its_interval_and_nowhere_else():
+def test_a_figure_breaks_before_its_interval_and_nowhere_else_and_on_narrow_screens_only():
+    wide, narrow = STYLE.split("@media (max-width: 560px)")
+    assert "td.spread { white-space: normal; }" in narrow
+    assert "spread" not in wide
     row = Row("a_b", "int8", 0.9806, accuracy_low=0.966, accuracy_high=0.994)
     text = page(Report([row]))
     assert '<td class="spread">98.06 ±\u00a01.4\u00a0%</td>' in text

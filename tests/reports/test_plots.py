@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 
 import numpy as np
 import pytest
@@ -180,6 +181,23 @@ def test_without_accuracy_there_is_a_table_and_no_plot():
     assert drawings(text) == []
     assert "Accuracy, size and latency" not in text
     assert 'id="figures"' in text
+
+
+def test_no_two_of_many_rows_look_alike():
+    rows = [Row(f"m{i}", "keras", 0.9 + 0.004 * i, bytes=1000 + 300 * i) for i in range(20)]
+    text = page(Report(rows, "m3"))
+    (svg,) = drawings(text)
+    looks = [
+        (mark.find("defs/path").get("d"), mark.find("g/use").get("style")) for mark in groups(svg, "mark")
+    ]
+    assert len(set(looks)) == 20
+    swatches = re.findall(r'<span class="(swatch[^"]*)" style="(.*?)"', text)
+    assert len(set(swatches)) == 20
+    assert sum("shape" in style for style, _ in swatches) == 11
+    # The black of the first row is that of no other one, and there is more room for more names.
+    assert [i for i, (_, style) in enumerate(looks) if "--c0" in style] == [0]
+    assert float(svg.get("viewBox").split()[-1]) > 500
+    assert float(drawings(page(Report(rows[:9])))[0].get("viewBox").split()[-1]) == 330
 
 
 def test_a_name_far_from_its_point_is_tied_to_it():

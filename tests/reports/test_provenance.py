@@ -19,4 +19,6 @@ def test_remarks_on_the_machine_come_before_those_on_rows():
     busy, *others = provenance.remarks(Report(rows))
     assert busy.startswith("The machine was busy while timing (b: p90 is 3x).")
     assert others == ["a: Odd.", "a: Slow."]
+    rows.append(Row("c", "int8", notes=("Slow.",)))
+    assert provenance.remarks(Report(rows))[1:] == ["a: Odd.", "a, c: Slow."]
     assert provenance.remarks(Report(rows[:1])) == others

@@ -53,6 +53,18 @@ def test_what_a_reader_could_tell_apart_has_two_rows(change):
     assert shown_rows(rows) == rows
 
 
+def test_several_such_rows_have_one_note():
+    other, lite = (
+        replace(MODEL, name="other", notes=()),
+        replace(FILE, name="lite2", source="other", notes=()),
+    )
+    rows = [replace(MODEL, notes=()), replace(FILE, notes=()), other, lite]
+    assert str(Report(rows)).count("note: ") == 1
+    assert str(Report(rows)).endswith(
+        "note: student, other: the row stands for the float32 file of its model, too"
+    )
+
+
 def test_a_second_file_keeps_its_row():
     again = replace(FILE, name="again")
     assert [row.name for row in shown_rows([MODEL, FILE, again])] == ["student", "again"]
