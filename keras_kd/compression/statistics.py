@@ -188,7 +188,7 @@ def _gap(layer: keras.layers.BatchNormalization, met: Moments, rows: int) -> flo
 
 def warn_of_stale_statistics(
     model: keras.Model, data: Data, batch_size: int = 256, *, stacklevel: int = 3
-) -> None:
+) -> str:
     """Warn if moving statistics are far from those of the data, so that a later gain may come from them.
 
     Args:
@@ -197,19 +197,23 @@ def warn_of_stale_statistics(
         batch_size: Rows that are run at once.
         stacklevel: As for `warnings.warn`; 3 points at the caller of the function that calls this one.
 
+    Returns:
+        What the warning says; empty if there is none.
+
     Raises:
         ValueError: The data does not fit.
         TypeError: Its type does not fit.
     """
     gaps = statistics_gap(model, data, batch_size)
     stale = [path for path, gap in gaps.items() if not gap <= STALE]  # NaN is far, too
-    if stale:
-        worst = max(stale, key=lambda path: gaps[path])
-        others = f" and {len(stale) - 1} more" if len(stale) > 1 else ""
-        warnings.warn(
-            f"The BatchNorm statistics of {worst!r}{others} in {model.name!r} are far from those of this "
-            f"data, by {gaps[worst]:.2g} standard deviations: start from kd.recalibrate(model, data), or any "
-            "later gain may come from new statistics alone.",
-            UserWarning,
-            stacklevel=stacklevel,
-        )
+    if not stale:
+        return ""
+    worst = max(stale, key=lambda path: gaps[path])
+    others = f" and {len(stale) - 1} more" if len(stale) > 1 else ""
+    text = (
+        f"The BatchNorm statistics of {worst!r}{others} in {model.name!r} are far from those of this "
+        f"data, by {gaps[worst]:.2g} standard deviations: start from kd.recalibrate(model, data), or any "
+        "later gain may come from new statistics alone."
+    )
+    warnings.warn(text, UserWarning, stacklevel=stacklevel)
+    return text

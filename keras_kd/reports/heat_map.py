@@ -13,10 +13,10 @@ _STYLE = """
 @media (prefers-color-scheme: dark) { :root { --heat: 255 154 98; } }
 .scroll { width: fit-content; max-width: 100%; }
 #heat { font-size: .92rem; }
-#heat td { background: rgb(var(--heat) / calc(var(--shade) * .6)); padding: .5rem .8rem; }
-#heat thead th { padding: .5rem .8rem; }
+#heat td { background: rgb(var(--heat) / calc(var(--shade) * .6)); }
+#heat th, #heat td { padding: .5rem .8rem; }
 #heat tbody th { overflow-wrap: anywhere; white-space: normal; }
-@media (max-width: 560px) { #heat td, #heat thead th { padding: .5rem .45rem; } }
+@media (max-width: 560px) { #heat th, #heat td { padding: .5rem .45rem; } }
 """
 
 
@@ -43,6 +43,7 @@ class HeatMap(NamedTuple):
         heads: Those of all columns, that of the names too.
         rows: A name and its cells.
         notes: Sentences to show last.
+        warnings: Sentences to show before everything else.
     """
 
     title: str
@@ -50,6 +51,7 @@ class HeatMap(NamedTuple):
     heads: Sequence[str]
     rows: Sequence[tuple[str, Sequence[Cell]]]
     notes: Sequence[str]
+    warnings: Sequence[str] = ()
 
     def page(self) -> str:
         """The page, which needs no network, no scripts and no other files.
@@ -62,6 +64,7 @@ class HeatMap(NamedTuple):
         rows = [_row(name, cells) for name, cells in self.rows]
         parts = [
             f"<header>\n<h1>{escape(self.title)}</h1>\n</header>",
+            markup.warnings(self.warnings),
             markup.bullets(self.facts, "facts"),
             markup.section(
                 "Layer by layer", markup.table("heat", self.title, markup.heads(self.heads), rows)

@@ -92,6 +92,11 @@ def bullets(items: Iterable[str], style: str = "plain") -> str:
     return f'<ul class="{style}">\n{lines}\n</ul>' if lines else ""
 
 
+def warnings(texts: Iterable[str]) -> str:
+    """Sentences that nobody should miss."""
+    return "".join(f'<p class="warning">Warning: {prose(text)}</p>' for text in texts)
+
+
 def pairs(texts: Mapping[str, str]) -> str:
     """A list of terms and what they mean."""
     lines = "\n".join(f"<dt>{escape(key)}</dt><dd>{prose(value)}</dd>" for key, value in texts.items())

@@ -31,7 +31,7 @@ def page(report: "Report") -> str:
         f"<header>\n<h1>{escape(report.meta.title)}</h1>",
         _byline(report),
         "</header>",
-        "".join(f'<p class="warning">Warning: {markup.prose(text)}</p>' for text in report.warnings),
+        markup.warnings(report.warnings),
         card_of(report),
         markup.bullets(report.facts, "facts"),
         _figures(report),

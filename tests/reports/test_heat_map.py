@@ -25,6 +25,17 @@ def test_shades_are_of_cells_and_names_break():
     assert text.count('scope="col"') == 3
 
 
+def test_heads_stand_over_their_columns():
+    padded = re.findall(r"\n(?:@media [^{]*{ )?(#heat[^{]*) {[^}]*padding", page())
+    assert padded == ["#heat th, #heat td"] * 2
+
+
+def test_warnings_come_first_and_are_escaped():
+    heat = HeatMap("net", ["fact"], ["layer"], [], [], ["old <b>"])
+    text = heat.page()
+    assert text.index("Warning: old &lt;b&gt;") < text.index("<li>fact")
+
+
 def test_the_page_is_whole_and_asks_the_network_for_nothing():
     text = page()
     assert STYLE in text

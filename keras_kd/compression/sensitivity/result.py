@@ -15,6 +15,9 @@ from keras_kd.reports.heat_map import Cell, HeatMap
 from keras_kd.reports.quality import LOWER, in_words, is_error
 from keras_kd.results import Result
 
+# Of the layers that are tied to one, a terminal names so many.
+_MOST_TIED = 4
+
 
 @dataclass(frozen=True)
 class LayerScore(Result):
@@ -46,6 +49,7 @@ class Sensitivity(Result):
         output: The output that was scored.
         tied: For a layer those whose channels were removed with its own.
         recalibrated: Whether BatchNorms had the statistics of the data each time, for the baseline too.
+        warnings: What was warned of.
 
     Examples:
         >>> rows = LayerScore("conv1", 0.5, 0.97), LayerScore("conv1", 0.25, 0.6)
@@ -71,6 +75,7 @@ class Sensitivity(Result):
     output: str = ""
     tied: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     recalibrated: bool = False
+    warnings: tuple[str, ...] = ()
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -124,7 +129,7 @@ class Sensitivity(Result):
 
         rows = [[self._name(layer), *(cell.text for cell in self._cells(layer))] for layer in self.layers]
         table = draw(("layer", *map(_amount, self.amounts)), rows, right=range(1, len(self.amounts) + 1))
-        return "\n".join([table, "", *self._sentences()])
+        return "\n".join([table, "", *self._sentences(), *self._ties(_MOST_TIED)])
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write the result; the suffix decides the format.
@@ -176,6 +181,14 @@ class Sensitivity(Result):
         others = len(self.tied.get(layer, ()))
         return f"{layer} and {others} tied" if others else layer
 
+    def _ties(self, most: int | None = None) -> list[str]:
+        """Which others change with a layer; those past so many are counted."""
+        lines = []
+        for layer, others in self.tied.items():
+            named, left = others[:most], len(others[most:]) if most else 0
+            lines.append(f"{layer}: tied to {', '.join(named)}{f' and {left} more' if left else ''}")
+        return lines
+
     def _cells(self, layer: str) -> list[Cell]:
         return [self._cell(row) for row in self.rows if row.layer == layer]
 
@@ -194,9 +207,8 @@ class Sensitivity(Result):
     def _heat_map(self) -> HeatMap:
         rows = [(self._name(layer), self._cells(layer)) for layer in self.layers]
         title = f"Sensitivity of {self.model}: {self.by}"
-        tied = [f"{layer}: tied to {', '.join(others)}" for layer, others in self.tied.items()]
-        first, second = self._sentences()
-        return HeatMap(title, [first, second], ["layer", *map(_amount, self.amounts)], rows, tied)
+        heads = ["layer", *map(_amount, self.amounts)]
+        return HeatMap(title, self._sentences(), heads, rows, self._ties(), self.warnings)
 
 
 def _amount(amount: float) -> str:

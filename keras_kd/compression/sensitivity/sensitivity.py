@@ -84,8 +84,7 @@ def sensitivity(
     check_finite_weights(model)
     dissected = settings.way.dissect(rebuild(model), settings.selection)
     yardstick = choose_yardstick(model, data, metric, samples, batch_size)
-    if not recalibrate:
-        warn_of_stale_statistics(model, lambda: yardstick.inputs, batch_size)
+    stale = "" if recalibrate else warn_of_stale_statistics(model, lambda: yardstick.inputs, batch_size)
     trials = Trials(dissected.model, yardstick, recalibrate=recalibrate)
     return Sensitivity(
         *(model.name, by, settings.way.means, yardstick.score, trials.score()),
@@ -94,6 +93,7 @@ def sensitivity(
         output=yardstick.output if yardstick.outputs > 1 else "",
         tied={part.layer: part.tied for part in dissected.parts if part.tied},
         recalibrated=recalibrate,
+        warnings=(stale,) if stale else (),
     )
 
 

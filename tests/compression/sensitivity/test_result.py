@@ -27,6 +27,9 @@ def test_the_table():
     assert lines[3].split() == ["a/b<i>", "+1.0", "0"]
     assert lines[5] == "net<b>: accuracy 98.00 % on 1,200 samples"
     assert lines[6] == "columns: the fraction kept; cells: change of the accuracy in points"
+    assert lines[7:] == ["stem: tied to conv<u>"]
+    many = made(tied={"stem": ("a", "b", "c", "d", "e", "f")})
+    assert str(many).endswith("\nstem: tied to a, b, c, d and 2 more")
 
 
 def test_other_scores_are_told_in_their_own_units():
@@ -68,6 +71,16 @@ def test_the_page(tmp_path):
     assert shades == [0.25, 1.0, 0.0, 0.0]  # by the root of what is lost
     assert "stem: tied to conv&lt;u&gt;" in text
     assert 'title="accuracy 50.00 %"' in text
+    assert "Warning" not in text
+
+
+def test_warnings_are_in_page_and_json(tmp_path):
+    found = made(warnings=("The statistics are <b>old</b>.",))
+    text = found.save(tmp_path / "found.html").read_text()
+    assert '<p class="warning">Warning: The statistics are &lt;b&gt;old' in text
+    assert json.loads(found.to_json())["warnings"] == ["The statistics are <b>old</b>."]
+    ties = made(tied={"stem": tuple("abcdefg")}).save(tmp_path / "ties.html").read_text()
+    assert "stem: tied to a, b, c, d, e, f, g" in ties
 
 
 def test_scores_that_are_no_numbers_are_shown(tmp_path):

@@ -98,8 +98,10 @@ def test_recalibrated_scores_are_those_of_recalibrated_models(trained, data):
             small = kd.recalibrate(shrunk(trained, row.layer, row.amount), data[0])
             assert row.score == pytest.approx(accuracy(small, data))
         with pytest.warns(UserWarning, match="BatchNorm statistics") as caught:
-            kd.sensitivity(trained, data, amounts=0.5, layers=[found.layers[0]])
+            stale_one = kd.sensitivity(trained, data, amounts=0.5, layers=[found.layers[0]])
         assert caught[0].filename == __file__
+        assert stale_one.warnings == (str(caught[0].message),)
+        assert found.warnings == ()
     finally:
         norm.moving_mean.assign(stale)
 
