@@ -74,7 +74,7 @@ ALLOWED = {
         *("deployment.scoring", "deployment.source", "reports.heat_map", "reports.quality"),
     ],
     "tfmot": ["distillation", "signals", "losses", "training"],
-    "reports": ["deployment"],
+    "reports": ["deployment", "compression.costs"],
     "jobs": LIBRARY,
     "cli": [*LIBRARY, "jobs", "startup", "__version__"],
     "__main__": ["cli"],

@@ -19,7 +19,7 @@ from keras_kd.reports import gaps
 from keras_kd.reports.arguments import check_arguments, merge_names
 from keras_kd.reports.conclusions import conclude
 from keras_kd.reports.entries import row_of, with_seeds
-from keras_kd.reports.measurement import measure_files
+from keras_kd.reports.measurement import count_multiply_adds, measure_files
 from keras_kd.reports.owners import with_owners
 from keras_kd.reports.report import Report, plain_curves
 from keras_kd.reports.rows import Meta, NotMeasured, Row, compare_with_baseline
@@ -144,11 +144,9 @@ def _measure(
     shapes: list[InputShape] = []
     data = _with_shapes(data, shapes)
     tallies, samples = count(subjects, data, reference, sources.models, say, metric, class_names)
-    by_name = {subject.name: subject for subject in subjects}
-    rows = [
-        row_of(s, tallies[s.name], by_name.get(sources.models.get(s.name, "")), sources.notes.get(s.name))
-        for s in subjects
-    ]
+    by_name, macs = {subject.name: subject for subject in subjects}, count_multiply_adds(subjects, shapes[0])
+    found = {s.name: by_name.get(sources.models.get(s.name, "")) for s in subjects}
+    rows = [row_of(s, tallies[s.name], found[s.name], sources.notes.get(s.name), macs) for s in subjects]
     rows, timings, gaps_of_files = measure_files(rows, subjects, say, shapes[0], reference)
     missing = [*gaps.missing_accuracies(tallies, reference), *gaps_of_files]
     return _Measured(rows, tallies, samples, timings, [*missing, *gaps.missing_sources(rows)])

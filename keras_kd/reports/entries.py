@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from keras_kd.deployment.opening.entry_point import KEPT
 from keras_kd.reports.measurement import trained_quantization
@@ -12,7 +13,11 @@ from keras_kd.reports.tally import Tally
 
 
 def row_of(
-    subject: Subject, tally: Tally, source: Subject | None = None, origin_note: str | None = None
+    subject: Subject,
+    tally: Tally,
+    source: Subject | None = None,
+    origin_note: str | None = None,
+    macs: Mapping[str, int] = MappingProxyType({}),
 ) -> Row:
     """The row of a model or file, without its size and time.
 
@@ -21,6 +26,7 @@ def row_of(
         tally: What was counted of it.
         source: The model that a file was made from, if that is compared.
         origin_note: What the file was made from, if that is not compared.
+        macs: Name of a Keras model -> its multiply-adds.
     """
     answers, notes = tally.answers, [*tally.notes, *([origin_note] if origin_note else [])]
     if answers.broken:
@@ -45,6 +51,7 @@ def row_of(
         notes=tuple(notes),
         source=source.name if source else None,
         path=None if subject.path is None else str(subject.path),
+        macs=macs.get((source or subject).name),
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import keras
 
+from keras_kd.compression.costs.cost import cost
 from keras_kd.deployment.benchmark import Benchmark, benchmark_many
 from keras_kd.deployment.source.input_shapes import InputShape
 from keras_kd.deployment.source.source_model import is_quantization_aware
@@ -51,6 +52,28 @@ def measure_files(
         rows = [_with_time(_with_size(row, files.get(row.name)), timings.get(row.name)) for row in rows]
     rows = with_speed_notes(rows, reference)
     return rows, timings, [*failures, *gaps.missing_latencies(fixed_batch)]
+
+
+def count_multiply_adds(subjects: Sequence[Subject], input_shape: InputShape | None = None) -> dict[str, int]:
+    """Name of a Keras model -> its multiply-adds for one sample, where its layers tell.
+
+    Args:
+        subjects: what is measured.
+        input_shape: the shape of one sample of the data, where a model leaves sizes free.
+    """
+    counts = {subject.name: _multiply_adds(subject.model, input_shape) for subject in subjects}
+    return {name: count for name, count in counts.items() if count is not None}
+
+
+def _multiply_adds(model: keras.Model | None, input_shape: InputShape | None) -> int | None:
+    shapes = (None, input_shape) if model is not None else ()
+    for shape in shapes:
+        try:
+            found = cost(model, input_shape=shape)
+        except (TypeError, ValueError):  # it is subclassed, of tf_keras, or of sizes that are not known
+            continue
+        return None if found.uncounted else found.macs
+    return None
 
 
 def _own_shapes(subjects: Sequence[Subject], input_shape: InputShape | None) -> dict[str, InputShape]:

@@ -52,6 +52,7 @@ class Row(Result):
         metric_low: The lower end of the 95 % interval of `metric_value`, where that is the mean of an error
             over the samples.
         metric_high: The upper end.
+        macs: Multiply-adds of the Keras model for one sample, as `cost` counts them.
 
     Examples:
         >>> from keras_kd.reports import Row
@@ -89,6 +90,7 @@ class Row(Result):
     disturbance: str | None = None
     metric_low: float | None = None
     metric_high: float | None = None
+    macs: int | None = None
 
     @property
     def busy(self) -> bool:

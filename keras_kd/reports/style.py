@@ -78,7 +78,7 @@ a { color: var(--accent); }
 .scroll { overflow-x: auto; border: 1px solid var(--rule); border-radius: 8px; }
 .scroll:focus-visible, pre:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 table { border-collapse: collapse; width: 100%; font-size: .82rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .5rem .38rem; text-align: right; white-space: nowrap; border-top: 1px solid var(--rule); }
+th, td { padding: .5rem .32rem; text-align: right; white-space: nowrap; border-top: 1px solid var(--rule); }
 thead th {
   border-top: 0; background: var(--panel); color: var(--soft); font-weight: 600; vertical-align: bottom;
   white-space: normal; line-height: 1.3;

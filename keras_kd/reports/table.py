@@ -44,6 +44,15 @@ def _kib(value: float) -> str:
     return f"{value / 1024:,.1f}"
 
 
+def _short(value: int) -> str:
+    """A count in three digits: thousands, millions, billions."""
+    rounded = float(f"{value:.3g}")
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if rounded >= size:
+            return f"{rounded / size:.3g} {unit}"
+    return str(value)
+
+
 def _times(value: float) -> str:
     return f"{value:,.2f}x"
 
@@ -70,7 +79,8 @@ def median_or_busy(row: Row) -> str:
 class Column:
     """One column: a field of `Row`, headings, number format, and what the figures mean.
 
-    Some figures say more with others of their row: `write_row` writes them instead of `write`.
+    Some figures say more with others of their row: `write_row` writes them instead of `write`. Some say
+    nothing where they are the same in all rows, so that they are shown if they differ.
     """
 
     key: str
@@ -79,6 +89,12 @@ class Column:
     write: Callable[[Any], str]
     meaning: str = ""
     write_row: Callable[[Row], str] | None = None
+    if_they_differ: bool = False
+
+    def is_shown(self, rows: Sequence[Row]) -> bool:
+        """Whether it has something to say of these rows."""
+        figures = {getattr(row, self.key) for row in rows} - {None}
+        return len(figures) > self.if_they_differ
 
     def text(self, row: Row) -> str:
         """The cell of a row as every format shows it."""
@@ -129,6 +145,15 @@ COLUMNS = (
     ),
     Column("metric_value", "Metric", "metric", "{:.5g}".format, write_row=metric),
     Column("parameters", "Parameters", "params", "{:,}".format, "Number of parameters of the Keras model."),
+    Column(
+        "macs",
+        "Multiply-adds",
+        "mult-adds",
+        _short,
+        "Multiplications, each with an addition, of the Keras model for one sample, where its layers tell; "
+        "k is a thousand, M a million, G a billion.",
+        if_they_differ=True,
+    ),
     Column("bytes", "Size (KiB)", "KiB", _kib, "Size of the file; 1 KiB is 1024 bytes."),
     Column("gzip_bytes", "Gzip (KiB)", "gzip KiB", _kib, "Size of the file after gzip."),
     Column("compression", "Smaller", "smaller", _times, "Bytes of the baseline divided by bytes."),
@@ -166,9 +191,8 @@ _INTERVAL = (
 
 
 def nonempty_columns(rows: Sequence[Row]) -> list[Column]:
-    """The columns in which at least one row has a figure."""
-    columns = (column for column in COLUMNS if any(getattr(row, column.key) is not None for row in rows))
-    return [_in_words_of(column, rows) for column in columns]
+    """The columns in which at least one row has a figure, or two have different ones."""
+    return [_in_words_of(column, rows) for column in COLUMNS if column.is_shown(rows)]
 
 
 def _in_words_of(column: Column, rows: Sequence[Row]) -> Column:

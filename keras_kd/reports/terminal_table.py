@@ -14,8 +14,8 @@ _WIDE = 100_000
 _SHORTEST = 12  # characters of a name, or of a heading
 # What a narrow terminal leaves out, in this order; the files of a report contain all columns.
 _LEAST = (
-    *("p90_ms", "gzip_bytes", "max_error", "accuracy_delta", "parameters", "compression", "accuracy_mean"),
-    *("agreement", "kind", "speedup"),
+    *("p90_ms", "gzip_bytes", "max_error", "accuracy_delta", "parameters", "macs", "compression"),
+    *("accuracy_mean", "agreement", "kind", "speedup"),
 )
 # What is left out if the names are as short as they may be and the rest still does not fit; a metric only if
 # there is an accuracy.

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import keras_kd as kd
 from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.deployment.tflite import export
 from keras_kd.deployment.verification import verify
@@ -64,6 +65,7 @@ def test_files_answer_for_themselves(full, models, files, data):
         assert report[name].accuracy == pytest.approx(verified.file_accuracy)
         assert report[name].max_error == pytest.approx(verified.max_error, rel=0.05, abs=1e-6)
         assert report[name].parameters == models[1].count_params()
+        assert report[name].macs == kd.cost(models[1]).macs < report["baseline"].macs
         assert (report[name].source, report[name].path) == ("student distilled", str(path))
     assert report["float32"].max_error < report["float16"].max_error < report["int8"].max_error
     assert (report["baseline"].source, report["baseline"].path) == (None, None)

@@ -25,6 +25,13 @@ def test_what_is_known_of_a_model_of_its_file_and_of_one_that_knows_nothing(mode
     assert wanted["not compared"][0].notes == ("made from it",)
 
 
+def test_a_file_has_the_multiply_adds_of_its_model(models, files):
+    model, file = open_subject("m", models[1]), open_subject("f", files["int8"])
+    found = [row_of(*args, macs={"m": 7}).macs for args in ((model, Tally()), (file, Tally(), model))]
+    assert found == [7, 7]
+    assert row_of(file, Tally(), macs={"m": 7}).macs is None
+
+
 def test_what_is_wrong_with_answers_is_a_note(models):
     row = row_of(open_subject("m", models[1]), Tally(notes=["first"], unusable="NaN for 3 of 4 samples"))
     assert row.notes == ("first", "It gives NaN for 3 of 4 samples.")

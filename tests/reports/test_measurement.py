@@ -9,9 +9,18 @@ import pytest
 from keras_kd.deployment.benchmark import Benchmark
 from keras_kd.deployment.tflite import export
 from keras_kd.reports import Row, compare, measurement
-from keras_kd.reports.measurement import measure_files, trained_quantization
+from keras_kd.reports.measurement import count_multiply_adds, measure_files, trained_quantization
 from keras_kd.reports.subjects import open_subject
 from tests.reports.conftest import CLASSES, FEATURES, dense
+
+
+class Whole(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(CLASSES)
+
+    def call(self, x):
+        return self.dense(x)
 
 
 def test_a_file_has_its_size_and_a_time(files):
@@ -25,6 +34,19 @@ def test_a_file_has_its_size_and_a_time(files):
     assert row.median_low_ms <= row.median_ms <= row.median_high_ms
     assert missing == []
     assert said == ["timing 1 files in turns"]
+
+
+def test_multiply_adds_of_models_whose_layers_tell(models, files):
+    image = keras.Input((None, None, 3))
+    free = keras.Model(image, keras.layers.Conv2D(2, 3, padding="same")(image))
+    whole = Whole()
+    whole(np.zeros((1, FEATURES), "float32"))
+    compared = {"m": models[1], "file": files["int8"], "free": free, "subclassed": whole}
+    subjects = [open_subject(*item) for item in compared.items()]
+    hidden = models[1].layers[1].units
+    known = {"m": hidden * (FEATURES + CLASSES)}
+    assert count_multiply_adds(subjects) == known
+    assert count_multiply_adds(subjects, (4, 4, 3)) == {**known, "free": 4 * 4 * 27 * 2}
 
 
 def test_a_file_that_cannot_be_timed_goes_by_the_name_of_its_row(models, monkeypatch):

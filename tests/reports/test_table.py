@@ -28,6 +28,22 @@ def test_columns_without_figures_are_left_out():
     assert list(meanings(rows)) == ["Kind", "Accuracy"]
 
 
+@pytest.mark.parametrize(("counts", "shown"), [((5, 6), True), ((5, None), False), ((5, 5), False)])
+def test_multiply_adds_are_shown_where_they_differ(counts, shown):
+    rows = [Row(name, "keras", macs=count) for name, count in zip("ab", counts, strict=True)]
+    found = [column.text(rows[-1]) for column in nonempty_columns(rows) if column.key == "macs"]
+    assert found == ["6"] * shown
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0"), (999, "999"), (1000, "1 k"), (37104, "37.1 k"), (999_999, "1 M"), (4_089_284_608, "4.09 G")],
+)
+def test_multiply_adds_are_in_three_digits(count, text):
+    (column,) = [column for column in COLUMNS if column.key == "macs"]
+    assert column.text(Row("a", "keras", macs=count)) == text
+
+
 @pytest.mark.parametrize(
     ("low", "high", "text"),
     [(0.966, 0.994, "98.06 ± 1.4 %"), (0.9801, 0.9811, "98.06 ± 0.05 %"), (None, 0.99, "98.06 %")],
