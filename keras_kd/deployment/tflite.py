@@ -14,7 +14,7 @@ import numpy as np
 from keras_kd.deployment.arguments import check_quantization, select_batch_size
 from keras_kd.deployment.calibration import representative_samples
 from keras_kd.deployment.conversion.converter_process import ConverterCrashed, converter
-from keras_kd.deployment.conversion.failures import about_free_sizes, failure_message
+from keras_kd.deployment.conversion.failures import about_free_sizes, about_precision, failure_message
 from keras_kd.deployment.conversion.request import COMPARED, Answer, Failure, Request
 from keras_kd.deployment.conversion.saved_model import save
 from keras_kd.deployment.data_sources import Data
@@ -199,7 +199,7 @@ def _file_outputs(
     try:
         save(served, request.saved_model)
     except Exception as error:  # tracing runs the model's own code
-        advice, _ = about_free_sizes(served.model, served.inputs, shapes)
+        advice = about_precision(served.model) or about_free_sizes(served.model, served.inputs, shapes)[0]
         reason = one_line(error).partition(" You can attempt")[0].rstrip(".")  # TensorFlow's advice
         raise ValueError(
             f"{served.model.name!r} cannot be saved for inference: {reason}. {advice}".rstrip()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 
 from keras_kd.deployment.conversion.replacements import replacements_in
@@ -54,6 +55,8 @@ def failure_message(
     what = _WHAT_FAILED[failure.stage].format(
         article=quantization.with_article, label=quantization.label, model=model.name
     )
+    if about_precision(model):
+        return f"{what}: {failure.reason.rstrip('.')}. {about_precision(model)}"
     advice, is_known = about_free_sizes(model, inputs, samples)
     reason = _of_fixed_size(failure.reason) if is_known else failure.reason
     if not is_known or (reason == failure.reason and _MISSING.search(reason)):
@@ -68,6 +71,19 @@ def _of_fixed_size(reason: str) -> str:
     if not names or any(name.upper() not in _BUILT_IN for name in names):
         return reason
     return f"TensorFlow Lite needs known sizes for {', '.join(names)}"
+
+
+def about_precision(model: keras.Model) -> str:
+    """What to do about weights in another precision than that of files, float32; empty if there are none."""
+    for weight in model.weights:
+        dtype = tf.as_dtype(weight.dtype)
+        if dtype.is_floating and dtype != tf.float32:
+            return (
+                f"Its weight {_path(weight)!r} is {dtype.name}, and files compute in float32: make the same "
+                "model with dtype='float32', or 'mixed_float16', and copy its weights, "
+                "new.set_weights(model.get_weights())."
+            )
+    return ""
 
 
 def about_float16(model: keras.Model, file: Path) -> str:

@@ -148,3 +148,13 @@ def test_a_model_that_exceeds_float16_in_keras_already(tmp_path):
     message = r"NaN or infinity in Keras already: compute the layers that exceed 65504, .*dtype='float32'"
     with pytest.raises(ValueError, match=message):
         export(model, tmp_path / "m.tflite", quantization="float16")
+
+
+@pytest.mark.parametrize("dtype", ["float16", pytest.param("float64", marks=pytest.mark.slow)])
+def test_weights_in_another_precision_are_named(dtype, tmp_path):
+    conv = keras.layers.Conv2D(2, 3, name="conv", dtype=dtype)
+    model = keras.Sequential([keras.Input((4, 4, 1), dtype=dtype), conv])
+    expected = rf"conv/kernel' is {dtype}, and files compute in float32: make"
+    with pytest.raises(ValueError, match=expected) as told:
+        export(model, tmp_path / "m.tflite")
+    assert "allow_flex" not in str(told.value)
