@@ -99,7 +99,9 @@ class Task:
     def metrics(self, activation: str | None) -> list[keras.metrics.Metric]:
         """What is recorded while training: `metric`, and the loss against the labels without its weight."""
         loss = self.hard_loss(activation)
-        return [self.metric(activation), keras.metrics.MeanMetricWrapper(loss.call, name=LABEL_LOSS)]
+        # An object of Keras, which a file can name; a method of it cannot be loaded again.
+        of_each = type(loss).from_config({**loss.get_config(), "reduction": None})
+        return [self.metric(activation), keras.metrics.MeanMetricWrapper(of_each, name=LABEL_LOSS)]
 
     def scores(self, outputs: np.ndarray, labels: np.ndarray, activation: str | None) -> np.ndarray:
         """How right each sample is, higher is better: the share of right answers, or the error with a minus.

@@ -1,5 +1,7 @@
 """What outputs are for, as their labels say, and how right they are."""
 
+import zipfile
+
 import keras
 import numpy as np
 import pytest
@@ -98,6 +100,24 @@ def test_scores(kind, labels, activation, scores):
     np.testing.assert_allclose(Task(kind).scores(LOGITS, labels, activation), scores)
 
 
+@pytest.mark.parametrize(
+    ("units", "labels"),
+    [(3, CLASSES), (3, CLASSES[:, None]), (3, ONE_HOT), (3, SEVERAL), (1, BINARY), (1, NUMBERS)],
+    ids=["classes", "classes in rows", "one-hot", "answers", "one answer", "numbers"],
+)
+def test_a_model_that_was_trained_so_is_saved_for_keras_alone(units, labels, tmp_path):
+    made, x = model(units), np.random.default_rng(0).normal(size=(4, 4))
+    [task] = find_tasks(made, labels)
+    made.compile("adam", loss=task.hard_loss(None), weighted_metrics=task.metrics(None))
+    made.fit(x, labels, sample_weight=np.ones(4), verbose=0)
+    made.save(tmp_path / "made.keras")
+    assert "keras_kd" not in zipfile.ZipFile(tmp_path / "made.keras").read("config.json").decode()
+    loaded = keras.models.load_model(tmp_path / "made.keras")
+    found = loaded.evaluate(x, labels, verbose=0, return_dict=True)
+    assert found == pytest.approx(made.evaluate(x, labels, verbose=0, return_dict=True))
+    assert found["label_loss"] == pytest.approx(found["loss"], rel=1e-5)
+
+
 def test_scores_of_maps_are_means_over_positions():
     outputs = np.eye(3)[np.array([[0, 1], [2, 2]])]
     np.testing.assert_allclose(Task("classes").scores(outputs, np.array([[0, 0], [2, 2]]), None), [0.5, 1])
@@ -121,5 +141,9 @@ def test_losses_and_metrics_agree_with_the_scores(kind, activated):
     metric.update_state(labels, outputs)
     assert float(metric.result()) == (0 if kind == "numbers" else 1)
     assert task.scores(outputs, labels, activation).mean() == (0 if kind == "numbers" else 1)
+    _, label_loss = task.metrics(activation)
+    label_loss.update_state(labels, outputs[::-1], np.array([1.0, 0.0, 2.0, 1.0]))
+    weighted = task.hard_loss(activation)(labels, outputs[::-1], np.array([1.0, 0.0, 2.0, 1.0]))
+    assert float(label_loss.result()) == pytest.approx(float(weighted), rel=1e-5)
     if not activated:
         assert float(task.soft_loss(2.0)(outputs, outputs)) == pytest.approx(0, abs=1e-5)
