@@ -1,8 +1,7 @@
 """What BatchNorms meet in data: the mean and variance of all that each reads, and how far its own are off."""
 
-import math
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import keras
@@ -46,7 +45,7 @@ def normalizations_in(model: keras.Model) -> dict[str, keras.layers.BatchNormali
 
 
 def moments_met(
-    model: keras.Model, data: Data, batch_size: int = 256, *, anew: bool = False
+    model: keras.Model, data: Data, batch_size: int = 256, *, anew: bool | Collection[str] = False
 ) -> tuple[dict[str, Moments], int]:
     """Run a model on data, and pool what each of its BatchNorms reads.
 
@@ -57,7 +56,7 @@ def moments_met(
         data: As for `batches_of`.
         batch_size: Rows that are run at once. Smaller batches are put together.
         anew: Whether each BatchNorm normalizes with the statistics of the rows that run with it, as in
-            training, rather than with its own.
+            training, rather than with its own; or the paths of those that do.
 
     Returns:
         The moments by path, and how many rows of data there were.
@@ -79,12 +78,13 @@ class MomentsMeter:
         anew: As for `moments_met`.
     """
 
-    def __init__(self, model: keras.Model, *, anew: bool = False) -> None:
+    def __init__(self, model: keras.Model, *, anew: bool | Collection[str] = False) -> None:
         self._model, self._copy = model, shared_copy(model)
         self._recorded: list[tuple[str, tuple[Tensor, Tensor, Tensor]]] = []
         self._compiled: Callable[[Tensors], Any] | None = None
         for path, layer in normalizations_in(self._copy).items():
-            layer.call = _Recording(path, layer, self._recorded, anew)
+            is_anew = anew if isinstance(anew, bool) else path in anew
+            layer.call = _Recording(path, layer, self._recorded, is_anew)
 
     def measure(self, batches: Iterable[Tensors]) -> tuple[dict[str, Moments], int]:
         """The moments by path, and how many rows there were."""
@@ -182,8 +182,39 @@ def _gap(layer: keras.layers.BatchNormalization, met: Moments, rows: int) -> flo
     spread = np.sqrt(layer.moving_variance.numpy().astype("float64") + layer.epsilon)
     shift = (met.mean - layer.moving_mean.numpy()) / spread
     change = np.sqrt(met.variance + layer.epsilon) / spread - 1
-    squared = max(float(np.mean(shift**2)), float(np.mean(change**2)))
-    return math.sqrt(max(0.0, squared - 1 / rows))
+    squared = np.maximum(np.mean(shift**2), np.mean(change**2))  # unlike max(), it hands NaN on
+    return float(np.sqrt(np.maximum(squared - 1 / rows, 0)))
+
+
+def far_statistics(model: keras.Model, data: Data, batch_size: int = 256) -> dict[str, float]:
+    """Those gaps of `statistics_gap` that are so large that they may cost accuracy.
+
+    Args:
+        model: A built model.
+        data: As for `batches_of`. A generator is used up.
+        batch_size: Rows that are run at once.
+
+    Raises:
+        ValueError: The data does not fit.
+        TypeError: Its type does not fit.
+    """
+    gaps = statistics_gap(model, data, batch_size)
+    return {path: gap for path, gap in gaps.items() if not gap <= STALE}  # NaN is far, too
+
+
+def describe_gaps(name: str, gaps: Mapping[str, float], data: str) -> str:
+    """How far statistics are from those of data, as the beginning of a sentence.
+
+    Examples:
+        >>> describe_gaps("big", {"norm1": 0.25, "norm2": 0.5}, "this data")[:60]
+        "The BatchNorm statistics of 'norm2' and 1 more in 'big' are "
+    """
+    worst = max(gaps, key=lambda path: gaps[path])
+    others = f" and {len(gaps) - 1} more" if len(gaps) > 1 else ""
+    return (
+        f"The BatchNorm statistics of {worst!r}{others} in {name!r} are far from those of {data}, by "
+        f"{gaps[worst]:.2g} standard deviations"
+    )
 
 
 def warn_of_stale_statistics(
@@ -204,15 +235,11 @@ def warn_of_stale_statistics(
         ValueError: The data does not fit.
         TypeError: Its type does not fit.
     """
-    gaps = statistics_gap(model, data, batch_size)
-    stale = [path for path, gap in gaps.items() if not gap <= STALE]  # NaN is far, too
-    if not stale:
+    gaps = far_statistics(model, data, batch_size)
+    if not gaps:
         return ""
-    worst = max(stale, key=lambda path: gaps[path])
-    others = f" and {len(stale) - 1} more" if len(stale) > 1 else ""
     text = (
-        f"The BatchNorm statistics of {worst!r}{others} in {model.name!r} are far from those of this "
-        f"data, by {gaps[worst]:.2g} standard deviations: start from kd.recalibrate(model, data), or any "
+        f"{describe_gaps(model.name, gaps, 'this data')}: start from kd.recalibrate(model, data), or any "
         "later gain may come from new statistics alone."
     )
     warnings.warn(text, UserWarning, stacklevel=stacklevel)

@@ -13,13 +13,15 @@ from keras_kd.jobs import findings
 from keras_kd.jobs.experiment import Experiment, Progress, check_experiment, metric_of
 from keras_kd.jobs.findings import Figures
 from keras_kd.jobs.preflight import NOTHING_TO_TEACH, find_doubts, find_far_targets, require_no_doubts
+from keras_kd.jobs.recalibration import describe_renewals
 from keras_kd.jobs.runs import Run
 from keras_kd.jobs.scoring import score, score_constant, score_file
 from keras_kd.jobs.selection import Selection
 from keras_kd.jobs.shortfalls import explain_shortfall, training_score
 from keras_kd.jobs.student_files import StudentFiles
 from keras_kd.jobs.tasks import Output, Task, find_outputs
-from keras_kd.jobs.trainings import NAMES, TEACHER, Trained, Trainings
+from keras_kd.jobs.training_files import NAMES, TEACHER
+from keras_kd.jobs.trainings import Trained, Trainings
 from keras_kd.messages import number_of
 from keras_kd.reports import Report
 from keras_kd.reports.choice import choose
@@ -222,5 +224,7 @@ def _facts(
     facts += [findings.judge(selection, task).text for task in others]
     if experiment.labels is not None:
         facts.append(findings.few_labels(experiment.labels, experiment.data, experiment.train_teacher))
+    renewed = describe_renewals(trainings.renewals(), first)
+    facts += [renewed] if renewed else []
     facts += findings.sizes(report, NAMES[selection.better], experiment.files)
     return [*facts, findings.agreements(verified)] if verified else facts

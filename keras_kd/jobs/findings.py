@@ -10,7 +10,7 @@ from keras_kd.datasets import Data
 from keras_kd.jobs.experiment import Experiment
 from keras_kd.jobs.selection import Selection
 from keras_kd.jobs.tasks import Task
-from keras_kd.jobs.trainings import TEACHER, Kind
+from keras_kd.jobs.training_files import TEACHER, Kind
 from keras_kd.reports import NotMeasured, Report
 from keras_kd.reports.paired_test import PairedTest, compare_scores
 from keras_kd.reports.speed import speed_sentence

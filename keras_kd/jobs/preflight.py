@@ -9,6 +9,7 @@ from scipy import optimize, stats
 
 from keras_kd.datasets import Data
 from keras_kd.distillation.guessing import LEVEL, are_hardly_related
+from keras_kd.jobs.recalibration import doubt_statistics
 from keras_kd.jobs.scoring import labels_of, predictions
 from keras_kd.jobs.tasks import Task
 from keras_kd.reports.paired_test import compare_scores
@@ -31,7 +32,8 @@ def find_doubts(teacher: keras.Model, student: keras.Model, tasks: Sequence[Task
         teacher: The teacher, trained.
         student: The student as it is before the training.
         tasks: What the outputs of both are for; the first one is looked at.
-        data: The data; its validation split is read, and its training labels.
+        data: The data; its validation split is read, and its training labels; for a teacher with BatchNorm,
+            the training inputs, too.
 
     Examples:
         >>> import keras_kd as kd
@@ -56,7 +58,7 @@ def find_doubts(teacher: keras.Model, student: keras.Model, tasks: Sequence[Task
             f"The teacher has {teacher.count_params():,} parameters, fewer than the student's "
             f"{student.count_params():,}: are they exchanged?"
         )
-    return doubts
+    return [*doubts, *doubt_statistics(teacher, task, data)]
 
 
 def find_far_targets(student: keras.Model, tasks: Sequence[Task], data: Data, rate: float, steps: int) -> str:

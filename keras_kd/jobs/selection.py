@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_kd.jobs.trainings import Kind, Trained
+from keras_kd.jobs.training_files import Kind
+from keras_kd.jobs.trainings import Trained
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from keras_kd.jobs.histories import History, kept_epoch
 from keras_kd.jobs.hyperparameters import Hyperparameters
 from keras_kd.jobs.tasks import Task
-from keras_kd.jobs.trainings import Kind
+from keras_kd.jobs.training_files import Kind
 
 # By how much the figures of two trainings differ before it means something: a share of the accuracy, or of
 # the error.

@@ -4,9 +4,10 @@ A student trained alone and the same student distilled share the seed, the initi
 the number of steps, so that the only difference is the teacher.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias, TypeVar
+from dataclasses import asdict, dataclass, fields
+from typing import TypeVar
 
 import keras
 import tensorflow as tf
@@ -17,31 +18,14 @@ from keras_kd.jobs.epoch_progress import EpochProgress
 from keras_kd.jobs.experiment import Experiment, Progress
 from keras_kd.jobs.histories import is_finite, monitored, summary, validation_curves
 from keras_kd.jobs.objectives import make_distiller
+from keras_kd.jobs.recalibration import Renewal, StatisticsInTraining
 from keras_kd.jobs.runs import Run
 from keras_kd.jobs.scoring import Scores, score
 from keras_kd.jobs.tasks import Task
+from keras_kd.jobs.training_files import FILES_OF_TEACHER, NAMES, TEACHER, Files, Kind, files_of_student
 from keras_kd.signals.tracing import output_activations
 
 T = TypeVar("T")
-Kind: TypeAlias = Literal["alone", "distilled"]
-TEACHER, ALONE, DISTILLED = "teacher", "student alone", "student distilled"
-NAMES: Mapping[Kind, str] = {"alone": ALONE, "distilled": DISTILLED}
-
-
-class Files(NamedTuple):
-    """The results of one training run: the model, and its curves."""
-
-    model: str
-    history: str
-
-
-def files_of_student(kind: Kind, seed: int, phase: int = 0) -> Files:
-    """Where the results of a student are; a run that was continued has one more for each time."""
-    stem = f"seed{seed}/{kind}" + (f"+{phase}" if phase else "")
-    return Files(f"{stem}.keras", f"{stem}.history.json")
-
-
-FILES_OF_TEACHER = Files("teacher.keras", "teacher.history.json")
 
 
 @dataclass(frozen=True)
@@ -79,7 +63,7 @@ class Trainings:
             keras.utils.set_random_seed(0)
             model = self.experiment.teacher()
             epochs = range(self.experiment.hyperparameters.teacher_epochs)
-            self._fit(model, model, self.experiment.data, epochs, TEACHER, FILES_OF_TEACHER.history)
+            self._fit(model, model, self.experiment.data, epochs, TEACHER, FILES_OF_TEACHER)
             return model
 
         make = train if self.experiment.train_teacher else self.experiment.teacher
@@ -123,6 +107,21 @@ class Trainings:
         files = [files_of_student(kind, seed, last).history for seed in range(self.experiment.seeds)]
         return [self.run.figures(file, dict, keys=()) for file in files]
 
+    def renewals(self) -> dict[str, Renewal]:
+        """The models whose BatchNorm statistics lagged behind their last training, and what became of it."""
+        last = len(self.experiment.hyperparameters.phases) - 1
+        seeds = range(self.experiment.seeds)
+        files = {TEACHER: FILES_OF_TEACHER}
+        for seed, kind in itertools.product(seeds, NAMES):
+            name = NAMES[kind] + (f" (seed {seed})" if len(seeds) > 1 else "")
+            files[name] = files_of_student(kind, seed, last)
+        keys = [field.name for field in fields(Renewal)]
+        return {
+            name: Renewal(**self.run.figures(file.statistics, dict, keys=keys))
+            for name, file in files.items()
+            if self.run.has(file.statistics)
+        }
+
     def _student(self, kind: Kind, teacher: keras.Model, seed: int, phase: int) -> keras.Model:
         files = files_of_student(kind, seed, phase)
 
@@ -135,7 +134,7 @@ class Trainings:
             keras.utils.set_random_seed(seed + 1000 * phase)
             title = f"{NAMES[kind]}, seed {seed}" + (f", continued ({phase})" if phase else "")
             epochs = self.experiment.hyperparameters.phases[phase]
-            self._fit(trainee, student, data, epochs, title, files.history)
+            self._fit(trainee, student, data, epochs, title, files)
             return student
 
         return self.run.model(files.model, train)
@@ -155,9 +154,10 @@ class Trainings:
         return data.partly_labelled(labels, seed) if distilled else data.labelled_only(labels, seed)
 
     def _fit(
-        self, trainee: keras.Model, model: keras.Model, data: Data, epochs: range, title: str, history: str
+        self, trainee: keras.Model, model: keras.Model, data: Data, epochs: range, title: str, files: Files
     ) -> None:
         """Train `trainee`, which is `model` or a `Distiller` of it, and save the history."""
+        statistics = StatisticsInTraining(model)
         self._compile(trainee, model, len(epochs) * int(data.train.cardinality()))
         fitted = trainee.fit(
             self._augmented(data.train),
@@ -173,9 +173,24 @@ class Trainings:
                 f"The training of the {title} diverged: its loss is not a number any more. Choose a smaller "
                 "learning_rate=, and check that the inputs are scaled."
             )
-        self.run.keep(history, values)
+        self.run.keep(files.history, values)
         keeps_best = self.experiment.hyperparameters.early_stopping is not None
         self.progress.say(f"{title}: {summary(values, keeps_best, epochs.start)}")
+        self._renew(statistics, model, data, title, files)
+
+    def _renew(
+        self, statistics: StatisticsInTraining, model: keras.Model, data: Data, title: str, files: Files
+    ) -> None:
+        """Renew BatchNorm statistics that lag behind, and note what that did."""
+        task = self.tasks[0]
+        renewal = statistics.renew(
+            self._augmented(data.train),
+            lambda: score(model, [task], data, "validation")[task.tap],
+        )
+        if renewal is not None:
+            self.run.keep(files.statistics, asdict(renewal))
+            chose_epoch = self.experiment.hyperparameters.early_stopping is not None
+            self.progress.say(f"{title}: {renewal.describe(task, chose_epoch=chose_epoch)}")
 
     def _compile(self, trainee: keras.Model, model: keras.Model, steps: int) -> None:
         rate = keras.optimizers.schedules.CosineDecay(self.experiment.hyperparameters.learning_rate, steps)

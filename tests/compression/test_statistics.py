@@ -12,6 +12,7 @@ from keras_kd.compression.statistics import (
     STALE,
     Moments,
     MomentsMeter,
+    far_statistics,
     moments_met,
     normalizations_in,
     statistics_gap,
@@ -183,3 +184,12 @@ def test_steps_of_time_are_pooled():
     moments, _ = only(moments_met(model, X))
     np.testing.assert_allclose(moments.mean, X.astype("float64").mean((0, 1)), rtol=1e-6)
     np.testing.assert_allclose(moments.variance, X.astype("float64").var((0, 1)), rtol=1e-6)
+
+
+def test_only_far_ones_are_told():
+    model = keras.Sequential([keras.Input((6, 4)), *(layers.BatchNormalization(name=n) for n in "ab")])
+    model.get_layer("a").moving_mean.assign(X.mean((0, 1)))
+    model.get_layer("a").moving_variance.assign(X.var((0, 1)))
+    assert far_statistics(model, X) == {}
+    model.get_layer("b").moving_mean.assign(np.full(4, np.nan))
+    assert list(far_statistics(model, X)) == ["b"]

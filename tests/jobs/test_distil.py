@@ -2,6 +2,8 @@
 
 import dataclasses
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -9,7 +11,7 @@ from keras_kd.jobs import student_files
 from keras_kd.jobs.distil import distil
 from keras_kd.jobs.experiment import QUANTIZATIONS, Progress
 from keras_kd.jobs.runs import Run
-from keras_kd.jobs.trainings import ALONE, DISTILLED, TEACHER
+from keras_kd.jobs.training_files import ALONE, DISTILLED, TEACHER
 
 
 @pytest.fixture
@@ -49,6 +51,29 @@ def test_the_report_says_what_happened(finished):
     assert set(report.curves) == {TEACHER, ALONE, DISTILLED}
     assert any("spread" in gap.what for gap in report.not_measured)
     assert any(line.startswith("teacher: 1 epoch,") for line in lines)
+    # Four steps move BatchNorm statistics little; they are renewed, of all models that were trained.
+    for name in ("teacher", "student alone, seed 0", "student distilled, seed 0"):
+        assert any(line.startswith(f"{name}: its BatchNorm statistics") for line in lines)
+    assert "BatchNorm statistics lagged behind these trainings" in facts
+    assert not any("recalibrate" in line for line in lines)
+
+
+LOADED = """
+import sys, warnings
+import keras
+warnings.simplefilter("error")
+for path in sys.argv[1:]:
+    assert keras.models.load_model(path).count_params()
+assert "keras_kd" not in sys.modules
+"""
+
+
+@pytest.mark.slow
+def test_keras_alone_loads_every_model_of_a_run(finished):
+    models = sorted(map(str, finished[0].folder.rglob("*.keras")))
+    assert len(models) == 3
+    loaded = subprocess.run([sys.executable, "-c", LOADED, *models], capture_output=True, text=True)
+    assert loaded.returncode == 0, loaded.stderr
 
 
 def test_a_finished_run_is_read(finished, experiment):

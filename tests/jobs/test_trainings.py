@@ -2,13 +2,17 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 
-from keras_kd.jobs.experiment import Progress
+from keras_kd.datasets.data import Split, make_data
+from keras_kd.jobs.experiment import Experiment, Progress
+from keras_kd.jobs.hyperparameters import Hyperparameters
 from keras_kd.jobs.runs import Run
 from keras_kd.jobs.tasks import Task
-from keras_kd.jobs.trainings import ALONE, DISTILLED, NAMES, TEACHER, Trainings
+from keras_kd.jobs.training_files import ALONE, DISTILLED, NAMES, TEACHER
+from keras_kd.jobs.trainings import Trainings
 from tests.conftest import classifier
 
 
@@ -36,3 +40,28 @@ def test_what_a_run_holds_is_read(finished, experiment):
     without_teacher = dataclasses.replace(experiment, train_teacher=False)
     untrained = Trainings(run, without_teacher, [Task("classes")], Progress())
     assert list(untrained.curves(students)) == [ALONE, DISTILLED]
+
+
+def flipped(samples=64):
+    """Images whose left half is bright."""
+    x = np.zeros((samples, 8, 8, 1), "float32")
+    x[:, :, :4] = 1
+    return Split(x, np.arange(samples, dtype="int32") % 10)
+
+
+def test_statistics_that_lag_are_renewed_from_what_the_student_saw_and_noted(tmp_path):
+    def student():
+        inputs = keras.Input((8, 8, 1))
+        x = keras.layers.BatchNormalization(axis=2, name="norm")(inputs)
+        return keras.Model(inputs, keras.layers.Dense(10)(keras.layers.Flatten()(x)))
+
+    data = make_data("halves", 10, *(flipped() for _ in range(3)), 32)
+    experiment = Experiment(data, student, student, Hyperparameters(0, 1, augment=("flip",)))
+    lines = []
+    trainings = Trainings(Run(tmp_path, {}), experiment, [Task("classes")], Progress(say=lines.append))
+    trained = trainings.student("alone", student(), 0)
+    assert "student alone, seed 0: its BatchNorm statistics lagged" in lines[-1]
+    mean = np.asarray(trainings.load(trained).get_layer("norm").moving_mean)
+    assert np.all((mean > 0.3) & (mean < 0.7)), mean
+    (renewal,) = trainings.renewals().values()
+    assert renewal.after == trained.validation["output"].mean()
