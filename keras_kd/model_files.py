@@ -49,7 +49,10 @@ def load_model(path: str | os.PathLike[str], *, compile: bool = True) -> keras.M
 def _load(path: Path, compile: bool) -> keras.Model:
     """The model; of HDF5, in which Keras 3 does not understand every loss, without the loss if need be."""
     try:
-        return keras.saving.load_model(path, compile=compile, safe_mode=True)
+        with warnings.catch_warnings():
+            # Of a model that was compiled and not trained. What the package measures needs no optimizer.
+            warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
+            return keras.saving.load_model(path, compile=compile, safe_mode=True)
     except Exception as error:
         if path.suffix == ".keras" or not compile:
             raise

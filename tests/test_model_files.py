@@ -42,6 +42,15 @@ def test_the_formats_of_keras(saved, suffix, tmp_path):
             load_model(path)
 
 
+def test_nothing_is_said_of_an_optimizer_that_has_not_stepped(tmp_path):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("adam", "mse")
+    model.save(tmp_path / "m.keras")
+    with pytest.warns(UserWarning, match="Skipping variable loading for optimizer"):
+        keras.models.load_model(tmp_path / "m.keras")
+    assert load_model(tmp_path / "m.keras").compiled
+
+
 def test_what_keras_cannot_compile_again_loads_all_the_same(saved, tmp_path):
     """Keras 3.15 does not find the loss "mse" of an HDF5 file."""
     saved[0].save(tmp_path / "old.h5")

@@ -17,7 +17,7 @@ import typer
 import typer.core
 
 from keras_kd import __version__, startup
-from keras_kd.cli import channels, compare, deploy, inspect, structure, train
+from keras_kd.cli import channels, compare, deploy, inspect, statistics, structure, train
 from keras_kd.cli.output import in_shell, one_line_warnings, say, write
 from keras_kd.cli.streams import standard_streams
 from keras_kd.messages import one_line
@@ -113,6 +113,7 @@ for command in (
     channels.compact,
     structure.factorize,
     structure.sensitivity,
+    statistics.recalibrate,
     deploy.export,
     deploy.verify,
     deploy.benchmark,

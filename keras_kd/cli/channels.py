@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,17 +14,18 @@ from keras_kd.cli.options import (
     CustomObjects,
     ImageSize,
     ModelFile,
+    ModelTarget,
     Overwrite,
     PixelRange,
     PixelsOption,
     Target,
 )
 from keras_kd.cli.output import in_shell, say, show, show_status, write
-from keras_kd.cli.sources import check_source, open_source
+from keras_kd.cli.sources import calibration_inputs, check_source, open_model
 from keras_kd.cli.structure import number_in
+from keras_kd.compression.shrinking.fractions import check_fraction
 from keras_kd.files import check_writable, write_atomically
 
-Out = Annotated[Path, typer.Option("--out", help="The .keras file to write.")]
 Skip = Annotated[list[str] | None, typer.Option(metavar="NAME", help="A layer to leave as it is.")]
 
 
@@ -61,15 +61,13 @@ def parse_fractions(texts: list[str] | None) -> list[str] | Mapping[str, float] 
     fractions = {}
     for text in texts:
         name, equals, fraction = text.rpartition("=")
-        try:
-            value = float(fraction)
-        except ValueError:
-            value = 0.0
-        if not equals or not 0 < value <= 1:
+        value = number_in(fraction)
+        if not equals or value is None:
             raise ValueError(
                 f"--layers gives each layer a fraction in (0, 1], as conv1=0.5, or none. Received: {text!r}."
             )
-        fractions[name] = value
+        check_fraction(f"The fraction of --layers {name}", value)
+        fractions[name] = float(value)
     return fractions
 
 
@@ -86,7 +84,7 @@ def parse_depth(text: str) -> int | float:
 
 def shrink(
     model: ModelFile,
-    out: Out,
+    out: ModelTarget,
     keep: Annotated[float, typer.Option("--keep", help="The fraction to keep, in (0, 1].")] = 0.5,
     budget: Annotated[
         Budget, typer.Option(case_sensitive=False, help="What --keep is a fraction of.")
@@ -99,7 +97,10 @@ def shrink(
     ] = Scope.all,
     layers: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME[=F]", help="A layer, which may have a fraction of its own."),
+        typer.Option(
+            metavar="NAME[=F]",
+            help="Make only this layer smaller; with =F, it keeps F, and all others --keep.",
+        ),
     ] = None,
     skip: Skip = None,
     depth: Annotated[
@@ -119,7 +120,7 @@ def shrink(
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
-    """Remove the least important channels of a model, and say what was removed.
+    """Remove the least important channels of a model.
 
     With --data, BatchNorm statistics are those of what the layers now read.
 
@@ -129,8 +130,7 @@ def shrink(
     if importance is ImportanceOption.activation and data is None:
         raise ValueError("--importance activation is measured on data: give --data.")
     by_layer, blocks = parse_fractions(layers), None if depth is None else parse_depth(depth)
-    if not 0 < keep <= 1:
-        raise ValueError(f"--keep must be in (0, 1]. Received: {keep}.")
+    check_fraction("--keep", keep)
     if data is not None:
         check_source(data, target, pixels, image_size)
     load_library(custom_objects)
@@ -140,12 +140,9 @@ def shrink(
     from keras_kd.compression.shrinking.planning import plan_shrinking
     from keras_kd.compression.shrinking.summary import summarize
     from keras_kd.compression.statistics import normalizations_in
-    from keras_kd.datasets.model_shape import ModelShape
-    from keras_kd.model_files import load_model
 
-    loaded = load_model(model)
-    source = None if data is None else open_source(data, target, pixels, image_size)
-    inputs = None if source is None else source.calibration(ModelShape.of(loaded))
+    loaded = open_model(model)
+    inputs = calibration_inputs(loaded, data, target, pixels, image_size)
     arguments = Arguments(
         *(keep, budget.value, importance.value, scope.value, by_layer, skip or (), multiple_of),
         data=inputs,
@@ -165,27 +162,41 @@ def shrink(
 
 def compact(
     model: ModelFile,
-    out: Out,
+    out: ModelTarget,
     multiplier: Annotated[
         int, typer.Option(min=1, help="Depthwise filters of each input channel; more are closer.")
     ] = 1,
     layers: Annotated[list[str] | None, typer.Option(metavar="NAME", help="A layer or a glob.")] = None,
     skip: Skip = None,
+    data: CalibrationFile = None,
+    target: Target = None,
+    pixels: PixelRange = PixelsOption.bytes,
+    image_size: ImageSize = None,
     custom_objects: CustomObjects = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make convolutions depthwise-separable, with the closest separable kernels.
+    """Make the convolutions of a model depthwise-separable.
+
+    With --data, BatchNorm statistics are those of what the layers now read.
 
     Example: keras-kd compact big.keras --out small.keras
     """
     check_writable(out, overwrite=overwrite, suffixes=(".keras",))
+    if data is not None:
+        check_source(data, target, pixels, image_size)
     load_library(custom_objects)
+    from keras_kd.compression.batch_norm.recalibration import recalibrate
     from keras_kd.compression.separable.compact import compact_and_tell
-    from keras_kd.model_files import load_model
+    from keras_kd.compression.statistics import normalizations_in, warn_of_stale_statistics
 
+    loaded = open_model(model)
+    inputs = calibration_inputs(loaded, data, target, pixels, image_size)
     with show_status("making convolutions separable"):
-        small, told = compact_and_tell(load_model(model), layers, skip or (), multiplier)
+        small, told = compact_and_tell(loaded, layers, skip or (), multiplier)
+        if inputs is not None and normalizations_in(small):
+            warn_of_stale_statistics(loaded, inputs)
+            small = recalibrate(small, inputs)
     with write_atomically(out) as part:
         small.save(part)
     if as_json:

@@ -31,7 +31,7 @@ from keras_kd.cli.options import (
     TestFile,
 )
 from keras_kd.cli.output import show, show_status
-from keras_kd.cli.sources import check_source, open_source
+from keras_kd.cli.sources import calibration_inputs, check_source, open_source
 from keras_kd.locations import RESIZED, check_lite_target, data_kind
 
 
@@ -67,18 +67,17 @@ def export(
         check_source(data, target, pixels, image_size)
         image_size = image_size or size_in(shape, data)
     load_library(custom_objects)
-    from keras_kd.datasets.model_shape import ModelShape
     from keras_kd.deployment.tflite import export
     from keras_kd.model_files import load_model
 
-    source = None if data is None else open_source(data, target, pixels, image_size)
     loaded = load_model(model)
+    inputs = calibration_inputs(loaded, data, target, pixels, image_size)
     with show_status("converting"):
         exported = export(
             loaded,
             out,
             quantization=None if quantization is QuantizationOption.float32 else quantization.value,
-            calibration=None if source is None else source.calibration(ModelShape.of(loaded)),
+            calibration=inputs,
             io=io.value,
             batch_size=samples,
             input_shape=shape,

@@ -9,6 +9,7 @@ from keras_kd.cli.deploy import parse_input_shape
 from keras_kd.cli.loading import load_library
 from keras_kd.cli.options import AsJson, CustomObjects, InputShape, ModelFile
 from keras_kd.cli.output import write
+from keras_kd.cli.sources import open_model
 from keras_kd.messages import printable
 
 
@@ -18,10 +19,9 @@ def taps(model: ModelFile, custom_objects: CustomObjects = None, as_json: AsJson
     Example: keras-kd taps student.keras
     """
     load_library(custom_objects)
-    from keras_kd.model_files import load_model
     from keras_kd.signals.listing import tap_shapes
 
-    shapes = tap_shapes(load_model(model))
+    shapes = tap_shapes(open_model(model))
     if as_json:
         write(json.dumps(shapes, indent=2))
         return
@@ -39,14 +39,13 @@ def cost(
     custom_objects: CustomObjects = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what each layer costs: parameters, multiply-adds, memory.
+    """Show the parameters, multiply-adds and memory of each layer.
 
     Example: keras-kd cost student.keras
     """
     shape = parse_input_shape(input_shape)
     load_library(custom_objects)
     from keras_kd.compression.costs.cost import cost
-    from keras_kd.model_files import load_model
 
-    found = cost(load_model(model), input_shape=shape, batch_size=batch_size)
+    found = cost(open_model(model), input_shape=shape, batch_size=batch_size)
     write(found.to_json() if as_json else str(found))

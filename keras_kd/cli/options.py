@@ -15,6 +15,8 @@ from keras_kd.locations import check_data, check_lite_file, check_model
 DATA_HELP = "An .npz file, a folder of images by class, a .csv, .tsv or .parquet table, or tfds:NAME."
 CALIBRATION_HELP = f"For calibration, of which the training inputs are used. {DATA_HELP}"
 TEST_HELP = f"Of which the test rows are used. {DATA_HELP}"
+VALIDATION_HELP = f"Of which the validation rows are used. {DATA_HELP}"
+TRAINING_HELP = f"Of which the training inputs are used. {DATA_HELP}"
 
 
 class DemoData(StrEnum):
@@ -97,6 +99,10 @@ ModelFile = Annotated[
 LiteFile = Annotated[Path, typer.Argument(metavar="FILE", callback=check_lite_file, help="A .tflite file.")]
 DataFile = Annotated[str, typer.Option("--data", metavar="DATA", callback=check_data, help=DATA_HELP)]
 TestFile = Annotated[str, typer.Option("--data", metavar="DATA", callback=check_data, help=TEST_HELP)]
+ValidationFile = Annotated[
+    str, typer.Option("--data", metavar="DATA", callback=check_data, help=VALIDATION_HELP)
+]
+TrainingFile = Annotated[str, typer.Option("--data", metavar="DATA", callback=check_data, help=TRAINING_HELP)]
 CalibrationFile = Annotated[
     str | None,
     typer.Option("--data", metavar="DATA", callback=check_optional_data, help=CALIBRATION_HELP),
@@ -148,6 +154,7 @@ IOType = Annotated[FileIO, typer.Option("--io", case_sensitive=False, help="Type
 Sparse = Annotated[bool, typer.Option("--sparse", help="Store pruned weights without zeros.")]
 AllowFlex = Annotated[bool, typer.Option("--allow-flex", help="Accept TensorFlow operators.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
+ModelTarget = Annotated[Path, typer.Option("--out", help="The .keras file to write.")]
 Folder = Annotated[Path, typer.Option("--out", help="Folder for the results.")]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs of every training run.")]
 Labels = Annotated[

@@ -34,6 +34,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 80.0
 _OPTIONS = {
     "overwrite=True": "--overwrite",
     "strict=True": "--strict",
+    "kd.recalibrate(model, data)": "keras-kd recalibrate",
     "more_epochs=True": "--continue",
     "learning_rate=": "--learning-rate",
     "another loss=": "another --loss",
@@ -128,6 +129,7 @@ class SparseNotes:
     def __init__(self, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
         self._say, self._clock = say, clock
         self._spoke, self._pause = clock(), _FIRST_PAUSE
+        self._said = ""
 
     def say(self, text: str) -> None:
         """Print a line."""
@@ -135,9 +137,10 @@ class SparseNotes:
         self._spoke, self._pause = self._clock(), _FIRST_PAUSE
 
     def note(self, text: str) -> None:
-        """Print a note if it is time for one."""
-        if self._clock() - self._spoke >= self._pause:
+        """Print a note if it is time for one that was not just printed."""
+        if self._clock() - self._spoke >= self._pause and text != self._said:
             self._say(text)
+            self._said = text
             self._spoke, self._pause = self._clock(), min(2 * self._pause, _LONGEST_PAUSE)
 
 

@@ -15,14 +15,15 @@ from keras_kd.cli.options import (
     ImageSize,
     MetricOption,
     ModelFile,
+    ModelTarget,
     Overwrite,
     PixelRange,
     PixelsOption,
     Target,
-    TestFile,
+    ValidationFile,
 )
 from keras_kd.cli.output import say, show, show_status
-from keras_kd.cli.sources import check_source, open_source
+from keras_kd.cli.sources import calibration_inputs, check_source, open_model, open_source
 from keras_kd.files import check_writable, write_atomically
 
 
@@ -45,7 +46,7 @@ class Reduction(StrEnum):
 
 def factorize(
     model: ModelFile,
-    out: Annotated[Path, typer.Option("--out", help="The .keras file to write.")],
+    out: ModelTarget,
     rank: Annotated[
         str | None,
         typer.Option(
@@ -72,7 +73,7 @@ def factorize(
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make the layers of a model thin, by their singular values, and say what became of each.
+    """Make the layers of a model thin, by their singular values.
 
     Example: keras-kd factorize big.keras --rank 0.5 --out small.keras
     """
@@ -84,13 +85,10 @@ def factorize(
     from keras_kd.compression.low_rank.arguments import resolve
     from keras_kd.compression.low_rank.factorize import build
     from keras_kd.compression.low_rank.plan import plan_factorization
-    from keras_kd.datasets.model_shape import ModelShape
-    from keras_kd.model_files import load_model
 
-    loaded = load_model(model)
+    loaded = open_model(model)
     settings = resolve(kept, energy, by_layer, skip or (), method.value)
-    source = None if data is None else open_source(data, target, pixels, image_size)
-    inputs = None if source is None else source.calibration(ModelShape.of(loaded))
+    inputs = calibration_inputs(loaded, data, target, pixels, image_size)
     with show_status("factorizing"):
         plan = plan_factorization(loaded, settings, inputs)
         small = build(plan)
@@ -102,7 +100,7 @@ def factorize(
 
 def sensitivity(
     model: ModelFile,
-    data: TestFile,
+    data: ValidationFile,
     by: Annotated[Reduction, typer.Option("--by", help="What layers get less of.")] = Reduction.channels,
     amounts: Annotated[
         str | None,
@@ -118,7 +116,7 @@ def sensitivity(
     recalibrate: Annotated[
         bool, typer.Option("--recalibrate", help="New BatchNorm statistics before each measurement.")
     ] = False,
-    samples: Annotated[int, typer.Option(min=1, help="Test rows to measure on.")] = 2000,
+    samples: Annotated[int, typer.Option(min=1, help="Validation rows to measure on.")] = 2000,
     out: Annotated[Path | None, typer.Option("--out", help="Also write .html or .json.")] = None,
     target: Target = None,
     pixels: PixelRange = PixelsOption.bytes,
@@ -127,7 +125,7 @@ def sensitivity(
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
-    """Measure what a model loses when one of its layers at a time is made smaller.
+    """Measure what smaller layers cost a model, one by one.
 
     Example: keras-kd sensitivity big.keras --data mine.npz --out page.html
     """
@@ -143,7 +141,7 @@ def sensitivity(
     loaded = load_model(model)
     found = sensitivity(
         loaded,
-        open_source(data, target, pixels, image_size).test(ModelShape.of(loaded)),
+        open_source(data, target, pixels, image_size).validation(ModelShape.of(loaded)),
         by=by.value,
         amounts=tried,
         layers=layers or None,

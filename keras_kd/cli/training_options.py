@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from keras_kd.cli.options import QuantizationOption, usage_errors
+from keras_kd.compression.shrinking.fractions import check_fraction
 from keras_kd.folders import check_folder
 from keras_kd.jobs.hyperparameters import AUGMENTATIONS
 from keras_kd.jobs.objective_specs import check_objectives, parse_objective
@@ -127,6 +128,6 @@ def parse_student(student: Path | None, shrink: float | None) -> Path | float:
             "Give --student, a Keras model, or --shrink, such as 0.25, the part of the teacher's "
             "multiply-adds that is kept to make one."
         )
-    if shrink is not None and not 0 < shrink <= 1:
-        raise ValueError(f"--shrink must be in (0, 1]. Received: {shrink}.")
+    if shrink is not None:
+        check_fraction("--shrink", shrink)
     return student if student is not None else float(shrink or 0)

@@ -127,28 +127,30 @@ def load_test(path: str | os.PathLike[str], *, batch_size: int = 64) -> tf.data.
         >>> [y.numpy().tolist() for x, y in load_test("houses.npz")]
         [[0.5, 1.5, 2.5]]
     """
-    arrays = read_npz(Path(path))
-    x, y = _array(arrays, "x_test", path), _labels(arrays, "test", path)
-    check_inputs(x, "test")
-    if y is not None:
-        map_labels(lambda array: check_labels(x, array, "test"), y)
+    x, y = _rows(read_npz(Path(path)), "test", path)
     return tf.data.Dataset.from_tensor_slices(x if y is None else (x, y)).batch(batch_size)
 
 
-def load_calibration(path: str | os.PathLike[str]) -> np.ndarray:
-    """Those of the inputs in `x_train` of a `.npz` file that `load` takes for calibration; needs no labels.
+def load_validation(path: str | os.PathLike[str]) -> tuple[Rows, str]:
+    """The validation rows of a `.npz` file, with labels or without, and where they come from, in words."""
+    arrays = read_npz(Path(path))
+    if "x_val" in arrays:
+        x, y = _rows(arrays, "val", path)
+        return Rows(len(x), x.__getitem__, y), "x_val"
+    x, y = _rows(arrays, "train", path)
+    _, rest = _validation({"train": Split(x, np.zeros(len(x)) if y is None else y)}, Path(path))
+    return Rows(len(rest.x), rest.x.__getitem__, None if y is None else rest.y), "set aside from x_train"
+
+
+def load_training(path: str | os.PathLike[str]) -> Split:
+    """The training inputs of a `.npz` file without those set aside; labels that are no class numbers are 0.
 
     Args:
-        path: The file.
+        path: The file, which needs no labels.
 
     Raises:
         OSError: As in `load`.
         ValueError: As in `load`.
-
-    Examples:
-        >>> np.savez("houses.npz", x_train=np.ones((300, 4), "float32"))
-        >>> load_calibration("houses.npz").shape
-        (256, 4)
     """
     arrays = read_npz(Path(path))
     x, y = _array(arrays, "x_train", path), arrays.get("y_train", np.empty(0))
@@ -157,7 +159,29 @@ def load_calibration(path: str | os.PathLike[str]) -> np.ndarray:
     train = Split(x, y if are_classes else np.zeros(len(x), "int32"))
     if "x_val" not in arrays and len(x) > 1:
         train, _ = split_off(train, max(1, len(x) // 10))
+    return train
+
+
+def load_calibration(path: str | os.PathLike[str]) -> np.ndarray:
+    """Those of the inputs of `load_training` that `load` takes for calibration.
+
+    Examples:
+        >>> np.savez("houses.npz", x_train=np.ones((300, 4), "float32"))
+        >>> load_calibration("houses.npz").shape
+        (256, 4)
+    """
+    train = load_training(path)
     return train.x[calibration_rows(train.y)]
+
+
+def _rows(
+    arrays: dict[str, np.ndarray], key: str, path: str | os.PathLike[str]
+) -> tuple[np.ndarray, Labels | None]:
+    x, y = _array(arrays, f"x_{key}", path), _labels(arrays, key, path)
+    check_inputs(x, key)
+    if y is not None:
+        map_labels(lambda array: check_labels(x, array, key), y)
+    return x, y
 
 
 def _array(arrays: dict[str, np.ndarray], name: str, path: str | os.PathLike[str]) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Data from wherever it is: a file of arrays, a folder of images, a table, or tensorflow-datasets."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,8 +16,8 @@ from keras_kd.datasets.downloads import prepare_by_download
 from keras_kd.datasets.images import find_images
 from keras_kd.datasets.labels import check_units, fit_labels
 from keras_kd.datasets.model_shape import ModelShape
-from keras_kd.datasets.npz import find_arrays, load_calibration, load_test
-from keras_kd.datasets.rows import ALL_ROWS, Found, read_rows
+from keras_kd.datasets.npz import find_arrays, load_calibration, load_test, load_training, load_validation
+from keras_kd.datasets.rows import ALL_ROWS, Found, Rows, read_rows
 from keras_kd.datasets.splits import Labels, class_numbers, labels_in_words
 from keras_kd.datasets.tables import find_table
 from keras_kd.locations import TFDS, check_data, check_reading, data_kind
@@ -184,20 +184,48 @@ class Source:
         """The test rows in batches. Labels may be missing; those of an `.npz` file are as they are there."""
         if data_kind(self.text) == "arrays":
             return scaled(load_test(self.text, batch_size=batch_size), self.pixels_of_arrays)
+        return self._batches("test", "the test", model, batch_size)
+
+    def validation(self, model: ModelShape, *, batch_size: int = 64) -> tf.data.Dataset:
+        """The same of the validation rows."""
+        if data_kind(self.text) == "arrays":
+            rows, where = load_validation(self.text)
+            self.say(f"{self.name}: {rows.size:,} rows for validation, {where}")
+            return _in_batches(rows, self.pixels_of_arrays, batch_size)
+        return self._batches("validation", "validation", model, batch_size)
+
+    def _batches(self, split: str, purpose: str, model: ModelShape, batch_size: int) -> tf.data.Dataset:
+        found, rows = self._rows(split, model)
+        self.say(f"{self.name}: {found.text}; {rows.size:,} of them for {purpose}")
+        return _in_batches(rows, found.pixels, batch_size)
+
+    def _rows(self, split: str, model: ModelShape) -> tuple[Found, Rows]:
         found = self.find(model, needs_labels=False)
-        rows = found.split(self.name)[0]["test"]
-        self.say(f"{self.name}: {found.text}; {rows.size:,} of them for the test")
-        x = rows.read(ALL_ROWS)
-        batches = tf.data.Dataset.from_tensor_slices(x if rows.y is None else (x, rows.y)).batch(batch_size)
-        return scaled(batches, found.pixels)
+        return found, found.split(self.name)[0][split]
+
+    def training(self, model: ModelShape, *, batch_size: int = 256) -> Callable[[], Iterator[np.ndarray]]:
+        """The training inputs: a function that reads them, batch by batch; labels may be missing."""
+        if data_kind(self.text) == "arrays":
+            x, pixels = load_training(self.text).x, self.pixels_of_arrays
+            rows = Rows(len(x), x.__getitem__)
+        else:
+            found, rows = self._rows("train", model)
+            pixels = found.pixels
+            self.say(f"{self.name}: {found.text}; {rows.size:,} of them for training")
+
+        def read() -> Iterator[np.ndarray]:
+            for start in range(0, rows.size, batch_size):
+                some = rows.read(np.arange(start, min(start + batch_size, rows.size)))
+                yield some if pixels is None else scale_pixels(some, pixels)
+
+        return read
 
     def calibration(self, model: ModelShape) -> np.ndarray:
         """The training inputs that ranges are measured on; labels may be missing."""
         if data_kind(self.text) == "arrays":
             x, pixels = load_calibration(self.text), self.pixels_of_arrays
         else:
-            found = self.find(model, needs_labels=False)
-            rows = found.split(self.name)[0]["train"]
+            found, rows = self._rows("train", model)
             some = calibration_rows(np.empty(rows.size) if rows.y is None else rows.y)
             self.say(f"{self.name}: {found.text}; {len(some):,} of them for calibration")
             x = rows.read(some)
@@ -208,3 +236,10 @@ class Source:
     def pixels_of_arrays(self) -> Pixels | None:
         """The range that bytes in an `.npz` file are turned into; `None` if they are used as they are."""
         return None if self.pixels == "0..255" else self.pixels
+
+
+def _in_batches(rows: Rows, pixels: Pixels | None, batch_size: int) -> tf.data.Dataset:
+    x = rows.read(ALL_ROWS)
+    return scaled(
+        tf.data.Dataset.from_tensor_slices(x if rows.y is None else (x, rows.y)).batch(batch_size), pixels
+    )

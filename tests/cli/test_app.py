@@ -13,7 +13,7 @@ from keras_kd.deployment import benchmark
 from tests.cli.conftest import run
 
 COMMANDS = ["demo", "distill", "taps", "cost", "shrink", "compact", "factorize"]
-COMMANDS += ["sensitivity", "export", "verify", "benchmark", "compare"]
+COMMANDS += ["sensitivity", "recalibrate", "export", "verify", "benchmark", "compare"]
 
 
 @pytest.fixture
@@ -32,6 +32,16 @@ def test_no_command_shows_the_help(printed):
     run()
     out, err = printed()
     assert all(command in out + err for command in COMMANDS)
+
+
+def test_no_description_is_cut_at_80_columns(printed, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run("--help") == 0
+    out, _ = printed()
+    assert max(map(len, out.splitlines())) <= 80
+    listed = {line.split()[0]: line for line in out.partition("Commands:")[2].splitlines() if line}
+    assert list(listed) == COMMANDS
+    assert all(line.endswith(".") and not line.endswith("..") for line in listed.values()), out
 
 
 def test_as_a_module_it_is_the_command(capfd, monkeypatch):

@@ -22,6 +22,15 @@ def files_of_mine(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def untrained(files_of_mine):
+    """A model that was compiled for what Keras does not know here, with an optimizer that has not stepped."""
+    model = keras.models.load_model(files_of_mine / "big.keras")
+    model.compile(keras.optimizers.Adam(), loss=kd.losses.SoftTargets(2.0))
+    model.save(files_of_mine / "untrained.keras")
+    return files_of_mine / "untrained.keras"
+
+
 def shrunk(files_of_mine, tmp_path, *options):
     out = tmp_path / "small.keras"
     assert run("shrink", files_of_mine / "big.keras", "--out", out, *options) == 0
@@ -68,10 +77,34 @@ def test_compact_writes_separable_convolutions(files_of_mine, tmp_path, capsys):
     assert "'conv3': 82,944 -> " in capsys.readouterr().out
 
 
+def test_compact_recalibrates_on_data(files_of_mine, tmp_path, capsys):
+    out, data = tmp_path / "small.keras", files_of_mine / "mine.npz"
+    with pytest.warns(UserWarning, match="BatchNorm statistics"):  # it was never trained
+        assert run("compact", files_of_mine / "big.keras", "--out", out, "--data", data, "--json") == 0
+    small, big = keras.models.load_model(out), keras.models.load_model(files_of_mine / "big.keras")
+    train = kd.datasets.load(data).arrays["calibration"].x
+    expected = kd.recalibrate(kd.compact(big), train)
+    for after, same in zip(small.weights, expected.weights, strict=True):
+        np.testing.assert_allclose(after, same, atol=1e-5)
+    assert json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("words", [("taps",), ("cost",), ("shrink",), ("compact",), ("factorize",)])
+def test_nothing_is_said_of_an_optimizer_that_is_not_needed(untrained, tmp_path, capsys, words):
+    target = [] if words[0] in ("taps", "cost") else ["--out", tmp_path / "small.keras"]
+    assert run(*words, untrained, *target) == 0
+    assert "optimizer" not in capsys.readouterr().err
+
+
 REFUSED = [
-    (("--keep", "1.5"), "--keep must be in (0, 1]. Received: 1.5."),
+    (("--keep", "1.5"), "--keep must be in (0, 1]. Received: 1.5. For 1.5 %, give 0.015."),
+    (("--keep", "nan"), "--keep must be in (0, 1]. Received: nan."),
+    (
+        ("--layers", "conv1=25"),
+        "--layers conv1 must be in (0, 1]. Received: 25. For 25 %, give 0.25.",
+    ),
     (("--importance", "activation"), "--importance activation is measured on data: give --data."),
-    (("--layers", "conv1=2"), "a fraction in (0, 1], as conv1=0.5, or none. Received: 'conv1=2'."),
+    (("--layers", "conv1=half"), "a fraction in (0, 1], as conv1=0.5, or none. Received: 'conv1=half'."),
     (("--layers", "conv9"), "Did you mean"),
     (("--keep", "0.001", "--budget", "bytes"), "the least is"),
 ]

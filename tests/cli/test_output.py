@@ -35,6 +35,9 @@ def test_arguments_of_the_library_are_options_in_messages():
     assert output.in_shell("say image_size=(224, 96), pixels='0..1', target='kind'; needs target=.") == (
         "say --image-size 224x96, --pixels '0..1', --target 'kind'; needs --target."
     )
+    assert (
+        output.in_shell("start from kd.recalibrate(model, data), or") == "start from keras-kd recalibrate, or"
+    )
     assert output.in_shell("received batch_size=3. Say input_shape=.") == (
         "received --batch-size 3. Say --input-shape ."
     )
@@ -56,6 +59,10 @@ def test_where_no_status_line_can_be_drawn_notes_are_few():
     now[0] += 5
     notes.note("next")
     assert lines[-2:] == ["done", "next"]
+    now[0] += 100
+    notes.note("next")  # nothing new
+    notes.note("the one after")
+    assert lines[-2:] == ["next", "the one after"]
 
 
 def test_a_status_is_one_line_however_narrow_the_terminal_is(monkeypatch):

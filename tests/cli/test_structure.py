@@ -71,14 +71,15 @@ def test_sensitivity(files, printed, tmp_path):
     assert run(*words, "--by", "sparsity", "--amounts", "0.5,0.9", "--out", page, "--skip", "logits") == 0
     out, err = printed()
     assert out.splitlines()[0].split() == ["layer", "0.5", "0.9"]
-    assert "on 50 samples, recalibrated" in out
+    assert "on 20 samples, recalibrated" in out
+    assert "data: 20 rows for validation, set aside from x_train" in err
     assert err.endswith(f"Written: {page}\n")
     assert "--shade" in page.read_text()
-    assert run(*words, "--samples", "20", "--amounts", "0.5", "--json", "--out", page) == 1
+    assert run(*words, "--samples", "15", "--amounts", "0.5", "--json", "--out", page) == 1
     assert "--overwrite" in printed()[1]
-    assert run(*words, "--samples", "20", "--amounts", "0.5", "--json") == 0
+    assert run(*words, "--samples", "15", "--amounts", "0.5", "--json") == 0
     figures = json.loads(printed()[0])
-    assert (figures["by"], figures["samples"], figures["metric"]) == ("channels", 20, "accuracy")
+    assert (figures["by"], figures["samples"], figures["metric"]) == ("channels", 15, "accuracy")
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def test_wrong_words(files, printed, tmp_path, option, text, message):
     [
         ([], "Give --student, a Keras model, or --shrink, such as 0.25"),
         (["--student", "student.keras", "--shrink", "0.5"], "Give --student, a Keras model, or --shrink"),
-        (["--shrink", "1.5"], "--shrink must be in (0, 1]. Received: 1.5."),
+        (["--shrink", "25"], "--shrink must be in (0, 1]. Received: 25.0. For 25 %, give 0.25."),
     ],
 )
 def test_a_student_or_a_part_of_the_teacher(files, printed, tmp_path, options, message):

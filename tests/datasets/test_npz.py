@@ -7,7 +7,7 @@ import pytest
 
 from keras_kd import datasets
 from keras_kd.datasets.model_shape import ModelShape
-from keras_kd.datasets.npz import find_arrays, load_calibration, load_test
+from keras_kd.datasets.npz import find_arrays, load_calibration, load_test, load_training, load_validation
 from tests.datasets.conftest import contents
 
 X, Y = np.zeros((4, 3)), np.array([0, 1, 2, 0])
@@ -108,6 +108,25 @@ def test_labels_of_any_kind_in_tests_and_for_calibration(tmp_path, y):
     rows = load_calibration(path)
     assert len(set(contents(rows))) == len(rows) == 36
     assert set(contents(rows)) < set(contents(x.astype("float32")))
+
+
+@pytest.mark.parametrize("y", [*KINDS.values(), np.arange(40) % 4, None], ids=[*KINDS, "classes", "none"])
+@pytest.mark.parametrize("own", [False, True], ids=["set aside", "of the file"])
+def test_validation_rows(tmp_path, y, own):
+    path, x = tmp_path / "mine.npz", np.arange(120.0).reshape(40, 3)
+    labels = {} if y is None else {"y_train": y}
+    more = {"x_val": x[:5]} | ({} if y is None else {"y_val": y[:5]}) if own else {}
+    np.savez(path, x_train=x, **labels, **more)
+    rows, where = load_validation(path)
+    found = rows.read(slice(None))
+    assert (len(found), where) == ((5, "x_val") if own else (4, "set aside from x_train"))
+    if y is None:
+        assert rows.y is None
+    else:
+        np.testing.assert_array_equal(rows.y, y[(found[:, 0] / 3).astype(int)].astype(rows.y.dtype))
+    train = load_training(path)
+    assert len(train.x) == (40 if own else 36)
+    assert own or not set(contents(train.x)) & set(contents(found))
 
 
 @pytest.mark.parametrize("more", [{}, {"x_val": X, "y_val": Y}])

@@ -55,6 +55,14 @@ def test_the_parts_of_a_source_are_those_of_its_data(pets, flowers, arrays):
         for mine, whole in zip(source.test(model), data.test, strict=True):
             np.testing.assert_array_equal(mine[0], whole[0])
             np.testing.assert_array_equal(mine[1], whole[1])
+        for mine, whole in zip(source.validation(model), data.validation, strict=True):
+            np.testing.assert_array_equal(mine[0], whole[0])
+            np.testing.assert_array_equal(mine[1], whole[1])
+        read = source.training(model, batch_size=7)
+        training = np.concatenate(list(read()))
+        assert len(training) == sum(map(len, read())) == len(data.arrays["train"].x)
+        known = {x.tobytes() for x, _ in data.train.unbatch().as_numpy_iterator()}
+        assert {x.tobytes() for x in training} == known
         calibration = np.concatenate([x for x, _ in data.calibration])
         np.testing.assert_allclose(source.calibration(model), calibration, atol=1e-6)
         parts = [set(contents(data.arrays[name].x)) for name in ("train", "validation", "test")]
@@ -79,6 +87,8 @@ def test_tables_without_labels_can_be_measured_with(tmp_path):
     source = Source(str(tmp_path / "a.csv"))
     assert [x.shape.as_list() for x in source.test(FLOWERS)] == [[2, 2]]
     assert source.calibration(FLOWERS).shape == (16, 2)
+    assert [x.shape.as_list() for x in source.validation(FLOWERS)] == [[2, 2]]
+    assert [x.shape for x in source.training(FLOWERS, batch_size=10)()] == [(10, 2), (6, 2)]
     with pytest.raises(ValueError, match="needs target="):
         open_data(tmp_path / "a.csv", FLOWERS)
 

@@ -16,7 +16,7 @@ from keras_kd.compression.sensitivity.channels import channel_parts
 from keras_kd.compression.sensitivity.kernels import cluster, kernel_parts, prune
 from keras_kd.compression.sensitivity.parts import Dissection
 from keras_kd.compression.sensitivity.ranks import rank_parts
-from keras_kd.compression.shrinking.arguments import check_fraction as check_kept
+from keras_kd.compression.shrinking.fractions import check_fraction as check_kept
 from keras_kd.messages import did_you_mean
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_kd.compression.costs.shaped import InputShape
 from keras_kd.compression.data import Data
+from keras_kd.compression.shrinking.fractions import check_fraction, is_number
 from keras_kd.compression.shrinking.importance import Importance, Loss
 from keras_kd.compression.shrinking.sizes import MEASURES
 from keras_kd.messages import did_you_mean
@@ -40,25 +41,13 @@ class Arguments:
         check_fraction("keep=", self.keep)
         _check_choice("budget=", self.budget, MEASURES)
         _check_choice("scope=", self.scope, ("global", "layer"))
-        is_whole = _is_number(self.multiple_of) and isinstance(self.multiple_of, (int, np.integer))
+        is_whole = is_number(self.multiple_of) and isinstance(self.multiple_of, (int, np.integer))
         if not is_whole or self.multiple_of < 1:
             raise ValueError(f"multiple_of= is a whole number of 1 or more. Received: {self.multiple_of!r}.")
-        if not _is_number(self.floor) or not 0 <= self.floor < 1:
+        if not is_number(self.floor) or not 0 <= self.floor < 1:
             raise ValueError(f"floor= is a fraction in [0, 1). Received: {self.floor!r}.")
         for value in self.layers.values() if isinstance(self.layers, Mapping) else ():
             check_fraction("The fraction to keep of a layer", value)
-
-
-def check_fraction(what: str, value: float) -> None:
-    """Raise a `ValueError` for something other than a fraction in (0, 1]."""
-    if not _is_number(value) or not 0 < value <= 1:
-        hint = f" For {value} %, give {value / 100:g}." if _is_number(value) and 1 < value <= 100 else ""
-        raise ValueError(f"{what} must be in (0, 1]. Received: {value!r}.{hint}")
-
-
-def _is_number(value: object) -> bool:
-    """Whether something is a number, of NumPy too."""
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
 
 
 def _check_choice(what: str, value: str, known: Sequence[str]) -> None:
