@@ -11,8 +11,9 @@ from keras_kd.jobs.tasks import LABEL_LOSS
 _PAUSE = 0.5  # seconds between two notes of one epoch
 # What an epoch must have seen before its figures mean something.
 _SHARE = 0.25
-# The loss of the job against all labels, with its weight; those without are shown.
-_HIDDEN = ("student_loss", "val_student_loss")
+# The loss of the job against all labels, with its weight; those without are shown. On validation data, where
+# no teacher is asked, it is all that `val_loss` of a distilled student has.
+_HIDDEN = ("student_loss", "val_student_loss", "val_loss")
 
 
 class EpochProgress(keras.callbacks.Callback):
