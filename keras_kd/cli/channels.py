@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
+from keras_kd.cli.deploy import parse_input_shape
 from keras_kd.cli.loading import load_library
 from keras_kd.cli.options import (
     AsJson,
     CalibrationFile,
     CustomObjects,
     ImageSize,
+    InputShape,
     ModelFile,
     ModelTarget,
     Overwrite,
@@ -112,6 +114,7 @@ def shrink(
         ),
     ] = None,
     multiple_of: Annotated[int, typer.Option(min=1, help="What numbers of channels are multiples of.")] = 8,
+    input_shape: InputShape = None,
     data: CalibrationFile = None,
     target: Target = None,
     pixels: PixelRange = PixelsOption.bytes,
@@ -129,6 +132,7 @@ def shrink(
     check_writable(out, overwrite=overwrite, suffixes=(".keras",))
     if importance is ImportanceOption.activation and data is None:
         raise ValueError("--importance activation is measured on data: give --data.")
+    shape = parse_input_shape(input_shape)
     by_layer, blocks = parse_fractions(layers), None if depth is None else parse_depth(depth)
     check_fraction("--keep", keep)
     if data is not None:
@@ -148,6 +152,7 @@ def shrink(
         data=inputs,
         depth=blocks,
         drop="importance" if inputs is not None else "even",
+        input_shape=shape,
     )
     with show_status("shrinking"):
         plan = plan_shrinking(loaded, arguments)

@@ -41,6 +41,7 @@ _OPTIONS = {
     "calibration=": "--data",
     "allow_flex=True": "--allow-flex",
     "batch_size=": "--batch-size ",
+    "input_shape= ": "--input-shape ",
     "input_shape=": "--input-shape ",
     "quantization=": "--quantization ",
     "(teacher_preprocess=...)": "(--pixels, if it is images)",
@@ -66,6 +67,7 @@ def in_shell(message: str) -> str:
     """Rewrite a message from the library in the terms of the command line."""
     message = re.sub(r"(?<=image_size=)\((\d+), (\d+)\)", r"\1x\2", message)
     message = re.sub(r"\b(target|pixels|image_size)=(?=(['\d])?)", _data_option, message)
+    message = message.replace("give input_shape, such as (", "give input_shape=(")
     message = re.sub(r"(?<=input_shape=)\(([\d, ]+)\)", lambda match: match[1].replace(" ", ""), message)
     message = re.sub(r"input_shape=\{([^}]*)\}", _named_shapes, message)
     for argument, option in _OPTIONS.items():

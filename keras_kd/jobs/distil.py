@@ -221,6 +221,7 @@ def _facts(
 ) -> list[str]:
     experiment, (first, *others) = trainings.experiment, trainings.tasks
     facts = [findings.made_from(selection, first)]
+    facts += [experiment.origin] if experiment.origin else []
     facts += [findings.judge(selection, task).text for task in others]
     if experiment.labels is not None:
         facts.append(findings.few_labels(experiment.labels, experiment.data, experiment.train_teacher))

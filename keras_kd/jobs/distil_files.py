@@ -12,6 +12,7 @@ from keras_kd.jobs.hyperparameters import Hyperparameters
 from keras_kd.jobs.preflight import find_doubts, require_no_doubts
 from keras_kd.jobs.runs import Run
 from keras_kd.jobs.student_files import set_aside_others
+from keras_kd.jobs.training_files import MADE_STUDENT
 from keras_kd.jobs.user_files import Options, UserFiles, settings_of_run
 from keras_kd.reports import Report
 
@@ -79,6 +80,9 @@ def distil_files(
     run = open_run(out, settings, more_epochs=more_epochs)
     set_aside_others(run, files, progress)
     progress.say(f"{made.data.source}; the labels are {findings.labels_in_words(tasks)}")
+    if made.origin:
+        progress.say(made.origin)
+        experiment = replace(experiment, student=lambda: run.model(MADE_STUDENT, made.student))
     earlier = tuple(run.settings["recipe"]["earlier"])
     experiment = replace(experiment, hyperparameters=replace(hyperparameters, earlier=earlier))
     report = distil(run, experiment, tasks=tasks, strict=strict, progress=progress, command=command)

@@ -39,6 +39,7 @@ class Experiment:
         files: The quantizations of the files that are made.
         metric: The name of a Keras metric that is measured besides.
         tensorboard: The folder for the logs that TensorBoard shows.
+        origin: What the student was made from, in words, if it was made.
     """
 
     data: Data
@@ -51,6 +52,7 @@ class Experiment:
     files: tuple[str, ...] = QUANTIZATIONS
     metric: str | None = None
     tensorboard: Path | None = None
+    origin: str = ""
 
 
 @dataclass(frozen=True)

@@ -31,3 +31,5 @@ def _files(stem: str) -> Files:
 
 
 FILES_OF_TEACHER = _files(TEACHER)
+# A student that the job makes, before its training.
+MADE_STUDENT = "student.keras"

@@ -72,17 +72,19 @@ class UserFiles:
             image_size=self.image_size,
             progress=progress.note,
         )
-        return Experiment(data, lambda: teacher, self._student(teacher, data), hyperparameters)
+        student, origin = self._student(teacher, data)
+        return Experiment(data, lambda: teacher, student, hyperparameters, origin=origin)
 
-    def _student(self, teacher: "keras.Model", data: "Data") -> "Callable[[], keras.Model]":
-        """What makes the student with its initial weights."""
-        from keras_kd.jobs.shrunk_student import shrunk_student
+    def _student(self, teacher: "keras.Model", data: "Data") -> "tuple[Callable[[], keras.Model], str]":
+        """What makes the student with its initial weights, and what that is made from, in words."""
+        from keras_kd.jobs.shrunk_student import ShrunkStudent
         from keras_kd.model_files import load_model
 
         student = self.student
         if isinstance(student, float):
-            return shrunk_student(teacher, student, data)
-        return lambda: load_model(student, compile=False)
+            made = ShrunkStudent(teacher, student, data)
+            return made, made.describe()
+        return lambda: load_model(student, compile=False), ""
 
     def settings(self) -> dict[str, Json]:
         """What results depend on: the content of the files, and how the data is read.

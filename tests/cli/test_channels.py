@@ -69,6 +69,18 @@ def test_layers_have_fractions_of_their_own(files_of_mine, tmp_path):
     assert small.get_layer("conv2_first").filters == 48
 
 
+def test_sizes_that_are_free_are_given(tmp_path, capsys):
+    free = keras.Sequential([keras.Input((None, None, 1)), keras.layers.Conv2D(32, 3, name="conv")])
+    free.add(keras.layers.GlobalAveragePooling2D())
+    free.add(keras.layers.Dense(2))
+    free.save(tmp_path / "free.keras")
+    words = ["shrink", tmp_path / "free.keras", "--out", tmp_path / "small.keras", "--budget", "macs"]
+    assert run(*words) == 1
+    assert "give --input-shape 224,224,1." in capsys.readouterr().err
+    assert run(*words, "--input-shape", "28,28,1") == 0
+    assert "multiply-adds: 194,752 before" in capsys.readouterr().out
+
+
 def test_compact_writes_separable_convolutions(files_of_mine, tmp_path, capsys):
     out = tmp_path / "small.keras"
     assert run("compact", files_of_mine / "big.keras", "--out", out, "--skip", "conv_stem") == 0

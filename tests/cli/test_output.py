@@ -29,6 +29,8 @@ def test_arguments_of_the_library_are_options_in_messages():
     assert output.in_shell("scaled (teacher_preprocess=...), so") == "scaled (--pixels, if it is images), so"
     assert output.in_shell("quantization='int8' needs calibration=") == "--quantization 'int8' needs --data"
     assert output.in_shell("fix it: input_shape=(64, 64, 3).") == "fix it: --input-shape 64,64,3."
+    assert output.in_shell("give input_shape, such as (8, 8, 1).") == "give --input-shape 8,8,1."
+    assert output.in_shell("give input_shape= to count") == "give --input-shape to count"
     assert output.in_shell("fix it: input_shape={'a': (16, 16, 3), 'b': (4,)}.") == (
         "fix it: --input-shape a=16,16,3 --input-shape b=4."
     )

@@ -1,8 +1,10 @@
 """Options of commands that train: wrong words are refused before TensorFlow loads."""
 
+import json
 import re
 
 import keras
+import numpy as np
 import pytest
 
 from keras_kd.cli.training_options import listed
@@ -52,6 +54,14 @@ def test_a_student_or_a_part_of_the_teacher(files, printed, tmp_path, options, m
 def test_the_teacher_is_shrunk(files, printed, tmp_path):
     words = ["--teacher", files / "teacher.keras", "--data", files / "data.npz", "--out", tmp_path / "run"]
     assert run("distill", *words, "--shrink", "0.5", "--epochs", "1", "--files", "float32") == 0
+    err = printed()[1]
+    said = "The student is the teacher shrunk to 0.5 of its multiply-adds: 19,744 -> "
+    assert said in err
+    assert said in json.loads((tmp_path / "run/report.json").read_text())["facts"][1]
+    made = keras.models.load_model(tmp_path / "run/student.keras")
+    alone = keras.models.load_model(tmp_path / "run/seed0/alone.keras")
+    assert made.count_params() == alone.count_params()
+    assert not np.array_equal(made.weights[0], alone.weights[0])
     student = keras.models.load_model(tmp_path / "run/seed0/distilled.keras")
     teacher = keras.models.load_model(files / "teacher.keras")
     assert student.count_params() < teacher.count_params()
