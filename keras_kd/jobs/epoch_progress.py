@@ -90,7 +90,10 @@ class EpochProgress(keras.callbacks.Callback):
         parts = [f"{self._title}: epoch {epoch} of {self._before + self._epochs}"]
         if self._seconds:
             each = statistics.median(self._seconds[1:] or self._seconds)
-            left = duration(max(each * (self._epochs - self._epoch) - (self._clock() - self._began), 0.0))
+            gone = min(
+                self._clock() - self._began, each
+            )  # of an epoch that takes longer, no other one's time
+            left = duration(each * (self._epochs - self._epoch) - gone if self._epoch < self._epochs else 0.0)
             parts += [f"{duration(each)} an epoch", f"{left} left"]
         self._note(", ".join([*parts, *figures]))  # a narrow terminal shows how it begins
 

@@ -58,7 +58,8 @@ def find_doubts(teacher: keras.Model, student: keras.Model, tasks: Sequence[Task
             f"The teacher has {teacher.count_params():,} parameters, fewer than the student's "
             f"{student.count_params():,}: are they exchanged?"
         )
-    return [*doubts, *doubt_statistics(teacher, task, data)]
+    # First: they may be the reason for the others.
+    return [*doubt_statistics(teacher, task, data), *doubts]
 
 
 def find_far_targets(student: keras.Model, tasks: Sequence[Task], data: Data, rate: float, steps: int) -> str:

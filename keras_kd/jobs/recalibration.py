@@ -52,7 +52,7 @@ class Renewal:
                 f"data; with these, its validation {task.measure} would be {new} instead of {old}, so they "
                 "stay"
             )
-        judged = "; --early-stopping chose the epoch before that" if chose_epoch else ""
+        judged = "; --early-stopping judged the epochs by the old ones" if chose_epoch else ""
         return (
             f"its BatchNorm statistics lagged {self.gap:.2g} standard deviations behind and are now those of "
             f"the training data: validation {task.measure} {old} -> {new}{judged}"

@@ -38,6 +38,8 @@ def test_epoch_losses_seconds_and_time_left():
     clock.now = 9.0
     progress.on_train_batch_end(1, {"loss": 0.4})
     progress.on_test_batch_end(0)
+    clock.now = 15.0
+    progress.on_train_batch_end(2, {"loss": 0.35})
     clock.now = 12.0
     progress.on_epoch_end(1, {"loss": 0.3})
     assert notes == [
@@ -47,6 +49,7 @@ def test_epoch_losses_seconds_and_time_left():
         "student: epoch 1 of 4, 4 s an epoch, 12 s left, loss 0.5, val_accuracy 0.75",
         "student: epoch 2 of 4, 4 s an epoch, 12 s left",
         "student: epoch 2 of 4, 4 s an epoch, 11 s left, loss 0.4",
+        "student: epoch 2 of 4, 4 s an epoch, 8 s left, loss 0.35",
         "student: epoch 2 of 4, 4 s an epoch, 8 s left, loss 0.3",
     ]
 

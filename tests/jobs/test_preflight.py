@@ -59,6 +59,14 @@ def test_doubts(teacher, student, said, data):
     assert bool(doubts) == bool(said)
 
 
+def test_a_teacher_whose_batch_norms_are_far_off(data):
+    norm = keras.layers.BatchNormalization(name="norm")
+    stale = keras.Sequential([keras.Input((CLASSES,)), norm, linear(GOOD, 9)])
+    norm.moving_mean.assign(np.full(CLASSES, 9.0))
+    (doubt,) = find_doubts(stale, linear(ZERO), TASKS, data)
+    assert "BatchNorm statistics of 'norm'" in doubt
+
+
 def test_the_classes_of_another_order_are_listed(data):
     (order, *_) = find_doubts(linear(SHIFTED, 9), linear(ZERO), TASKS, data)
     assert "(it answers 0 for 4, 1 for 0, 2 for 1, ...)" in order

@@ -132,7 +132,9 @@ def test_what_is_said_of_renewed_ones():
         "data: validation accuracy 64.80 % -> 97.20 %"
     )
     assert better.describe(CLASSES) == line
-    assert better.describe(CLASSES, chose_epoch=True).startswith(f"{line}; --early-stopping chose the epoch")
+    assert better.describe(CLASSES, chose_epoch=True).startswith(
+        f"{line}; --early-stopping judged the epochs"
+    )
     text = describe_renewals({"student alone": better, "student distilled": worse}, CLASSES)
     assert "before and after: student alone 64.80 % -> 97.20 %. " in text
     assert "distilled" not in text
