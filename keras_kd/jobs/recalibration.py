@@ -75,8 +75,8 @@ class StatisticsInTraining:
         >>> x = np.array([[1.0, 5.0], [3.0, 5.0]])
         >>> _ = model(x, training=True)
         >>> batches = tf.data.Dataset.from_tensors(x)
-        >>> statistics.renew(batches, lambda: np.array([0.0, 1.0]))
-        Renewal(gap=1.5, before=0.5, after=0.5, kept=True)
+        >>> statistics.renew(batches, lambda: np.array([0.0, 1.0])).kept
+        True
         >>> norm.moving_mean.numpy().tolist()
         [2.0, 5.0]
     """
