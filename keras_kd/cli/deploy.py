@@ -76,7 +76,7 @@ def export(
         exported = export(
             loaded,
             out,
-            quantization=None if quantization is QuantizationOption.float32 else quantization.value,
+            quantization=quantization.value,
             calibration=inputs,
             io=io.value,
             batch_size=samples,

@@ -66,7 +66,7 @@ class StudentFiles:
             exported = export(
                 self.student,
                 path,
-                quantization=None if quantization == "float32" else quantization,
+                quantization=quantization,
                 calibration=self.data.calibration if quantization.startswith("int") else None,
             )
             self.run.record(path.name)
