@@ -215,10 +215,16 @@ class Benchmark:
             student = kd.recalibrate(small, self.train[0])
             if stage == "scratch":
                 student = keras.models.clone_model(small)
-            found[stage] = self.trained(student, stage, logits, [kd.Cluster(16)] if clustered else [])
+            found[stage] = self.trained(student, stage, logits, self.clusters(way) if clustered else [])
             if stage == "distilled":
                 found |= self.costs(student, way)
         return found
+
+    def clusters(self, way):
+        """What has just been shrunk is trained first: clusters of weights that are of no use are of none."""
+        whole = way.startswith("clustered")
+        begin = 1 if whole else math.ceil(self.set.epochs * 0.6) * math.ceil(len(self.train[1]) / 64)
+        return [kd.Cluster(16, begin=begin)]
 
     def trained(self, student, stage, logits, callbacks):
         keras.utils.set_random_seed(self.seed)
