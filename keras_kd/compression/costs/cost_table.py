@@ -37,7 +37,7 @@ def text_of(cost: Cost) -> str:
     console = Console(file=file, width=1000, color_system=None, force_jupyter=False, legacy_windows=False)
     console.print(table)
     lines = [line.rstrip() for line in file.getvalue().splitlines()]
-    return "\n".join([*lines, *_remarks(cost, len(cost.layers) - len(counted))])
+    return "\n".join([*lines, *_remarks(cost, top, len(cost.layers) - len(counted))])
 
 
 def _ending(path: str, width: int) -> str:
@@ -60,12 +60,11 @@ def _share(part: int, whole: int) -> str:
     return f"{100 * part / whole:.0f}" if whole else ""
 
 
-def _remarks(cost: Cost, others: int) -> list[str]:
+def _remarks(cost: Cost, top: LayerCost | None, others: int) -> list[str]:
     """What the table leaves out."""
     shapes = ", ".join(f"{printable(name, keep='')} {shape}" for name, shape in cost.input_shapes.items())
     lines = [f"for {shapes}; weights: {cost.bytes / 1024:,.1f} KiB"]
-    if cost.layers:
-        top = max(cost.layers, key=lambda layer: layer.memory)
+    if top is not None:
         lines.append(f"most is alive in {printable(top.path, keep='')}: {top.memory / 1024:,.1f} KiB")
     if others:
         lines.append(f"{number_of(others, 'layer')} without parameters and multiply-adds not shown")

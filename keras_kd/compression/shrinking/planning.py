@@ -116,13 +116,13 @@ def _sized(model: keras.Model, channels: Channels, arguments: Arguments) -> Grap
     """The graph for one size of the inputs; `None` if the model leaves sizes free, and nothing depends on it.
 
     Raises:
-        ValueError: Multiply-adds are limited, and depend on sizes that are not given.
+        ValueError: Multiply-adds are limited, and depend on sizes that are not given; a shape that does not
+            fit.
     """
-    if not any(None in symbol.shape[1:] for symbol in model.inputs):
-        return channels.graph
-    if arguments.budget != "macs" and arguments.input_shape is None:
-        return None
-    return shaped(model, arguments.input_shape)
+    is_free = any(None in symbol.shape[1:] for symbol in model.inputs)
+    if arguments.input_shape is not None or (is_free and arguments.budget == "macs"):
+        return shaped(model, arguments.input_shape)
+    return None if is_free else channels.graph
 
 
 def _without_blocks(opened: Opened, arguments: Arguments) -> Opened:

@@ -103,22 +103,8 @@ def shrink(
         >>> student.output_shape, student.count_params() < 0.4 * teacher.count_params()
         ((None, 10), True)
     """
-    own = (
-        keep,
-        budget,
-        importance,
-        scope,
-        layers,
-        skip,
-        multiple_of,
-        floor,
-        data,
-        loss,
-        depth,
-        drop,
-        input_shape,
-    )
-    plan = plan_shrinking(model, Arguments(*own))
+    limits = keep, budget, importance, scope, layers, skip, multiple_of, floor
+    plan = plan_shrinking(model, Arguments(*limits, data, loss, depth, drop, input_shape))
     if verbose:
         print(summarize(plan))
     if keep_compiled and plan.opened is not model:

@@ -55,8 +55,8 @@ def failure_message(
     what = _WHAT_FAILED[failure.stage].format(
         article=quantization.with_article, label=quantization.label, model=model.name
     )
-    if about_precision(model):
-        return f"{what}: {failure.reason.rstrip('.')}. {about_precision(model)}"
+    if precision := about_precision(model):
+        return f"{what}: {failure.reason.rstrip('.')}. {precision}"
     advice, is_known = about_free_sizes(model, inputs, samples)
     reason = _of_fixed_size(failure.reason) if is_known else failure.reason
     if not is_known or (reason == failure.reason and _MISSING.search(reason)):

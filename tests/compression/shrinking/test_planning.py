@@ -281,3 +281,9 @@ def test_multiply_adds_of_free_sizes_alone_are_not_known():
     with pytest.raises(ValueError, match="input_shape can set what is None"):
         kd.shrink(of_free_size(), 0.6, budget="macs", input_shape=(64, 48, 1))
     assert plan_shrinking(of_free_size(), Arguments(0.6)).graph is None
+
+
+def test_a_shape_that_does_not_fit_is_refused_wherever_it_is_given():
+    for budget in ("macs", "channels"):
+        with pytest.raises(ValueError, match="Received: \\(3,\\)"):
+            kd.shrink(u_net(), budget=budget, input_shape=(3,))
