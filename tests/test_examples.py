@@ -70,7 +70,7 @@ RATIOS = {
     "shrinking": "saved / removed",
     "shrinking_memory": "peak / model",
     "sparse_files": "ms / dense",
-    "step": "keras_kd, logits / floor",
+    "step": "keras_kd, logits - floor",
     "temperatures": "on training data",
     "training": "last / first",
     "verdicts": "found/true",

@@ -56,7 +56,7 @@ def test_every_model_is_cut_right(name):
     ("name", "seed"),
     [
         *[("gated_linear", 1), ("sliced", 1), ("shuffled", 1), ("transformer", 2), ("bidirectional", 2)],
-        *[pytest.param(name, seed, marks=pytest.mark.slow) for name in ALL for seed in (3, 4)],
+        *[pytest.param(name, 3, marks=pytest.mark.slow) for name in ALL],
     ],
 )
 def test_groups_lose_different_numbers_of_channels(name, seed):
