@@ -304,7 +304,9 @@ ZERO = {
 }
 
 
-@pytest.mark.parametrize("kind", [kd.Distiller, kd.tfmot.Distiller])
+@pytest.mark.parametrize(
+    "kind", [kd.Distiller, pytest.param(kd.tfmot.Distiller, marks=pytest.mark.slow)], ids=["keras", "tfmot"]
+)
 @pytest.mark.parametrize(("options", "weights"), ZERO.values(), ids=ZERO)
 def test_labels_that_are_not_used_may_be_anything(kind, options, weights):
     layers = keras if kind is kd.Distiller else tf_keras

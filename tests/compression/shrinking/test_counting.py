@@ -175,7 +175,9 @@ OPTIONS = [
 ]
 
 
-@pytest.mark.parametrize("budget", MEASURES)
+@pytest.mark.parametrize(
+    "budget", ["macs", *(pytest.param(name, marks=pytest.mark.slow) for name in MEASURES if name != "macs")]
+)
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_what_is_said_to_be_the_least_can_be_had_and_no_less(budget, options):
     model = kd.models.digits_teacher()

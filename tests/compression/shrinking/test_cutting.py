@@ -22,6 +22,8 @@ from tests.graphs.topologies import TOPOLOGIES, inputs_for, outputs_of
 ALL = {**MODELS, **TOPOLOGIES}
 # In these every channel is read by an output of the model, or by what cannot be followed.
 KEPT_WHOLE = {"named_inputs_and_outputs"}
+LONG = {"bidirectional", "masked", "pictures_in_time", "attention_of_operations", "cross_attention", "film"}
+LONG |= {"several_tensors", "dense_block", "group_normalized", "states", "sliced", "grouped_heads"}
 
 
 def names_in(model):
@@ -31,7 +33,9 @@ def names_in(model):
     return [layer.name for layer in own] + inner
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in LONG else []) for name in ALL]
+)
 def test_every_model_is_cut_right(name):
     """Without half of its channels it is the oracle; with all of them the original, bit for bit."""
     model = with_random_weights(ALL[name]())
