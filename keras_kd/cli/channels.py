@@ -114,6 +114,9 @@ def shrink(
         ),
     ] = None,
     multiple_of: Annotated[int, typer.Option(min=1, help="What numbers of channels are multiples of.")] = 8,
+    floor: Annotated[
+        float, typer.Option(min=0, max=1, help="The least fraction of channels that a group of layers keeps.")
+    ] = 0.1,
     input_shape: InputShape = None,
     data: CalibrationFile = None,
     target: Target = None,
@@ -148,7 +151,7 @@ def shrink(
     loaded = open_model(model)
     inputs = calibration_inputs(loaded, data, target, pixels, image_size)
     arguments = Arguments(
-        *(keep, budget.value, importance.value, scope.value, by_layer, skip or (), multiple_of),
+        *(keep, budget.value, importance.value, scope.value, by_layer, skip or (), multiple_of, floor),
         data=inputs,
         depth=blocks,
         drop="importance" if inputs is not None else "even",
