@@ -38,7 +38,18 @@ def shrunk(files_of_mine, tmp_path, *options):
 
 
 def test_shrink_writes_what_the_function_returns(files_of_mine, tmp_path, capsys):
-    words = "--keep 0.25 --budget macs --skip conv3* --floor 0.02 --multiple-of 2".split()
+    words = [
+        "--keep",
+        "0.25",
+        "--budget",
+        "macs",
+        "--skip",
+        "conv3*",
+        "--floor",
+        "0.02",
+        "--multiple-of",
+        "2",
+    ]
     small = shrunk(files_of_mine, tmp_path, *words)
     big = keras.models.load_model(files_of_mine / "big.keras")
     same = kd.shrink(big, 0.25, budget="macs", skip="conv3*", floor=0.02, multiple_of=2)
