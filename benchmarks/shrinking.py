@@ -164,12 +164,13 @@ def timed(model, small):
             float(np.abs(np.asarray(w) - g).max() / max(np.abs(np.asarray(w)).max(), 1e-6))
             for w, g in zip(wanted, flat(files[1].predict(inputs)), strict=True)
         )
+        files[0].predict(inputs)  # an interpreter keeps its inputs: what follows is the run alone
         times = [[], []]
         until = time.perf_counter() + 3
         while time.perf_counter() < until or len(times[0]) < 5:
             for file, taken in zip(files, times, strict=True):
                 started = time.perf_counter()
-                file.predict(inputs)
+                file.invoke()
                 taken.append(1000 * (time.perf_counter() - started))
         return [statistics.median(taken) for taken in times], error
 
