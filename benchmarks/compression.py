@@ -10,8 +10,8 @@ steps, and as the same architecture trained from scratch. Students written by ha
 that on test data after the last epoch, mean and standard error over seeds; time is that of the float32 file,
 one thread, batch size 1, divided by the teacher's, all files of a seed timed by turns at the end.
 
-Every row is kept in FOLDER as soon as it is measured; the same command goes on where it stopped. The chart of
-accuracy against time is FOLDER/chart.svg.
+Every row is kept in FOLDER as soon as it is measured; the same command goes on where it stopped. The table is
+also FOLDER/table.md, and the chart of accuracy against time FOLDER/chart.svg.
 """
 
 import argparse
@@ -31,7 +31,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 from recoveries.chart import chart
-from recoveries.rows import add_times, print_findings, print_rows
+from recoveries.rows import add_times, markdown, print_findings, print_rows
 
 import keras_kd as kd
 
@@ -152,6 +152,7 @@ def main():
         print_rows(rows, name)
         print_findings(rows)
         (folder / "chart.svg").write_text(chart(rows, name), encoding="utf-8")
+        (folder / "table.md").write_text(markdown(rows), encoding="utf-8")
 
 
 class Benchmark:

@@ -38,17 +38,30 @@ def by_way(rows):
     return {way: [r for r in rows if r["way"] == way] for way in dict.fromkeys(r["way"] for r in rows)}
 
 
+TITLES = ("model", *STAGES, "parameters", "multiply-adds", "KiB", "gzip KiB", "time / teacher")
+
+
 def print_rows(rows, name):
-    titles = ("model", *STAGES, "parameters", "multiply-adds", "KiB", "gzip KiB", "time / teacher")
-    table = Table(*titles, title=f"{name}: test accuracy in %, mean ± standard error over seeds")
+    table = Table(*TITLES, title=f"{name}: test accuracy in %, mean ± standard error over seeds")
+    for cells in cells_of(rows):
+        table.add_row(*cells)
+    Console(width=190).print(table)
+
+
+def markdown(rows):
+    """The same table for a page."""
+    lines = [TITLES, ["---", *["--:"] * (len(TITLES) - 1)], *cells_of(rows)]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def cells_of(rows):
     for way, same in by_way(rows).items():
         shown = [percent([row[stage] for row in same if stage in row]) for stage in STAGES]
         parameters, macs, size, packed = (
             statistics.mean(row[key] for row in same) for key in ("parameters", "macs", "bytes", "gzip")
         )
         sizes = f"{parameters:,.0f}", f"{macs:,.0f}", f"{size / 1024:,.1f}", f"{packed / 1024:,.1f}"
-        table.add_row(way, *shown, *sizes, f"{time_of(same):.3f}")
-    Console(width=190).print(table)
+        yield [way, *shown, *sizes, f"{time_of(same):.3f}"]
 
 
 def time_of(same):
