@@ -9,6 +9,7 @@ from rich.table import Table
 import keras_kd as kd
 
 STAGES = ("before", "recalibrated", "labels", "distilled", "scratch")
+TITLES = ("model", *STAGES, "parameters", "multiply-adds", "KiB", "gzip KiB", "time / teacher")
 
 
 def add_times(rows, x, turns):
@@ -36,9 +37,6 @@ def seconds_of(file):
 
 def by_way(rows):
     return {way: [r for r in rows if r["way"] == way] for way in dict.fromkeys(r["way"] for r in rows)}
-
-
-TITLES = ("model", *STAGES, "parameters", "multiply-adds", "KiB", "gzip KiB", "time / teacher")
 
 
 def print_rows(rows, name):

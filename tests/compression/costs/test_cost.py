@@ -136,9 +136,12 @@ def test_of_a_distiller_the_student_counts():
 APPLICATIONS = {
     "MobileNetV2": 64,
     "MobileNetV3Small": 64,
+    "ResNet50": 64,
     "EfficientNetB0": 64,
     "ConvNeXtTiny": 64,
+    "DenseNet121": 64,
     "Xception": 96,
+    "VGG16": 64,
 }
 
 

@@ -29,7 +29,7 @@ def test_the_peak_is_the_arena_of_litert(make):
     assert memory_of(shaped(model)).peak == pytest.approx(arena_of(model), rel=0.1)
 
 
-APPLICATIONS = ["EfficientNetB0", "ConvNeXtTiny"]
+APPLICATIONS = ["EfficientNetB0", "ConvNeXtTiny", "DenseNet121"]
 
 
 @pytest.mark.slow
