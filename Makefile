@@ -14,8 +14,8 @@ SOURCES := keras_kd tests examples benchmarks docs setup.py
 # Each worker takes a run of tests that stand together, so that most fixtures of a module are made once.
 WORKERS := -n 2 --dist worksteal
 PYTEST := $(BIN)/python -m pytest $(WORKERS)
-# The slow tests wait for processes that they start, so one more worker finds a core free.
-PYTEST_SLOW := $(BIN)/python -m pytest -n 3 --dist worksteal
+# The slow tests wait for processes that they start, so that two more workers find a core free.
+PYTEST_SLOW := $(BIN)/python -m pytest -n 4 --dist worksteal
 INSTALLED := .venv/.installed
 # The first Python that TensorFlow has wheels for, and that can make an environment.
 FIND_PYTHON = for python in python3.11 python3.12 python3.13 python3 python; do \

@@ -25,7 +25,7 @@ FAST, WHOLE = 240, 21 * 60
 RUNS = {
     "fast": ["-n", "2", "-m", "not slow"],
     "fast, coverage": ["-n", "2", "-m", "not slow", "--cov"],
-    "slow": ["-n", "3", "-m", "slow"],
+    "slow": ["-n", "4", "-m", "slow"],
 }
 
 

@@ -28,20 +28,22 @@ def resnet():
 
 
 def mobilenet():
+    """MobileNetV3-Small: the smaller configurations of the tests of KerasHub take 0.04 ms."""
+    squeezed = [0.25] * 3
     return keras_hub.models.MobileNetBackbone(
-        stackwise_expansion=[[40, 56], [64, 144, 144]],
-        stackwise_num_blocks=[2, 3],
-        stackwise_num_filters=[[16, 16], [24, 24, 24]],
-        stackwise_kernel_size=[[3, 3], [5, 5, 5]],
-        stackwise_num_strides=[[2, 1], [2, 1, 1]],
-        stackwise_se_ratio=[[None, None], [0.25, 0.25, 0.25]],
-        stackwise_activation=[["relu", "relu"], ["hard_swish"] * 3],
-        stackwise_padding=[[1, 1], [2, 2, 2]],
-        output_num_filters=288,
-        depthwise_filters=8,
+        stackwise_num_blocks=[2, 3, 2, 3],
+        stackwise_expansion=[[72, 88], [96, 240, 240], [120, 144], [288, 576, 576]],
+        stackwise_num_filters=[[24] * 2, [40] * 3, [48] * 2, [96] * 3],
+        stackwise_kernel_size=[[3] * 2, [5] * 3, [5] * 2, [5] * 3],
+        stackwise_num_strides=[[2, 1], [2, 1, 1], [1, 1], [2, 1, 1]],
+        stackwise_se_ratio=[[None] * 2, squeezed, squeezed[:2], squeezed],
+        stackwise_activation=[["relu"] * 2, *(["hard_swish"] * n for n in (3, 2, 3))],
+        stackwise_padding=[[1] * 2, [2] * 3, [2] * 2, [2] * 3],
+        output_num_filters=1024,
+        depthwise_filters=16,
         depthwise_stride=2,
         depthwise_residual=False,
-        last_layer_filter=40,
+        last_layer_filter=576,
         squeeze_and_excite=0.5,
         image_shape=(64, 64, 3),
         input_num_filters=16,
