@@ -4,11 +4,11 @@
 
 The weights are random: what is shown is that the models can be shrunk, that the file computes what Keras
 computes, and what it costs. Where random weights let rounding errors grow so far that a file is refused, the
-BatchNorm statistics are taken anew from random images. Each model has a process of its own. The files of the
-original and of the shrunk model are timed by turns, on one thread, with one image of 64 x 64 (or the smallest
-that the model takes); the last column is the part of the time that was saved, divided by the part of the
-multiply-adds that was removed. With a FOLDER, what was measured is kept there, and the same command goes on
-where it stopped.
+BatchNorm statistics are taken anew from random images. Each model has a process of its own, without --short.
+The files of the original and of the shrunk model are timed by turns, on one thread, with one image of 64 x 64
+(or the smallest that the model takes); the last column is the part of the time that was saved, divided by the
+part of the multiply-adds that was removed. With a FOLDER, what was measured is kept there, and the same
+command goes on where it stopped.
 """
 
 import argparse
@@ -51,10 +51,10 @@ def main():
     if given.one:
         print(json.dumps(measure(given.names[0], given.keep)))
         return
-    rows = {
-        name: kept(name, given.keep, given.out)
-        for name in given.names or (SHORT if given.short else all_names())
-    }
+    if given.short:
+        rows = {name: measure(name, given.keep) for name in SHORT}
+    else:
+        rows = {name: kept(name, given.keep, given.out) for name in given.names or all_names()}
     print_table(rows, given.keep)
 
 
