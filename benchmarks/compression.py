@@ -29,9 +29,10 @@ if __name__ != "__main__":
 
 import keras
 import tensorflow as tf
-from keras import layers
 from recoveries.chart import chart
+from recoveries.networks import DIGITS_STUDENTS, FASHION_STUDENTS, resnet20
 from recoveries.rows import add_times, markdown, print_findings, print_rows
+from recoveries.ways import OF_BUNDLED, OF_RESNET20, SHORT, WAYS
 
 import keras_kd as kd
 
@@ -47,6 +48,7 @@ class Set(NamedTuple):
     teacher_epochs: int
     epochs: int
     ways: list
+    temperature: float = 1.0  # with few epochs, a higher one teaches less
 
 
 def open_set(given):
@@ -61,73 +63,9 @@ def open_set(given):
         epochs = 10, 5
     if given.teacher == "resnet20":
         shape = data.arrays["train"][0].shape[1:]
-        # As published recoveries do, it is trained once more for as long as the first time.
-        return Set(data, lambda: resnet20(shape), {}, epochs[0], epochs[0], OF_RESNET20)
-    return Set(data, teacher, students, *epochs, SHORT if given.short else list(WAYS))
-
-
-def widened(name, shape, widths, strides):
-    """The student of `kd.models`, and the same with twice as many filters."""
-    return {
-        "by hand": lambda: kd.models.plain(name, shape, widths, strides),
-        "by hand, twice as wide": lambda: kd.models.plain(name, shape, [2 * w for w in widths], strides),
-    }
-
-
-DIGITS_STUDENTS = widened("digits_student", (8, 8, 1), (8, 16, 24), (1, 2, 2))
-FASHION_STUDENTS = widened("fashion_student", (28, 28, 1), (12, 24, 32), (2, 2, 2))
-
-
-def resnet20(shape):
-    """He et al. 2015, arXiv 1512.03385, section 4.2, but that the first convolution halves large images."""
-    x = inputs = keras.Input(shape, name="image")
-    x = layers.ReLU()(kd.models.convolution(x, 16, "_stem", stride=2 if shape[0] > 16 else 1))
-    for stage, width in enumerate((16, 32, 64), 1):
-        for block in range(1, 4):
-            stride = 2 if stage > 1 and block == 1 else 1
-            y = layers.ReLU()(kd.models.convolution(x, width, f"{stage}{block}a", stride=stride))
-            y = kd.models.convolution(y, width, f"{stage}{block}b")
-            if stride == 2:
-                x = kd.models.convolution(x, width, f"{stage}_shortcut", kernel=1, stride=2)
-            x = layers.ReLU(name=f"block{stage}{block}")(layers.Add()([x, y]))
-    return kd.models.classifier("resnet20", inputs, x)
-
-
-def shrunk(share, **more):
-    return lambda teacher: kd.shrink(teacher, share, budget="macs", **more)
-
-
-def then(first, second):
-    return lambda teacher: second(first(teacher))
-
-
-def copied(model):
-    copy = keras.models.clone_model(model)
-    copy.set_weights(model.get_weights())
-    return copy
-
-
-# What makes a smaller model of the teacher; those that are clustered are so while they are trained.
-WAYS = {
-    "shrunk to 73 %": shrunk(0.73),
-    "shrunk to 48 %": shrunk(1 / 2.1),
-    "shrunk to 25 %": shrunk(0.25),
-    "shrunk to 12 %": shrunk(0.12),
-    "shrunk to 6 %": shrunk(0.06, floor=0.05),
-    "shrunk to 6 %, a block less": shrunk(0.06, floor=0.05, depth=0),
-    # As fast as the students written by hand.
-    "shrunk to 13 %, a block less": shrunk(0.13, depth=0),
-    "shrunk to 3.5 %, a block less": shrunk(0.035, floor=0.03, depth=0),
-    "factorized, rank 0.5": lambda teacher: kd.factorize(teacher, 0.5),
-    "factorized, rank 0.25": lambda teacher: kd.factorize(teacher, 0.25),
-    "compacted": kd.compact,
-    "clustered to 16": copied,
-    "shrunk to 48 %, factorized": then(shrunk(1 / 2.1), lambda small: kd.factorize(small, 0.5)),
-    "shrunk to 48 %, compacted": then(shrunk(1 / 2.1), kd.compact),
-    "shrunk to 25 %, clustered": shrunk(0.25),
-}
-SHORT = ["shrunk to 48 %"]
-OF_RESNET20 = ["shrunk to 48 %"]  # as in published recoveries, by a factor of 2.1
+        # Published recoveries, too, take as long as the training of the teacher, or longer.
+        return Set(data, lambda: resnet20(shape), {}, epochs[0], 2 * epochs[0], OF_RESNET20, 2.0)
+    return Set(data, teacher, students, *epochs, SHORT if given.short else OF_BUNDLED)
 
 
 def main():
@@ -209,7 +147,7 @@ class Benchmark:
         return found
 
     def of_way(self, way, teacher, logits):
-        small = WAYS[way](teacher)
+        small = WAYS[way](teacher, self.train[0])
         clustered = "clustered" in way
         found = {"before": self.accuracy(small)}
         found["recalibrated"] = self.accuracy(kd.recalibrate(small, self.train[0]))
@@ -235,8 +173,7 @@ class Benchmark:
         if stage != "distilled":
             self.fit(student, student, labels, self.set.epochs, callbacks)
         else:
-            # With so few epochs, a higher temperature teaches less.
-            distiller = kd.Distiller(student, temperature=1.0, alpha=0.1)
+            distiller = kd.Distiller(student, temperature=self.set.temperature, alpha=0.1)
             self.fit(distiller, student, labels, self.set.epochs, callbacks, logits)
         return self.accuracy(student)
 
