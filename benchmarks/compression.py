@@ -116,18 +116,22 @@ class Benchmark:
         return self.folder / f"{way.replace(' ', '_').replace('%', 'percent').replace(',', '')}{suffix}"
 
     def row(self, way, measure):
-        path = self.path(way, ".json")
         file = str(self.path(way, ".tflite"))
+        return {**self.kept(way, lambda: {"way": way, "seed": self.seed, **measure()}), "file": file}
+
+    def kept(self, name, measure):
+        """What is measured, or was by an earlier call."""
+        path = self.path(name, ".json")
         if path.exists():
-            return {**json.loads(path.read_text()), "file": file}
+            return json.loads(path.read_text())
         started = time.perf_counter()
         keras.utils.set_random_seed(self.seed)
-        found = {"way": way, "seed": self.seed, **measure()}
-        part = path.with_suffix(".part")
+        found = measure()
+        part = path.with_name(f"{path.name}.part")
         part.write_text(json.dumps(found))
         part.rename(path)
-        print(f"{self.folder.name} {way}: {time.perf_counter() - started:.0f} s", flush=True)
-        return {**found, "file": file}
+        print(f"{self.folder.name} {name}: {time.perf_counter() - started:.0f} s", flush=True)
+        return found
 
     def teacher(self):
         path = self.folder / "teacher.keras"
@@ -153,13 +157,17 @@ class Benchmark:
         found["recalibrated"] = self.accuracy(kd.recalibrate(small, self.train[0]))
         # The architecture from scratch says nothing of clusters, which are no part of it.
         for stage in ("labels", "distilled") if clustered else ("labels", "distilled", "scratch"):
-            student = kd.recalibrate(small, self.train[0])
-            if stage == "scratch":
-                student = keras.models.clone_model(small)
-            found[stage] = self.trained(student, stage, logits, self.clusters(way) if clustered else [])
-            if stage == "distilled":
-                found |= self.costs(student, way)
+            found |= self.kept(f"{way} {stage}", lambda stage=stage: self.of_stage(way, stage, small, logits))
         return found
+
+    def of_stage(self, way, stage, small, logits):
+        student = kd.recalibrate(small, self.train[0])
+        if stage == "scratch":
+            student = keras.models.clone_model(small)
+        found = {
+            stage: self.trained(student, stage, logits, self.clusters(way) if "clustered" in way else [])
+        }
+        return {**found, **(self.costs(student, way) if stage == "distilled" else {})}
 
     def clusters(self, way):
         """What has just been shrunk is trained first: clusters of weights that are of no use are of none."""
