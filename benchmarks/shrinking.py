@@ -123,8 +123,8 @@ def measure(name, keep):
     costs = [kd.cost(each, input_shape=shapes) for each in (model, small)]
     try:
         times, error = timed(model, small)
-    except ValueError as error:  # random weights may let rounding errors grow from layer to layer
-        if " is wrong: " not in str(error):
+    except ValueError as refusal:  # random weights may let rounding errors grow from layer to layer
+        if " is wrong: " not in str(refusal):
             raise
         model, small = (kd.recalibrate(each, random_images(each)) for each in (model, small))
         times, error = timed(model, small)
