@@ -8,7 +8,7 @@ BatchNorm statistics are taken anew from random images. Each model has a process
 The files of the original and of the shrunk model are timed by turns, on one thread, with one image of 64 x 64
 (or the smallest that the model takes); the last column is the part of the time that was saved, divided by the
 part of the multiply-adds that was removed. With a FOLDER, what was measured is kept there, and the same
-command goes on where it stopped.
+command goes on where it stopped; its table.md is for a page.
 """
 
 import argparse
@@ -56,6 +56,8 @@ def main():
     else:
         rows = {name: kept(name, given.keep, given.out) for name in given.names or all_names()}
     print_table(rows, given.keep)
+    if given.out:
+        (given.out / "table.md").write_text(markdown(rows), encoding="utf-8")
 
 
 def kept(name, keep, folder):
@@ -90,6 +92,26 @@ def print_table(rows, keep):
         f"median {statistics.median(ratios):.2f}, least {min(ratios):.2f}, "
         f"at least 0.8 for {sum(ratio >= 0.8 for ratio in ratios)}"
     )
+
+
+def markdown(rows):
+    """The table for a page, with fewer columns."""
+    lines = [("model", "parameters", "multiply-adds", "ms", "saved / removed"), ("---", *["--:"] * 4)]
+    for name, row in rows.items():
+        if isinstance(row, str):
+            lines.append((name, row, "", "", ""))
+            continue
+        pairs = (" → ".join(short(value) for value in row[key]) for key in ("parameters", "macs", "ms"))
+        lines.append((name, *pairs, f"{row['saved'] / row['removed']:.2f}"))
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def short(number):
+    """Three digits: `"1.25 G"`."""
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if number >= size:
+            return f"{number / size:.3g} {unit}"
+    return f"{number:.3g}"
 
 
 def all_names():
