@@ -152,11 +152,10 @@ class Benchmark:
 
     def of_way(self, way, teacher, logits):
         small = WAYS[way](teacher, self.train[0])
-        clustered = "clustered" in way
         found = {"before": self.accuracy(small)}
         found["recalibrated"] = self.accuracy(kd.recalibrate(small, self.train[0]))
         # The architecture from scratch says nothing of clusters, which are no part of it.
-        for stage in ("labels", "distilled") if clustered else ("labels", "distilled", "scratch"):
+        for stage in ("labels", "distilled", *(() if "clustered" in way else ("scratch",))):
             found |= self.kept(f"{way} {stage}", lambda stage=stage: self.of_stage(way, stage, small, logits))
         return found
 
@@ -164,13 +163,13 @@ class Benchmark:
         student = kd.recalibrate(small, self.train[0])
         if stage == "scratch":
             student = keras.models.clone_model(small)
-        found = {
-            stage: self.trained(student, stage, logits, self.clusters(way) if "clustered" in way else [])
-        }
+        found = {stage: self.trained(student, stage, logits, self.clusters(way))}
         return {**found, **(self.costs(student, way) if stage == "distilled" else {})}
 
     def clusters(self, way):
         """What has just been shrunk is trained first: clusters of weights that are of no use are of none."""
+        if "clustered" not in way:
+            return []
         whole = way.startswith("clustered")
         begin = 1 if whole else math.ceil(self.set.epochs * 0.6) * math.ceil(len(self.train[1]) / 64)
         return [kd.Cluster(16, begin=begin)]

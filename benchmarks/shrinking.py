@@ -52,11 +52,12 @@ def main():
         print(json.dumps(measure(given.names[0], given.keep)))
         return
     if given.short:
-        rows = {name: measure(name, given.keep) for name in SHORT}
+        rows = {name: measure(name, given.keep) for name in given.names or SHORT}
     else:
         rows = {name: kept(name, given.keep, given.out) for name in given.names or all_names()}
     print_table(rows, given.keep)
     if given.out:
+        given.out.mkdir(parents=True, exist_ok=True)
         (given.out / "table.md").write_text(markdown(rows), encoding="utf-8")
 
 

@@ -1,7 +1,7 @@
 """The losses, taps and objectives on the JAX backend, in a process of their own.
 
-Keras has one backend per process. The contract is that of `test_contract.py`: the value and the first
-published value of each row, and the gradient and masks for one row of each loss. The rest is left to
+Keras has one backend per process. The contract is that of `test_contract.py`: value and gradient of each
+row, the first published value of each row, and masks for one row of each loss. The rest is left to
 TensorFlow, since JAX compiles each case.
 """
 
@@ -16,12 +16,11 @@ import pytest
 from tests.contract import LOSSES
 
 ROOT = Path(__file__).parent.parent.parent
+OF_EVERY_ROW = ["test_equals_the_oracle[{}]", "test_the_gradient_reaches_the_student_only[{}]"]
 OF_MASKS = ["test_padded_tokens_get_no_gradient[{}]", "test_the_mask_of_keras_is_the_mask[{}]"]
-FIRST = [name for name in LOSSES if "," not in name]
-MASKED = [name for name in FIRST if LOSSES[name].tokens is not None]
+MASKED = [name for name, row in LOSSES.items() if "," not in name and row.tokens is not None]
 PUBLISHED = {name: next(iter(row.references)) for name, row in LOSSES.items() if row.references}
-CASES = [f"test_equals_the_oracle[{name}]" for name in LOSSES]
-CASES += [f"test_the_gradient_reaches_the_student_only[{name}]" for name in FIRST]
+CASES = [test.format(name) for test in OF_EVERY_ROW for name in LOSSES]
 CASES += [test.format(name) for test in OF_MASKS for name in MASKED]
 CASES += [f"test_equals_the_published_reference[{name}-{case}-float32]" for name, case in PUBLISHED.items()]
 

@@ -21,7 +21,7 @@ import pytest
 import tensorflow as tf
 
 import keras_kd as kd
-from tests.distillation.cases import CASES, PARTS, WEIGHTS, X, Y, gaps, network, projected, results
+from tests.distillation.cases import CASES, PARTS, X, Y, gaps, network, projected, results
 from tests.distillation.conftest import cross_entropy
 from tests.sharing import made_once
 
@@ -35,13 +35,7 @@ from tests.training.test_workers import launched, train
 if __name__ == "__main__":
     launched()
 """
-# All that could make two workers differ from one process, in one case, as each worker compiles each case.
-SAME = CASES["projection, penalty, teacher in scope"]._replace(
-    student=lambda: network(
-        4, "student", norm=keras.layers.BatchNormalization(synchronized=True), regularizer="l2"
-    ),
-    weights=WEIGHTS,
-)
+SAME = ["blend, synchronized BatchNorm", "projection, penalty, teacher in scope"]
 KILLED_AT = 8  # of 15 batches; the state is saved after every second
 
 
@@ -84,7 +78,7 @@ def launched():
     folder = Path(os.environ["KERAS_KD_RUN"])
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
     if not (folder / "killed").exists():  # else this is the second start, and all this is done
-        found = results(SAME, strategy)
+        found = {name: results(CASES[name], strategy) for name in SAME}
         (folder / f"found{strategy.cluster_resolver.task_id}").write_bytes(pickle.dumps(found))
         interrupted(strategy, folder / "undisturbed", kill=False)
     interrupted(strategy, folder, kill=True)
@@ -125,11 +119,12 @@ def by_launcher(tmp_path_factory):
     return made_once(tmp_path_factory, "launcher", launch)
 
 
-def test_two_workers_are_one_process(by_launcher):
+@pytest.mark.parametrize("name", SAME)
+def test_two_workers_are_one_process(by_launcher, name):
     folder, _ = by_launcher
-    alone = results(SAME, None)
+    alone = results(CASES[name], None)
     for worker in range(2):
-        found = pickle.loads((folder / f"found{worker}").read_bytes())
+        found = pickle.loads((folder / f"found{worker}").read_bytes())[name]
         assert gaps(alone, found) == pytest.approx(dict.fromkeys(PARTS, 0), abs=1e-6)
 
 
