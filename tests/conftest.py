@@ -9,6 +9,9 @@ os.environ["MPLBACKEND"] = "Agg"
 os.environ.setdefault(
     "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 )
+# Pytest's workers take every core between them: more threads in each wait for work, and spin as they do.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 import gc
 from pathlib import Path
@@ -29,14 +32,18 @@ def pytest_terminal_summary(terminalreporter, config):
     suite_times.summarize(terminalreporter, config.getoption("times"))
 
 
+def pytest_collection():
+    gc.disable()
+
+
 def pytest_collection_finish():
     """Have Python's garbage collection pass over what imports have left: half a million objects, for good.
 
-    And run less often: models and graphs are large, so that whatever lives is looked at again and again.
+    From here it is on, but runs less often: models and graphs are large, and are looked at again and again.
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 10, 20)
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,7 @@
 """Loading TensorFlow, which takes seconds: commands do it when their arguments are known to be fine."""
 
 import contextlib
+import gc
 import importlib
 import importlib.util
 import logging
@@ -36,7 +37,7 @@ def load_library(custom_objects: Sequence[str] | None = None) -> None:
     """
     if startup.is_deferred:
         sys.stderr.flush()
-        with _descriptor(2) as stderr, _ended_by_signals(stderr), _told(stderr):
+        with _descriptor(2) as stderr, _ended_by_signals(stderr), _told(stderr), _uncollected():
             import tensorflow as tf
 
             tf.config.list_physical_devices()  # looks for a GPU, which is logged too
@@ -115,6 +116,20 @@ def _told(stderr: int) -> Iterator[None]:
         if is_terminal:
             with contextlib.suppress(OSError):
                 os.write(2, b"\r" + b" " * len(_NOTICE) + b"\r")
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Leave what is imported out of Python's garbage collection, for good.
+
+    It is half a million objects that live as long as the process, looked at again and again.
+    """
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        gc.enable()
 
 
 @contextlib.contextmanager

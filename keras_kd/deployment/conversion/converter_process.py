@@ -23,6 +23,13 @@ from keras_kd.files import temporary_folder
 
 TIMEOUT = "KERAS_KD_CONVERT_TIMEOUT"
 _SECONDS = 7200.0
+# Garbage collection looks at the half million objects of TensorFlow again and again while they are made.
+_PROGRAM = """
+import gc
+gc.disable()
+from keras_kd.deployment.conversion import tflite_converter
+tflite_converter.main()
+"""
 _ENVIRONMENT = {
     "PYTHONWARNINGS": "ignore",
     "CUDA_VISIBLE_DEVICES": "-1",  # conversion needs no GPU, and the parent may hold its memory
@@ -61,8 +68,7 @@ class Converter:
             if not is_mine:
                 self._folder, self._owner = Path(tempfile.mkdtemp(prefix="keras_kd_")), os.getpid()
             self._log, self._log_read = tempfile.TemporaryFile(), 0  # noqa: SIM115, as long as the child
-            program = ["-m", "keras_kd.deployment.conversion.tflite_converter", str(self._folder)]
-            self._child = Child(program, _ENVIRONMENT, self._log)
+            self._child = Child(["-c", _PROGRAM, str(self._folder)], _ENVIRONMENT, self._log)
 
     @contextlib.contextmanager
     def folder(self) -> Iterator[Path]:

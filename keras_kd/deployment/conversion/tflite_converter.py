@@ -1,7 +1,7 @@
 """The program of the converter process: SavedModel -> `.tflite` -> run once.
 
-`converter_process.py` starts it as `python -m keras_kd.deployment.conversion.tflite_converter`. It reads one
-`Request` per line and answers each with one line. The parent never imports it.
+`converter_process.py` starts it, with garbage collection off. It reads one `Request` per line and answers
+each with one line. The parent never imports it.
 """
 
 from __future__ import annotations
@@ -147,13 +147,13 @@ def main() -> None:  # pragma: no cover, it runs in the child that the tests of 
 
 
 def _freeze_imports() -> None:  # pragma: no cover, likewise
-    """Have Python's garbage collection pass over what imports have left, for good.
+    """Have Python's garbage collection, which is on from here, pass over what imports have left, for good.
 
     `TFLiteConverter` collects garbage in each conversion, which took two thirds of the time of a small one.
     """
     _ = tf.lite.TFLiteConverter  # its first use imports it
-    gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def _listen(requests: queue.Queue[str], folder: str) -> None:  # pragma: no cover, likewise
@@ -171,7 +171,3 @@ def remove(folder: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.rename(folder, aside)
     shutil.rmtree(aside, ignore_errors=True)
-
-
-if __name__ == "__main__":  # pragma: no cover, likewise
-    main()
