@@ -9,9 +9,6 @@ os.environ["MPLBACKEND"] = "Agg"
 os.environ.setdefault(
     "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 )
-# Pytest's workers take every core between them: more threads in each wait for work, and spin as they do.
-os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
-os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 import gc
 from pathlib import Path

@@ -50,30 +50,34 @@ def forward(lines, index):
             print(f"[{index}] {line}", end="", flush=True)
 
 
-def wait(group):
-    """Wait until all are done or one has failed; return the exit code."""
-    while True:
+def wait(group, asked):
+    """Wait until all are done, one has failed, or a signal asks to end; return the exit code."""
+    while not asked:
         codes = [process.poll() for process, _ in group]
         failed = [code for code in codes if code]
         if failed or None not in codes:
             return failed[0] if failed else 0
         time.sleep(0.1)
+    return 128 + asked[0]
 
 
 def run(command, workers, restarts):
     """Run the workers until they finish or fail more than `restarts` times; return the exit code."""
+    asked = []  # signals: as exceptions, they could come while a worker starts, and leave it running
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: asked.append(number))
     for left in range(restarts, -1, -1):
         group = start(command, workers)
         try:
-            code = wait(group)
+            code = wait(group, asked)
         finally:
             for process, _ in group:
                 process.kill()  # the others wait for the one that died
             for process, thread in group:
                 process.wait()
                 thread.join()
-        if code == 0:
-            return 0
+        if code == 0 or asked:
+            return code
         print(f"A worker ended with {code}. Restarts left: {left}.", flush=True)
     return 1
 
@@ -85,14 +89,10 @@ def main():
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--restarts", type=int, default=3, help="how often to restart after a crash")
     options, others = parser.parse_known_args()  # the others are for train.py
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` stops the workers
     folder = "runs/multi_worker_short" if "--short" in others else "runs/multi_worker"
     if not Path(folder, "teacher.keras").exists():
         subprocess.run([sys.executable, HERE / "teacher.py", *others], check=True)
-    try:
-        sys.exit(run([sys.executable, str(HERE / "train.py"), *others], options.workers, options.restarts))
-    except KeyboardInterrupt:
-        sys.exit(130)
+    sys.exit(run([sys.executable, str(HERE / "train.py"), *others], options.workers, options.restarts))
 
 
 if __name__ == "__main__":
