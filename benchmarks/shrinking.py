@@ -120,13 +120,13 @@ def short(number):
 def all_names():
     import keras
 
-    made = [name for name, value in vars(keras.applications).items() if inspect.isfunction(value)]
+    made = [name for name, value in vars(keras.applications).items() if inspect.isfunction(value)] + LARGE
     try:
         from backbones import BACKBONES
     except ImportError:
         print("KerasHub is not installed, and its backbones are left out", file=sys.stderr)
-        return [*made, *LARGE]
-    return [*made, *LARGE, *BACKBONES]
+        return made
+    return [*made, *BACKBONES]
 
 
 def measure(name, keep):
