@@ -51,14 +51,13 @@ def forward(lines, index):
 
 
 def wait(group, asked):
-    """Wait until all are done, one has failed, or a signal asks to end; return the workers' exit code."""
+    """Wait until all are done, one has failed, or a signal asks to end; return the exit code, if any."""
     while not asked:
         codes = [process.poll() for process, _ in group]
         failed = [code for code in codes if code]
         if failed or None not in codes:
             return failed[0] if failed else 0
         time.sleep(0.1)
-    return None
 
 
 def run(command, workers, restarts):
@@ -76,10 +75,8 @@ def run(command, workers, restarts):
             for process, thread in group:
                 process.wait()
                 thread.join()
-        if asked:  # which a terminal has asked of the workers, too
-            return 128 + asked[0]
-        if code == 0:
-            return 0
+        if asked or code == 0:  # a terminal has asked the workers, too
+            return 128 + asked[0] if asked else 0
         print(f"A worker ended with {code}. Restarts left: {left}.", flush=True)
     return 1
 
