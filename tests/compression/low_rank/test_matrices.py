@@ -1,5 +1,7 @@
 """Products of low rank are the best there are, for a matrix and for outputs."""
 
+import functools
+
 import hypothesis.strategies as st
 import numpy as np
 import pytest
@@ -48,15 +50,21 @@ def test_an_energy_takes_the_least_rank_that_keeps_it(shape, energy):
     assert rank == 1 or kept[rank - 2] < energy + 1e-9
 
 
+@functools.cache
+def falling(shape, decay):
+    """A matrix whose singular values fall off, and their squares in float64."""
+    left, values, right = np.linalg.svd(np.random.default_rng(0).normal(size=shape), full_matrices=False)
+    values = values * decay ** np.arange(values.shape[-1])
+    matrix = ((left * values[..., None, :]) @ right).astype("float32").astype("float64")
+    return matrix, np.linalg.svd(matrix, compute_uv=False).reshape(-1, 200) ** 2
+
+
 @pytest.mark.parametrize("shape", [(300, 200), (200, 500), (2, 200, 250)])
 @pytest.mark.parametrize("decay", [1.0, 0.9])
 @pytest.mark.parametrize("rank", [1, 20, 60, 200])
 def test_a_part_of_the_singular_values_is_as_good_as_all_of_them(shape, decay, rank):
     """A trained kernel's fall off, a random one's do not."""
-    left, values, right = np.linalg.svd(np.random.default_rng(0).normal(size=shape), full_matrices=False)
-    values = values * decay ** np.arange(values.shape[-1])
-    matrix = ((left * values[..., None, :]) @ right).astype("float32").astype("float64")
-    squares = np.linalg.svd(matrix, compute_uv=False).reshape(-1, 200) ** 2  # in float64
+    matrix, squares = falling(shape, decay)
     least = np.sqrt(squares[:, rank:].sum() / squares.sum())
     product = approximate(matrix, Amount(rank))
     assert product.rank == rank

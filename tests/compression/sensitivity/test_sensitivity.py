@@ -53,7 +53,7 @@ def trained_with(model, callback):
     """A copy that a callback has changed, and one step of training at no learning rate has not."""
     copy = keras.models.clone_model(model)
     copy.set_weights(model.get_weights())
-    copy.compile(keras.optimizers.SGD(0.0), "mse")
+    copy.compile(keras.optimizers.SGD(0.0), "mse", run_eagerly=True)
     x = np.zeros((1, 8, 8, 1), "float32")
     for norm in (part for part in copy.layers if isinstance(part, layers.BatchNormalization)):
         norm.trainable = False  # its statistics stay

@@ -175,15 +175,19 @@ OPTIONS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def teacher():
+    return kd.models.digits_teacher()
+
+
 @pytest.mark.parametrize(
     "budget", ["macs", *(pytest.param(name, marks=pytest.mark.slow) for name in MEASURES if name != "macs")]
 )
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-def test_what_is_said_to_be_the_least_can_be_had_and_no_less(budget, options):
-    model = kd.models.digits_teacher()
+def test_what_is_said_to_be_the_least_can_be_had_and_no_less(budget, options, teacher):
     with pytest.raises(ValueError, match="the least is") as caught:
-        plan_shrinking(model, Arguments(1e-9, budget, **options))
+        plan_shrinking(teacher, Arguments(1e-9, budget, **options))
     least = float(re.search(r"the least is ([\d.e-]+\d)", str(caught.value))[1])
-    plan_shrinking(model, Arguments(least, budget, **options))
+    plan_shrinking(teacher, Arguments(least, budget, **options))
     with pytest.raises(ValueError, match="the least is"):
-        plan_shrinking(model, Arguments(0.985 * least, budget, **options))
+        plan_shrinking(teacher, Arguments(0.985 * least, budget, **options))

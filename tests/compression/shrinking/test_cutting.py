@@ -75,7 +75,7 @@ def test_random_graphs_are_cut_right(program, seed, part):
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(programs(), st.integers(0, 1000), st.sampled_from([None, 0.1, 0.5, 0.8]))
 def test_many_random_graphs_are_cut_right(program, seed, part):
     keras.backend.clear_session(free_memory=False)

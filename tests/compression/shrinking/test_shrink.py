@@ -140,7 +140,7 @@ def test_dictionaries_stay_dictionaries():
 
 @pytest.mark.slow
 def test_a_student_is_distilled_from_its_original():
-    teacher = kd.models.digits_teacher()
+    teacher = kd.models.residual("teacher", (8, 8, 1), widths=(8, 16), stem_stride=1)
     student = kd.shrink(teacher, 0.5, budget="macs")
     assert [layer.name for layer in student.layers] == [layer.name for layer in teacher.layers]
     distiller = kd.Distiller(student, teacher, temperature=4.0, alpha=0.1)

@@ -54,7 +54,7 @@ def test_every_size_is_that_of_the_model_made(name):
 
 
 @pytest.mark.slow
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(programs(), st.integers(0, 1000))
 def test_sizes_of_random_graphs(program, seed):
     keras.backend.clear_session(free_memory=False)
