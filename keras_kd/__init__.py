@@ -40,6 +40,7 @@ if not startup.is_deferred:
     from keras_kd.signals.batches import Taught as Taught
     from keras_kd.signals.listing import tap_names as tap_names
     from keras_kd.signals.pairing.tap_pairs import pair_taps as pair_taps
+    from keras_kd.teachers.ensemble import ensemble as ensemble
     from keras_kd.training.full_state import FullState as FullState
 
 __version__ = "0.1.0"
@@ -69,6 +70,7 @@ __all__ = [
     "compare",
     "cost",
     "datasets",
+    "ensemble",
     "export",
     "factorize",
     "fold_batch_norm",

@@ -1,0 +1,1 @@
+"""Anything that answers as a teacher: ensembles, models of other frameworks, plain functions."""
