@@ -40,6 +40,7 @@ if not startup.is_deferred:
     from keras_kd.signals.batches import Taught as Taught
     from keras_kd.signals.listing import tap_names as tap_names
     from keras_kd.signals.pairing.tap_pairs import pair_taps as pair_taps
+    from keras_kd.teachers.as_teacher import as_teacher as as_teacher
     from keras_kd.teachers.ensemble import ensemble as ensemble
     from keras_kd.training.full_state import FullState as FullState
 
@@ -64,6 +65,7 @@ __all__ = [
     "StudentCheckpoint",
     "Taught",
     "Verification",
+    "as_teacher",
     "benchmark",
     "channel_groups",
     "compact",

@@ -159,6 +159,44 @@ def check_lite_file(path: str | os.PathLike[str]) -> Path:
     return path
 
 
+def check_onnx_file(path: str | os.PathLike[str]) -> Path:
+    """The path of an `.onnx` file.
+
+    Raises:
+        FileNotFoundError: There is none.
+        OSError: It is a folder, a pipe, a socket or a device.
+    """
+    path = Path(path)
+    _check_there(path, "an .onnx file", (".onnx",))
+    return path
+
+
+def check_teacher(path: str | os.PathLike[str]) -> Path:
+    """The path of a teacher: a Keras model, a SavedModel, a `.tflite` or an `.onnx` file.
+
+    Raises:
+        FileNotFoundError: There is none.
+        ValueError: It has another suffix.
+        OSError: It is a pipe, a socket or a device.
+
+    Examples:
+        >>> check_teacher("big.pt")
+        Traceback (most recent call last):
+        ValueError: Expected .keras, .h5, .hdf5, .tflite, .onnx or a SavedModel. Received: 'big.pt'.
+    """
+    path = Path(path)
+    if (path / "saved_model.pb").exists():
+        return path
+    if path.suffix.lower() == ".tflite":
+        return check_lite_file(path)
+    if path.suffix.lower() == ".onnx":
+        return check_onnx_file(path)
+    if path.suffix.lower() not in MODEL_SUFFIXES and not path.is_dir():
+        kinds = f"{', '.join(MODEL_SUFFIXES)}, .tflite, .onnx or a SavedModel"
+        raise ValueError(f"Expected {kinds}. Received: {str(path)!r}.")
+    return check_model(path)
+
+
 def _check_there(path: Path, expected: str, suffixes: tuple[str, ...]) -> None:
     try:
         check_regular(path, expected)

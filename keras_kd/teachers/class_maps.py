@@ -33,8 +33,8 @@ def class_matrix(classes: Classes, units: int, name: str) -> np.ndarray | None:
     array = np.asarray(classes)
     if array.ndim not in (1, 2) or array.dtype.kind not in "iufb" or not array.size:
         raise ValueError(
-            f"`classes` of {name!r} are the classes that it knows, such as [0, 1, 2], or a matrix (its classes, "
-            f"all classes). Received: {classes!r}."
+            f"`classes` of {name!r} are the classes that it knows, such as [0, 1, 2], or a matrix (its "
+            f"classes, all classes). Received: {classes!r}."
         )
     if len(array) != units:
         raise ValueError(
@@ -43,7 +43,9 @@ def class_matrix(classes: Classes, units: int, name: str) -> np.ndarray | None:
     if array.ndim == 1:
         return _matrix_of_indices(array, name)
     if not np.isfinite(array).all() or (array < 0).any() or not array.any():
-        raise ValueError(f"The matrix of {name!r} in `classes` holds shares: finite, not negative, not all 0.")
+        raise ValueError(
+            f"The matrix of {name!r} in `classes` holds shares: finite, not negative, not all 0."
+        )
     return array.astype("float32")
 
 
@@ -75,8 +77,8 @@ def widened(matrices: dict[str, np.ndarray | None], units: dict[str, int]) -> li
     number = max([*of_all.values(), *(matrix.shape[1] for matrix in mapped.values())])
     if of_all and number > max(of_all.values()):
         raise ValueError(
-            f"`classes` names class {number - 1}, and member {next(iter(of_all))!r}, which knows all of them, "
-            f"answers with {max(of_all.values())}."
+            f"`classes` names class {number - 1}, and member {next(iter(of_all))!r}, which knows all of "
+            f"them, answers with {max(of_all.values())}."
         )
     wide = {name: _wide(matrix, number) for name, matrix in mapped.items()}
     known = np.sum([matrix.sum(0) for matrix in wide.values()], axis=0) if not of_all else np.ones(number)

@@ -1,7 +1,7 @@
 """The layers that combine one output of all members, chosen by what the members end in."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -129,10 +129,12 @@ class Combination:
             return
         if self._weights in ("confidence", "entropy"):
             raise ValueError(
-                f"weights={self._weights!r} are found from probabilities, and average='values' is for numbers."
+                f"weights={self._weights!r} are found from probabilities; average='values' is for numbers."
             )
         if stated.activation is not None or any(known is not None for known in self._classes.values()):
-            raise ValueError("`activation` and `classes` are for classes, and average='values' is for numbers.")
+            raise ValueError(
+                "`activation` and `classes` are for classes, and average='values' is for numbers."
+            )
 
     def _matrices(
         self, activation: str | None, answers: Mapping[str, keras.KerasTensor]
@@ -154,8 +156,8 @@ def _require_labels(matrices: Mapping[str, np.ndarray | None]) -> None:
     for name, matrix in matrices.items():
         if matrix is not None and not (np.isin(matrix, (0, 1)).all() and (matrix.sum(1) == 1).all()):
             raise ValueError(
-                f"`classes` of {name!r} is a matrix that shares classes out, and its labels are sigmoids, each "
-                "by itself. Give the labels that it knows, such as [0, 2]."
+                f"`classes` of {name!r} is a matrix that shares classes out, and its labels are sigmoids, "
+                "each by itself. Give the labels that it knows, such as [0, 2]."
             )
 
 

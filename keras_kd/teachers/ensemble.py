@@ -81,13 +81,13 @@ def ensemble(
 
     Source: the arithmetic and the geometric mean ("logits"), Hinton, Vinyals, Dean 2015, arXiv 1503.02531,
     and You, Xu, Xu, Tao, "Learning from Multiple Teacher Networks", KDD 2017,
-    doi 10.1145/3097983.3098135. Weights by entropy, Kwon, Na, Lee, Kim, "Adaptive Knowledge Distillation Based
-    on Entropy", ICASSP 2020, doi 10.1109/ICASSP40776.2020.9054698. Members with other classes, Shen et al.
-    2018, "Amalgamating Knowledge towards Comprehensive Classification", arXiv 1811.02796, and Vongkulbhisal
-    et al. 2019, "Unifying Heterogeneous Classifiers with Distillation", arXiv 1904.06062, who solve for
-    probabilities of all classes where this uses Jeffrey's rule. Fukuda et al. 2017, "Efficient Knowledge
-    Distillation from an Ensemble of Teachers", doi 10.21437/Interspeech.2017-614, read one member at a time,
-    as an objective for each does.
+    doi 10.1145/3097983.3098135. Weights by entropy, Kwon, Na, Lee, Kim, "Adaptive Knowledge Distillation
+    Based on Entropy", ICASSP 2020, doi 10.1109/ICASSP40776.2020.9054698. Members with other classes, Shen et
+    al. 2018, "Amalgamating Knowledge towards Comprehensive Classification", arXiv 1811.02796, and
+    Vongkulbhisal et al. 2019, "Unifying Heterogeneous Classifiers with Distillation", arXiv 1904.06062, who
+    solve for probabilities of all classes where this uses Jeffrey's rule. Fukuda et al. 2017, "Efficient
+    Knowledge Distillation from an Ensemble of Teachers", doi 10.21437/Interspeech.2017-614, read one member
+    at a time, as an objective for each does.
 
     Args:
         models: The members, a list or a dictionary by name: built models of Keras 3 or tf_keras, or what

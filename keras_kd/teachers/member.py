@@ -55,13 +55,17 @@ class Member(keras.layers.Layer):
             )
         self._require_registered()
         parts = {"model": self.tapped_model, "preprocess": self.preprocess}
-        return {**super().get_config(), **{k: keras.saving.serialize_keras_object(v) for k, v in parts.items()}}
+        return {
+            **super().get_config(),
+            **{k: keras.saving.serialize_keras_object(v) for k, v in parts.items()},
+        }
 
     def _require_registered(self) -> None:
         preprocess = self.preprocess
         if preprocess is None or isinstance(preprocess, keras.layers.Layer):
             return
-        if ">" not in keras.saving.get_registered_name(preprocess):
+        known = keras.saving.get_registered_object(keras.saving.get_registered_name(preprocess))
+        if known is not preprocess:
             raise ValueError(
                 f"The `preprocess` of member {self.name!r} cannot be saved. Make it a layer such as "
                 "keras.layers.Resizing, or a function registered with "

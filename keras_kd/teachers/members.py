@@ -32,7 +32,9 @@ def models_by_name(
         named = dict(models)
     else:
         if is_model(models) or not isinstance(models, Sequence):
-            raise TypeError(f"`models` is a list or a dictionary of models. Received: {type(models).__name__}.")
+            raise TypeError(
+                f"`models` is a list or a dictionary of models. Received: {type(models).__name__}."
+            )
         for model in models:
             _require_model(model)
         given = _numbered([model.name for model in models]) if names is None else list(names)
@@ -66,7 +68,9 @@ def _require_model(model: object) -> None:
 def _check_member(name: str, model: KerasModel) -> None:
     _require_model(model)
     if not isinstance(name, str) or not name or "/" in name or ":" in name:
-        raise ValueError(f"The name of a member is part of its taps: without '/' and ':'. Received: {name!r}.")
+        raise ValueError(
+            f"The name of a member is part of its taps: without '/' and ':'. Received: {name!r}."
+        )
     if not model.built:
         raise ValueError(
             f"Member {name!r} has no weights yet, so it has nothing to teach. Train it, load its weights, or "
@@ -194,16 +198,20 @@ def _merged(path: str, known: Mapping[str, Tensors]) -> keras.KerasTensor:
     shape = tuple(first[1].shape)
     for name, symbol in others:
         sizes = tuple(symbol.shape)
-        fits = len(sizes) == len(shape) and all(None in pair or len({*pair}) == 1 for pair in zip(shape, sizes))
+        fits = len(sizes) == len(shape) and all(
+            None in pair or len({*pair}) == 1 for pair in zip(shape, sizes, strict=True)
+        )
         if not fits:
             raise ValueError(
                 f"Members take different inputs: {first[0]!r} {shape[1:]} and {name!r} {sizes[1:]}. Give "
                 f"those that take something else a preprocess={{{name!r}: FUNCTION_OR_LAYER}}, such as "
                 "keras.layers.Resizing, or state what the data holds: inputs={'NAME': keras.Input(...), ...}."
             )
-        shape = tuple(a if b is None else b for a, b in zip(shape, sizes))
+        shape = tuple(a if b is None else b for a, b in zip(shape, sizes, strict=True))
     symbol = first[1]
-    return keras.Input(batch_shape=shape, dtype=keras.backend.standardize_dtype(symbol.dtype), name=symbol.name)
+    return keras.Input(
+        batch_shape=shape, dtype=keras.backend.standardize_dtype(symbol.dtype), name=symbol.name
+    )
 
 
 def part_for(name: str, model: KerasModel, inputs: Any) -> Any:
