@@ -112,6 +112,17 @@ def check_reading(
         raise ValueError(f"image_size= is for images that are resized, which {source!r} does not hold.")
 
 
+def is_keras_model(path: str | os.PathLike[str]) -> bool:
+    """Whether a path names a model of Keras, by its suffix or by what the folder holds.
+
+    Examples:
+        >>> is_keras_model("teacher.keras"), is_keras_model("teacher.onnx")
+        (True, False)
+    """
+    path = Path(path)
+    return path.suffix in MODEL_SUFFIXES or (path / "config.json").exists()
+
+
 def check_model(path: str | os.PathLike[str]) -> Path:
     """The path of a Keras model.
 
@@ -138,7 +149,7 @@ def check_model(path: str | os.PathLike[str]) -> Path:
     if path.is_dir() and (path / "config.json").exists():
         return path
     if path.suffix not in MODEL_SUFFIXES and not path.is_dir():
-        save = "" if path.suffix == ".tflite" else " Save it with model.save('NAME.keras')."
+        save = "" if path.suffix in (".tflite", ".onnx") else " Save it with model.save('NAME.keras')."
         raise ValueError(f"Expected a Keras model (.keras, .h5 or .hdf5). Received: {str(path)!r}.{save}")
     _check_there(path, f"a {path.suffix or '.keras'} file", MODEL_SUFFIXES)
     return path

@@ -56,7 +56,7 @@ def test_data(name, kind, here):
         (check_model, "studnet.keras", FileNotFoundError, "no file 'studnet.keras'. Did you mean 'student.k"),
         (check_model, "nowhere/x.h5", FileNotFoundError, "There is no file 'nowhere/x.h5'.$"),
         (check_model, "student.tflite", ValueError, "Expected a Keras model .* Received: 'student.tflite'.$"),
-        (check_model, "model.onnx", ValueError, r"Received: 'model.onnx'. Save it with model.save"),
+        (check_model, "model.pt", ValueError, r"Received: 'model.pt'. Save it with model.save"),
         (check_model, "saved", ValueError, "'saved' is a TensorFlow SavedModel.* kd.tfmot.from_tf_keras"),
         (check_model, "empty", IsADirectoryError, "'empty' is a folder"),
         (check_data, "mine.npy", FileNotFoundError, "no file or folder 'mine.npy'. Did you mean 'mine.npz'"),

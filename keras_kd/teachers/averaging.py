@@ -58,7 +58,9 @@ class Answers(_Passing):
     ) -> None:
         super().__init__(**kwargs)
         self.undo, self.activation = list(undo), activation
-        self.matrices = matrices and [None if m is None else np.asarray(m, "float32") for m in matrices]
+        self.matrices: list[np.ndarray | None] | None = None
+        if matrices:
+            self.matrices = [None if m is None else np.asarray(m, "float32") for m in matrices]
 
     def call(self, inputs: list[Tensor]) -> Tensor:
         answers: list[Any] = [

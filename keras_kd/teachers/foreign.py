@@ -59,7 +59,7 @@ def of_signature(function: Any, owner: object = None) -> TensorFunction:
     specs = {key: keras.KerasTensor(_free(s.shape), s.dtype.name, name=key) for key, s in named.items()}
     single = next(iter(specs)) if len(specs) == 1 else None
 
-    def run(x: Tensors) -> Tensors:
+    def run(x: Any) -> Tensors:
         found = function(**({single: x} if single is not None else x))
         return next(iter(found.values())) if isinstance(found, dict) and len(found) == 1 else found
 

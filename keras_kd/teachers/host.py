@@ -22,8 +22,11 @@ class HostTeacher(Protocol):
             if it does not tell.
     """
 
-    name: str
-    inputs: Any
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def inputs(self) -> Any: ...
 
     def answer(self, batch: Tensors) -> dict[str, np.ndarray]:
         """The signals of a batch by tap, `"output"` or `"output/NAME"`, with a row for each sample.

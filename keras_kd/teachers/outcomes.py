@@ -18,7 +18,7 @@ _LEAST_ENTROPY = 1e-7
 _HUGE = 1e30  # in place of infinity, in differences
 
 
-def log_outcomes(logits: Tensor, activation: str) -> Tensor:
+def log_outcomes(logits: Tensor, activation: str | None) -> Tensor:
     """Log-probabilities of the outcomes, along the last axis.
 
     Examples:
@@ -31,7 +31,7 @@ def log_outcomes(logits: Tensor, activation: str) -> Tensor:
     return ops.stack([ops.log_sigmoid(-logits), ops.log_sigmoid(logits)], axis=-1)
 
 
-def logits_of_outcomes(log_outcomes: Tensor, activation: str) -> Tensor:
+def logits_of_outcomes(log_outcomes: Tensor, activation: str | None) -> Tensor:
     """Logits with these log-probabilities."""
     if activation == "softmax":
         return log_outcomes
@@ -56,20 +56,20 @@ def _as_wide(weights: Tensor, values: Tensor) -> Tensor:
     return weights
 
 
-def confidence(log_outcomes: Tensor, activation: str) -> Tensor:
+def confidence(log_outcomes: Tensor, activation: str | None) -> Tensor:
     """The probability of the most likely outcome; of several sigmoids, their mean."""
     found = ops.exp(ops.max(log_outcomes, axis=-1))
     return ops.mean(found, axis=-1) if activation == "sigmoid" else found
 
 
-def entropy(log_outcomes: Tensor, activation: str) -> Tensor:
+def entropy(log_outcomes: Tensor, activation: str | None) -> Tensor:
     """The entropy of the outcomes; of several sigmoids, their mean. It is never quite 0."""
     found = -ops.sum(ops.exp(log_outcomes) * ops.maximum(log_outcomes, 2 * LOWEST), axis=-1)
     found = ops.mean(found, axis=-1) if activation == "sigmoid" else found
     return ops.maximum(found, _LEAST_ENTROPY)
 
 
-def divergence(log_outcomes: Tensor, log_mean: Tensor, activation: str) -> Tensor:
+def divergence(log_outcomes: Tensor, log_mean: Tensor, activation: str | None) -> Tensor:
     """The Kullback-Leibler divergence of each member from the mean; of several sigmoids, their sum."""
     of_mean = ops.maximum(ops.expand_dims(log_mean, MEMBERS), -_HUGE)
     gaps = ops.maximum(log_outcomes, -_HUGE) - of_mean

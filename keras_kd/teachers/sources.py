@@ -63,8 +63,9 @@ def _name_of(source: Any) -> str:
     named = getattr(source, "__name__", None) or getattr(source, "name", None)
     if isinstance(source, LiteModel):
         named = source.path.stem
-    known = isinstance(named, str) and named != "<lambda>"
-    return _plain(named if known else "teacher" if callable(source) else type(source).__name__)
+    if isinstance(named, str) and named != "<lambda>":
+        return _plain(named)
+    return "teacher" if callable(source) else _plain(type(source).__name__)
 
 
 def _plain(text: str) -> str:
@@ -133,5 +134,6 @@ def as_host(source: object, *, name: str | None = None, outputs: Kinds = None) -
         {'output': array([[2., 2.]], dtype=float32)}
     """
     found, _, _ = find_source(source, name, outputs)
-    is_host = isinstance(found, HostTeacher) and not isinstance(found, (keras.Model, TensorFunction))
-    return found if is_host else None
+    if isinstance(found, (keras.Model, TensorFunction)) or not isinstance(found, HostTeacher):
+        return None
+    return found
