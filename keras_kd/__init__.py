@@ -40,6 +40,9 @@ if not startup.is_deferred:
     from keras_kd.signals.batches import Taught as Taught
     from keras_kd.signals.listing import tap_names as tap_names
     from keras_kd.signals.pairing.tap_pairs import pair_taps as pair_taps
+    from keras_kd.teachers.taught.augmentation import augmented as augmented
+    from keras_kd.teachers.taught.loading import load_taught as load_taught
+    from keras_kd.teachers.taught.precompute import precompute as precompute
     from keras_kd.training.full_state import FullState as FullState
 
 __version__ = "0.1.0"
@@ -63,6 +66,7 @@ __all__ = [
     "StudentCheckpoint",
     "Taught",
     "Verification",
+    "augmented",
     "benchmark",
     "channel_groups",
     "compact",
@@ -72,9 +76,11 @@ __all__ = [
     "export",
     "factorize",
     "fold_batch_norm",
+    "load_taught",
     "losses",
     "models",
     "pair_taps",
+    "precompute",
     "projections",
     "recalibrate",
     "sensitivity",

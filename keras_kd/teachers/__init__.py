@@ -1,0 +1,1 @@
+"""Teachers: what answers as one, and what was taught and stored."""
