@@ -60,28 +60,29 @@ class ModelAnswer:
         self.shapes: dict[str, Shape] = {}
         self.activations: dict[str, str | None] = {}
         free = tf.nest.map_structure(lambda spec: tf.TensorSpec([None, *spec.shape[1:]], spec.dtype), x)
-        try:
-            if not teacher.built:
-                tf.function(self._run, autograph=False).get_concrete_function(free)
-            self._taps = Taps(teacher, taps)
-            self._function = tf.function(self._signals, input_signature=[free], autograph=False)
-            self._function.get_concrete_function()
-        except (TypeError, LookupError, tf.errors.InvalidArgumentError) as error:
-            what = "what `teacher_preprocess` makes of the inputs" if preprocess else "the data's inputs"
-            raise ValueError(
-                f"The teacher {teacher.name!r} cannot take {what} ({describe(x)}): "
-                f"{one_line(error).rstrip('.')}. Give a `teacher_preprocess` that selects, resizes or "
-                "converts `x`."
-            ) from error
+        if not teacher.built:
+            tf.function(self._run, autograph=False).get_concrete_function(free)
+        self._taps = Taps(teacher, taps)
+        self._function = tf.function(self._signals, input_signature=[free], autograph=False)
+        self._function.get_concrete_function()
 
     def __call__(self, x: Tensors) -> dict[str, np.ndarray]:
         """The signals of a batch, and their masks."""
         return {name: np.asarray(tensor) for name, tensor in self._function(x).items()}
 
     def _run(self, x: Tensors) -> Any:
-        inputs = self._inputs(x)
-        with as_tf_keras_runs(self._teacher):
-            return self._teacher(inputs, training=False)
+        try:
+            with as_tf_keras_runs(self._teacher):
+                return self._teacher(self._inputs(x), training=False)
+        except (ValueError, TypeError, LookupError, tf.errors.InvalidArgumentError) as error:
+            what = (
+                "what `teacher_preprocess` makes of the inputs" if self._preprocess else "the data's inputs"
+            )
+            raise ValueError(
+                f"The teacher {self._teacher.name!r} cannot take {what} ({describe(x)}): "
+                f"{one_line(error).rstrip('.')}. Give a `teacher_preprocess` that selects, resizes or "
+                "converts `x`."
+            ) from error
 
     def _inputs(self, x: Tensors) -> Tensors:
         if self._preprocess is not None:

@@ -78,7 +78,7 @@ def load_taught(
 def _check(
     manifest: Manifest, folder: Path, data: tf.data.Dataset, key: Key, augment: Augment | None
 ) -> None:
-    x, _, _ = unpacked(batches.element_spec)
+    x, _, _ = unpacked(data.element_spec)
     found = {
         "inputs": describe_inputs(x),
         "key": describe_key(key),

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import hashlib
+import io
 import json
 import os
 import re
@@ -62,10 +63,12 @@ class Ledger:
         files = {}
         for name, array in arrays.items():
             path = self.folder / f"{number:05}.{name}.npy"
+            content = io.BytesIO()  # NumPy does not tell why it cannot write to a file
+            np.save(content, array, allow_pickle=False)
             with write_atomically(path) as part:
-                with open(part, "wb") as file:
-                    np.save(file, array, allow_pickle=False)
-                files[path.name] = {"bytes": part.stat().st_size, "sha256": _sha256(part)}
+                part.write_bytes(content.getbuffer())
+            digest = hashlib.sha256(content.getbuffer()).hexdigest()
+            files[path.name] = {"bytes": len(content.getbuffer()), "sha256": digest}
         rows = len(next(iter(arrays.values())))
         with write_atomically(self.folder / f"{number:05}.json") as part:
             part.write_text(json.dumps({"rows": rows, "files": files}, indent=1) + "\n")
@@ -97,7 +100,7 @@ class Ledger:
             commit = json.loads((self.folder / name).read_text())
             if isinstance(commit["rows"], int) and isinstance(commit["files"], dict):
                 return dict(commit)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             pass
         raise self._damaged(number, name, "is not what was written")
 
