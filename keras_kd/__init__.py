@@ -42,6 +42,9 @@ if not startup.is_deferred:
     from keras_kd.signals.pairing.tap_pairs import pair_taps as pair_taps
     from keras_kd.teachers.as_teacher import as_teacher as as_teacher
     from keras_kd.teachers.ensemble import ensemble as ensemble
+    from keras_kd.teachers.taught.augmentation import augmented as augmented
+    from keras_kd.teachers.taught.loading import load_taught as load_taught
+    from keras_kd.teachers.taught.precompute import precompute as precompute
     from keras_kd.training.full_state import FullState as FullState
 
 __version__ = "0.1.0"
@@ -66,6 +69,7 @@ __all__ = [
     "Taught",
     "Verification",
     "as_teacher",
+    "augmented",
     "benchmark",
     "channel_groups",
     "compact",
@@ -76,9 +80,11 @@ __all__ = [
     "export",
     "factorize",
     "fold_batch_norm",
+    "load_taught",
     "losses",
     "models",
     "pair_taps",
+    "precompute",
     "projections",
     "recalibrate",
     "sensitivity",

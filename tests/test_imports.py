@@ -50,6 +50,7 @@ ALLOWED = {
     "models": [],
     "projections": ["losses"],
     "distillation": ["signals", "losses", "projections", "training"],
+    "teachers": ["signals", "deployment"],
     "compression": [],
     "compression.selection": [],
     "compression.kernels": [],
