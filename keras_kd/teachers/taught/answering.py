@@ -44,6 +44,9 @@ class ModelAnswer:
         preprocess: Makes the teacher's inputs of the data's, or `None`.
 
     Attributes:
+        teacher: The model.
+        spec: The specs of its inputs, with a free batch size.
+        outputs: The shape, with a free batch size, and dtype of each signal and of each mask.
         shapes: The shape of each signal of one sample, `None` where it varies.
         activations: `"softmax"` or `"sigmoid"` of each signal that is one's output, else `None`.
 
@@ -55,16 +58,19 @@ class ModelAnswer:
     def __init__(
         self, teacher: keras.Model, taps: Iterable[str], x: Tensors, preprocess: Callable[..., Any] | None
     ) -> None:
-        self._teacher, self._preprocess = teacher, preprocess
+        self.teacher, self._preprocess = teacher, preprocess
         _require_stateless(teacher)
         self.shapes: dict[str, Shape] = {}
         self.activations: dict[str, str | None] = {}
-        free = tf.nest.map_structure(lambda spec: tf.TensorSpec([None, *spec.shape[1:]], spec.dtype), x)
+        self.spec = tf.nest.map_structure(lambda spec: tf.TensorSpec([None, *spec.shape[1:]], spec.dtype), x)
         if not teacher.built:
-            tf.function(self._run, autograph=False).get_concrete_function(free)
+            tf.function(self._run, autograph=False).get_concrete_function(self.spec)
         self._taps = Taps(teacher, taps)
-        self._function = tf.function(self._signals, input_signature=[free], autograph=False)
-        self._function.get_concrete_function()
+        self._function = tf.function(self.signals, input_signature=[self.spec], autograph=False)
+        traced = self._function.get_concrete_function().structured_outputs
+        self.outputs = {
+            name: (tuple(tensor.shape), str(tensor.dtype.name)) for name, tensor in traced.items()
+        }
 
     def __call__(self, x: Tensors) -> dict[str, np.ndarray]:
         """The signals of a batch, and their masks."""
@@ -72,14 +78,14 @@ class ModelAnswer:
 
     def _run(self, x: Tensors) -> Any:
         try:
-            with as_tf_keras_runs(self._teacher):
-                return self._teacher(self._inputs(x), training=False)
+            with as_tf_keras_runs(self.teacher):
+                return self.teacher(self._inputs(x), training=False)
         except (ValueError, TypeError, LookupError, tf.errors.InvalidArgumentError) as error:
             what = (
                 "what `teacher_preprocess` makes of the inputs" if self._preprocess else "the data's inputs"
             )
             raise ValueError(
-                f"The teacher {self._teacher.name!r} cannot take {what} ({describe(x)}): "
+                f"The teacher {self.teacher.name!r} cannot take {what} ({describe(x)}): "
                 f"{one_line(error).rstrip('.')}. Give a `teacher_preprocess` that selects, resizes or "
                 "converts `x`."
             ) from error
@@ -87,15 +93,16 @@ class ModelAnswer:
     def _inputs(self, x: Tensors) -> Tensors:
         if self._preprocess is not None:
             return self._preprocess(tf.nest.map_structure(lambda part: part, x))
-        names = getattr(self._teacher, "input_names", None) or [
-            tensor.name for tensor in keras.tree.flatten(getattr(self._teacher, "inputs", None) or [])
+        names = getattr(self.teacher, "input_names", None) or [
+            tensor.name for tensor in keras.tree.flatten(getattr(self.teacher, "inputs", None) or [])
         ]
         if isinstance(x, dict) and names and set(names) < set(x):
             taken = {name: x[name] for name in names}
-            return taken if isinstance(self._teacher.input, dict) or len(names) > 1 else taken[names[0]]
+            return taken if isinstance(self.teacher.input, dict) or len(names) > 1 else taken[names[0]]
         return x
 
-    def _signals(self, x: Tensors) -> dict[str, tf.Tensor]:
+    def signals(self, x: Tensors) -> dict[str, tf.Tensor]:
+        """The signals of a batch as tensors, in a graph, and their masks."""
         with self._taps.record() as recording:
             recording.inputs = self._inputs(x)
             outputs = self._run(x)
