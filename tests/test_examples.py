@@ -71,6 +71,7 @@ RATIOS = {
     "shrinking_memory": "peak / model",
     "sparse_files": "ms / dense",
     "step": "keras_kd, logits - floor",
+    "teaching_once": "CPU / alone",
     "temperatures": "on training data",
     "training": "last / first",
     "verdicts": "found/true",
