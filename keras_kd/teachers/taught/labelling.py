@@ -13,6 +13,8 @@ from keras_kd.teachers.taught.store import KEYS, ROWS
 from keras_kd.teachers.taught.viewed import ViewedBatch
 from keras_kd.teachers.taught.writer import AnswerError, ShardWriter
 
+_RATE = "samples/s"
+
 
 class Labelled:
     """Which samples have signals: their keys, and the digest of each sample's first view."""
@@ -90,7 +92,9 @@ class Bar:
     """
 
     def __init__(self, batches: int | None, shown: bool) -> None:
-        self._bar = keras.utils.Progbar(batches, unit_name="batch", verbose=1) if shown else None
+        self._bar = (
+            keras.utils.Progbar(batches, stateful_metrics=[_RATE], unit_name="batch") if shown else None
+        )
         self._batches, self._start = 0, time.monotonic()
         self._samples, self._labelled = 0, 0
 
@@ -106,7 +110,7 @@ class Bar:
         self._labelled += labelled
         if self._bar is not None:
             rate = self._samples / max(time.monotonic() - self._start, 1e-9)
-            self._bar.update(self._batches, [("samples/s", rate)], finalize=False)
+            self._bar.update(self._batches, [(_RATE, rate)], finalize=False)
 
     def end(self) -> str:
         """End it, and say what was done."""

@@ -42,7 +42,6 @@ class Ledger:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._array = functools.lru_cache(_OPEN)(self._open)
 
     def finished(self) -> dict[int, int]:
         """The numbers of the shards that are there, in order -> their rows."""
@@ -69,13 +68,22 @@ class Ledger:
                 part.write_bytes(content.getbuffer())
             digest = hashlib.sha256(content.getbuffer()).hexdigest()
             files[path.name] = {"bytes": len(content.getbuffer()), "sha256": digest}
+        unmap()  # what was here before
         rows = len(next(iter(arrays.values())))
         with write_atomically(self.folder / f"{number:05}.json") as part:
             part.write_text(json.dumps({"rows": rows, "files": files}, indent=1) + "\n")
 
     def array(self, number: int, name: str) -> np.ndarray:
-        """An array of a shard, mapped into memory."""
-        return self._array(number, name)
+        """An array of a shard, mapped into memory.
+
+        Raises:
+            ValueError: It is damaged, and the message names its file.
+        """
+        path = self.folder / f"{number:05}.{name}.npy"
+        try:
+            return _mapped(path.absolute())
+        except (ValueError, OSError) as error:
+            raise self._damaged(number, path.name, f"cannot be read ({error})") from None
 
     def check(self, number: int) -> None:
         """Raise a `ValueError` that names the file of a shard that is not as it was written."""
@@ -85,14 +93,6 @@ class Ledger:
                 raise self._damaged(number, name, "is missing")
             if path.stat().st_size != noted["bytes"] or _sha256(path) != noted["sha256"]:
                 raise self._damaged(number, name, "was changed or damaged after it was written")
-
-    def _open(self, number: int, name: str) -> np.ndarray:
-        path = self.folder / f"{number:05}.{name}.npy"
-        try:
-            array = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (ValueError, OSError) as error:
-            raise self._damaged(number, path.name, f"cannot be read ({error})") from None
-        return np.asarray(array)
 
     def _commit(self, number: int) -> dict[str, Any]:
         name = f"{number:05}.json"
@@ -142,6 +142,17 @@ def _lock(descriptor: int, folder: Path) -> None:
             f"{folder} is being written by {holder}. Wait until it has finished, stop it, or name another "
             "folder."
         ) from None
+
+
+# Of the whole process: TensorFlow keeps for good what a `tf.numpy_function` refers to, and so every store.
+@functools.lru_cache(_OPEN)
+def _mapped(path: Path) -> np.ndarray:
+    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+
+
+def unmap() -> None:
+    """Close the files that are mapped into memory and not in use."""
+    _mapped.cache_clear()
 
 
 def _sha256(path: Path) -> str:

@@ -31,8 +31,8 @@ def as_dataset(data: Data, batch_size: int = 32, shuffle: bool = False) -> tf.da
         data: A batched `tf.data.Dataset`, which may shuffle, and a `keras.utils.PyDataset`. Or the whole as
             arrays. Or single samples in a list, or in something with `len` and an index, such as
             `tfds.data_source` or a `grain.MapDataset`; a sample may be a dict with its label under `"label"`.
-            Or a function that returns an iterable of batches. Or the name of a data set of
-            tensorflow-datasets with its split in brackets: `"tfds:mnist[train]"`,
+            Or a function that returns an iterable of batches, or an iterable that starts anew. Or the name of
+            a data set of tensorflow-datasets with its split in brackets: `"tfds:mnist[train]"`,
             `"tfds:mnist[train[:90%]]"`.
         batch_size: Samples per batch, where data comes without batches.
         shuffle: Whether arrays and samples with an index are shuffled, anew in each pass.
@@ -117,7 +117,7 @@ def _generated(make: Callable[[], Iterable[Any]], count: int | None = None) -> t
 
 def _without_lists(batch: Tensors) -> Tensors:
     """A batch of arrays; `tf.data` takes a list for one tensor."""
-    return keras.tree.map_structure(np.asarray, tuple(batch) if isinstance(batch, list) else batch)
+    return keras.tree.map_structure(np.asarray, _as_pair(batch))
 
 
 def _spec(one: np.ndarray, other: np.ndarray) -> tf.TensorSpec:

@@ -8,7 +8,7 @@ import numpy as np
 from keras_kd.messages import number_of
 from keras_kd.teachers.taught.manifest import Manifest
 from keras_kd.teachers.taught.records import StoredSignal
-from keras_kd.teachers.taught.shards import Ledger
+from keras_kd.teachers.taught.shards import Ledger, unmap
 
 KEYS, ROWS = "keys", "rows"
 
@@ -31,6 +31,7 @@ class Store:
     def __init__(self, folder: Path, verify: bool = True) -> None:
         self.folder, self.manifest = folder, Manifest.load(folder)
         self._ledger = Ledger(folder)
+        unmap()  # another process may have written anew
         shards = self._ledger.finished()
         for number in shards if verify else ():
             self._ledger.check(number)

@@ -17,15 +17,15 @@ def passes(data, count):
     return [np.concatenate([np.asarray(batch[0]) for batch in data]) for _ in range(count)]
 
 
+@pytest.mark.slow
 def test_views_differ_by_pass_and_are_replayed():
     arrays = {"augment": dim, "shuffle": False}
-    first, second, third = passes(kd.augmented((X, Y), **arrays), 3)
+    first, second = passes(kd.augmented((X, Y), **arrays), 2)
     again = passes(kd.augmented((X, Y), **arrays), 2)
     np.testing.assert_array_equal([first, second], again)
     assert abs(first - second).max() > 0.1
     cycle = passes(kd.augmented((X, Y), views=2, **arrays), 3)
     np.testing.assert_array_equal(cycle, [first, second, first])
-    np.testing.assert_array_equal(third, passes(kd.augmented((X, Y), **arrays).repeat(), 0) or third)
     other = passes(kd.augmented((X, Y), seed=1, **arrays), 1)[0]
     assert abs(first - other).max() > 0.1
 

@@ -69,6 +69,7 @@ def test_changed_inputs_are_refused(store, x, count, first):
         join(store, data, ["output"], None, None)
 
 
+@pytest.mark.slow
 def test_a_later_batch_is_refused_in_training(store):
     x = X.copy()
     x[30] += 1

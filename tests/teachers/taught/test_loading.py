@@ -67,6 +67,7 @@ def test_nothing_there(tmp_path):
         kd.load_taught(tmp_path, X)
 
 
+@pytest.mark.slow
 def test_another_augmentation_of_the_same_name(teacher, cache):
     def named(function) -> Augment:
         function.__name__ = "augment"
@@ -79,6 +80,7 @@ def test_another_augmentation_of_the_same_name(teacher, cache):
         kd.load_taught(cache, (X, Y), augment=changed, batch_size=40, shuffle=False)
 
 
+@pytest.mark.slow
 def test_a_layer_made_anew_makes_the_same_views(teacher, cache):
     options = {"views": 2, "dtype": "float32", "verbose": False}
     kd.precompute(teacher, (X, Y), cache, augment=keras.layers.RandomRotation(0.2), **options)

@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 
 import keras_kd as kd
+from keras_kd.teachers.taught.digests import digests
 from keras_kd.teachers.taught.shards import Ledger
 from tests.teachers.taught.conftest import Told, X, Y, classifier
 
@@ -34,7 +35,7 @@ def fit(distiller, data, **options):
     return np.concatenate([np.ravel(weight) for weight in distiller.student.get_weights()])
 
 
-@pytest.mark.parametrize("activation", [None, "softmax"])
+@pytest.mark.parametrize("activation", [None, pytest.param("softmax", marks=pytest.mark.slow)])
 def test_trains_as_with_the_teacher(cache, activation):
     teacher, student = classifier(activation), classifier(name="student")
     data = tf.data.Dataset.from_tensor_slices((X, Y)).batch(10)
@@ -45,6 +46,7 @@ def test_trains_as_with_the_teacher(cache, activation):
     np.testing.assert_allclose(fit(kd.Distiller(student), taught, epochs=2), expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_every_view_is_answered_on_the_pixels_that_are_replayed(teacher, cache):
     options = {"augment": turn, "views": 3, "seed": 5, "dtype": "float32"}
     taught = kd.precompute(teacher, (X, Y), cache, shuffle=False, verbose=False, **options)
@@ -58,6 +60,7 @@ def test_every_view_is_answered_on_the_pixels_that_are_replayed(teacher, cache):
     assert abs(seen[0] - seen[1]).max() > 0.1 < abs(seen[1] - seen[2]).max()
 
 
+@pytest.mark.slow
 def test_fit_goes_through_the_views_in_turn(teacher, cache):
     taught = kd.precompute(teacher, (X, Y), cache, augment=turn, views=3, verbose=False, batch_size=40)
     expected = [next(iter(taught))[0].signals["output"] for _ in range(3)]
@@ -166,8 +169,6 @@ for batch, labels in kd.load_taught(sys.argv[1], data, augment=turn, batch_size=
 
 @pytest.mark.slow
 def test_another_process_sees_the_same_pixels_and_answers(teacher, cache):
-    from keras_kd.teachers.taught.digests import digests
-
     taught = kd.precompute(teacher, (X, Y), cache, augment=turn, shuffle=False, verbose=False)
     here = set()
     for batch, _ in taught:
@@ -233,13 +234,13 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize(("options", "message"), OTHERS.values(), ids=OTHERS)
-def test_a_cache_of_something_else_is_not_continued(teacher, cache, options, message):
+def test_a_cache_of_something_else_is_not_continued(teacher, cache):
     given = {"teacher": teacher, "data": (X, Y), "path": cache, "verbose": False}
     kd.precompute(**given)
     before = sorted(path.name for path in cache.iterdir())
-    with pytest.raises(FileExistsError, match=message):
-        kd.precompute(**given | options)
+    for options, message in OTHERS.values():
+        with pytest.raises(FileExistsError, match=message):
+            kd.precompute(**given | options)
     assert sorted(path.name for path in cache.iterdir()) == before
 
 

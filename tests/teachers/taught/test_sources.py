@@ -88,6 +88,8 @@ def test_inputs_by_name_and_sizes_that_vary():
     x, y = next(iter(as_dataset(samples, batch_size=7)))
     assert set(x) == {"a", "b"}
     assert y.shape == (7,)
+    batches = [{"a": X, "label": Y}]
+    assert next(iter(as_dataset(lambda: batches)))[1].shape == (7,)
     data = as_dataset(lambda: [np.zeros((2, 3)), np.zeros((2, 5)), np.zeros((2, 4))])
     assert data.element_spec.shape.as_list() == [None, None]
     assert [len(batch[0]) for batch in data] == [3, 5, 4]

@@ -48,7 +48,13 @@ def views(augment, x, keys, number, root=0):
     return np.concatenate(list(made.as_numpy_iterator()))
 
 
-@pytest.mark.parametrize("make", AUGMENTS.values(), ids=AUGMENTS)
+QUICK = "a function", "RandomRotation"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [pytest.param(v, id=k, marks=() if k in QUICK else pytest.mark.slow) for k, v in AUGMENTS.items()],
+)
 def test_replayed_in_another_order_and_anew(make):
     augment = make()
     check_augment(augment, SPEC)
