@@ -74,7 +74,6 @@ ALLOWED = {
         *(f"compression.{name}" for name in ("batch_norm", "clustering", "low_rank", "pruning", "shrinking")),
         *("deployment.scoring", "deployment.source", "reports.heat_map", "reports.quality"),
     ],
-    "teachers": ["signals", "deployment"],
     "tfmot": ["distillation", "signals", "losses", "training"],
     "reports": ["deployment", "compression.costs"],
     "jobs": LIBRARY,
