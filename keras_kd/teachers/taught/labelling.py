@@ -31,6 +31,16 @@ class Labelled:
         none = np.zeros(0, np.uint64)
         return cls(np.concatenate([none, *keys]), np.concatenate([none, *firsts]))
 
+    def check(self, keys: np.ndarray, digests: np.ndarray, shard: int) -> None:
+        """Raise a `ValueError` if samples of a shard have the keys of others."""
+        known = np.array([self._known[key] for key in keys.tolist()], np.uint64)
+        other = np.flatnonzero(known != digests)
+        if len(other):
+            raise ValueError(
+                f"Two different samples have one key ({int(keys[other[0]])}), one of them in shard {shard}: "
+                "give a `key` that differs, or `key=None` to tell samples apart by their contents."
+            )
+
     def __len__(self) -> int:
         return len(self._known)
 
@@ -67,20 +77,44 @@ def label(
     """
     try:
         for batch in batches:
-            rows = labelled.note_new(batch)
-            if rows:
-                new = batch.take(rows)
-                try:
-                    writer.add(new.keys, new.digests, [answer(x) for x in new.views])
-                except AnswerError as error:
-                    row = rows[error.row]
-                    raise ValueError(
-                        f"Sample {batch.position + row} of the data (row {row} of its batch, key "
-                        f"{int(batch.keys[row])}): {error}."
-                    ) from None
-            bar.add(len(batch.keys), len(rows))
+            rows = _label(batch, answer, writer, labelled)
+            bar.add(len(batch.keys), rows)
     finally:  # what was labelled before an interruption is kept
         writer.flush()
+
+
+def label_part(batches: Iterator[ViewedBatch], answer: Answer, writer: ShardWriter) -> int:
+    """Label all samples of a part into the one shard of a writer; how many rows it has.
+
+    Nothing is written unless all of it was labelled. Equal samples are labelled once.
+
+    Raises:
+        ValueError: As `label`.
+        WriteError: The shard cannot be written.
+    """
+    none = np.zeros(0, np.uint64)
+    labelled = Labelled(none, none)
+    for batch in batches:
+        _label(batch, answer, writer, labelled)
+    writer.flush(even_empty=True)
+    return len(labelled)
+
+
+def _label(batch: ViewedBatch, answer: Answer, writer: ShardWriter, labelled: Labelled) -> int:
+    """Label the samples of a batch that have no signals yet; how many there are."""
+    rows = labelled.note_new(batch)
+    if not rows:
+        return 0
+    new = batch.take(rows)
+    try:
+        writer.add(new.keys, new.digests, [answer(x) for x in new.views])
+    except AnswerError as error:
+        row = rows[error.row]
+        raise ValueError(
+            f"Sample {batch.position + row} of the data (row {row} of its batch, key "
+            f"{int(batch.keys[row])}): {error}."
+        ) from None
+    return len(rows)
 
 
 class Bar:

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import keras
 import tensorflow as tf
@@ -11,15 +10,17 @@ from keras_kd.teachers.taught.answering import AnswersInNumpy, identify
 from keras_kd.teachers.taught.joining import join
 from keras_kd.teachers.taught.keyed import Key, describe_inputs, describe_key, unpacked
 from keras_kd.teachers.taught.manifest import Manifest, require_teacher
+from keras_kd.teachers.taught.parts import Functions, whole
 from keras_kd.teachers.taught.precompute import check_taps
-from keras_kd.teachers.taught.sources import Data, as_dataset
+from keras_kd.teachers.taught.remote import Folder, as_folder
+from keras_kd.teachers.taught.sources import Data
 from keras_kd.teachers.taught.store import Store
 from keras_kd.teachers.taught.views import Augment, check_augment, describe_augment
 
 
 def load_taught(
     path: str | os.PathLike[str],
-    data: Data,
+    data: Data | Functions,
     *,
     signals: Sequence[str] | None = None,
     augment: Augment | None = None,
@@ -65,18 +66,18 @@ def load_taught(
         >>> bool(np.allclose(taught.signals["output"], teacher(taught.inputs), atol=1e-2))
         True
     """
-    folder = Path(path)
+    folder = as_folder(path)
     manifest = Manifest.load(folder)
     if teacher is not None:
         require_teacher(manifest.teacher, identify(teacher), folder)
-    batches = as_dataset(data, batch_size, shuffle and key != "index")
+    batches = whole(data, batch_size, shuffle and key != "index")
     _check(manifest, folder, batches, key, augment)
     taps = [signal.tap for signal in manifest.signals] if signals is None else check_taps(signals)
     return join(Store(folder, verify), batches, taps, key, augment)
 
 
 def _check(
-    manifest: Manifest, folder: Path, data: tf.data.Dataset, key: Key, augment: Augment | None
+    manifest: Manifest, folder: Folder, data: tf.data.Dataset, key: Key, augment: Augment | None
 ) -> None:
     x, _, _ = unpacked(data.element_spec)
     found = {

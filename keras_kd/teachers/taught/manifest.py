@@ -5,10 +5,12 @@ import json
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
-from keras_kd.files import check_regular, write_atomically
+from keras_kd.files import check_regular
 from keras_kd.messages import did_you_mean
 from keras_kd.teachers.taught.records import StoredSignal
+from keras_kd.teachers.taught.remote import Folder, write_whole
 from keras_kd.teachers.taught.shards import LOCK
 
 NAME = "manifest.json"
@@ -30,6 +32,8 @@ class Manifest:
         inputs: The shape and dtype of each input of the data.
         versions: Of what computed the signals.
         samples: How many there are, once all data was labelled.
+        parts: In which parts the data was labelled, each of them a shard; `None` if as a whole.
+        engine: What computed them, and what was measured of it.
     """
 
     teacher: dict[str, str]
@@ -42,16 +46,17 @@ class Manifest:
     inputs: list[str]
     versions: dict[str, str]
     samples: int | None = None
+    parts: str | None = None
+    engine: dict[str, Any] | None = None
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Folder) -> None:
         """Write it to a folder."""
         signals = [signal.as_json() for signal in self.signals]
         fields = {"format": FORMAT} | dataclasses.asdict(self) | {"signals": signals}
-        with write_atomically(folder / NAME) as part:
-            part.write_text(json.dumps(fields, indent=2) + "\n")
+        write_whole(folder / NAME, (json.dumps(fields, indent=2) + "\n").encode())
 
     @classmethod
-    def load(cls, folder: Path) -> "Manifest":
+    def load(cls, folder: Folder) -> "Manifest":
         """Read that of a folder.
 
         Raises:
@@ -61,7 +66,8 @@ class Manifest:
         path = folder / NAME
         if not path.exists():
             raise FileNotFoundError(f"{folder} holds nothing that kd.precompute wrote: {NAME} is missing.")
-        check_regular(path, "a file in JSON")
+        if isinstance(path, Path):
+            check_regular(path, "a file in JSON")
         try:
             fields = json.loads(path.read_text())
             version = fields.pop("format")
@@ -78,11 +84,14 @@ class Manifest:
             f"({fields.get('versions', {}).get('keras-kd', 'unknown')})."
         )
 
-    def check(self, wanted: "Manifest", folder: Path) -> None:
+    def check(self, wanted: "Manifest", folder: Folder) -> None:
         """Raise a `FileExistsError` if this is not the manifest of what is to be written."""
         require_teacher(self.teacher, wanted.teacher, folder, FileExistsError)
         mine, others = _settings(self), _settings(wanted)
         changed = [name for name in mine if mine[name] != others[name]]
+        if wanted.parts is not None and self.parts != wanted.parts:
+            mine, others = mine | {"parts": str(self.parts)}, others | {"parts": wanted.parts}
+            changed.append("parts")
         if changed:
             each = "; ".join(f"{name} was {mine[name]}, now {others[name]}" for name in changed)
             raise FileExistsError(
@@ -112,7 +121,7 @@ def versions() -> dict[str, str]:
 def require_teacher(
     stored: Mapping[str, str],
     wanted: Mapping[str, str],
-    folder: Path,
+    folder: Folder,
     error: type[ValueError | FileExistsError] = ValueError,
 ) -> None:
     """Raise an error unless both fingerprints are of one teacher."""
@@ -127,7 +136,7 @@ def require_teacher(
         )
 
 
-def is_taken(folder: Path) -> bool:
+def is_taken(folder: Folder) -> bool:
     """Whether a folder holds taught signals; `False` if nothing is in it.
 
     Raises:
@@ -136,7 +145,7 @@ def is_taken(folder: Path) -> bool:
     if (folder / NAME).exists():
         return True
     others = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    found = [name for name in others if name != LOCK and not name.startswith(".part-")]
+    found = [name for name in others if name.split(".")[0] != LOCK and not name.startswith(".part-")]
     if found:
         raise FileExistsError(
             f"{folder} holds something else ({found[0]!r}). Name an empty or new folder for taught signals."

@@ -11,26 +11,32 @@ import tensorflow as tf
 
 from keras_kd.files import explain_write_errors
 from keras_kd.folders import check_folder
-from keras_kd.teachers.taught.answering import Answer, AnswersInNumpy, identify, make_answer
+from keras_kd.teachers.taught.answering import AnswersInNumpy, identify, make_answer
+from keras_kd.teachers.taught.bulk import Bulk, label_here, show
 from keras_kd.teachers.taught.description import describe_signals
+from keras_kd.teachers.taught.engines.engine import AUTO, RAY, Engine, check_engine
 from keras_kd.teachers.taught.joining import join
 from keras_kd.teachers.taught.keyed import Key, describe_key, free_axes
 from keras_kd.teachers.taught.labelling import Bar, Labelled, label
 from keras_kd.teachers.taught.manifest import Manifest, is_taken, versions
+from keras_kd.teachers.taught.parts import Functions, Parts, check_order, check_part, is_parted, whole
+from keras_kd.teachers.taught.ray_workers import check_ray, label_on_ray
 from keras_kd.teachers.taught.records import StoredSignal
+from keras_kd.teachers.taught.remote import Folder, as_folder
 from keras_kd.teachers.taught.shards import Ledger, writing
-from keras_kd.teachers.taught.sources import Data, as_dataset
-from keras_kd.teachers.taught.store import Store
+from keras_kd.teachers.taught.sources import Data
+from keras_kd.teachers.taught.store import Store, row_type
 from keras_kd.teachers.taught.viewed import Views, require_count
 from keras_kd.teachers.taught.views import Augment, describe_augment
-from keras_kd.teachers.taught.writer import ShardWriter
+from keras_kd.teachers.taught.writer import ShardWriter, default_rows
+from keras_kd.tensors import Tensors
 
 _DTYPES = ("float16", "float32")
 
 
 def precompute(
     teacher: keras.Model | AnswersInNumpy,
-    data: Data,
+    data: Data | Functions,
     path: str | os.PathLike[str],
     *,
     signals: Sequence[str] = ("output",),
@@ -44,6 +50,9 @@ def precompute(
     batch_size: int = 32,
     shuffle: bool = True,
     shard_size: int | None = None,
+    engine: str = "tensorflow",
+    part: tuple[int, int] | None = None,
+    workers: int | None = None,
     verbose: bool = True,
 ) -> tf.data.Dataset:
     """Run a teacher once over data, store its signals, and return data that carries them.
@@ -113,14 +122,26 @@ def precompute(
         >>> sorted(distiller.fit(taught, verbose=0).history)
         ['loss', 'soft_targets', 'student_loss']
     """
-    taps, folder = check_taps(signals), Path(path)
+    taps, folder = check_taps(signals), as_folder(path)
+    divided = part is not None or engine == RAY or is_parted(data)
     _check_arguments(folder, dtype, shard_size)
-    views_of = Views(as_dataset(data, batch_size), key, augment, views, seed)
-    answer = make_answer(teacher, taps, views_of.spec, teacher_preprocess)
-    stored = describe_signals(answer, taps, views_of.first(), free_axes(views_of.spec), dtype, top_k)
+    _check_division(divided, part, engine, workers, key)
+    views_of = Views(whole(data, batch_size), key, augment, views, seed)
+    own = make_answer(teacher, taps, views_of.spec, teacher_preprocess)
+    answer = Engine(engine, own)
+    first = views_of.first()
+    stored = describe_signals(own, taps, first, free_axes(views_of.spec), dtype, top_k)
     wanted = _manifest(teacher, stored, views_of, teacher_preprocess)
-    _write(folder, wanted, views_of, answer, shard_size, verbose)
-    again = as_dataset(data, batch_size, shuffle and key != "index")
+    again = whole(data, batch_size, shuffle and key != "index")
+    if divided:
+        check_order(data, batch_size)
+        parts = Parts(data, batch_size, shard_size or _rows(stored, views, first))
+        wanted = dataclasses.replace(wanted, parts=parts.description)
+        bulk = Bulk(teacher, teacher_preprocess, engine, parts, key, augment, folder, wanted)
+        _write_parts(bulk, part, answer, workers, verbose)
+        again = again if part is None else parts.in_turn(parts.of(part))
+    else:
+        _write(folder, wanted, views_of, answer, shard_size, verbose)
     return join(Store(folder, verify=False), again, taps, key, augment)
 
 
@@ -138,13 +159,38 @@ def check_taps(signals: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(signals))
 
 
-def _check_arguments(folder: Path, dtype: str, shard_size: int | None) -> None:
+def _check_arguments(folder: Folder, dtype: str, shard_size: int | None) -> None:
     if dtype not in _DTYPES:
         raise ValueError(f"`dtype` must be one of {_DTYPES}. Received: {dtype!r}.")
     if shard_size is not None:
         require_count("shard_size", shard_size)
-    check_folder(folder, "taught signals")
+    if isinstance(folder, Path):
+        check_folder(folder, "taught signals")
     is_taken(folder)
+
+
+def _check_division(
+    divided: bool, part: tuple[int, int] | None, engine: str, workers: int | None, key: Key
+) -> None:
+    check_engine(engine)
+    check_part(part)
+    if engine == RAY:
+        check_ray()
+        if part is not None:
+            raise ValueError("`part` is what one process labels, and engine='ray' starts them: pass one.")
+    if workers is not None:
+        require_count("workers", workers)
+        if engine != RAY:
+            raise ValueError(f"`workers` are those of engine='ray'. Received: engine={engine!r}.")
+    if divided and engine == AUTO:
+        raise ValueError(
+            "Each process could find another engine to be the fastest: measure engine='auto' on some of the "
+            "data, and name the one that it takes."
+        )
+    if divided and key == "index":
+        raise ValueError(
+            "A part does not know the index of its first sample: give the `key` of a part of `x`, or none."
+        )
 
 
 def _manifest(
@@ -166,23 +212,63 @@ def _manifest(
     )
 
 
+def _rows(stored: Sequence[StoredSignal], views: int, x: Tensors) -> int:
+    """How many rows a shard of a part has by default."""
+    tokens = sum(
+        s.item.itemsize * views * max(tf.nest.flatten(x)[0].shape[1:2], default=1)
+        for s in stored
+        if s.has_tokens
+    )
+    return default_rows(row_type(stored, views).itemsize + tokens)
+
+
+def _prepare(folder: Folder, wanted: Manifest) -> Manifest | None:
+    """The manifest that a folder has; it gets one if it has none."""
+    if is_taken(folder):
+        found = Manifest.load(folder)
+        found.check(wanted, folder)
+        return found
+    wanted.save(folder)
+    return None
+
+
+def _make(folder: Folder) -> None:
+    if isinstance(folder, Path):
+        with explain_write_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+    else:
+        folder.make()
+
+
 def _write(
-    folder: Path, wanted: Manifest, views_of: Views, answer: Answer, shard_size: int | None, verbose: bool
+    folder: Folder, wanted: Manifest, views_of: Views, answer: Engine, shard_size: int | None, verbose: bool
 ) -> None:
     """Label what was not labelled yet; a process that dies loses what is not in a shard."""
-    with explain_write_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    _make(folder)
     ledger = Ledger(folder)
     with writing(folder):
-        if is_taken(folder):
-            Manifest.load(folder).check(wanted, folder)
-            for number in ledger.finished():
-                ledger.check(number)
-        else:
-            wanted.save(folder)
+        found = _prepare(folder, wanted)
+        for number in ledger.finished() if found else ():
+            ledger.check(number)
         labelled = Labelled.of(ledger)
         writer = ShardWriter(ledger, wanted.signals, wanted.views, shard_size)
         bar = Bar(views_of.number_of_batches, verbose)
         label(views_of.batches(), answer, writer, labelled, bar)
         bar.end()
-        dataclasses.replace(wanted, samples=len(labelled)).save(folder)
+        kept = wanted if found is None else dataclasses.replace(wanted, parts=found.parts)
+        dataclasses.replace(kept, samples=len(labelled), engine=answer.record).save(folder)
+
+
+def _write_parts(
+    bulk: Bulk, part: tuple[int, int] | None, answer: Engine, workers: int | None, verbose: bool
+) -> None:
+    """Label the parts that have no shard yet; a process that dies loses the part that it was in."""
+    _make(bulk.folder)
+    with writing(bulk.folder, part):
+        found = _prepare(bulk.folder, bulk.manifest)
+        missing = bulk.missing(bulk.parts.of(part))
+        on_ray = bulk.engine == RAY and missing
+        counts = label_on_ray(bulk, missing, workers) if on_ray else label_here(bulk, missing, answer)
+        show(counts, Bar(len(missing), verbose and bool(missing)))
+        if missing or found is None or found.samples is None:
+            bulk.finish(answer.record)

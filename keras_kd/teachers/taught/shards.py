@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from keras_kd.files import explain_write_errors, write_atomically
+from keras_kd.files import explain_write_errors
+from keras_kd.teachers.taught.remote import Folder, RemotePath, write_whole
 
 LOCK = "lock"
 _COMMIT = re.compile(r"(\d{5,})\.json")
@@ -30,7 +31,7 @@ class Ledger:
     changes nothing. It knows nothing of who computes what is in it.
 
     Args:
-        folder: The folder.
+        folder: The folder, here or on another store.
 
     Examples:
         >>> import tempfile
@@ -40,7 +41,7 @@ class Ledger:
         ({0: 3}, [0, 1, 2])
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Folder) -> None:
         self.folder = folder
 
     def finished(self) -> dict[int, int]:
@@ -64,14 +65,13 @@ class Ledger:
             path = self.folder / f"{number:05}.{name}.npy"
             content = io.BytesIO()  # NumPy does not tell why it cannot write to a file
             np.save(content, array, allow_pickle=False)
-            with write_atomically(path) as part:
-                part.write_bytes(content.getbuffer())
+            write_whole(path, content.getbuffer())
             digest = hashlib.sha256(content.getbuffer()).hexdigest()
             files[path.name] = {"bytes": len(content.getbuffer()), "sha256": digest}
         unmap()  # what was here before
         rows = len(next(iter(arrays.values())))
-        with write_atomically(self.folder / f"{number:05}.json") as part:
-            part.write_text(json.dumps({"rows": rows, "files": files}, indent=1) + "\n")
+        commit = json.dumps({"rows": rows, "files": files}, indent=1) + "\n"
+        write_whole(self.folder / f"{number:05}.json", commit.encode())
 
     def array(self, number: int, name: str) -> np.ndarray:
         """An array of a shard, mapped into memory.
@@ -81,7 +81,7 @@ class Ledger:
         """
         path = self.folder / f"{number:05}.{name}.npy"
         try:
-            return _mapped(path.absolute())
+            return _mapped(path if isinstance(path, RemotePath) else path.absolute())
         except (ValueError, OSError) as error:
             raise self._damaged(number, path.name, f"cannot be read ({error})") from None
 
@@ -91,7 +91,7 @@ class Ledger:
             path = self.folder / name
             if not path.is_file():
                 raise self._damaged(number, name, "is missing")
-            if path.stat().st_size != noted["bytes"] or _sha256(path) != noted["sha256"]:
+            if _size_and_digest(path) != (noted["bytes"], noted["sha256"]):
                 raise self._damaged(number, name, "was changed or damaged after it was written")
 
     def _commit(self, number: int) -> dict[str, Any]:
@@ -112,17 +112,35 @@ class Ledger:
 
 
 @contextlib.contextmanager
-def writing(folder: Path) -> Iterator[None]:
+def writing(folder: Folder, part: tuple[int, int] | None = None) -> Iterator[None]:
     """Hold the right to write to a folder; the system gives it back when a process dies, however it dies.
 
+    Other stores have no such locks: shards are what keeps writers there apart.
+
+    Args:
+        folder: The folder.
+        part: Which part of how many is written; others write theirs at the same time.
+
     Raises:
-        FileExistsError: Another process is writing to it.
+        FileExistsError: Another process is writing to it, or to this part.
     """
-    path = folder / LOCK
+    if isinstance(folder, RemotePath):
+        yield
+    elif part is None:
+        with _held(folder, LOCK):
+            yield
+    else:
+        with _held(folder, LOCK, shared=True), _held(folder, f"{LOCK}.{part[0]}-of-{part[1]}"):
+            yield
+
+
+@contextlib.contextmanager
+def _held(folder: Path, name: str, shared: bool = False) -> Iterator[None]:
+    path = folder / name
     with explain_write_errors(folder, path):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT)
     try:
-        _lock(descriptor, folder)
+        _lock(descriptor, folder, shared)
         os.truncate(descriptor, 0)
         os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
         yield
@@ -131,11 +149,11 @@ def writing(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _lock(descriptor: int, folder: Path) -> None:
+def _lock(descriptor: int, folder: Path, shared: bool) -> None:
     import fcntl  # of Unix only
 
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         holder = os.pread(descriptor, 200, 0).decode(errors="replace").strip() or "another process"
         raise FileExistsError(
@@ -146,8 +164,8 @@ def _lock(descriptor: int, folder: Path) -> None:
 
 # Of the whole process: TensorFlow keeps for good what a `tf.numpy_function` refers to, and so every store.
 @functools.lru_cache(_OPEN)
-def _mapped(path: Path) -> np.ndarray:
-    return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+def _mapped(path: Folder) -> np.ndarray:
+    return np.asarray(np.load(_here(path), mmap_mode="r", allow_pickle=False))
 
 
 def unmap() -> None:
@@ -155,6 +173,11 @@ def unmap() -> None:
     _mapped.cache_clear()
 
 
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _here(path: Folder) -> Path:
+    return path.copied() if isinstance(path, RemotePath) else path
+
+
+def _size_and_digest(path: Folder) -> tuple[int, str]:
+    here = _here(path)
+    with open(here, "rb") as file:
+        return here.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()

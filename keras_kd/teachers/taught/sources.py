@@ -24,7 +24,9 @@ Data: TypeAlias = (
 _LABELS = ("label", "labels")  # as TensorFlow Datasets and others call them
 
 
-def as_dataset(data: Data, batch_size: int = 32, shuffle: bool = False) -> tf.data.Dataset:
+def as_dataset(
+    data: Data, batch_size: int = 32, shuffle: bool = False, batches: range | None = None
+) -> tf.data.Dataset:
     """Data as batches of `x`, `(x, y)` or `(x, y, weights)`.
 
     Args:
@@ -36,6 +38,7 @@ def as_dataset(data: Data, batch_size: int = 32, shuffle: bool = False) -> tf.da
             `"tfds:mnist[train[:90%]]"`.
         batch_size: Samples per batch, where data comes without batches.
         shuffle: Whether arrays and samples with an index are shuffled, anew in each pass.
+        batches: Which batches of it, counted from 0; data with an index reads no others. Default: all.
 
     Raises:
         TypeError: Data is nothing of the above, or can be read only once.
@@ -44,22 +47,22 @@ def as_dataset(data: Data, batch_size: int = 32, shuffle: bool = False) -> tf.da
     if isinstance(data, str):
         data = _named(data, batch_size)
     if isinstance(data, tf.data.Dataset):
-        return _checked(data)
+        return _checked(_span(data, batches))
     if isinstance(data, keras.utils.PyDataset):
-        return _checked(_generated(lambda: (data[i] for i in range(_batches_of(data))), _batches_of(data)))
+        return _checked(_numbered(data, batches))
     if isinstance(data, (tuple, Mapping)) or _is_array(data):
-        return _checked(_sliced(data, batch_size, shuffle))
+        return _checked(_sliced(data, batch_size, shuffle, batches))
     if isinstance(data, Iterator):
         raise TypeError(
             f"A {type(data).__name__} can be read once, and taught data is read again and again: pass a "
             "function that returns a new one."
         )
     if isinstance(data, RandomAccess) and not callable(data):
-        return _checked(_picked(data, batch_size, shuffle))
+        return _checked(_picked(data, batch_size, shuffle, batches))
     if callable(data) and not isinstance(data, type):
-        return _checked(_generated(data))
+        return _checked(_span(_generated(data), batches))
     if isinstance(data, Iterable) and not isinstance(data, (bytes, type)):
-        return _checked(_generated(lambda: data))
+        return _checked(_span(_generated(lambda: data), batches))
     raise TypeError(
         "Expected a tf.data.Dataset, arrays, a keras.utils.PyDataset, samples with an index, a name such as "
         f"'tfds:mnist[train]' or a function that returns batches. Received: {type(data).__name__}."
@@ -96,15 +99,26 @@ def _named(name: str, batch_size: int) -> tf.data.Dataset:
     return tfds.load(told, split=split, as_supervised=True).batch(batch_size)
 
 
-def _batches_of(data: keras.utils.PyDataset) -> int:
+def _span(data: tf.data.Dataset, batches: range | None) -> tf.data.Dataset:
+    return data if batches is None else data.skip(batches.start).take(len(batches))
+
+
+def _numbered(data: keras.utils.PyDataset, batches: range | None) -> tf.data.Dataset:
+    """A data set of a `PyDataset`."""
     if is_endless(data):
         raise ValueError("The PyDataset goes on forever: give it a `__len__`.")
-    return int(data.num_batches)
+    every = range(int(data.num_batches))
+    chosen = every if batches is None else every[batches.start : batches.stop]
+    return _generated(lambda: (data[i] for i in chosen), len(chosen), like=lambda: (data[i] for i in every))
 
 
-def _generated(make: Callable[[], Iterable[Any]], count: int | None = None) -> tf.data.Dataset:
-    """A data set of the batches that a function gives anew each time."""
-    batches = iter(make())
+def _generated(
+    make: Callable[[], Iterable[Any]],
+    count: int | None = None,
+    like: Callable[[], Iterable[Any]] | None = None,
+) -> tf.data.Dataset:
+    """A data set of the batches that a function gives anew each time, which are as those of `like`."""
+    batches = iter((like or make)())
     first = next(batches, None)
     if first is None:
         raise ValueError("The data is empty.")
@@ -128,12 +142,15 @@ def _spec(one: np.ndarray, other: np.ndarray) -> tf.TensorSpec:
     return tf.TensorSpec([None, *shape], tf.as_dtype(one.dtype))
 
 
-def _places(count: int, batch_size: int, shuffle: bool) -> tf.data.Dataset:
+def _places(count: int, batch_size: int, shuffle: bool, batches: range | None) -> tf.data.Dataset:
+    if batches is not None:
+        first, last = (min(number * batch_size, count) for number in (batches.start, batches.stop))
+        return tf.data.Dataset.range(first, last).batch(batch_size)
     places = tf.data.Dataset.range(count)
     return (places.shuffle(count) if shuffle else places).batch(batch_size)
 
 
-def _sliced(arrays: Tensors, batch_size: int, shuffle: bool) -> tf.data.Dataset:
+def _sliced(arrays: Tensors, batch_size: int, shuffle: bool, batches: range | None) -> tf.data.Dataset:
     """A data set of arrays, which are gathered batch by batch."""
     whole = tf.nest.map_structure(tf.convert_to_tensor, arrays)
     rows = {part.shape[0] if part.shape.rank else None for part in tf.nest.flatten(whole)}
@@ -142,11 +159,11 @@ def _sliced(arrays: Tensors, batch_size: int, shuffle: bool) -> tf.data.Dataset:
     count = rows.pop()
     if not count:
         raise ValueError("The data is empty.")
-    places = _places(count, batch_size, shuffle)
+    places = _places(count, batch_size, shuffle, batches)
     return places.map(lambda at: tf.nest.map_structure(lambda part: tf.gather(part, at), whole))
 
 
-def _picked(samples: RandomAccess, batch_size: int, shuffle: bool) -> tf.data.Dataset:
+def _picked(samples: RandomAccess, batch_size: int, shuffle: bool, batches: range | None) -> tf.data.Dataset:
     """A data set of samples with an index, which are read batch by batch."""
     if not len(samples):
         raise ValueError("The data is empty.")
@@ -162,7 +179,7 @@ def _picked(samples: RandomAccess, batch_size: int, shuffle: bool) -> tf.data.Da
         shaped = [tf.ensure_shape(part, spec.shape) for part, spec in zip(flat, specs, strict=True)]
         return tf.nest.pack_sequence_as(first, shaped)
 
-    return _places(len(samples), batch_size, shuffle).map(batch)
+    return _places(len(samples), batch_size, shuffle, batches).map(batch)
 
 
 def _read(samples: RandomAccess, places: list[int]) -> list[Any]:

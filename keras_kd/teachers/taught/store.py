@@ -1,13 +1,13 @@
 """The signals in a folder, read by key: a table of keys, and memory maps of the shards."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from keras_kd.messages import number_of
 from keras_kd.teachers.taught.manifest import Manifest
 from keras_kd.teachers.taught.records import StoredSignal
+from keras_kd.teachers.taught.remote import Folder
 from keras_kd.teachers.taught.shards import Ledger, unmap
 
 KEYS, ROWS = "keys", "rows"
@@ -28,7 +28,7 @@ class Store:
         ValueError: A file is damaged.
     """
 
-    def __init__(self, folder: Path, verify: bool = True) -> None:
+    def __init__(self, folder: Folder, verify: bool = True) -> None:
         self.folder, self.manifest = folder, Manifest.load(folder)
         self._ledger = Ledger(folder)
         unmap()  # another process may have written anew

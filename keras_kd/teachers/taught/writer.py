@@ -1,5 +1,6 @@
 """Rows of taught signals, collected until a shard is full and then written."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -21,15 +22,22 @@ class ShardWriter:
         signals: The signals, as they are stored.
         views: How many views a row has.
         rows: How many rows a shard has; by default 16,384, or as many as 128 MiB hold.
+        number: The number of the one shard that takes all rows. Default: shards follow those that are there.
     """
 
     def __init__(
-        self, ledger: Ledger, signals: Sequence[StoredSignal], views: int, rows: int | None = None
+        self,
+        ledger: Ledger,
+        signals: Sequence[StoredSignal],
+        views: int,
+        rows: int | None = None,
+        number: int | None = None,
     ) -> None:
         self._ledger, self._signals, self._views = ledger, signals, views
         self._type = row_type(signals, views)
-        self._limit, self._bytes = rows or _ROWS, _BYTES
-        self._next = max(ledger.finished(), default=-1) + 1
+        alone = number is not None
+        self._limit, self._bytes = (math.inf, math.inf) if alone else (rows or _ROWS, _BYTES)
+        self._next = max(ledger.finished(), default=-1) + 1 if number is None else number
         self._clear()
 
     def _clear(self) -> None:
@@ -74,14 +82,26 @@ class ShardWriter:
         if sum(map(len, self._keys)) >= self._limit or sum(part.nbytes for part in held) >= self._bytes:
             self.flush()
 
-    def flush(self) -> None:
-        """Write the rows that are held."""
-        if self._keys:
-            arrays = {KEYS: np.concatenate(self._keys), ROWS: np.concatenate(self._rows)}
-            arrays |= {str(i): np.concatenate(parts) for i, parts in self._tokens.items()}
+    def flush(self, even_empty: bool = False) -> None:
+        """Write the rows that are held.
+
+        Args:
+            even_empty: Whether to write a shard without rows.
+        """
+        if self._keys or even_empty:
+            no_keys, no_rows = np.zeros(0, np.uint64), np.zeros(0, self._type)
+            arrays = {KEYS: np.concatenate([no_keys, *self._keys])}
+            arrays[ROWS] = np.concatenate([no_rows, *self._rows])
+            for i, parts in self._tokens.items():
+                arrays[str(i)] = np.concatenate([np.zeros(0, self._signals[i].item), *parts])
             self._clear()
             self._ledger.write(self._next, arrays)
             self._next += 1
+
+
+def default_rows(row_bytes: float) -> int:
+    """How many rows a shard has by default, of so many bytes each."""
+    return max(1, min(_ROWS, math.ceil(_BYTES / row_bytes)))
 
 
 class AnswerError(ValueError):
