@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from keras_kd.teachers.taught.answering import Answer, identify, make_answer
-from keras_kd.teachers.taught.engines.engine import Engine
+from keras_kd.teachers.taught.engines.engine import AUTO, RAY, Engine, check_engine
 from keras_kd.teachers.taught.keyed import Key
 from keras_kd.teachers.taught.labelling import Bar, Labelled, label_part
 from keras_kd.teachers.taught.manifest import Manifest, require_teacher
-from keras_kd.teachers.taught.parts import Parts
+from keras_kd.teachers.taught.parts import Parts, check_part
 from keras_kd.teachers.taught.remote import Folder
 from keras_kd.teachers.taught.shards import Ledger
 from keras_kd.teachers.taught.store import KEYS, ROWS
-from keras_kd.teachers.taught.viewed import Views
+from keras_kd.teachers.taught.viewed import Views, require_count
 from keras_kd.teachers.taught.views import Augment
 from keras_kd.teachers.taught.writer import ShardWriter
 
@@ -113,3 +113,50 @@ def show(counts: Iterable[int], bar: Bar) -> None:
     for count in counts:
         bar.add(count, count)
     bar.end()
+
+
+def check_division(
+    divided: bool, part: tuple[int, int] | None, engine: str, workers: int | None, key: Key
+) -> None:
+    """Raise an error for arguments that do not fit together, or to data that is divided.
+
+    Args:
+        divided: Whether data is labelled part by part.
+        part: Which part this process labels.
+        engine: The name of the engine.
+        workers: How many processes of Ray there are to be.
+        key: What names a sample.
+
+    Raises:
+        TypeError: As `check_part`.
+        ValueError: There is no such engine, or it divides data itself.
+        ImportError: Ray is not installed.
+    """
+    check_engine(engine)
+    check_part(part)
+    if engine == RAY:
+        _require_ray()
+        if part is not None:
+            raise ValueError("`part` is what one process labels, and engine='ray' starts them: pass one.")
+    if workers is not None:
+        require_count("workers", workers)
+        if engine != RAY:
+            raise ValueError(f"`workers` are those of engine='ray'. Received: engine={engine!r}.")
+    if divided and engine == AUTO:
+        raise ValueError(
+            "Each process could find another engine to be the fastest: measure engine='auto' on some of the "
+            "data, and name the one that it takes."
+        )
+    if divided and key == "index":
+        raise ValueError(
+            "A part does not know the index of its first sample: give the `key` of a part of `x`, or none."
+        )
+
+
+def _require_ray() -> None:
+    try:
+        import ray.data  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            "engine='ray' needs Ray Data, which is not installed: pip install 'keras-kd[ray]'."
+        ) from error

@@ -4,7 +4,7 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 import keras
 import numpy as np
@@ -16,7 +16,7 @@ from keras_kd.teachers.taught.sources import Data, as_dataset
 Functions: TypeAlias = Sequence[Callable[[], Data]]
 
 
-def is_parted(data: object) -> bool:
+def is_parted(data: object) -> TypeGuard[list[Callable[[], Data]]]:
     """Whether data is a list of functions, one for each part."""
     return isinstance(data, list) and bool(data) and all(callable(part) for part in data)
 
@@ -25,8 +25,7 @@ def whole(data: Data | Functions, batch_size: int = 32, shuffle: bool = False) -
     """All data, as `as_dataset`; the parts of a list of functions in turn."""
     if not is_parted(data):
         return as_dataset(data, batch_size, shuffle)
-    functions: Any = data
-    return _in_turn(functions, batch_size, _spec(functions, batch_size))
+    return _in_turn(data, batch_size, _spec(data, batch_size))
 
 
 class Parts:
@@ -48,8 +47,8 @@ class Parts:
         self._data: Any = data
         self._batch_size = batch_size
         if is_parted(data):
-            self._count, self.description = len(self._data), f"{len(self._data)} functions"
-            self._spec = _spec(self._data, batch_size)
+            self._count, self.description = len(data), f"{len(data)} functions"
+            self._spec = _spec(data, batch_size)
             return
         batches = int(as_dataset(data, batch_size).cardinality())
         if batches < 0:
@@ -79,6 +78,8 @@ class Parts:
 
     def in_turn(self, numbers: Sequence[int]) -> tf.data.Dataset:
         """Some parts as one data set."""
+        if not numbers:
+            return self[0].take(0)
         parts = [functools.partial(self.__getitem__, number) for number in numbers]
         return _in_turn(parts, self._batch_size, self[numbers[0]].element_spec)
 
@@ -106,8 +107,8 @@ def check_order(data: Data | Functions, batch_size: int) -> None:
     pairs = zip(tf.nest.flatten(one), tf.nest.flatten(two), strict=True)
     if not all(np.array_equal(a, b, equal_nan=a.dtype.kind in "fc") for a, b in pairs):
         raise ValueError(
-            "The data comes in another order, or changed, each time it is read, so processes cannot divide it: "
-            "leave shuffling and random augmentation out; `augment` is replayed."
+            "The data comes in another order, or changed, each time it is read, so processes cannot divide "
+            "it: leave shuffling and random augmentation out; `augment` is replayed."
         )
 
 

@@ -9,27 +9,23 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_kd.files import explain_write_errors
 from keras_kd.folders import check_folder
 from keras_kd.teachers.taught.answering import AnswersInNumpy, identify, make_answer
-from keras_kd.teachers.taught.bulk import Bulk, label_here, show
+from keras_kd.teachers.taught.bulk import Bulk, check_division
 from keras_kd.teachers.taught.description import describe_signals
-from keras_kd.teachers.taught.engines.engine import AUTO, RAY, Engine, check_engine
+from keras_kd.teachers.taught.engines.engine import RAY, Engine
+from keras_kd.teachers.taught.filling import fill, fill_parts
 from keras_kd.teachers.taught.joining import join
 from keras_kd.teachers.taught.keyed import Key, describe_key, free_axes
-from keras_kd.teachers.taught.labelling import Bar, Labelled, label
 from keras_kd.teachers.taught.manifest import Manifest, is_taken, versions
-from keras_kd.teachers.taught.parts import Functions, Parts, check_order, check_part, is_parted, whole
-from keras_kd.teachers.taught.ray_workers import check_ray, label_on_ray
+from keras_kd.teachers.taught.parts import Functions, Parts, check_order, is_parted, whole
 from keras_kd.teachers.taught.records import StoredSignal
 from keras_kd.teachers.taught.remote import Folder, as_folder
-from keras_kd.teachers.taught.shards import Ledger, writing
 from keras_kd.teachers.taught.sources import Data
-from keras_kd.teachers.taught.store import Store, row_type
+from keras_kd.teachers.taught.store import Store
 from keras_kd.teachers.taught.viewed import Views, require_count
 from keras_kd.teachers.taught.views import Augment, describe_augment
-from keras_kd.teachers.taught.writer import ShardWriter, default_rows
-from keras_kd.tensors import Tensors
+from keras_kd.teachers.taught.writer import default_rows
 
 _DTYPES = ("float16", "float32")
 
@@ -80,8 +76,9 @@ def precompute(
         teacher: A model, or an object with `answer(batch) -> {signal: array}` in NumPy.
         data: Batches of `x`, `(x, y)` or `(x, y, weights)`: a `tf.data.Dataset` or a `keras.utils.PyDataset`.
             Or arrays; samples in a list or with an index (`tfds.data_source`, `grain.MapDataset`), and the
-            label of each under `"label"`; a function that returns batches; `"tfds:NAME[SPLIT]"`.
-        path: A folder, which is made.
+            label of each under `"label"`; a function that returns batches; `"tfds:NAME[SPLIT]"`. Or a list of
+            functions, each of which returns the data of one shard, to be read where that is labelled.
+        path: A folder, which is made, here or on any store that fsspec reaches: `"s3://bucket/train"`.
         signals: The teacher's signals by tap: `"output"`, `"output/NAME"`, a layer's path. A signal
             `(samples, ...)` of tokens is stored without its padding.
         top_k: How many classes to store of `"output"` and `"output/NAME"`, or of each tap. Default: all.
@@ -98,6 +95,15 @@ def precompute(
         shuffle: Whether arrays and samples with an index are shuffled in what is returned, anew for each
             epoch, as `fit` does; not with `key="index"`.
         shard_size: Samples per shard. Default: 16,384, or as many as 128 MiB hold.
+        engine: What computes the answers: `"tensorflow"`; `"litert"` or `"onnxruntime"`, for which a Keras
+            teacher is exported, and which must agree with TensorFlow to a divergence of 1e-5; `"auto"`, which
+            measures all of them on the first three batches and takes the fastest; `"ray"`, which divides the
+            data among processes on a cluster of Ray, where TensorFlow computes. The manifest tells what was
+            measured.
+        part: `(index, count)`: label only every `count`-th shard, as one of so many processes that write to
+            the folder at once, each with another index. What is returned holds the samples of the part.
+        workers: How many processes `engine="ray"` starts; by default one for each GPU of the cluster, or one
+            for each of its machines.
         verbose: Whether to show a progress bar.
 
     Returns:
@@ -125,7 +131,7 @@ def precompute(
     taps, folder = check_taps(signals), as_folder(path)
     divided = part is not None or engine == RAY or is_parted(data)
     _check_arguments(folder, dtype, shard_size)
-    _check_division(divided, part, engine, workers, key)
+    check_division(divided, part, engine, workers, key)
     views_of = Views(whole(data, batch_size), key, augment, views, seed)
     own = make_answer(teacher, taps, views_of.spec, teacher_preprocess)
     answer = Engine(engine, own)
@@ -135,13 +141,13 @@ def precompute(
     again = whole(data, batch_size, shuffle and key != "index")
     if divided:
         check_order(data, batch_size)
-        parts = Parts(data, batch_size, shard_size or _rows(stored, views, first))
+        parts = Parts(data, batch_size, shard_size or default_rows(stored, views, first))
         wanted = dataclasses.replace(wanted, parts=parts.description)
         bulk = Bulk(teacher, teacher_preprocess, engine, parts, key, augment, folder, wanted)
-        _write_parts(bulk, part, answer, workers, verbose)
+        fill_parts(bulk, part, answer, workers, verbose)
         again = again if part is None else parts.in_turn(parts.of(part))
     else:
-        _write(folder, wanted, views_of, answer, shard_size, verbose)
+        fill(folder, wanted, views_of, answer, shard_size, verbose)
     return join(Store(folder, verify=False), again, taps, key, augment)
 
 
@@ -169,30 +175,6 @@ def _check_arguments(folder: Folder, dtype: str, shard_size: int | None) -> None
     is_taken(folder)
 
 
-def _check_division(
-    divided: bool, part: tuple[int, int] | None, engine: str, workers: int | None, key: Key
-) -> None:
-    check_engine(engine)
-    check_part(part)
-    if engine == RAY:
-        check_ray()
-        if part is not None:
-            raise ValueError("`part` is what one process labels, and engine='ray' starts them: pass one.")
-    if workers is not None:
-        require_count("workers", workers)
-        if engine != RAY:
-            raise ValueError(f"`workers` are those of engine='ray'. Received: engine={engine!r}.")
-    if divided and engine == AUTO:
-        raise ValueError(
-            "Each process could find another engine to be the fastest: measure engine='auto' on some of the "
-            "data, and name the one that it takes."
-        )
-    if divided and key == "index":
-        raise ValueError(
-            "A part does not know the index of its first sample: give the `key` of a part of `x`, or none."
-        )
-
-
 def _manifest(
     teacher: keras.Model | AnswersInNumpy,
     stored: tuple[StoredSignal, ...],
@@ -210,65 +192,3 @@ def _manifest(
         inputs=views_of.inputs,
         versions=versions(),
     )
-
-
-def _rows(stored: Sequence[StoredSignal], views: int, x: Tensors) -> int:
-    """How many rows a shard of a part has by default."""
-    tokens = sum(
-        s.item.itemsize * views * max(tf.nest.flatten(x)[0].shape[1:2], default=1)
-        for s in stored
-        if s.has_tokens
-    )
-    return default_rows(row_type(stored, views).itemsize + tokens)
-
-
-def _prepare(folder: Folder, wanted: Manifest) -> Manifest | None:
-    """The manifest that a folder has; it gets one if it has none."""
-    if is_taken(folder):
-        found = Manifest.load(folder)
-        found.check(wanted, folder)
-        return found
-    wanted.save(folder)
-    return None
-
-
-def _make(folder: Folder) -> None:
-    if isinstance(folder, Path):
-        with explain_write_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-    else:
-        folder.make()
-
-
-def _write(
-    folder: Folder, wanted: Manifest, views_of: Views, answer: Engine, shard_size: int | None, verbose: bool
-) -> None:
-    """Label what was not labelled yet; a process that dies loses what is not in a shard."""
-    _make(folder)
-    ledger = Ledger(folder)
-    with writing(folder):
-        found = _prepare(folder, wanted)
-        for number in ledger.finished() if found else ():
-            ledger.check(number)
-        labelled = Labelled.of(ledger)
-        writer = ShardWriter(ledger, wanted.signals, wanted.views, shard_size)
-        bar = Bar(views_of.number_of_batches, verbose)
-        label(views_of.batches(), answer, writer, labelled, bar)
-        bar.end()
-        kept = wanted if found is None else dataclasses.replace(wanted, parts=found.parts)
-        dataclasses.replace(kept, samples=len(labelled), engine=answer.record).save(folder)
-
-
-def _write_parts(
-    bulk: Bulk, part: tuple[int, int] | None, answer: Engine, workers: int | None, verbose: bool
-) -> None:
-    """Label the parts that have no shard yet; a process that dies loses the part that it was in."""
-    _make(bulk.folder)
-    with writing(bulk.folder, part):
-        found = _prepare(bulk.folder, bulk.manifest)
-        missing = bulk.missing(bulk.parts.of(part))
-        on_ray = bulk.engine == RAY and missing
-        counts = label_on_ray(bulk, missing, workers) if on_ray else label_here(bulk, missing, answer)
-        show(counts, Bar(len(missing), verbose and bool(missing)))
-        if missing or found is None or found.samples is None:
-            bulk.finish(answer.record)

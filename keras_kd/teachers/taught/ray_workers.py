@@ -30,16 +30,6 @@ class Labeller:
         return {"samples": [self._bulk.label(int(number), self._answer) for number in batch["part"]]}
 
 
-def check_ray() -> None:
-    """Raise an `ImportError` unless Ray Data is installed."""
-    try:
-        import ray.data  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            "engine='ray' needs Ray Data, which is not installed: pip install 'keras-kd[ray]'."
-        ) from error
-
-
 def label_on_ray(bulk: Bulk, numbers: Sequence[int], workers: int | None) -> Iterator[int]:
     """Label parts on a cluster of Ray; the number of samples of each, as they are finished.
 
@@ -83,6 +73,6 @@ def _sent(bulk: Bulk) -> Any:
     except Exception as error:  # whatever a part of it raises when it is pickled
         raise TypeError(
             "Ray cannot send the teacher, the data or one of the functions to its workers: "
-            f"{one_line(error).rstrip('.')}. Data may be arrays, samples with an index, a PyDataset, a name or "
-            "a list of functions, but no tf.data.Dataset; functions must not hold one either."
+            f"{one_line(error).rstrip('.')}. Data may be arrays, samples with an index, a PyDataset, a name "
+            "or a list of functions, but no tf.data.Dataset; functions must not hold one either."
         ) from error

@@ -4,12 +4,14 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import tensorflow as tf
 
 from keras_kd.messages import number_of
 from keras_kd.teachers.taught.answering import mask_name
 from keras_kd.teachers.taught.records import StoredSignal
 from keras_kd.teachers.taught.shards import Ledger
 from keras_kd.teachers.taught.store import KEYS, ROWS, row_type
+from keras_kd.tensors import Tensors
 
 _ROWS, _BYTES = 2**14, 2**27  # of a shard: what a killed process loses, and what it holds in memory
 
@@ -36,7 +38,8 @@ class ShardWriter:
         self._ledger, self._signals, self._views = ledger, signals, views
         self._type = row_type(signals, views)
         alone = number is not None
-        self._limit, self._bytes = (math.inf, math.inf) if alone else (rows or _ROWS, _BYTES)
+        self._limit: float = math.inf if alone else rows or _ROWS
+        self._bytes: float = math.inf if alone else _BYTES
         self._next = max(ledger.finished(), default=-1) + 1 if number is None else number
         self._clear()
 
@@ -99,9 +102,17 @@ class ShardWriter:
             self._next += 1
 
 
-def default_rows(row_bytes: float) -> int:
-    """How many rows a shard has by default, of so many bytes each."""
-    return max(1, min(_ROWS, math.ceil(_BYTES / row_bytes)))
+def default_rows(signals: Sequence[StoredSignal], views: int, x: Tensors) -> int:
+    """How many rows a shard has by default.
+
+    Args:
+        signals: The signals, as they are stored.
+        views: How many views a row has.
+        x: A batch of inputs, whose second axis is taken for the tokens of signals that have any.
+    """
+    tokens = max((part.shape[1] for part in tf.nest.flatten(x) if part.ndim > 1), default=1)
+    of_tokens = sum(signal.item.itemsize * tokens * views for signal in signals if signal.has_tokens)
+    return max(1, min(_ROWS, math.ceil(_BYTES / (row_type(signals, views).itemsize + of_tokens))))
 
 
 class AnswerError(ValueError):

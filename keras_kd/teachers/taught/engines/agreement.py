@@ -29,8 +29,8 @@ class Agreement:
 
     def __str__(self) -> str:
         return (
-            f"KL {self.divergence:.1e} (at most {DIVERGENCE:.0e}), largest difference {self.distance:.1e} of a "
-            f"signal's spread (at most {DISTANCE:.0e})"
+            f"KL {self.divergence:.1e} (at most {DIVERGENCE:.0e}), largest difference {self.distance:.1e} of "
+            f"a signal's spread (at most {DISTANCE:.0e})"
         )
 
 

@@ -45,6 +45,7 @@ class Engine:
 
     Attributes:
         record: What a manifest says of it: the name, and what was measured.
+        is_used: Whether it has labelled anything.
 
     Raises:
         ValueError: There is no such engine, or the teacher computes its answers itself.
@@ -54,7 +55,8 @@ class Engine:
         check_engine(name)
         self._name, self._answer = name, answer
         self._chosen: Answer | None = None
-        self.record: dict[str, Any] = {"name": TENSORFLOW}
+        self.record: dict[str, Any] = {"name": name if name in EXPORTED else TENSORFLOW}
+        self.is_used = False
         if isinstance(answer, HostAnswer):
             if name in EXPORTED:
                 raise ValueError(
@@ -71,6 +73,7 @@ class Engine:
         Raises:
             CannotServe: The engine that is named cannot run the teacher, or differs from TensorFlow.
         """
+        self.is_used = True
         if self._chosen is not None:
             return self._chosen(x)
         found = self._answer(x)
