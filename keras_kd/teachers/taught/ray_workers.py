@@ -1,6 +1,6 @@
 """Parts that are labelled by the workers of Ray Data."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,7 +57,7 @@ def label_on_ray(bulk: Bulk, numbers: Sequence[int], workers: int | None) -> Ite
     ).map_batches(
         Labeller,
         batch_size=1,
-        fn_constructor_args=(_sent(bulk),),
+        fn_constructor_args=(_sent(bulk, ray.put),),
         compute=ray.data.ActorPoolStrategy(size=count),
         **resources,
     )
@@ -65,11 +65,9 @@ def label_on_ray(bulk: Bulk, numbers: Sequence[int], workers: int | None) -> Ite
         yield int(row["samples"])
 
 
-def _sent(bulk: Bulk) -> Any:
-    import ray
-
+def _sent(bulk: Bulk, put: Callable[[Bulk], Any]) -> Any:
     try:
-        return ray.put(bulk)
+        return put(bulk)
     except Exception as error:  # whatever a part of it raises when it is pickled
         raise TypeError(
             "Ray cannot send the teacher, the data or one of the functions to its workers: "

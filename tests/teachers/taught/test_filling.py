@@ -27,7 +27,10 @@ def manifest(folder):
     return json.loads((folder / "manifest.json").read_text())
 
 
-@pytest.mark.parametrize("options", [{}, {"augment": turn, "views": 2}], ids=["plain", "views"])
+VIEWS = pytest.param({"augment": turn, "views": 2}, marks=pytest.mark.slow, id="views")
+
+
+@pytest.mark.parametrize("options", [pytest.param({}, id="plain"), VIEWS])
 def test_parts_are_the_shards_of_one_process(teacher, tmp_path, options):
     alone, divided = tmp_path / "alone", tmp_path / "divided"
     kd.precompute(teacher, (X, Y), alone, **SIZES, **options)

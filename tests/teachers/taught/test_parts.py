@@ -97,7 +97,7 @@ def test_each_process_has_every_nth():
 
 
 def test_data_without_a_number_is_not_divided():
-    with pytest.raises(ValueError, match="does not tell how many batches.*a list of functions"):
+    with pytest.raises(ValueError, match=r"does not tell how many batches.*a list of functions"):
         Parts(lambda: batches_of(0, 40), 4, rows=8)
 
 
