@@ -30,7 +30,7 @@ import tensorflow as tf
 from array_record.python.array_record_module import ArrayRecordReader, ArrayRecordWriter
 from rich.console import Console
 from rich.table import Table
-from step import resnet
+from step import mlp, resnet
 
 import keras_kd as kd
 from keras_kd.teachers.taught.shards import unmap
@@ -91,15 +91,15 @@ def epoch(model, make_data):
 
 
 def training(folder, short):
-    samples, depths, rounds = (192, (8, 8), 2) if short else (2048, (20, 56), 5)
-    x = np.random.default_rng(0).random((samples, 32, 32, 3), "float32")
+    student, samples, rounds = (lambda: mlp(1), 192, 1) if short else (lambda: resnet(20, 32), 2048, 5)
+    teacher = mlp(2) if short else resnet(56, 32)
+    x = np.random.default_rng(0).random((samples, *teacher.input.shape[1:]), "float32")
     y = np.random.default_rng(1).integers(0, 10, samples)
     data = tf.data.Dataset.from_tensor_slices((x, y)).cache().shuffle(samples).batch(64)
-    teacher = resnet(depths[1], 32)
     kd.precompute(teacher, data, folder, signals=["output", "stage3"], verbose=False)
-    models = {PLAIN: compiled(resnet(depths[0], 32))}
-    models |= {name: compiled(kd.Distiller(resnet(depths[0], 32))) for name in (STORED, COLD)}
-    models[RUNNING] = compiled(kd.Distiller(resnet(depths[0], 32), teacher))
+    models = {PLAIN: compiled(student())}
+    models |= {name: compiled(kd.Distiller(student())) for name in (STORED, COLD)}
+    models[RUNNING] = compiled(kd.Distiller(student(), teacher))
 
     def make(name):
         return kd.load_taught(folder, data, verify=False) if name in (STORED, COLD) else data
