@@ -46,8 +46,8 @@ def describe_signals(
         values, has_mask = answers[tap], mask_name(tap) in answers
         traced = None if answer.shapes is None else answer.shapes[tap]
         shape, length_of = _tokens(values.shape[1:], traced, has_mask, lengths)
-        given = "softmax" if answer.activations is None else answer.activations[tap]
-        activation = _activation(values, given)
+        supposed = "softmax" if answer.activations is None else answer.activations[tap]
+        activation = _activation(values, supposed)
         classes = _classes(tap, top_k)
         check_top_k(tap, classes, shape, activation)
         floats = values.dtype.name in _FLOATS
