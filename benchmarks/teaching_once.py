@@ -8,6 +8,7 @@ Three tables:
    ResNet-56; on them, dropped from the page cache before, and the bytes that came from the disk;
    with the teacher running. The four alternate, a ratio compares two of one round, and medians are shown, of
    CPU time (which other load affects less) and of time, from the end of the first step.
+   The data alone, without a student: CPU time of a batch of 64 images, with and without their signals.
 2. What is lost if only the k largest classes of the digits' teacher are stored: the divergence of the stored
    distribution from the teacher's, and half the sum of differences of probabilities; `cut` is that sum if
    the teacher is normalized over its k classes instead, as a sparse loss would have it.
@@ -30,7 +31,7 @@ import tensorflow as tf
 from array_record.python.array_record_module import ArrayRecordReader, ArrayRecordWriter
 from rich.console import Console
 from rich.table import Table
-from step import resnet
+from step import mlp, resnet
 
 import keras_kd as kd
 from keras_kd.teachers.taught.shards import unmap
@@ -42,11 +43,11 @@ PLAIN, STORED, COLD, RUNNING = "student alone", "stored signals", "stored, cold"
 class Answers:
     """A teacher that knows its answers."""
 
-    def __init__(self, logits):
-        self.logits = logits
+    def __init__(self, **signals):
+        self.signals = signals
 
     def answer(self, ids):
-        return {"output": self.logits[ids[:, 0]]}
+        return {tap: values[ids[:, 0]] for tap, values in self.signals.items()}
 
 
 def compiled(model):
@@ -91,15 +92,15 @@ def epoch(model, make_data):
 
 
 def training(folder, short):
-    samples, depths, rounds = (192, (8, 8), 2) if short else (2048, (20, 56), 5)
-    x = np.random.default_rng(0).random((samples, 32, 32, 3), "float32")
+    student, samples, rounds = (lambda: mlp(1), 192, 1) if short else (lambda: resnet(20, 32), 2048, 5)
+    teacher = mlp(2) if short else resnet(56, 32)
+    x = np.random.default_rng(0).random((samples, *teacher.input.shape[1:]), "float32")
     y = np.random.default_rng(1).integers(0, 10, samples)
     data = tf.data.Dataset.from_tensor_slices((x, y)).cache().shuffle(samples).batch(64)
-    teacher = resnet(depths[1], 32)
     kd.precompute(teacher, data, folder, signals=["output", "stage3"], verbose=False)
-    models = {PLAIN: compiled(resnet(depths[0], 32))}
-    models |= {name: compiled(kd.Distiller(resnet(depths[0], 32))) for name in (STORED, COLD)}
-    models[RUNNING] = compiled(kd.Distiller(resnet(depths[0], 32), teacher))
+    models = {PLAIN: compiled(student())}
+    models |= {name: compiled(kd.Distiller(student())) for name in (STORED, COLD)}
+    models[RUNNING] = compiled(kd.Distiller(student(), teacher))
 
     def make(name):
         return kd.load_taught(folder, data, verify=False) if name in (STORED, COLD) else data
@@ -117,6 +118,32 @@ def training(folder, short):
         cpu, wall, read = (statistics.median(lap[i] for lap, _ in pairs) for i in range(3))
         rows.append([name, 1e3 * cpu, 1e3 * wall, *ratios, read])
     return rows
+
+
+def pipeline(folder, short):
+    samples, rounds = (128, 2) if short else (2048, 9)
+    random = np.random.default_rng(0)
+    signals = {
+        "output": random.normal(size=(samples, 10)).astype("float16"),
+        "stage3": random.normal(size=(samples, 8, 8, 64)).astype("float16"),
+    }
+    x = {"image": random.random((samples, 32, 32, 3), "float32"), "id": np.arange(samples)[:, None]}
+    options = {"signals": list(signals), "teacher_preprocess": lambda x: x["id"], "verbose": False}
+    kd.precompute(Answers(**signals), x, folder, **options)
+    data = tf.data.Dataset.from_tensor_slices(x).cache().shuffle(samples).batch(64)
+    ways = {
+        "data": data,
+        "with stored signals": kd.load_taught(folder, data),
+        "with stored output alone": kd.load_taught(folder, data, signals=["output"]),
+    }
+    laps = {name: [] for name in ways}
+    for _ in range(rounds + 1):
+        for name, way in ways.items():
+            start = time.process_time()
+            for _ in way:
+                pass
+            laps[name].append(1e3 * (time.process_time() - start) / len(data))
+    return [[name, statistics.median(own[1:])] for name, own in laps.items()]
 
 
 def softened(logits, temperature):
@@ -149,7 +176,7 @@ def reading(folder, short):
     samples, classes, batches = (256, 10, 4) if short else (20_000, 1000, 100)
     logits = np.random.default_rng(0).normal(0, 3, (samples, classes)).astype("float16")
     ids = np.arange(samples)[:, None]
-    kd.precompute(Answers(logits), ids, folder / "shards", key="index", batch_size=256, verbose=False)
+    kd.precompute(Answers(output=logits), ids, folder / "shards", key="index", batch_size=256, verbose=False)
     store, path = Store(folder / "shards"), str(folder / "records")
     writer = ArrayRecordWriter(path, "group_size:1,uncompressed")
     for row in logits:
@@ -196,10 +223,11 @@ def main():
     with tempfile.TemporaryDirectory(dir=".") as folder:
         found = {
             part.__name__: part(Path(folder) / part.__name__, arguments.short)
-            for part in (training, largest, reading)
+            for part in (training, pipeline, largest, reading)
         }
     columns = ["", "CPU ms/step", "ms/step", "CPU / alone", "time / alone", "bytes from disk"]
     show("an epoch of the student", columns, found["training"])
+    show("a batch of its data, without a student", ["", "CPU ms"], found["pipeline"])
     columns = ["k", "bytes", "KL, T=1", "difference", "cut", "KL, T=4", "difference", "cut"]
     show("the k largest classes of the digits' teacher", columns, found["largest"])
     show("random batches of 64", ["", "samples/s"], found["reading"])

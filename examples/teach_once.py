@@ -17,7 +17,8 @@ import keras_kd as kd
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--short", action="store_true", help="one epoch, to see that it runs")
-epochs = 1 if parser.parse_args().short else 20
+short = parser.parse_args().short
+epochs, views = (1, 1) if short else (20, 4)
 
 keras.utils.set_random_seed(0)
 data = kd.datasets.digits()
@@ -42,7 +43,7 @@ fit(teacher, data.train)
 
 # Called again, it goes on where it was interrupted, and labels samples that are new.
 path = Path(tempfile.mkdtemp()) / "taught"
-taught = kd.precompute(teacher, data.train, path, top_k=5, augment=augment, views=4)
+taught = kd.precompute(teacher, data.train, path, top_k=5, augment=augment, views=views)
 
 student = kd.models.digits_student()
 seconds = fit(kd.Distiller(student), taught)

@@ -46,7 +46,8 @@ def describe_signals(
         values, has_mask = answers[tap], mask_name(tap) in answers
         traced = None if answer.shapes is None else answer.shapes[tap]
         shape, length_of = _tokens(values.shape[1:], traced, has_mask, lengths)
-        activation = _activation(values) if answer.activations is None else answer.activations[tap]
+        supposed = "softmax" if answer.activations is None else answer.activations[tap]
+        activation = _activation(values, supposed)
         classes = _classes(tap, top_k)
         check_top_k(tap, classes, shape, activation)
         floats = values.dtype.name in _FLOATS
@@ -76,8 +77,11 @@ def _tokens(
     return (None, *shape[1:]), lengths.index(shape[0]) if shape[0] in lengths else None
 
 
-def _activation(values: np.ndarray) -> str | None:
-    return "softmax" if values.dtype.kind == "f" and is_distribution(values) else None
+def _activation(values: np.ndarray, supposed: str | None) -> str | None:
+    """The activation that a trace tells, if the values are its; a softmax may be along another axis."""
+    if supposed != "softmax":
+        return supposed
+    return supposed if values.dtype.kind == "f" and is_distribution(values) else None
 
 
 def _classes(tap: str, top_k: int | Mapping[str, int] | None) -> int | None:

@@ -98,8 +98,8 @@ class Join:
         elif manifest.key == "content":
             advice = (
                 "Its inputs are not those that were taught: they were changed, or made anew by something "
-                "that is not deterministic. Augment with `augment`, after the key is taken, and add new "
-                "samples by kd.precompute."
+                "that is not deterministic, or left out then, as by drop_remainder=True. Augment with "
+                "`augment`, after the key is taken; kd.precompute adds new samples."
             )
         else:
             advice = f"The key is the {manifest.key}; samples that are new are added by kd.precompute."

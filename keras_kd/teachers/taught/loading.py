@@ -48,7 +48,8 @@ def load_taught(
         verify: Whether to compare the checksums of all files first.
 
     Returns:
-        A data set of `(kd.Taught(inputs, signals), y)`, with the weights if there are any.
+        A data set of `(kd.Taught(inputs, signals), y)`, with the weights if there are any, and without `y`
+        if there are no labels.
 
     Raises:
         FileNotFoundError: The folder holds nothing that `kd.precompute` wrote.

@@ -107,7 +107,8 @@ def precompute(
         verbose: Whether to show a progress bar.
 
     Returns:
-        A data set of `(kd.Taught(inputs, signals), y)`, with the weights if there are any.
+        A data set of `(kd.Taught(inputs, signals), y)`, with the weights if there are any, and without `y`
+        if there are no labels.
 
     Raises:
         ValueError: Data is empty, endless or unbatched; a signal does not exist; `top_k` exceeds the classes;

@@ -60,6 +60,8 @@ def test_probabilities_are_told_by_the_trace_or_by_their_sums():
     assert described({"output": half / 2})[0].activation is None
     traced = {"shapes": {"output": (2,)}, "activations": {"output": "sigmoid"}}
     assert described({"output": half}, **traced)[0].activation == "sigmoid"
+    along_another_axis = {"shapes": {"output": (5,)}, "activations": {"output": "softmax"}}
+    assert described({"output": LOGITS}, **along_another_axis)[0].activation is None
 
 
 def test_top_k_is_of_outputs_or_by_name():

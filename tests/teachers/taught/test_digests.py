@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 
@@ -14,6 +14,7 @@ ARRAYS = DTYPES.flatmap(
 )
 
 
+@settings(deadline=None)
 @given(ARRAYS, st.randoms(use_true_random=False))
 def test_order_and_batch_do_not_matter(array, random):
     whole = digests([array])
@@ -23,6 +24,7 @@ def test_order_and_batch_do_not_matter(array, random):
     assert one_by_one == whole.tolist()
 
 
+@settings(deadline=None)
 @given(nps.arrays("uint8", (2, 3, 5)))
 def test_different_samples_have_different_digests(array):
     one, other = digests([array])

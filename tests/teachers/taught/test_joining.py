@@ -16,10 +16,14 @@ def slices(*parts):
     return tf.data.Dataset.from_tensor_slices(parts)
 
 
-@pytest.fixture
-def store(teacher, cache):
-    kd.precompute(teacher, (X, Y), cache, dtype="float32", signals=["output", "features"], verbose=False)
-    return Store(cache)
+TEACHER = classifier()
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("joining") / "cache"
+    kd.precompute(TEACHER, (X, Y), folder, dtype="float32", signals=["output", "features"], verbose=False)
+    return Store(folder)
 
 
 PIPELINES = {
@@ -33,14 +37,14 @@ PIPELINES = {
 
 
 @pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=PIPELINES)
-def test_what_is_joined_is_what_the_teacher_answers(store, teacher, pipeline):
+def test_what_is_joined_is_what_the_teacher_answers(store, pipeline):
     data = pipeline(slices(X, Y))
     batches = list(join(store, data, ["output", "features"], None, None))
     assert batches
     for batch in batches:
         taught = batch[0]
-        np.testing.assert_allclose(taught.signals["output"], teacher(taught.inputs), atol=1e-6)
-        np.testing.assert_allclose(taught.signals["features"], teacher.layers[0](taught.inputs), atol=1e-6)
+        np.testing.assert_allclose(taught.signals["output"], TEACHER(taught.inputs), atol=1e-6)
+        np.testing.assert_allclose(taught.signals["features"], TEACHER.layers[0](taught.inputs), atol=1e-6)
         assert isinstance(taught, kd.Taught)
 
 

@@ -1,5 +1,7 @@
 """A cache is joined again, or refused early with what differs."""
 
+import shutil
+
 import keras
 import numpy as np
 import pytest
@@ -9,19 +11,22 @@ import keras_kd as kd
 from keras_kd.teachers.taught.views import Augment
 from tests.teachers.taught.conftest import X, Y, classifier
 
+TEACHER = classifier()
+
 
 def dim(image, seed):
     return image * tf.random.stateless_uniform([], seed)
 
 
-@pytest.fixture
-def taught(teacher, cache):
-    kd.precompute(teacher, (X, Y), cache, signals=["output", "features"], verbose=False)
-    return cache
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("taught") / "cache"
+    kd.precompute(TEACHER, (X, Y), folder, signals=["output", "features"], verbose=False)
+    return folder
 
 
-def test_some_signals(taught, teacher):
-    data = kd.load_taught(taught, (X, Y), signals=["features"], teacher=teacher, shuffle=False)
+def test_some_signals(taught):
+    data = kd.load_taught(taught, (X, Y), signals=["features"], teacher=TEACHER, shuffle=False)
     batch, labels = next(iter(data))
     assert list(batch.signals) == ["features"]
     np.testing.assert_array_equal(labels, Y[:32])
@@ -53,13 +58,13 @@ def test_what_differs_is_an_error_at_once(taught, options, message):
         kd.load_taught(taught, **{"data": (X, Y)} | options)
 
 
-def test_a_flipped_byte_is_named_before_training(taught):
-    path = taught / "00000.rows.npy"
+def test_a_flipped_byte_is_named_before_training(taught, cache):
+    path = shutil.copytree(taught, cache) / "00000.rows.npy"
     content = bytearray(path.read_bytes())
     content[-7] ^= 64
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"00000.rows.npy was changed or damaged"):
-        kd.load_taught(taught, (X, Y))
+        kd.load_taught(cache, (X, Y))
 
 
 def test_nothing_there(tmp_path):

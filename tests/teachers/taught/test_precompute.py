@@ -81,6 +81,28 @@ def test_fit_goes_through_the_views_in_turn(teacher, cache):
     assert all((after - before) % 3 in (0, 1) for before, after in itertools.pairwise(steps))
 
 
+class Stop(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.slow
+def test_training_resumes_at_the_same_view(teacher, cache, tmp_path):
+    kd.precompute(teacher, (X, Y), cache, augment=turn, views=3, verbose=False)
+
+    def train(name, *callbacks):
+        keras.utils.set_random_seed(3)
+        data = kd.load_taught(cache, (X, Y), augment=turn, batch_size=20).repeat()
+        state = kd.FullState(tmp_path / name)
+        options = {"epochs": 4, "steps_per_epoch": 2, "callbacks": [state, *callbacks]}
+        return fit(kd.Distiller(classifier(name="student")), data, **options)
+
+    with pytest.raises(KeyboardInterrupt):
+        train("stopped", Stop())
+    np.testing.assert_allclose(train("stopped"), train("whole"), atol=1e-6)
+
+
 def test_a_finished_cache_is_only_read_and_new_samples_are_added(cache):
     first, second = Told(mean), Told(mean)
     kd.precompute(first, X[:30], cache, verbose=False)

@@ -21,6 +21,7 @@ def back(signal, values):
     return signal.decode(signal.encode(values))
 
 
+@settings(deadline=None)
 @given(LOGITS)
 def test_dense_comes_back(logits):
     assert (back(stored(), logits) == logits).all()
@@ -29,13 +30,14 @@ def test_dense_comes_back(logits):
     assert (half == logits.astype("float16")).all()
 
 
+@settings(deadline=None)
 @given(LOGITS, st.integers(1, 6))
 def test_the_largest_are_exact_and_the_others_share_the_rest(logits, k):
     found = back(stored(k), logits).astype("float64")
     # Both are normalized over all classes: the sum of exponentials is the teacher's.
     np.testing.assert_allclose(logsumexp(found, -1), logsumexp(logits, -1), rtol=0, atol=1e-5)
     kept = np.sort(logits, -1)[:, -k:]
-    np.testing.assert_array_equal(np.sort(found, -1)[:, -k:], np.maximum(kept, np.sort(found, -1)[:, -k:]))
+    np.testing.assert_allclose(np.sort(found, -1)[:, -k:], kept, atol=1e-5)
     for row, (now, before) in enumerate(zip(found, logits, strict=True)):
         others = now != before
         assert len(np.unique(now[others])) <= 1, row
