@@ -11,8 +11,8 @@ from keras_kd.signals.tracing import symbolic_inputs
 from keras_kd.teachers.foreign import Foreign, TensorFunction
 from keras_kd.teachers.host import HostTeacher
 from keras_kd.teachers.hosted import Hosted, try_out
-from keras_kd.teachers.member import Member, Preprocess
-from keras_kd.teachers.members import as_inputs, part_for
+from keras_kd.teachers.member import Preprocess
+from keras_kd.teachers.members import answer_of, as_inputs
 from keras_kd.teachers.outputs import AsLogits, Kinds, check_kinds
 from keras_kd.teachers.sources import find_source
 from keras_kd.tensors import Shape, Tensors
@@ -128,8 +128,7 @@ def _around(
         fresh = keras.tree.map_structure(_fresh, symbols)
         flat = list(parts(fresh).values())
         shared = flat[0] if len(flat) == 1 and not isinstance(fresh, dict) else fresh
-    x = part_for(name, model, shared) if preprocess is None else shared
-    answers = Member(model, preprocess, name=name)(x)
+    answers = answer_of(name, model, preprocess, shared)
     return keras.Model(shared, _with_logits(answers, outputs), name=name)
 
 

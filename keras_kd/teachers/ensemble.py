@@ -1,7 +1,6 @@
 """Several teachers as one model."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import keras
 
@@ -11,13 +10,13 @@ from keras_kd.parts import parts
 from keras_kd.teachers.averaging import Average, Averaging
 from keras_kd.teachers.class_maps import Classes
 from keras_kd.teachers.combination import Combination, Stated, activations_of, require_same_structure
-from keras_kd.teachers.member import Member, Preprocess
+from keras_kd.teachers.member import Preprocess
 from keras_kd.teachers.members import (
+    answer_of,
     by_member,
     check_weights,
     find_inputs,
     models_by_name,
-    part_for,
     preprocess_by_member,
 )
 from keras_kd.teachers.outcomes import Activation
@@ -129,12 +128,9 @@ def ensemble(
     named = models_by_name(models, names)
     own_preprocess = preprocess_by_member(preprocess, list(named))
     shared = find_inputs(named, own_preprocess, inputs)
-    answers: dict[str, Any] = {}
-    for member, model in named.items():
-        one = own_preprocess[member]
-        answers[member] = Member(model, one, name=member)(
-            shared if one is not None else part_for(member, model, shared)
-        )
+    answers = {
+        member: answer_of(member, model, own_preprocess[member], shared) for member, model in named.items()
+    }
     paths = require_same_structure(answers)
     combination = Combination(
         Stated.by_output(paths, average, activation),

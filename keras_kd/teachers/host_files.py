@@ -14,7 +14,7 @@ from keras_kd.teachers.host import HostFunction
 from keras_kd.tensors import Tensors
 
 # Types of ONNX -> NumPy's, for those that Keras has.
-_DTYPES = {"float": "float32", "double": "float64", "float16": "float16", "bool": "bool", "string": "string"}
+_DTYPES = {"float": "float32", "double": "float64", "float16": "float16", "bool": "bool"}
 _DTYPES |= {kind: kind for kind in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")}
 _RUNTIME = (
     "reading .onnx files needs the package onnxruntime, which is not installed: pip install 'keras-kd[onnx]'"
@@ -58,13 +58,13 @@ def onnx_teacher(session: Any, name: str) -> HostFunction:
     """An `onnxruntime.InferenceSession`; one with a fixed batch size runs chunk by chunk.
 
     Raises:
-        ValueError: An input of a type that TensorFlow has not, such as a sequence.
+        ValueError: An input of another type than numbers.
     """
     described = {one.name: (tuple(map(_size, one.shape)), one.type) for one in session.get_inputs()}
     dtypes = {key: _dtype(name, key, kind) for key, (_, kind) in described.items()}
     fixed = {shape[0] for shape, _ in described.values() if shape and shape[0] is not None}
     specs = {
-        key: keras.KerasTensor((None, *shape[1:]), dtypes[key], name=_layer_name(key))
+        _layer_name(key): keras.KerasTensor((None, *shape[1:]), dtypes[key], name=_layer_name(key))
         for key, (shape, _) in described.items()
     }
     names = [one.name for one in session.get_outputs()]
@@ -87,15 +87,15 @@ def _size(size: object) -> int | None:
 def _dtype(name: str, key: str, kind: str) -> str:
     inside = kind.removeprefix("tensor(").removesuffix(")")
     if inside not in _DTYPES:
-        raise ValueError(f"Input {key!r} of {name!r} is a {kind}, which is no tensor of TensorFlow.")
+        raise ValueError(f"Input {key!r} of {name!r} is a {kind}; teachers take tensors of numbers.")
     return _DTYPES[inside]
 
 
 def _by_name(x: Tensors, dtypes: dict[str, str]) -> dict[str, np.ndarray]:
-    arrays = x if isinstance(x, dict) else dict(zip(dtypes, parts(x).values(), strict=True))
+    given = [x[_layer_name(key)] for key in dtypes] if isinstance(x, dict) else list(parts(x).values())
     return {
-        key: np.asarray(arrays[key]).astype(object if dtype == "string" else dtype)
-        for key, dtype in dtypes.items()
+        key: np.asarray(array).astype(dtype)
+        for (key, dtype), array in zip(dtypes.items(), given, strict=True)
     }
 
 

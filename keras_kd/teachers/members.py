@@ -11,7 +11,7 @@ from keras_kd.messages import did_you_mean
 from keras_kd.parts import parts
 from keras_kd.signals.tracing import symbolic_inputs
 from keras_kd.teachers.averaging import WEIGHINGS
-from keras_kd.teachers.member import Preprocess
+from keras_kd.teachers.member import Member, Preprocess
 from keras_kd.tensors import Shape, Tensors
 
 Given = TypeVar("Given")
@@ -233,3 +233,9 @@ def part_for(name: str, model: KerasModel, inputs: Any) -> Any:
         f"Member {name!r} takes {wanted}, and the inputs of the ensemble are {list(held)}. Give it a "
         f"preprocess={{{name!r}: FUNCTION_OR_LAYER}} that makes its inputs of them."
     )
+
+
+def answer_of(name: str, model: KerasModel, preprocess: Preprocess | None, inputs: Any) -> Any:
+    """What a member answers to the shared inputs, symbolically."""
+    x = part_for(name, model, inputs) if preprocess is None else inputs
+    return Member(model, preprocess, name=name)(x)

