@@ -72,6 +72,7 @@ RATIOS = {
     "sparse_files": "ms / dense",
     "step": "keras_kd, logits - floor",
     "teachers": "step with the Keras model",
+    "teaching": "labelling / fastest",
     "teaching_once": "CPU / alone",
     "temperatures": "on training data",
     "training": "last / first",

@@ -99,16 +99,17 @@ class Engine:
         }
 
 
-def measure(answers: Mapping[str, Answer], batches: list[Tensors]) -> dict[str, float]:
+def measure(answers: Mapping[str, Answer], batches: list[Tensors], rounds: int = _ROUNDS) -> dict[str, float]:
     """Samples a second of each, by turns, in the fastest of some rounds.
 
     Args:
         answers: What answers, by name; each has run once.
         batches: What it answers.
+        rounds: How often.
     """
     best = dict.fromkeys(answers, float("inf"))
     samples = sum(len(tf.nest.flatten(x)[0]) for x in batches)
-    for _ in range(_ROUNDS):
+    for _ in range(rounds):
         for name, answer in answers.items():
             start = time.perf_counter()
             for x in batches:
