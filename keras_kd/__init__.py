@@ -40,6 +40,11 @@ if not startup.is_deferred:
     from keras_kd.signals.batches import Taught as Taught
     from keras_kd.signals.listing import tap_names as tap_names
     from keras_kd.signals.pairing.tap_pairs import pair_taps as pair_taps
+    from keras_kd.teachers.as_teacher import as_teacher as as_teacher
+    from keras_kd.teachers.ensemble import ensemble as ensemble
+    from keras_kd.teachers.taught.augmentation import augmented as augmented
+    from keras_kd.teachers.taught.loading import load_taught as load_taught
+    from keras_kd.teachers.taught.precompute import precompute as precompute
     from keras_kd.training.full_state import FullState as FullState
 
 __version__ = "0.1.0"
@@ -63,18 +68,23 @@ __all__ = [
     "StudentCheckpoint",
     "Taught",
     "Verification",
+    "as_teacher",
+    "augmented",
     "benchmark",
     "channel_groups",
     "compact",
     "compare",
     "cost",
     "datasets",
+    "ensemble",
     "export",
     "factorize",
     "fold_batch_norm",
+    "load_taught",
     "losses",
     "models",
     "pair_taps",
+    "precompute",
     "projections",
     "recalibrate",
     "sensitivity",

@@ -32,12 +32,12 @@ def activation_of(tensor: Tensor) -> str | None:
 
 
 def is_gated(tensor: Tensor) -> bool:
-    """Whether a traced tensor depends on a sigmoid, with no dense layer or convolution in between."""
+    """Whether a traced tensor depends on a sigmoid, with nothing linear and no logarithm in between."""
     waiting: list[Any] = [tensor]
     visited: set[tf.Operation] = set()
     while waiting:
         operation = getattr(waiting.pop(), "op", None)
-        if operation is None or operation in visited or operation.type in _LINEAR:
+        if operation is None or operation in visited or operation.type in (*_LINEAR, "Log"):
             continue
         if operation.type == "Sigmoid":
             return True

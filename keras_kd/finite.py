@@ -5,6 +5,10 @@ import numpy as np
 from keras_kd.tensors import Tensor
 
 
+class NotFinite(ValueError):
+    """Numbers that have to be finite are NaN or infinite."""
+
+
 def nonfinite(values: Tensor, *, may_suppress: bool = False) -> np.ndarray:
     """Where values are NaN or infinite, as booleans of the same shape; all `False` for non-float dtypes.
 

@@ -112,6 +112,17 @@ def check_reading(
         raise ValueError(f"image_size= is for images that are resized, which {source!r} does not hold.")
 
 
+def is_keras_model(path: str | os.PathLike[str]) -> bool:
+    """Whether a path names a model of Keras, by its suffix or by what the folder holds.
+
+    Examples:
+        >>> is_keras_model("teacher.keras"), is_keras_model("teacher.onnx")
+        (True, False)
+    """
+    path = Path(path)
+    return path.suffix in MODEL_SUFFIXES or (path / "config.json").exists()
+
+
 def check_model(path: str | os.PathLike[str]) -> Path:
     """The path of a Keras model.
 
@@ -138,7 +149,7 @@ def check_model(path: str | os.PathLike[str]) -> Path:
     if path.is_dir() and (path / "config.json").exists():
         return path
     if path.suffix not in MODEL_SUFFIXES and not path.is_dir():
-        save = "" if path.suffix == ".tflite" else " Save it with model.save('NAME.keras')."
+        save = "" if path.suffix in (".tflite", ".onnx") else " Save it with model.save('NAME.keras')."
         raise ValueError(f"Expected a Keras model (.keras, .h5 or .hdf5). Received: {str(path)!r}.{save}")
     _check_there(path, f"a {path.suffix or '.keras'} file", MODEL_SUFFIXES)
     return path
@@ -157,6 +168,44 @@ def check_lite_file(path: str | os.PathLike[str]) -> Path:
         raise ValueError(f"Expected a .tflite file. Received: {str(path)!r}, a Keras model: export it first.")
     _check_there(path, "a .tflite file", (".tflite",))
     return path
+
+
+def check_onnx_file(path: str | os.PathLike[str]) -> Path:
+    """The path of an `.onnx` file.
+
+    Raises:
+        FileNotFoundError: There is none.
+        OSError: It is a folder, a pipe, a socket or a device.
+    """
+    path = Path(path)
+    _check_there(path, "an .onnx file", (".onnx",))
+    return path
+
+
+def check_teacher(path: str | os.PathLike[str]) -> Path:
+    """The path of a teacher: a Keras model, a SavedModel, a `.tflite` or an `.onnx` file.
+
+    Raises:
+        FileNotFoundError: There is none.
+        ValueError: It has another suffix.
+        OSError: It is a pipe, a socket or a device.
+
+    Examples:
+        >>> check_teacher("big.pt")
+        Traceback (most recent call last):
+        ValueError: Expected .keras, .h5, .hdf5, .tflite, .onnx or a SavedModel. Received: 'big.pt'.
+    """
+    path = Path(path)
+    if (path / "saved_model.pb").exists():
+        return path
+    if path.suffix.lower() == ".tflite":
+        return check_lite_file(path)
+    if path.suffix.lower() == ".onnx":
+        return check_onnx_file(path)
+    if path.suffix.lower() not in MODEL_SUFFIXES and not path.is_dir():
+        kinds = f"{', '.join(MODEL_SUFFIXES)}, .tflite, .onnx or a SavedModel"
+        raise ValueError(f"Expected {kinds}. Received: {str(path)!r}.")
+    return check_model(path)
 
 
 def _check_there(path: Path, expected: str, suffixes: tuple[str, ...]) -> None:

@@ -10,7 +10,8 @@ from keras_kd.legacy import child_layers_of, is_layer, is_model, unwrapped
 def layers_by_path(model: keras.Model) -> dict[str, keras.layers.Layer]:
     """Every layer of a model by its path, nested ones included.
 
-    A wrapper of tensorflow-model-optimization is found by the name of the layer inside it, and by its own.
+    A wrapper of tensorflow-model-optimization is found by the name of the layer inside it, and by its own. A
+    layer with a model as `tapped_model`, such as a member of an ensemble, gives its name to this model.
 
     Examples:
         >>> body = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="hidden")], name="body")
@@ -27,6 +28,7 @@ def _walk(model: keras.layers.Layer, prefix: str = "") -> Iterator[tuple[str, ke
     for name, layer in _named_children(model):
         if type(layer).__name__ == "InputLayer":
             continue
+        layer = getattr(layer, "tapped_model", layer)  # a layer that only runs a model stands for it
         inner = unwrapped(layer)
         if inner is not layer:  # first the name that remains when the wrapper is stripped
             yield prefix + inner.name, layer

@@ -73,6 +73,15 @@ def over_the_bridge() -> keras.Model:
     return kd.tfmot.from_tf_keras(tf_keras.Model(inputs, tf.roll(hidden, 1, axis=1), name="bridged"))
 
 
+def ensemble() -> keras.Model:
+    """Members with probabilities and logits, one of some classes, and weights that are learned."""
+    probabilities = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3, "softmax")], name="three")
+    some = kd.as_teacher(student(), outputs="logits", name="two")
+    made = kd.ensemble([probabilities, some], "learned", classes={"two": [2, 0]})
+    made.get_layer("average").scores.assign([0.5, -0.5])
+    return made
+
+
 def blend() -> keras.Model:
     return kd.Distiller(student(), temperature=2.0, alpha=0.25)
 
@@ -107,11 +116,13 @@ def files() -> dict[str, Callable[[], keras.Model]]:
         "TwoClasses": lambda: with_projection(p.TwoClasses(positive=0), None, (None, 1)),
         "ClassSubset": lambda: with_projection(p.ClassSubset([2, 0]), None, (None, 3)),
         "TensorFlowOperation": over_the_bridge,
+        "Ensemble": ensemble,
     }
 
 
 # These are part of another file.
 INSIDE = {"Slot": "TensorFlowOperation", "tf_keras_hard_sigmoid": "TensorFlowOperation"}
+INSIDE |= dict.fromkeys(["Member", "Answers", "Averaging", "Disagreement", "Answer", "AsLogits"], "Ensemble")
 BASES = {"Projection"}  # which compute nothing
 STATE = FOLDER / "state.npz"  # of a training that was interrupted after its second epoch
 

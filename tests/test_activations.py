@@ -37,6 +37,12 @@ MADE = {
         False,
         True,
     ),
+    "logarithm of a sigmoid": (
+        lambda x: keras.ops.log(layers.Activation("sigmoid")(x)),
+        None,
+        False,
+        False,
+    ),
     "dense after a sigmoid": (lambda x: layers.Dense(2)(layers.Activation("sigmoid")(x)), None, True, False),
 }
 

@@ -34,7 +34,7 @@ GROUND = [
 ]
 # A room -> the rooms that it may import besides. The longest row that matches a module counts.
 LIBRARY = ["losses", "projections", "signals", "training", "distillation", "compression", "tfmot"]
-LIBRARY += ["deployment", "reports", "datasets", "models"]
+LIBRARY += ["deployment", "reports", "datasets", "models", "teachers"]
 # What tools that constrain kernels in training use, and what every tool that makes a model smaller may use;
 # none of them uses another one.
 KERNEL_TOOLS = [f"compression.{name}" for name in ("kernels", "kernel_selection", "kernel_constraint")]
@@ -50,6 +50,7 @@ ALLOWED = {
     "models": [],
     "projections": ["losses"],
     "distillation": ["signals", "losses", "projections", "training"],
+    "teachers": ["signals", "deployment"],
     "compression": [],
     "compression.selection": [],
     "compression.kernels": [],
@@ -86,7 +87,7 @@ COMMAND_LINE = ["cli", "jobs", "__main__"]
 # A class of tf_keras is made where tf_keras is imported; the package imports this file when it is used.
 WHEN_USED = ["tfmot.distiller", "tfmot.bridge.keras_operation"]
 HEAVY = ["tf_keras", "tensorflow_model_optimization", "tensorflow_datasets"]
-HEAVY += ["matplotlib", "sklearn", "typer", "rich", "pandas"]
+HEAVY += ["matplotlib", "sklearn", "typer", "rich", "pandas", "onnxruntime"]
 
 
 def inside(name, room):

@@ -12,14 +12,16 @@ from keras_kd.locations import (
     check_model,
     check_reading,
     check_report_target,
+    check_teacher,
     data_kind,
+    is_keras_model,
 )
 
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name in ("student.keras", "old.h5", "student.tflite", "report.HTML"):
+    for name in ("student.keras", "old.h5", "student.tflite", "t.onnx", "report.HTML"):
         Path(name).touch()
     Path("saved").mkdir()
     Path("saved/saved_model.pb").touch()
@@ -34,6 +36,12 @@ def here(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["student.keras", "old.h5", "unpacked"])
 def test_models(name, here):
     assert check_model(name) == Path(name)
+
+
+@pytest.mark.parametrize("name", ["student.keras", "old.h5", "unpacked", "saved", "student.tflite", "t.onnx"])
+def test_teachers(name, here):
+    assert check_teacher(name) == Path(name)
+    assert is_keras_model(name) == (name in ("student.keras", "old.h5", "unpacked"))
 
 
 @pytest.mark.parametrize(
@@ -56,7 +64,7 @@ def test_data(name, kind, here):
         (check_model, "studnet.keras", FileNotFoundError, "no file 'studnet.keras'. Did you mean 'student.k"),
         (check_model, "nowhere/x.h5", FileNotFoundError, "There is no file 'nowhere/x.h5'.$"),
         (check_model, "student.tflite", ValueError, "Expected a Keras model .* Received: 'student.tflite'.$"),
-        (check_model, "model.onnx", ValueError, r"Received: 'model.onnx'. Save it with model.save"),
+        (check_model, "model.pt", ValueError, r"Received: 'model.pt'. Save it with model.save"),
         (check_model, "saved", ValueError, "'saved' is a TensorFlow SavedModel.* kd.tfmot.from_tf_keras"),
         (check_model, "empty", IsADirectoryError, "'empty' is a folder"),
         (check_data, "mine.npy", FileNotFoundError, "no file or folder 'mine.npy'. Did you mean 'mine.npz'"),
@@ -66,6 +74,9 @@ def test_data(name, kind, here):
         (check_data, "student.keras", ValueError, "Expected data: .npz, .* Received: 'student.keras'"),
         (check_data, "pipe.tsv", OSError, "Expected a .tsv file; 'pipe.tsv' is a pipe"),
         (check_data, "tfds:", ValueError, "The name of a dataset has to follow, as in tfds:mnist"),
+        (check_teacher, "model.pt", ValueError, r"Expected .keras, .*, .onnx or a SavedModel. .* 'model.pt'"),
+        (check_teacher, "u.onnx", FileNotFoundError, "no file 'u.onnx'. Did you mean 't.onnx'"),
+        (check_teacher, "empty", IsADirectoryError, "'empty' is a folder"),
         (check_lite_file, "student.tflit", FileNotFoundError, "Did you mean 'student.tflite'"),
         (check_lite_file, "student.keras", ValueError, "Received: 'student.keras', a Keras model: export it"),
     ],

@@ -41,7 +41,7 @@ from keras_kd.cli.training_options import (
 from keras_kd.jobs.continuation import check_run
 from keras_kd.jobs.hyperparameters import Hyperparameters
 from keras_kd.jobs.user_files import Options, UserFiles, settings_of_run
-from keras_kd.locations import check_model
+from keras_kd.locations import check_model, check_teacher
 
 
 def demo(
@@ -77,7 +77,12 @@ def demo(
 
 
 def distill(
-    teacher: Annotated[Path, typer.Option(callback=check_model, help="The trained teacher, a Keras model.")],
+    teacher: Annotated[
+        Path,
+        typer.Option(
+            callback=check_teacher, help="The trained teacher: a Keras model, SavedModel, .tflite or .onnx."
+        ),
+    ],
     data: DataFile,
     out: Folder,
     student: Annotated[
@@ -123,6 +128,8 @@ def distill(
     With one model only: --shrink 0.25 instead of --student.
     """
     made_from = parse_student(student, shrink)
+    if shrink is not None:
+        check_model(teacher)
     check_source(data, target, pixels, image_size, needs_target=True)
     if not custom_objects:  # which may register losses
         check_losses(loss, objectives)

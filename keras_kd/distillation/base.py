@@ -30,6 +30,7 @@ from keras_kd.distillation.model_pair import ModelPair
 from keras_kd.distillation.objectives import Objective
 from keras_kd.distillation.preprocessing import Preprocess, check_integers
 from keras_kd.distillation.wiring import Wiring
+from keras_kd.keras_internals import all_layers
 from keras_kd.parts import Keys
 from keras_kd.signals import batches
 from keras_kd.signals.batches import Batch
@@ -71,6 +72,9 @@ class BaseDistiller(EvaluatedStudent):
         if teacher is not None:
             check_teacher(self.student, teacher)
         models = ModelPair(self.student, self, teacher, preprocess, self.student_inputs)
+        if isinstance(self, keras.Model):  # a teacher on the host cannot be compiled by XLA
+            layers = all_layers(teacher) if isinstance(teacher, keras.Model) else []
+            self.supports_jit = all(layer.supports_jit for layer in layers)
         wiring = Wiring(models, self.objectives)
         wiring.connect_early()
         # Not with `setattr`: Keras would track, train and save them.

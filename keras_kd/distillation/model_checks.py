@@ -7,7 +7,6 @@ from typing import Any
 
 import keras
 
-from keras_kd.distillation.model_inputs import named_specs
 from keras_kd.legacy import comes_from, is_model, is_tf_keras, require_keras_model
 from keras_kd.paths import layers_by_path
 
@@ -42,14 +41,10 @@ def check_teacher(student: keras.Model, teacher: keras.Model) -> None:
 
 
 def _one_of_several(teachers: Sequence[keras.Model]) -> str:
-    known = named_specs(teachers[0]) if teachers and is_model(teachers[0]) else {}
-    inputs = {0: "keras.Input(SHAPE_OF_A_SAMPLE)", 1: "keras.Input(teachers[0].input_shape[1:])"}
     return (
-        f"A Distiller takes one teacher. Received: {len(teachers)} of them. Make one model that averages "
-        f"them: inputs = {inputs.get(len(known), 'teachers[0].input')}; teacher = keras.Model(inputs, "
-        "keras.layers.Average()([model(inputs) for model in teachers])). Or one that returns the outputs of "
-        "each, keras.Model(inputs, {model.name: model(inputs) for model in teachers}), with an objective for "
-        "each: kd.Objective(kd.losses.SoftTargets(), teacher=f'output/{model.name}', name=model.name)."
+        f"A Distiller takes one teacher. Received: {len(teachers)} of them. Make one of them that averages "
+        "their probabilities: kd.ensemble(teachers). An objective can read a single one by its name: "
+        "kd.Objective(kd.losses.SoftTargets(), teacher='NAME', name='of_NAME')."
     )
 
 

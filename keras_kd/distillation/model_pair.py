@@ -14,7 +14,9 @@ from keras_kd.distillation.model_inputs import (
     take_teacher_inputs,
 )
 from keras_kd.distillation.preprocessing import Preprocess, preprocess_inputs
+from keras_kd.finite import NotFinite
 from keras_kd.legacy import as_tf_keras_runs
+from keras_kd.messages import one_line
 from keras_kd.signals.taps import Recording, Taps
 from keras_kd.signals.tracing import input_spec, trace_model
 from keras_kd.tensors import Tensors, TensorSpecs
@@ -85,6 +87,7 @@ class ModelPair:
         """Run the teacher with `training=False`, and put back what that moves; see `PreservedState`.
 
         Raises:
+            NotFinite: The teacher itself says that it answers with NaN.
             ValueError: The teacher cannot take the inputs; its preprocessing fails.
         """
         assert self.teacher is not None, "its taps are there"
@@ -98,5 +101,7 @@ class ModelPair:
             with preserved, taps.record() as recording, as_tf_keras_runs(self.teacher):
                 recording.inputs = inputs
                 return self.teacher(inputs, training=False), recording
+        except NotFinite as error:
+            raise NotFinite(one_line(error)) from error
         except (ValueError, TypeError, LookupError, tf.errors.InvalidArgumentError) as error:
             raise explain_misfit(self.teacher, inputs, x, self.preprocess is not None, error) from error

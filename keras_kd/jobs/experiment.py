@@ -33,6 +33,8 @@ class Experiment:
         student: Makes the student; called after the seed is set.
         hyperparameters: How to train.
         train_teacher: Whether the teacher is trained, on all labels.
+        keep_teacher: Whether the run keeps a copy of the teacher, which then a file of Keras must be able to
+            hold.
         labels: How many inputs have a label that the student sees; `None` for all. Alone, it trains on these
             inputs; distilled, on the same labels and on the teacher's soft targets for every training input.
         seeds: How many times the student is trained both ways.
@@ -47,6 +49,7 @@ class Experiment:
     student: Callable[[], keras.Model]
     hyperparameters: Hyperparameters
     train_teacher: bool = False
+    keep_teacher: bool = True
     labels: int | None = None
     seeds: int = 1
     files: tuple[str, ...] = QUANTIZATIONS

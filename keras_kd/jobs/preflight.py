@@ -53,7 +53,7 @@ def find_doubts(teacher: keras.Model, student: keras.Model, tasks: Sequence[Task
             f"The teacher's {task.measure} on validation data is {of_teacher.figure}, and the student "
             f"already has {of_student.figure}: the teacher is the weaker one."
         )
-    if teacher.count_params() < student.count_params():
+    if 0 < teacher.count_params() < student.count_params():  # of other frameworks, they are not known
         doubts.append(
             f"The teacher has {teacher.count_params():,} parameters, fewer than the student's "
             f"{student.count_params():,}: are they exchanged?"

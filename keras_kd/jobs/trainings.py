@@ -66,6 +66,8 @@ class Trainings:
             self._fit(model, model, self.experiment.data, epochs, TEACHER, FILES_OF_TEACHER)
             return model
 
+        if not self.experiment.keep_teacher:
+            return self.experiment.teacher()
         make = train if self.experiment.train_teacher else self.experiment.teacher
         return self.run.model(FILES_OF_TEACHER.model, make)
 

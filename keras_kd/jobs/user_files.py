@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypedDict
 from keras_kd.jobs.checksums import content_digest
 from keras_kd.jobs.hyperparameters import Hyperparameters
 from keras_kd.jobs.runs import Json
-from keras_kd.locations import Pixels
+from keras_kd.locations import Pixels, is_keras_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ class UserFiles:
     """A user's models and data, and how the data is read.
 
     Args:
-        teacher: A trained teacher, a `.keras`, `.h5` or `.hdf5` file.
+        teacher: A trained teacher, a `.keras`, `.h5`, `.hdf5`, `.tflite` or `.onnx` file, or a SavedModel.
         student: The student with its initial weights, likewise; or a fraction in (0, 1]: the student is made
             from the teacher, shrunk to this part of its multiply-adds.
         data: An `.npz` file, a folder of images, a table, or `"tfds:NAME"`, as `datasets.open_data` takes it.
@@ -60,9 +60,8 @@ class UserFiles:
         from keras_kd.datasets.model_shape import ModelShape
         from keras_kd.datasets.sources import open_data
         from keras_kd.jobs.experiment import Experiment
-        from keras_kd.model_files import load_model
 
-        teacher = load_model(self.teacher, compile=False)  # the job compiles them itself
+        teacher = load_teacher(self.teacher)
         data = open_data(
             self.data,
             ModelShape.of(teacher),
@@ -73,7 +72,8 @@ class UserFiles:
             progress=progress.note,
         )
         student, origin = self._student(teacher, data)
-        return Experiment(data, lambda: teacher, student, hyperparameters, origin=origin)
+        keep = is_keras_model(self.teacher)
+        return Experiment(data, lambda: teacher, student, hyperparameters, keep_teacher=keep, origin=origin)
 
     def _student(self, teacher: "keras.Model", data: "Data") -> "tuple[Callable[[], keras.Model], str]":
         """What makes the student with its initial weights, and what that is made from, in words."""
@@ -102,6 +102,21 @@ class UserFiles:
             "pixels": self.pixels,
             "image_size": None if self.image_size is None else list(self.image_size),
         }
+
+
+def load_teacher(path: str | os.PathLike[str]) -> "keras.Model":
+    """The teacher in a file or folder, not compiled, since the job does so itself.
+
+    One that runs outside TensorFlow is asked in each step: both students see every sample in every epoch.
+
+    Raises:
+        ImportError: The package that reads the file is not installed.
+        OSError: There is no such file.
+        ValueError: It does not load.
+    """
+    from keras_kd.teachers.as_teacher import as_teacher
+
+    return as_teacher(path, host=True)
 
 
 def settings_of_run(

@@ -58,7 +58,7 @@ def row_of(
 def _parameters(subject: Subject, source: Subject | None) -> int | None:
     model = subject.model or (source.model if source else None)
     if model is not None:
-        return int(model.count_params())
+        return int(model.count_params()) or None  # a function of another framework has none that are known
     return subject.made_from.parameters if subject.made_from else None
 
 

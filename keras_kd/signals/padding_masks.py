@@ -33,7 +33,8 @@ def mask_models(
         return []
     paths = {tap: _owner_path(address.path, layers) for tap, address in tapped.items()}
     owners = {path: layers[path] if path else model for path in (*paths.values(), "")}
-    wired = {path: owner for path, owner in owners.items() if functional_of(owner) is not None}
+    ours = {path: owner for path, owner in owners.items() if isinstance(owner, keras.Model)}
+    wired = {path: owner for path, owner in ours.items() if functional_of(owner) is not None}
     graphs = {path: graph_of(owner, strict=False) for path, owner in wired.items()}
     symbols: dict[str, Symbols] = {path: {} for path in graphs}  # by the path of the model they are in
     for tap, address in tapped.items():

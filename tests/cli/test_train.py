@@ -50,7 +50,8 @@ MANY = {
 
 BAD = {
     "no such teacher": (lambda f, out: {"--teacher": f / "none.keras"}, "There is no file"),
-    "not a model": (lambda f, out: {"--teacher": f / "data.npz"}, "Expected a Keras model"),
+    "not a model": (lambda f, out: {"--teacher": f / "data.npz"}, r"Expected \.keras, .*or a SavedModel"),
+    "a student that is no model": (lambda f, out: {"--student": f / "data.npz"}, "Expected a Keras model"),
     "no such data": (lambda f, out: {"--data": f / "none.npz"}, "There is no file"),
     "not data": (lambda f, out: {"--data": f / "teacher.keras"}, "Expected data: .npz, .csv, .tsv"),
     "classes": (lambda f, out: {"--teacher": f / "twelve.keras"}, "12 classes and the student 10"),

@@ -100,6 +100,17 @@ CASES = {
         metrics={"a": ["accuracy"], "b": ["mae"]},
         y={"a": Y, "b": X[:, :1]},
     ),
+    "an ensemble with weights of each sample, and a member by itself": Case(
+        teacher=lambda: kd.ensemble([network(9, "a"), network(7, "b")], weights="entropy"),
+        objectives=lambda: [
+            kd.Objective(kd.losses.SoftTargets(4.0)),
+            kd.Objective(kd.losses.SoftTargets(), teacher="a", name="of_a"),
+            kd.Objective("mse", student="hidden", teacher="b/hidden", project=True),
+        ],
+    ),
+    "a teacher on the host": Case(
+        teacher=lambda: kd.as_teacher(lambda x: 2 * x[:, :3], inputs=(6,), host=True)
+    ),
     "subclassed, not built, signals that come with the data": Case(
         student=Deferred, teacher=lambda: None, x=kd.Taught(X, {"output": LOGITS})
     ),

@@ -3,7 +3,9 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
+import keras_kd as kd
 from keras_kd.datasets.data import Data, Split, make_data
 from keras_kd.jobs.preflight import _Answers, _of_classes, find_doubts, find_far_targets
 from keras_kd.jobs.tasks import Task
@@ -36,6 +38,12 @@ def linear(kernel, hidden=0):
     return model
 
 
+def unknown(kernel):
+    """A function of TensorFlow, of whose parameters nothing is known."""
+    kernel = np.asarray(kernel, "float32")
+    return kd.as_teacher(tf.function(lambda x: x @ kernel), inputs=(CLASSES,), name="unknown")
+
+
 GOOD, ZERO = np.eye(CLASSES), np.zeros((CLASSES, CLASSES))
 NOISY = GOOD + np.random.default_rng(0).normal(scale=0.7, size=GOOD.shape)
 SHIFTED = np.roll(np.eye(CLASSES), 1, axis=1)
@@ -49,9 +57,10 @@ SHIFTED = np.roll(np.eye(CLASSES), 1, axis=1)
         (linear(SHIFTED, 9), linear(ZERO), ["would be 100.0 % if its classes had other numbers"]),
         (linear(NOISY, 9), linear(GOOD), ["the student already has 100.00 %: the teacher is the weaker one"]),
         (linear(GOOD, 9), linear(GOOD), []),
+        (unknown(GOOD), linear(ZERO, 9), []),
         (linear(GOOD), linear(ZERO, 9), ["fewer than the student's", "exchanged"]),
     ],
-    ids=["good", "untrained", "another order", "weaker", "equal", "exchanged"],
+    ids=["good", "untrained", "another order", "weaker", "equal", "no parameters", "exchanged"],
 )
 def test_doubts(teacher, student, said, data):
     doubts = " ".join(find_doubts(teacher, student, TASKS, data))

@@ -1,0 +1,41 @@
+"""Estimators in the way of scikit-learn, as functions of NumPy arrays."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_kd.parts import parts
+from keras_kd.teachers.host import HostFunction
+from keras_kd.teachers.outputs import Kinds
+from keras_kd.tensors import Tensors
+
+
+def is_estimator(source: object) -> bool:
+    """Whether something predicts as an estimator of scikit-learn does, such as one of its forests."""
+    return hasattr(source, "fit") and (hasattr(source, "predict_proba") or hasattr(source, "predict"))
+
+
+def estimator_teacher(source: Any, name: str, outputs: Kinds) -> tuple[HostFunction, Kinds]:
+    """An estimator as a function, and what it answers with.
+
+    Its `predict_proba` is asked, or its `predict` where it has none or numbers are wanted. Inputs of more
+    axes are flattened.
+    """
+    has_classes = hasattr(source, "predict_proba") and outputs != "values"
+    predict = source.predict_proba if has_classes else source.predict
+
+    def run(x: Tensors) -> Any:
+        arrays = [np.asarray(part).reshape(len(part), -1) for part in parts(x).values()]
+        found = predict(arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=1))
+        return keras.tree.map_structure(_as_columns, found)
+
+    features = getattr(source, "n_features_in_", None)
+    inputs = (
+        None if features is None else keras.KerasTensor((None, int(features)), "float32", name="features")
+    )
+    return HostFunction(name, run, inputs), outputs or ("probabilities" if has_classes else "values")
+
+
+def _as_columns(array: np.ndarray) -> np.ndarray:
+    return array[:, None] if array.ndim == 1 else array

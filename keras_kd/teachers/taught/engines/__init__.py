@@ -1,0 +1,1 @@
+"""What computes a teacher's answers: TensorFlow, LiteRT or ONNX Runtime."""

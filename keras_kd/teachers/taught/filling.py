@@ -1,0 +1,93 @@
+"""Filling a folder with shards, as a whole or part by part, going on where an earlier process ended."""
+
+import dataclasses
+from pathlib import Path
+
+from keras_kd.files import explain_write_errors
+from keras_kd.teachers.taught.bulk import Bulk, label_here, show
+from keras_kd.teachers.taught.engines.engine import RAY, Engine
+from keras_kd.teachers.taught.labelling import Bar, Labelled, label
+from keras_kd.teachers.taught.manifest import Manifest, is_taken
+from keras_kd.teachers.taught.ray_workers import label_on_ray
+from keras_kd.teachers.taught.remote import Folder
+from keras_kd.teachers.taught.shards import Ledger, writing
+from keras_kd.teachers.taught.viewed import Views
+from keras_kd.teachers.taught.writer import ShardWriter
+
+
+def fill(
+    folder: Folder, wanted: Manifest, views_of: Views, answer: Engine, shard_size: int | None, verbose: bool
+) -> None:
+    """Label what was not labelled yet; a process that dies loses what is not in a shard.
+
+    Args:
+        folder: The folder, which may hold shards already.
+        wanted: What its manifest is to say.
+        views_of: The data.
+        answer: What labels.
+        shard_size: Samples per shard.
+        verbose: Whether to show a progress bar.
+
+    Raises:
+        FileExistsError: The folder holds something else; another process is writing to it.
+        ValueError: A file is damaged; an answer cannot be stored.
+    """
+    _make(folder)
+    ledger = Ledger(folder)
+    with writing(folder):
+        found = _prepare(folder, wanted)
+        for number in ledger.finished() if found else ():
+            ledger.check(number)
+        labelled = Labelled.of(ledger)
+        writer = ShardWriter(ledger, wanted.signals, wanted.views, shard_size)
+        bar = Bar(views_of.number_of_batches, verbose)
+        label(views_of.batches(), answer, writer, labelled, bar)
+        bar.end()
+        parts = None if found is None else found.parts
+        engine = answer.record if found is None or answer.is_used else found.engine
+        dataclasses.replace(wanted, samples=len(labelled), parts=parts, engine=engine).save(folder)
+
+
+def fill_parts(
+    bulk: Bulk, part: tuple[int, int] | None, answer: Engine, workers: int | None, verbose: bool
+) -> None:
+    """Label the parts that have no shard yet; a process that dies loses the part that it was in.
+
+    Args:
+        bulk: The data, the teacher and the folder.
+        part: Which parts, as `(index, count)`.
+        answer: What labels here.
+        workers: How many processes of Ray do.
+        verbose: Whether to show a progress bar.
+
+    Raises:
+        FileExistsError: As for `fill`.
+        ValueError: As for `fill`.
+    """
+    _make(bulk.folder)
+    with writing(bulk.folder, part):
+        found = _prepare(bulk.folder, bulk.manifest)
+        missing = bulk.missing(bulk.parts.of(part))
+        on_ray = bulk.engine == RAY and missing
+        counts = label_on_ray(bulk, missing, workers) if on_ray else label_here(bulk, missing, answer)
+        show(counts, Bar(len(missing), verbose and bool(missing)))
+        if missing or found is None or found.samples is None:
+            bulk.finish(answer.record)
+
+
+def _prepare(folder: Folder, wanted: Manifest) -> Manifest | None:
+    """The manifest that a folder has; it gets one if it has none."""
+    if is_taken(folder):
+        found = Manifest.load(folder)
+        found.check(wanted, folder)
+        return found
+    wanted.save(folder)
+    return None
+
+
+def _make(folder: Folder) -> None:
+    if isinstance(folder, Path):
+        with explain_write_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+    else:
+        folder.make()
