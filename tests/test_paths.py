@@ -26,6 +26,25 @@ class Net(keras.Model):
         return x
 
 
+class Standing(keras.layers.Layer):
+    """Runs a model, and gives it its name."""
+
+    def __init__(self, model, name):
+        super().__init__(name=name)
+        self.tapped_model = model
+
+    def call(self, x):
+        return self.tapped_model(x)
+
+
+def test_a_layer_may_stand_for_a_model():
+    inner = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, name="d")], name="inner")
+    outer = keras.Sequential([keras.Input((4,)), Standing(inner, "a")])
+    found = layers_by_path(outer)
+    assert list(found) == ["a", "a/d"]
+    assert found["a"] is inner
+
+
 def functional():
     inputs = keras.Input((4,))
     body = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="hidden")], name="body")
