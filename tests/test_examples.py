@@ -57,10 +57,12 @@ PARTS = {"attack": ("--only", "destinations")}
 # What each benchmark prints ratios of.
 RATIOS = {
     "attack": "under attack",
+    "boosted": "Of the accuracy of the boosted trees",
     "busy_machine": "contradictions",
     "bridge": "difference / spread",
     "compression": "time / teacher",
     "clustering": "clustered / not clustered",
+    "ensembles": "minus best single",
     "house": "% of arguments",
     "losses": "loss / MSE",
     "low_rank": "labels  distilled",
