@@ -15,8 +15,8 @@ once. Its answers, and the result of each training, are kept in FOLDER as soon a
 command goes on where it stopped; FOLDER/DATA/tried-STUDENTS.md is the table so far. With --students, only the
 first table of these is made. --times prints what an epoch of each network takes, and the whole.
 
-Networks this small gain little from a second thread. Once the teacher is there, a process with
-TF_NUM_INTRAOP_THREADS=1 for each half of --students, at the same time, saves much of the time.
+Networks this small gain little from a second thread. Once the teacher is there, two processes with
+TF_NUM_INTRAOP_THREADS=1, each with some of --students, can fill FOLDER at the same time.
 """
 
 import argparse
