@@ -66,6 +66,7 @@ RATIOS = {
     "house": "% of arguments",
     "losses": "loss / MSE",
     "low_rank": "labels  distilled",
+    "payoff": "distilled - best alone",
     "pruning": "pruned / not pruned",
     "quantization_aware": "minus post-training",
     "scaling": "/ one device",

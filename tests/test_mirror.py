@@ -41,6 +41,7 @@ TOPICS = {
     "test_imports": "who may import whom",
     "test_mirror": "this table",
     "test_packaging": "the wheel",
+    "test_payoff": "the parts of benchmarks/payoff.py",
     "test_public_api": "the exported names",
     "test_saved_files": "files saved by earlier versions",
     "test_suite_times": "tests/suite_times.py",
