@@ -105,8 +105,8 @@ def test_errors_are_one_line_and_name_the_file(saved, tmp_path):
     (tmp_path / "folder.keras").mkdir()
     with pytest.raises(IsADirectoryError, match=r"Expected a \.keras file; .*folder\.keras' is a folder"):
         load_model(tmp_path / "folder.keras")
-    with pytest.raises(ValueError, match=r"Expected a Keras model .* Received: .*model\.onnx.*model\.save"):
-        load_model(tmp_path / "model.onnx")
+    with pytest.raises(ValueError, match=r"Expected a Keras model .* Received: .*model\.pt.*model\.save"):
+        load_model(tmp_path / "model.pt")
     path = saved[1]
     for content in (b"not a model", path.read_bytes()[:-30]):
         path.write_bytes(content)

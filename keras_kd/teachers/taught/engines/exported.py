@@ -54,7 +54,7 @@ def lite_answer(answer: ModelAnswer, x: Tensors) -> Answer:
     Raises:
         CannotServe: The teacher cannot be exported.
     """
-    model, rows = _model(answer), len(tf.nest.flatten(x)[0])
+    model, rows = _signals_model(answer), len(tf.nest.flatten(x)[0])
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "teacher.tflite")
         try:
@@ -84,7 +84,7 @@ def onnx_answer(answer: ModelAnswer, x: Tensors) -> Answer:
         raise CannotServe(
             f"ONNX Runtime needs {' and '.join(missing)}, not installed here: pip install 'keras-kd[onnx]'"
         )
-    model = _model(answer)
+    model = _signals_model(answer)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "teacher.onnx")
         try:
@@ -105,7 +105,7 @@ def onnx_answer(answer: ModelAnswer, x: Tensors) -> Answer:
     return run
 
 
-def _model(answer: ModelAnswer) -> keras.Model:
+def _signals_model(answer: ModelAnswer) -> keras.Model:
     if not isinstance(answer.teacher, keras.Model):
         raise CannotServe(
             "the teacher is a model of tf_keras, of which TensorFlow alone computes all signals: "
