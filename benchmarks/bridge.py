@@ -4,7 +4,7 @@
 
 Weights are random, inputs are small, and the final activation is omitted, so that no saturated softmax hides
 a difference. Outputs on the same images are compared: the largest difference, and the same divided by the
-spread (the standard deviation) of the outputs. Each model runs in its own process.
+spread (the standard deviation) of the outputs. Each model runs in its own process, without --short.
 """
 
 import argparse
@@ -120,7 +120,7 @@ def main():
     if given.one:
         print(json.dumps(measure(given.one)))
         return
-    rows = [alone(name) for name in (SHORT if given.short else constructors())]
+    rows = [measure(name) for name in SHORT] if given.short else [alone(name) for name in constructors()]
     table = Table(*COLUMNS)
     for row in rows:
         table.add_row(*cells(row))

@@ -32,6 +32,7 @@ import keras_kd as kd
 ROOT = Path(__file__).parent.parent
 ONE, LOGICAL, WORKERS = "one device", "2 logical devices", "2 workers"
 PROCESSES = {ONE: 1, LOGICAL: 1, WORKERS: 2}
+SHORT = ONE, LOGICAL  # tests/training/ starts workers
 UNCOUNTED = 5  # steps, which trace and warm up
 
 
@@ -116,7 +117,7 @@ def costs(rounds):
     for column in ("models", "way", "CPU ms", f"/ {ONE}", "best ms by the clock"):
         table.add_column(column, justify="right" if "ms" in column or "/" in column else "left")
     for name in rounds[0][ONE]:
-        for way in PROCESSES:
+        for way in rounds[0]:
             cpu = statistics.median(r[way][name]["cpu"] for r in rounds)
             ratio = statistics.median(r[way][name]["cpu"] / r[ONE][name]["cpu"] for r in rounds)
             wall = min(r[way][name]["wall"] for r in rounds)
@@ -163,14 +164,15 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--short", action="store_true", help="one round of small models")
+    parser.add_argument("--short", action="store_true", help="one round of small models, without workers")
     parser.add_argument("--way", choices=PROCESSES, help=argparse.SUPPRESS)
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.way:
         work(options.way, options.folder, options.short)
         return
-    rounds = [{way: run(way, options.short) for way in PROCESSES} for _ in range(1 if options.short else 3)]
+    ways, count = (SHORT, 1) if options.short else (PROCESSES, 3)
+    rounds = [{way: run(way, options.short) for way in ways} for _ in range(count)]
     console = Console(width=120)
     console.print(costs(rounds), arithmetic(options.short))
 

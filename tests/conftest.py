@@ -59,6 +59,38 @@ def digits():
     return datasets.digits()
 
 
+@pytest.fixture
+def traced_once(monkeypatch):
+    """A plain `fit` traces its step once: Keras makes the optimizer's variables in a trace, and traces again.
+
+    For scripts and pages, whose time goes there; `kd.Distiller` makes them before its first trace by itself.
+    """
+    import keras
+
+    import keras_kd as kd
+
+    make = keras.Model.make_train_function
+
+    def build_and_make(model, force=False):
+        waits = model.built and model.optimizer is not None and not model.optimizer.built
+        if waits and not isinstance(model, kd.Distiller):
+            model.optimizer.build(model.trainable_variables)
+        return make(model, force)
+
+    monkeypatch.setattr(keras.Model, "make_train_function", build_and_make)
+
+
+@pytest.fixture
+def plain_teacher(monkeypatch):
+    """The teacher of digits is as wide and tapped as ever, but a third as deep: traced that much faster."""
+    import keras_kd as kd
+
+    def digits_teacher():
+        return kd.models.plain("digits_teacher", (8, 8, 1), widths=(24, 48, 96), strides=(1, 2, 2))
+
+    monkeypatch.setattr(kd.models, "digits_teacher", digits_teacher)
+
+
 def classifier(name, filters, classes=10):
     """A tiny model for digits: named stages, BatchNorm, logits."""
     import keras

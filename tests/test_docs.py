@@ -35,6 +35,7 @@ SLOW = "<!-- slow -->"
 # These train for many epochs, on a tenth of the digits here; what the last two print is of all of them.
 SHORTENED = ["README", "batch-norm", "compact", "low-rank", "sensitivity", "shrinking", "index", "tutorial"]
 OF_ALL_DIGITS = SHORTENED[-2:]
+OF_DEEP_TEACHER = ["shrinking"]  # which prints its layers
 
 
 def name(page):
@@ -79,9 +80,13 @@ def few_digits(digits, monkeypatch):
 
 
 @pytest.mark.parametrize("page", WITH_CODE)
-def test_code_blocks_run_and_print_what_the_page_says(page, tmp_path, monkeypatch, request, capsys):
+def test_code_blocks_run_and_print_what_the_page_says(
+    page, tmp_path, monkeypatch, request, capsys, traced_once
+):
     if page.stem in SHORTENED:
         request.getfixturevalue("few_digits")
+    if page.stem not in OF_DEEP_TEACHER:
+        request.getfixturevalue("plain_teacher")
     monkeypatch.chdir(tmp_path)
     namespace = {"__name__": "__main__"}
     for block, printed in code(page):

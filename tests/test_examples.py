@@ -18,7 +18,7 @@ def name(path):
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, capfd):
+def run(tmp_path, monkeypatch, capfd, plain_teacher, traced_once):
     """Runs a script in its short form, in a fresh folder and in this process, which has loaded TensorFlow."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))  # of processes that it starts
