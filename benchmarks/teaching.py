@@ -68,7 +68,7 @@ def labelling(folder, views_of, answer, stored):
 
 
 def engines(folder, short):
-    teacher, samples, rounds = (mlp(2), 256, 2) if short else (resnet(56, 32), 2048, 5)
+    teacher, samples, rounds = (mlp(2), 256, 2) if short else (resnet(56, 32), 512, 5)
     x = np.random.default_rng(0).random((samples, *teacher.input.shape[1:]), "float32")
     views_of = Views(tf.data.Dataset.from_tensor_slices(x).batch(BATCH), None, None, 1, 0)
     answer = ModelAnswer(teacher, ["output"], views_of.spec, None)
@@ -111,7 +111,7 @@ def storing(folder, short):
 
 def epochs(folder, short):
     teacher, make_student = (mlp(2), lambda: mlp(1)) if short else (resnet(56, 32), lambda: resnet(20, 32))
-    samples, rounds = (192, 1) if short else (1536, 5)
+    samples, rounds = (192, 1) if short else (640, 5)
     x = np.random.default_rng(0).random((samples, *teacher.input.shape[1:]), "float32")
     y = np.random.default_rng(1).integers(0, 10, samples)
     data = tf.data.Dataset.from_tensor_slices((x, y)).cache().shuffle(samples).batch(BATCH)

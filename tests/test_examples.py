@@ -46,8 +46,8 @@ def test_fits_on_a_page_and_says_how_to_run_it(path):
 
 
 @pytest.mark.slow
-# Those of multi_worker/ are run by tests/training/test_workers.py.
-@pytest.mark.parametrize("path", [p for p in EXAMPLES if p.parent.name != "multi_worker"], ids=name)
+# Those in folders are run by tests/training/test_workers.py and tests/teachers/taught/test_bulk.py.
+@pytest.mark.parametrize("path", [p for p in EXAMPLES if p.parent.name == "examples"], ids=name)
 def test_runs(path, run):
     assert "test digit" in run(path)  # it says what it found
 

@@ -70,7 +70,7 @@ def fill_parts(
         missing = bulk.missing(bulk.parts.of(part))
         on_ray = bulk.engine == RAY and missing
         counts = label_on_ray(bulk, missing, workers) if on_ray else label_here(bulk, missing, answer)
-        show(counts, Bar(len(missing), verbose and bool(missing)))
+        show(counts, Bar(len(missing), verbose and bool(missing), "part"))
         if missing or found is None or found.samples is None:
             bulk.finish(answer.record)
 

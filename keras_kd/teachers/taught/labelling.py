@@ -123,12 +123,11 @@ class Bar:
     Args:
         batches: How many there are; `None` if it is unknown.
         shown: Whether to show it.
+        unit: What it counts.
     """
 
-    def __init__(self, batches: int | None, shown: bool) -> None:
-        self._bar = (
-            keras.utils.Progbar(batches, stateful_metrics=[_RATE], unit_name="batch") if shown else None
-        )
+    def __init__(self, batches: int | None, shown: bool, unit: str = "batch") -> None:
+        self._bar = keras.utils.Progbar(batches, stateful_metrics=[_RATE], unit_name=unit) if shown else None
         self._batches, self._start = 0, time.monotonic()
         self._samples, self._labelled = 0, 0
 

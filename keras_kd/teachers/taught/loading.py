@@ -36,7 +36,7 @@ def load_taught(
     or that was changed, is an error that says which; the first batch is joined at once.
 
     Args:
-        path: The folder.
+        path: The folder, here or on any store that fsspec reaches.
         data: The data that was taught, in any form that `kd.precompute` takes.
         signals: Which signals to join. Default: all that were stored.
         augment: What makes the views, as it was given to `kd.precompute`.

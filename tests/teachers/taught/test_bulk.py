@@ -1,55 +1,66 @@
 """Parts that are labelled by any process, and what does not go together with that."""
 
-import os
-import signal
-import subprocess
+import functools
+import runpy
+import shutil
 import sys
+import warnings
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
 import keras_kd as kd
 from keras_kd.teachers.taught.bulk import check_division
 from keras_kd.teachers.taught.shards import Ledger
-from tests.teachers.taught.conftest import Told, X, Y
+from tests.teachers.taught.conftest import Told, X
 from tests.teachers.taught.test_filling import SIZES, files, manifest, mean
 
 ROOT = Path(__file__).parent.parent.parent.parent
-WORKER = """
-import os, signal, sys
-import keras_kd as kd
-from tests.teachers.taught.conftest import X, Y, Told
-from tests.teachers.taught.test_filling import SIZES, mean
+EXAMPLE = ROOT / "examples" / "teach_at_scale"
+# In place of the script of the example: one of its processes dies in the middle of its second shard, once.
+TEACH = f"""
+import os, runpy, signal, sys
+from pathlib import Path
 
-folder, index = sys.argv[1], int(sys.argv[2])
+if __name__ == "__main__":
+    module = runpy.run_path("{EXAMPLE / "teach.py"}")
+    read = module["read"]
 
-def dies(x):
-    if index == 1 and told.calls == 5:  # after its first shard, in the middle of the second
-        os.kill(os.getpid(), signal.SIGKILL)
-    return mean(x)
+    def dies(path):
+        for i, batch in enumerate(read(path)):
+            if path.name == "train-3.npz" and i == 1 and Path("train-3").exists():
+                Path("train-3").unlink()
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield batch
 
-told = Told(dies)
-kd.precompute(told, (X, Y), folder, part=(index, 2), **SIZES)
+    module["main"].__globals__["read"] = dies
+    module["main"]()
 """
 
 
 @pytest.mark.slow
-def test_a_job_array_one_of_whose_processes_is_killed(cache, tmp_path):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    started = [
-        subprocess.Popen([sys.executable, "-c", WORKER, cache, str(index)], env=environment, stderr=-3)
-        for index in range(2)
-    ]
-    assert [process.wait(300) for process in started] == [0, -signal.SIGKILL]
-    assert set(Ledger(cache).finished()) == {0, 2, 4, 1}
-    assert manifest(cache)["samples"] is None
-    told = Told(mean)
-    kd.precompute(told, (X, Y), cache, part=(1, 2), **SIZES)  # the scheduler starts it again
-    assert told.calls == 1 + 2
-    kd.precompute(told, (X, Y), tmp_path / "alone", **SIZES)
-    assert files(cache) == files(tmp_path / "alone")
-    assert manifest(cache)["samples"] == 40
+def test_the_example_one_of_whose_processes_is_killed(tmp_path, monkeypatch, capfd):
+    scripts = shutil.copytree(EXAMPLE, tmp_path / "scripts")
+    (scripts / "teach.py").write_text(TEACH)
+    (tmp_path / "train-3").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setattr(sys, "argv", ["launch.py", "--short"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as little an error as in a process of its own
+        runpy.run_path(str(scripts / "launch.py"), run_name="__main__")
+    printed = capfd.readouterr().out
+    assert "Started again: parts [1] of 2" in printed
+    assert "test digits are right" in printed
+    data = tmp_path / "runs" / "teach_at_scale_short"
+    read = runpy.run_path(str(EXAMPLE / "teach.py"))["read"]
+    parts = [functools.partial(read, path) for path in sorted(data.glob("train-*.npz"))]
+    teacher = keras.saving.load_model(data / "teacher.keras", compile=False)
+    kd.precompute(teacher, parts, tmp_path / "alone", top_k=5, verbose=False)
+    assert files(data / "taught") == files(tmp_path / "alone")
+    assert manifest(data / "taught")["samples"] == manifest(tmp_path / "alone")["samples"] > 1000
 
 
 def test_an_interrupted_part_is_not_there(cache):

@@ -6,7 +6,7 @@ import pytest
 from keras_kd.teachers.taught.answering import mask_name
 from keras_kd.teachers.taught.records import StoredSignal
 from keras_kd.teachers.taught.shards import Ledger
-from keras_kd.teachers.taught.writer import AnswerError, ShardWriter
+from keras_kd.teachers.taught.writer import AnswerError, ShardWriter, default_rows
 
 OUTPUT = StoredSignal("output", (3,), "float16", "float32")
 PROBABILITIES = StoredSignal("output", (3,), "float16", "float32", "softmax")
@@ -31,6 +31,22 @@ def test_shards_are_written_when_they_are_full(tmp_path):
     assert len(Ledger(tmp_path).finished()) == 2
     write(tmp_path, OUTPUT, np.zeros((2, 3))).flush()  # goes on
     assert Ledger(tmp_path).finished() == {0: 6, 1: 6, 2: 2}
+
+
+def test_one_shard_takes_all_rows_and_may_have_none(tmp_path):
+    writer = write(tmp_path, OUTPUT, np.zeros((20_000, 3)), number=7)
+    assert Ledger(tmp_path).finished() == {}
+    writer.flush()
+    write(tmp_path, TOKENS, np.zeros((0, 4, 2)), number=9).flush(even_empty=True)
+    assert Ledger(tmp_path).finished() == {7: 20_000, 9: 0}
+    Ledger(tmp_path).check(9)
+
+
+def test_how_many_rows_a_shard_has_by_default():
+    ids, wide = np.zeros((2, 2048)), StoredSignal("output", (None, 32_000), "float16", "float32", top_k=50)
+    assert default_rows([OUTPUT], 1, ids) == 2**14
+    assert default_rows([wide], 1, ids) == -(-(2**27) // (8 + 12 + 2048 * 204))
+    assert default_rows([wide], 2, ids) == -(-(2**27) // (16 + 24 + 2 * 2048 * 204))
 
 
 def test_padding_is_left_out(tmp_path):
