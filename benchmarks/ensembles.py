@@ -6,8 +6,9 @@
 The teachers are a residual network that saw shifted images, a plain one that saw turned and zoomed ones, and
 one of dense layers that saw noise. The student, from the same weights, with the same seed and for the same
 steps, learns from the labels alone, from each teacher, and from ensembles of all, by the mean of
-probabilities, that of logits, and that of probabilities with weights by entropy. The best single teacher of a
-seed is the one with the best accuracy on validation data, of equal ones that with the least loss there; the
+probabilities, that of logits, and that of probabilities with weights by entropy. It sees the images and moved
+copies of them, always the same, for which each teacher answered once. The best single teacher of a seed is
+the one with the best accuracy on validation data, of equal ones that with the least loss there; the
 temperature of each way is the one whose students are best on validation data, in the mean over seeds.
 Accuracy is that on test data after the last epoch, mean and standard error over seeds, and differences are
 taken seed by seed.
@@ -33,6 +34,11 @@ import keras_kd as kd
 
 CE = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 TEACHERS = ("residual, shifted", "plain, turned", "dense, noisy")
+MOVES = {
+    TEACHERS[0]: lambda: [layers.RandomTranslation(0.1, 0.1, fill_mode="constant")],
+    TEACHERS[1]: lambda: [layers.RandomRotation(0.03), layers.RandomZoom(0.1)],
+    TEACHERS[2]: lambda: [layers.GaussianNoise(0.2)],
+}
 ENSEMBLES = {
     "ensemble, probabilities": {},
     "ensemble, logits": {"average": "logits"},
@@ -43,7 +49,10 @@ BATCH = 64
 
 
 class Set(NamedTuple):
-    """A data set, the student and the residual teacher for it, and how long they are trained."""
+    """A data set, the student and the residual teacher for it, and how long they are trained.
+
+    The student sees each image and so many moved copies of it in an epoch.
+    """
 
     data: kd.datasets.Data
     student: object
@@ -51,6 +60,7 @@ class Set(NamedTuple):
     width: int
     strides: tuple
     teacher_epochs: int
+    copies: int
     epochs: int
 
 
@@ -58,24 +68,23 @@ def open_set(given):
     if given.data == "digits" or given.short:
         data, student, residual = kd.datasets.digits(), kd.models.digits_student, kd.models.digits_teacher
         if given.short:  # compiling takes most of the time, of the teacher several times as long
-            return Set(data, student, kd.models.digits_student, 8, (1, 2, 2), 1, 1)
-        return Set(data, student, residual, 32, (1, 2, 2), 30, 30)
+            return Set(data, student, kd.models.digits_student, 8, (1, 2, 2), 1, 0, 1)
+        return Set(data, student, residual, 32, (1, 2, 2), 30, 7, 8)
     data, models = kd.datasets.fashion_mnist(), kd.models
-    return Set(data, models.fashion_student, models.fashion_teacher, 32, (2, 2, 2), 15, 10)
+    return Set(data, models.fashion_student, models.fashion_teacher, 32, (2, 2, 2), 15, 1, 5)
 
 
 def make_teacher(name, chosen):
-    """An untrained teacher, and what moves the images that it sees."""
+    """An untrained teacher."""
     shape, width = chosen.data.input_shape, chosen.width
     if name == TEACHERS[0]:
-        return chosen.residual(), [layers.RandomTranslation(0.1, 0.1, fill_mode="constant")]
+        return chosen.residual()
     if name == TEACHERS[1]:
-        plain = kd.models.plain("plain", shape, [width, 2 * width, 3 * width], chosen.strides)
-        return plain, [layers.RandomRotation(0.03), layers.RandomZoom(0.1)]
+        return kd.models.plain("plain", shape, [width, 2 * width, 3 * width], chosen.strides)
     dense = [keras.Input(shape), layers.Flatten()]
     for _ in range(2):
         dense += [layers.Dense(8 * width, activation="relu"), layers.Dropout(0.3)]
-    return keras.Sequential([*dense, layers.Dense(10)], name="dense"), [layers.GaussianNoise(0.2)]
+    return keras.Sequential([*dense, layers.Dense(10)], name="dense")
 
 
 class Seed:
@@ -83,8 +92,18 @@ class Seed:
 
     def __init__(self, chosen, seed, folder):
         self.set, self.seed, self.folder = chosen, seed, folder
+        self.images = functools.cache(self._images)
         self.logits = functools.cache(self._logits)
         self.teacher = functools.cache(self._teacher)
+
+    def run(self, names, temperatures):
+        """Train all of this seed, so that the images of one seed at a time are in memory."""
+        self.of_student(ALONE, 0)
+        for name in names:
+            self.of_teacher(name)
+            for temperature in temperatures:
+                self.of_student(name, temperature)
+        self.images.cache_clear()
 
     def kept(self, name, measure):
         """What is measured, or was by an earlier call."""
@@ -103,9 +122,10 @@ class Seed:
         path = self.folder / f"{name.replace(', ', '_')}_{self.seed}.keras"
         if not path.exists():
             keras.utils.set_random_seed(1000 * TEACHERS.index(name) + self.seed)
-            model, moves = make_teacher(name, self.set)
-            self.fit(model, self.set.data.arrays["train"].x, self.set.teacher_epochs, moves)
-            model.save(path)
+            model, part = make_teacher(name, self.set), path.with_suffix(".part.keras")
+            self.fit(model, self.set.data.arrays["train"].x, self.set.teacher_epochs, MOVES[name]())
+            model.save(part)
+            part.rename(path)
         return keras.models.load_model(path)
 
     def source(self, name):
@@ -114,21 +134,27 @@ class Seed:
         members = {teacher.split(",")[0]: self.teacher(teacher) for teacher in TEACHERS}
         return kd.ensemble(members, **ENSEMBLES[name])
 
+    def _images(self):
+        """What students see: all images, and then their moved copies."""
+        keras.utils.set_random_seed(self.seed)
+        x = self.set.data.arrays["train"].x
+        move = keras.Sequential([*MOVES[TEACHERS[0]](), *MOVES[TEACHERS[1]]()])
+        chunks = [x[i : i + 1024] for i in range(0, len(x), 1024)] * self.set.copies
+        return np.concatenate([x, *(move(chunk, training=True).numpy() for chunk in chunks)])
+
     def _logits(self, name):
-        return self.source(name).predict(self.set.data.arrays["train"].x, batch_size=256, verbose=0)
+        return self.source(name).predict(self.images(), batch_size=256, verbose=0)
 
     def of_teacher(self, name):
         return self.kept(f"teacher {name}", lambda: self.figures(self.source(name)))
 
     def of_student(self, name, temperature):
         """The figures of a student of a teacher, an ensemble, or of labels alone."""
-        return self.kept(
-            f"student {name} {temperature:g}" if temperature else f"student {name}",
-            lambda: self.trained(name, temperature),
-        )
+        called = f"student {name} {temperature:g}" if temperature else f"student {name}"
+        return self.kept(called, lambda: self.trained(name, temperature))
 
     def trained(self, name, temperature):
-        x = self.set.data.arrays["train"].x
+        x = self.images()
         if temperature:
             x = kd.Taught(x, {"output": self.logits(name)})
         keras.utils.set_random_seed(self.seed)
@@ -139,6 +165,7 @@ class Seed:
 
     def fit(self, model, x, epochs, moves):
         labels = self.set.data.arrays["train"].y
+        labels = np.resize(labels, len(x.inputs if isinstance(x, kd.Taught) else x))
         data = tf.data.Dataset.from_tensor_slices((x, labels)).shuffle(len(labels), self.seed).batch(BATCH)
         if moves:
             move = keras.Sequential(moves)
@@ -181,11 +208,9 @@ def table(found):
     titles = "teacher", "its accuracy %", "temperature", "student's %", "minus alone", "minus best single"
     yield f"| {' | '.join(titles)} |"
     yield f"|---|{'--:|' * (len(titles) - 1)}"
+    known = found[ALONE][1], found[BEST][1]
     for name, (own, students, temperature) in found.items():
-        gaps = [
-            "" if name == other else spread(np.subtract(students, found[other][1]), "+")
-            for other in (ALONE, BEST)
-        ]
+        gaps = ["" if students is one else spread(np.subtract(students, one), "+") for one in known]
         shown = spread(own) if len(own) else "", f"{temperature:g}" if temperature else ""
         yield f"| {' | '.join((name, *shown, spread(students), *gaps))} |"
 
@@ -211,7 +236,10 @@ def main():
         folder = (given.out or Path(temporary)) / f"{given.data}{'-short' if given.short else ''}"
         folder.mkdir(parents=True, exist_ok=True)
         seeds = [Seed(chosen, seed, folder) for seed in range(1 if given.short else given.seeds)]
-        found = rows(seeds, names, given.temperatures[: 1 if given.short else None])
+        temperatures = given.temperatures[: 1 if given.short else None]
+        for seed in seeds:
+            seed.run(names, temperatures)
+        found = rows(seeds, names, temperatures)
         text = "\n".join(table(found)) + "\n"
         print(f"{given.data}, {len(seeds)} seeds; student: {chosen.student().count_params():,} parameters")
         print(text)

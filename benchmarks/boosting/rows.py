@@ -27,9 +27,8 @@ def encoding(table):
     found = [keras.ops.clip((x - low) / (high - low), 0, 1)]
     if codes:
         columns, code = np.array(codes, "float32").T
-        found.append(
-            keras.ops.relu(1 - keras.ops.abs(keras.ops.take(inputs, columns.astype(int), axis=1) - code))
-        )
+        x = keras.ops.take(inputs, columns.astype(int), axis=1)
+        found.append(keras.ops.relu(1 - keras.ops.abs(x - code)))
     return keras.Model(inputs, keras.ops.concatenate(found, axis=1), name="encoding")
 
 
