@@ -74,7 +74,7 @@ def test_what_answers_on_the_host():
         ([classifier, classifier], TypeError, "Received 2 sources.*kd.ensemble"),
         (X, TypeError, "something that answers for a batch.* Received: ndarray"),
     ],
-    ids=str,
+    ids=["suffix", "no file", "two sources", "array"],
 )
 def test_what_is_no_source(source, error, message):
     with pytest.raises(error, match=message):
