@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 KEPT = ROOT / "benchmarks" / "suite_times.json"
 
 # Seconds on two idle cores. An issue that adds tests may raise WHOLE by 120 at most, and says so.
-FAST, WHOLE = 240, 21 * 60
+FAST, WHOLE = 240, 23 * 60
 
 RUNS = {
     "fast": ["-n", "2", "-m", "not slow"],
