@@ -137,7 +137,7 @@ REFUSED = {
 def found(tmp_path_factory):
     def find(folder):
         file = folder / "found.json"
-        command = [sys.executable, "-m", "tests.training.test_replicas", str(file)]
+        command = [sys.executable, "-X", "faulthandler", "-m", "tests.training.test_replicas", str(file)]
         result = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True)
         assert result.returncode == 0, result.stderr
         return json.loads(file.read_text())
