@@ -80,8 +80,8 @@ def as_teacher(
         return _of_model(found, name, preprocess, outputs, inputs)
     if isinstance(found, HostTeacher) and not isinstance(found, TensorFunction) and not host:
         raise ValueError(
-            f"{name!r} answers on the host, outside TensorFlow, so that each step would wait for it. Teach "
-            "once with kd.precompute, or accept the price: kd.as_teacher(..., host=True)."
+            f"{name!r} answers on the host, outside TensorFlow, so that each step would wait for it. For a "
+            "Distiller that waits, or for kd.precompute, which asks once: kd.as_teacher(..., host=True)."
         )
     shared = as_inputs(inputs) if inputs is not None else None
     of_source = _inputs_of_source(found, name, preprocess, shared)

@@ -167,7 +167,7 @@ def make_answer(
         return ModelAnswer(teacher, taps, x, preprocess)
     raise TypeError(
         "The teacher is a Keras model, or an object with answer(batch) -> {signal: array}. Received: "
-        f"{type(teacher).__name__}."
+        f"{type(teacher).__name__}. kd.as_teacher(source, host=True) makes a model of whatever answers."
     )
 
 
