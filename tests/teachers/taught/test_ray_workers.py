@@ -25,7 +25,10 @@ SIZES = {"batch_size": 4, "shard_size": 8, "verbose": False}
 
 
 class Dies:
-    """Its worker is killed once, in the middle of part 2; and in part 4 it hangs until it may go on."""
+    """One worker is killed in the middle of a part, and all wait in theirs once two parts are finished.
+
+    Which parts these are is up to Ray: after a death, it may try a later part before an earlier one.
+    """
 
     fingerprint = "dies"
 
@@ -33,13 +36,19 @@ class Dies:
         self.folder = Path(folder)
 
     def answer(self, batch):
-        killed = self.folder / "killed"
-        if (batch[0] == X[20]).all() and not killed.exists():
-            killed.touch()
+        second = any((batch[0] == X[first]).all() for first in range(4, len(X), 8))
+        if second and self.is_first_to_die():
             os.kill(os.getpid(), signal.SIGKILL)
-        while (batch[0] == X[36]).all() and not (self.folder / "go").exists():
+        while not (self.folder / "go").exists() and len(Ledger(self.folder / "cache").finished()) >= 2:
             time.sleep(0.05)
         return {"output": batch.mean((1, 2))}
+
+    def is_first_to_die(self):
+        try:
+            (self.folder / "killed").touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
 
 
 DRIVER = """
@@ -65,26 +74,24 @@ def start(folder, workers):
 
 @pytest.mark.slow
 def test_a_killed_worker_and_a_killed_driver_leave_no_trace(tmp_path):
-    cache = tmp_path / "cache"
+    ledger = Ledger(tmp_path / "cache")
     with start(tmp_path, 2) as driver:
         try:
             until = time.monotonic() + 300
-            while len(Ledger(cache).finished()) < 4:
-                assert driver.poll() is None, driver.stderr.read().decode()[-3000:]
-                assert time.monotonic() < until
+            while len(ledger.finished()) < 2 and driver.poll() is None and time.monotonic() < until:
                 time.sleep(0.1)
         finally:
             os.killpg(driver.pid, signal.SIGKILL)
+    before = {path: path.stat().st_mtime_ns for path in ledger.folder.glob("0*")}
+    assert 2 <= len(ledger.finished()) < 5, driver.stderr.read().decode()[-3000:]
     assert (tmp_path / "killed").exists()
-    assert set(Ledger(cache).finished()) == {0, 1, 2, 3}
-    before = {path: path.stat().st_mtime_ns for path in cache.glob("0*")}
     (tmp_path / "go").touch()
     with start(tmp_path, 1) as driver:
         assert driver.wait(300) == 0, driver.stderr.read().decode()[-3000:]
     assert before == {path: path.stat().st_mtime_ns for path in before}
     kd.precompute(Dies(tmp_path), (X, Y), tmp_path / "alone", **SIZES)
-    assert files(cache) == files(tmp_path / "alone")
-    assert manifest(cache)["samples"] == len(np.unique(Ledger(cache).array(0, "keys"))) * 5 == 40
+    assert files(ledger.folder) == files(tmp_path / "alone")
+    assert manifest(ledger.folder)["samples"] == len(np.unique(ledger.array(0, "keys"))) * 5 == 40
 
 
 def test_what_cannot_be_sent_is_said():
