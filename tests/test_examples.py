@@ -77,6 +77,7 @@ RATIOS = {
     "teachers": "step with the Keras model",
     "teaching": "labelling / fastest",
     "teaching_once": "CPU / alone",
+    "teaching_workers": "least share",
     "temperatures": "on training data",
     "training": "last / first",
     "verdicts": "found/true",
