@@ -4,7 +4,7 @@
 
 A ResNet-56 labels random images of 32 x 32, each process with one thread. Rates count from when all are at
 work, as each waits for the others: starting TensorFlow takes seconds, whatever there is to do. The ways take
-turns over rounds; shown are medians. `least share` is what the process with the fewest shards labelled, beside
+turns over rounds; shown are medians. `least share` is what the process with fewest shards labelled, beside
 an equal share.
 """
 
