@@ -43,15 +43,30 @@ class Trial(NamedTuple):
         return self._replace(teaching=None)
 
 
-def grid(groups, recipes, lengths):
+def grid(groups, recipes, epochs):
     """Every student with every recipe, alone and distilled: what is cheap or likely to win comes first."""
     return [
-        Trial(student, recipe, epochs, teaching)
+        trial
         for students in groups
-        for epochs in lengths
         for recipe in recipes
         for student in students
-        for teaching in (None, USUAL[recipe])
+        for trial in both(student, recipe, epochs)
+    ]
+
+
+def both(student, recipe, epochs):
+    """A student alone and distilled."""
+    return [Trial(student, recipe, epochs, teaching) for teaching in (None, USUAL[recipe])]
+
+
+def longer(found, student, epochs):
+    """A longer training of a student, with the recipes that are best for it alone and best distilled."""
+    own = [trial for trial in found if trial.student == student]
+    best = [max((one for one in own if bool(one.teaching) is taught), key=found.get) for taught in (0, 1)]
+    return [
+        trial
+        for recipe in dict.fromkeys(one.recipe for one in best)
+        for trial in both(student, recipe, epochs)
     ]
 
 

@@ -18,12 +18,14 @@ def print_times(chosen, plan, seeds):
     of_teacher = TEACHERS * chosen.teacher_epochs * seconds_of_epoch(teacher, chosen)
     of_answers = TEACHERS * answered_views(plan, chosen) * seconds_of_answers(teacher, chosen.train.x)
     of_plan = sum(trial.epochs * seconds[trial.student] for trial in plan)
-    # The winner is not known: the dearest one is the most that it can be.
-    longest = max(trial.epochs * seconds[trial.student] for trial in plan)
+    # How many recipes are trained longer is not known, nor the winner: this is the most that it can be.
+    of_longer = sum(4 * epochs * sum(seconds.values()) for epochs in chosen.lengths[1:])
+    longest = chosen.lengths[-1] * max(seconds.values())
     of_winner = (chosen.variants + 3 * seeds) * longest
     for name, value in seconds.items():
         print(f"{name}: {value:.1f} s per epoch")
     parts = {"teacher": of_teacher, "its answers": of_answers, "students": of_plan}
+    parts["longer trainings, at most"] = of_longer
     parts["variants and tests, at most"] = of_winner
     for name, value in [*parts.items(), ("sum", sum(parts.values()))]:
         print(f"{name}: {value / 60:.0f} min")
