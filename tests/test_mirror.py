@@ -22,6 +22,7 @@ TOPICS = {
     "distillation/test_equivalence": "equivalence with plain training, bit for bit",
     "distillation/test_leaks": "memory and retracing",
     "distillation/test_like_the_student": "a Distiller behaves as its student",
+    "distillation/test_own_targets": "a student that is its own teacher",
     "distillation/test_rival_faults": "faults measured in keras.distillation",
     "distillation/test_step": "what runs in a training step",
     "distillation/test_structures": "models and layers of every build",

@@ -1,6 +1,6 @@
 """The arguments of an objective: taps, weight, and projections."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 import keras
@@ -39,6 +39,21 @@ def check_student_taps(taps: Iterable[str]) -> None:
     of_data = [tap for tap in taps if comes_with_data(tap)]
     if of_data:
         raise ValueError(f"{of_data[0]!r} is not a signal of the student. Give it to `teacher`.")
+
+
+def check_own_target(student: Sequence[str], teacher: Sequence[str], from_student: bool) -> None:
+    """Raise a `ValueError` for a signal that would teach itself, or for none of the student's."""
+    own = [tap for tap in teacher if not comes_with_data(tap)]
+    if from_student and not own:
+        raise ValueError(
+            f"from_student=True reads a tap of the student, and teacher={teacher[0]!r} comes with the data. "
+            "Leave from_student out."
+        )
+    if from_student and set(own) <= set(student):
+        raise ValueError(
+            f"from_student=True compares the student's {own[0]!r} with itself. Give the tap that is to learn "
+            "from it: student='exit1'."
+        )
 
 
 def check_weight(weight: object) -> Scheduled:

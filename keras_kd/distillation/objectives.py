@@ -12,6 +12,7 @@ from keras_kd.distillation.objective_arguments import (
     LossLike,
     Tap,
     as_tuple,
+    check_own_target,
     check_projections,
     check_student_taps,
     check_tap,
@@ -48,12 +49,18 @@ class Objective(keras.layers.Layer):
         mask: A signal `(batch, ...positions)` that is true, or not zero, where a token or pixel
             counts: `"input/padding_mask"`, or a tap of the student. It is combined with the masks
             that Keras propagates.
+        from_student: Whether `teacher` is a tap of the student itself, through which no gradient flows: its
+            deepest output teaches its earlier ones ("be your own teacher"), and no teacher is needed. Labels
+            and inputs are still taken from the data.
         use_sample_weight: If `False`, every sample counts the same in this term, even those whose
             labels have weight zero (unlabeled inputs that have soft targets only), and so does every
             token or pixel.
         taught: What the signals of a `kd.Taught` hold: `"logits"`, or probabilities of a `"softmax"` or a
             `"sigmoid"`. Default: told by their values.
         name: The key in the logs. Default: the name of the loss and, unless it is the output, of the tap.
+
+    Source: `from_student`: Zhang et al. 2019, "Be Your Own Teacher: Improve the Performance of Convolutional
+    Neural Networks via Self Distillation", arXiv 1905.08094.
 
     Raises:
         ValueError: A negative weight, or taps of the wrong kind.
@@ -62,6 +69,9 @@ class Objective(keras.layers.Layer):
         >>> import keras_kd as kd
         >>> kd.Objective("mse", student="block2", teacher="block4", project=True).name
         'mse_block2'
+        >>> soft = kd.losses.SoftTargets(3.0)
+        >>> kd.Objective(soft, student="exit1", teacher="output", from_student=True, weight=0.3).own_taps
+        ('output',)
     """
 
     def __init__(
@@ -74,6 +84,7 @@ class Objective(keras.layers.Layer):
         project: bool | keras.layers.Layer | None = None,
         project_teacher: keras.layers.Layer | None = None,
         mask: str | None = None,
+        from_student: bool = False,
         use_sample_weight: bool = True,
         taught: str | None = None,
         name: str | None = None,
@@ -85,6 +96,8 @@ class Objective(keras.layers.Layer):
         self.loss = loss
         self.student_tap, self.teacher_tap = student, teacher
         self.mask = None if mask is None else str(check_tap(mask, "mask"))
+        self.from_student = bool(from_student)
+        check_own_target(as_tuple(student), as_tuple(teacher), self.from_student)
         self.weight = check_weight(weight)
         check_projections(project, project_teacher)
         self.project, self.project_teacher = project or None, project_teacher
@@ -103,7 +116,12 @@ class Objective(keras.layers.Layer):
     @property
     def teacher_taps(self) -> tuple[str, ...]:
         """The teacher's taps, as a tuple, without what comes with the data."""
-        return tuple(tap for tap in self.target_taps if not comes_with_data(tap))
+        return () if self.from_student else self._taps_of_models
+
+    @property
+    def own_taps(self) -> tuple[str, ...]:
+        """The taps of the student itself that its signal is compared with, as a tuple."""
+        return self._taps_of_models if self.from_student else ()
 
     @property
     def data_taps(self) -> tuple[str, ...]:
@@ -114,6 +132,10 @@ class Objective(keras.layers.Layer):
     def target_taps(self) -> tuple[str, ...]:
         """The taps, of the teacher and the data, that the student's signal is compared with, in order."""
         return self.of_teacher.taps
+
+    @property
+    def _taps_of_models(self) -> tuple[str, ...]:
+        return tuple(tap for tap in self.target_taps if not comes_with_data(tap))
 
     def undoes(self, side: str) -> tuple[str, ...]:
         """Which activations, of `"softmax"` and `"sigmoid"`, the loss reads the logits behind, for a side."""
@@ -203,6 +225,7 @@ class Objective(keras.layers.Layer):
             "mask": self.mask,
             "use_sample_weight": self.use_sample_weight,
             **({} if self.taught is None else {"taught": self.taught}),
+            **({"from_student": True} if self.from_student else {}),
             "name": self.name,
         }
 

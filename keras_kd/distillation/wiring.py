@@ -113,9 +113,11 @@ class Wiring:
         self, objective: Objective, student: Tapped, teacher: Tapped, batch: Batch, **options: Any
     ) -> Tensor:
         of_data = {tap: batches.read_tap(tap, batch) for tap in objective.data_taps}
+        of_student = student.read_by(objective)
+        own = {tap: tf.stop_gradient(of_student[tap]) for tap in objective.own_taps}
         return objective.compute(
-            student.read_by(objective),
-            teacher.read_by(objective) | of_data,
+            of_student,
+            teacher.read_by(objective) | own | of_data,
             mask=join_padding_masks(objective, student, teacher, batch),
             sample_weight=weights_for(objective, batch.sample_weight),
             **options,
@@ -142,15 +144,17 @@ class Wiring:
             ValueError: As `connect`.
         """
         spec = self.models.find_input_spec()
-        if self.models.teacher is None or spec is None or self._reads_more_than(spec):
+        has_all = self.models.teacher is not None or not any(o.teacher_taps for o in self._objectives)
+        if not has_all or spec is None or self._reads_more_than(spec):
             return False
         try:
             self.connect(Batch(spec))
         except PreprocessingError:
             return False  # it may read what the student does not take; with the data it runs again
         except Exception as error:
+            teacher, student = self.models.teacher, self.models.student
             does_not_fit = isinstance(error, InputsError) and self.models.preprocess is None
-            if does_not_fit and awaits_data(self.models.teacher, self.models.student):
+            if does_not_fit and teacher is not None and awaits_data(teacher, student):
                 return False
             if has_free_sizes(spec) and is_of_model(error):
                 return False  # a model may read sizes that only data has
