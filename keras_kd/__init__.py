@@ -37,6 +37,8 @@ if not startup.is_deferred:
     from keras_kd.distillation.student_checkpoint import StudentCheckpoint as StudentCheckpoint
     from keras_kd.reports.comparison import compare as compare
     from keras_kd.reports.report import Report as Report
+    from keras_kd.schemes.mean_teacher import MeanTeacher as MeanTeacher
+    from keras_kd.schemes.mutual import Mutual as Mutual
     from keras_kd.signals.batches import Taught as Taught
     from keras_kd.signals.listing import tap_names as tap_names
     from keras_kd.signals.pairing.tap_pairs import pair_taps as pair_taps
@@ -60,6 +62,8 @@ __all__ = [
     "Exported",
     "FullState",
     "LiteModel",
+    "MeanTeacher",
+    "Mutual",
     "Objective",
     "Prune",
     "Report",

@@ -86,6 +86,11 @@ def blend() -> keras.Model:
     return kd.Distiller(student(), temperature=2.0, alpha=0.25)
 
 
+def mutual() -> keras.Model:
+    other = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, name="head")], name="other")
+    return kd.Mutual([student(), other], temperature=2.0)
+
+
 def projected_objective() -> keras.Model:
     objective = kd.Objective("mse", student="head", teacher="head", project=True, weight=0.5, name="head")
     distiller = kd.Distiller(student(), keras.models.clone_model(student()), objectives=[objective])
@@ -104,6 +109,8 @@ def files() -> dict[str, Callable[[], keras.Model]]:
     }
     return made | {
         "Distiller": blend,
+        "Mutual": mutual,
+        "MeanTeacher": lambda: kd.MeanTeacher(student(), momentum=0.9),
         "Objective": projected_objective,
         "Linear": lambda: with_projection(p.Linear(), (None, 3), (None, 2)),
         "ConvNorm": lambda: with_projection(p.ConvNorm(kernel_size=3, activation="relu"), maps, maps),

@@ -102,6 +102,10 @@ class BaseDistiller(EvaluatedStudent):
             return getattr(self._wiring.models, name.removeprefix("teacher_"))
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
+    def batch_of(self, data: object) -> Batch:
+        """The batch that a step trains on, of the tensors or specs that Keras passes to it."""
+        return batches.unpack(data)
+
     def build(self, input_shape: Shape) -> None:
         """Do nothing: the student builds itself when it is first called."""
         self.built = True
@@ -172,7 +176,7 @@ class BaseDistiller(EvaluatedStudent):
             >>> list(distilled.values)
             ['soft_targets']
         """
-        batch = batches.unpack(keras.tree.map_structure(_as_tensor, (x, y, sample_weight)))
+        batch = self.batch_of(keras.tree.map_structure(_as_tensor, (x, y, sample_weight)))
         for objective in self.objectives:
             if step is None and callable(objective.weight):
                 raise ValueError(
@@ -226,7 +230,7 @@ class BaseDistiller(EvaluatedStudent):
     def _start_fit(self, arguments: Mapping[str, Any]) -> Callable[..., object]:
         """Start counting anew; return what looks at the end of each epoch for what ruins the student."""
         losses = "loss", "student_loss", *(objective.name for objective in self.objectives)
-        diagnosis = Diagnosis(lambda: self._wiring, losses, arguments)
+        diagnosis = Diagnosis(lambda: self._wiring, losses, arguments, self.batch_of)
         self._wiring.models.restart_teacher()
         self._answers.restart()
         # A callback may replace the teacher, and what is asked about its answers with it.
@@ -236,7 +240,7 @@ class BaseDistiller(EvaluatedStudent):
         """Prepare for the data of `fit`: errors are raised now, and restored files find the projections."""
         specs = batches.find_specs(x, y)
         if specs is not None:
-            self._prepare(batches.unpack(specs))
+            self._prepare(self.batch_of(specs))
 
     def _prepare(self, batch: Batch) -> None:
         self._wiring.prepare(batch)

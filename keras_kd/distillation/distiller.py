@@ -1,7 +1,6 @@
 """The Distiller: a Keras model whose train step trains a student on a teacher's signals."""
 
 import inspect
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,8 @@ from keras_kd.distillation.model_inputs import check_keys
 from keras_kd.distillation.objective_arguments import LossLike
 from keras_kd.distillation.objectives import Objective
 from keras_kd.distillation.preprocessing import Preprocess
+from keras_kd.distillation.tapped import Tapped
+from keras_kd.distillation.update import scaled_loss, update_weights
 from keras_kd.keras_internals import (
     compiled_loss,
     compiled_metrics,
@@ -108,7 +109,7 @@ class Distiller(BaseDistiller, replicas.ReplicatedModel):
         model_checks.check_own_training(student)
         replicas.check_scope(student, strategy_of(self), "student")
         self.student = student
-        self.objectives = default_objectives(objectives, temperature, alpha)
+        self.objectives = self._terms(objectives, temperature, alpha)
         self.temperature = temperature if callable(temperature) else float(temperature)
         self.alpha, self._blend = float(alpha), objectives is None
         self.__dict__["student_inputs"] = check_keys(student_inputs)  # Keras would wrap a list
@@ -116,6 +117,12 @@ class Distiller(BaseDistiller, replicas.ReplicatedModel):
         self._objective_trackers = [keras.metrics.Mean(name=objective.name) for objective in self.objectives]
         self.built = student.built
         self._set_teacher(teacher, teacher_preprocess)
+
+    def _terms(
+        self, objectives: Sequence[Objective | LossLike] | None, temperature: Scheduled, alpha: float
+    ) -> list[Objective]:
+        """The objectives that are trained on, from the arguments; the student is set."""
+        return default_objectives(objectives, temperature, alpha)
 
     @property
     def output_names(self) -> list[str] | None:
@@ -131,27 +138,41 @@ class Distiller(BaseDistiller, replicas.ReplicatedModel):
     def train_step(self, data: Tensors) -> dict[str, Tensor]:
         """One step: teacher forward, student forward, backward, update. See `Wiring` for its parts."""
         self.require_compiled("train_step")
-        batch = batches.unpack(data)
+        batch = self.batch_of(data)
         with tf.init_scope():  # projections are created outside the graph of this step
             self._wiring.prepare(batch)
-        teacher_signals = self._wiring.run_teacher(batch, carry=True)
+        teacher = self._wiring.run_teacher(batch, carry=True)
+        shown = self._show(batch, teacher)
         with tf.GradientTape() as tape:
-            y_pred, student_signals = self._wiring.run_student(batch.inputs)
-            loss = self._weighted_hard_loss(batch, y_pred)
-            loss += self._wiring.compute_loss(
-                student_signals, teacher_signals, batch, self.optimizer.iterations, self._objective_trackers
-            )
-            for added in self.additional_losses(self.losses):
-                loss += added
-            total_tracker(self).update_state(unscaled(loss), batches.count_samples(batch.inputs))
-            scaled = self.optimizer.scale_loss(loss)
-        self._answers.count(batch, y_pred, teacher_signals)
-        weights = self.trainable_weights
-        if weights:
-            self.optimizer.apply_gradients(zip(tape.gradient(scaled, weights), weights, strict=True))
-        else:
-            warnings.warn("The model does not have any trainable weights.", stacklevel=2)
+            y_pred, student = self._learn(batch, shown)
+            scaled = scaled_loss(self, self._total_loss(batch, y_pred, student, teacher))
+        self._answers.count(batch, y_pred, teacher)
+        update_weights(self, tape, scaled)
+        self._end_step()
         return self._logs_of_step(batch, y_pred)
+
+    # What schemes change of a step
+
+    def _show(self, batch: Batch, teacher: Tapped) -> Tensors:
+        """What the student is shown, made before the tape records."""
+        return batch.inputs
+
+    def _learn(self, batch: Batch, shown: Tensors) -> tuple[Tensors, Tapped]:
+        """Run the student in the tape: the outputs that the labels judge, and the signals of objectives."""
+        return self._wiring.run_student(shown)
+
+    def _end_step(self) -> None:
+        """What follows the update of the weights."""
+
+    def _total_loss(self, batch: Batch, y_pred: Tensors, student: Tapped, teacher: Tapped) -> Tensor:
+        loss = self._weighted_hard_loss(batch, y_pred)
+        loss += self._wiring.compute_loss(
+            student, teacher, batch, self.optimizer.iterations, self._objective_trackers
+        )
+        for added in self.additional_losses(self.losses):
+            loss += added
+        total_tracker(self).update_state(unscaled(loss), batches.count_samples(batch.inputs))
+        return loss
 
     def _weighted_hard_loss(self, batch: Batch, y_pred: Tensors) -> Any:
         hard_loss = compiled_loss(self)
@@ -191,7 +212,7 @@ class Distiller(BaseDistiller, replicas.ReplicatedModel):
         return history
 
     def validate_first_batch(self, data: Tensors) -> None:
-        batch = batches.unpack(data)
+        batch = self.batch_of(data)
         if self.has_new_metrics:
             require_metric_labels(batch.labels)
         self._prepare(batch)
@@ -222,7 +243,7 @@ class Distiller(BaseDistiller, replicas.ReplicatedModel):
     def test_step(self, data: Tensors) -> dict[str, Tensor]:
         """Evaluate the student alone."""
         self.require_compiled("test_step")
-        logs = super().test_step(batches.without_teacher_signals(data))
+        logs = super().test_step(self.adapt_batch(data))
         has_loss = self.compiled_with_loss or bool(self.student.losses)
         require_figures(has_loss, bool(compiled_metrics(self)))
         of_training = [self._hard_tracker, *self._objective_trackers]
@@ -243,7 +264,7 @@ class Distiller(BaseDistiller, replicas.ReplicatedModel):
         return self.student.export(filepath, *args, **kwargs)
 
     def get_config(self) -> dict[str, Any]:
-        return config_of(self, self._blend)
+        return config_of(self, None if self._blend else self.objectives)
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> "Distiller":

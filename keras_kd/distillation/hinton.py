@@ -8,11 +8,11 @@ from keras_kd.distillation.objectives import Objective, as_objectives
 from keras_kd.tensors import Scheduled
 
 
-class _Default(float):
+class Default(float):
     """A default value that can be told apart from the same number given by the user."""
 
 
-TEMPERATURE, ALPHA = _Default(4.0), _Default(0.1)
+TEMPERATURE, ALPHA = Default(4.0), Default(0.1)
 
 
 def default_objectives(
@@ -29,7 +29,7 @@ def default_objectives(
                 f"`alpha` is the weight of the hard loss, from 0 to 1. Received: alpha={alpha!r}."
             )
         return [Objective(losses.SoftTargets(temperature), weight=1 - float(alpha))]
-    if not (isinstance(temperature, _Default) and isinstance(alpha, _Default)):
+    if not (isinstance(temperature, Default) and isinstance(alpha, Default)):
         raise ValueError(
             "`temperature` and `alpha` belong to the blend without objectives. With `objectives`, write "
             "kd.Objective(kd.losses.SoftTargets(temperature), weight=...) and compile(loss_weights=...)."
