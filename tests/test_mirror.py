@@ -36,6 +36,7 @@ TOPICS = {
     "losses/test_transformers": "losses on transformers of Keras",
     "projections/test_in_objectives": "projections inside an objective",
     "projections/test_projections": "what holds for every projection",
+    "schemes/test_contract": "what holds for every scheme",
     "test_docs": "what the documentation says is run",
     "test_examples": "examples and benchmarks run",
     "test_house": "benchmarks/house.py",

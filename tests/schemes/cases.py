@@ -1,0 +1,46 @@
+"""Every scheme that trains in one step, made from the same seed each time, compiled, and its data."""
+
+import contextlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import keras
+
+import keras_kd as kd
+from tests.distillation.conftest import CLASSES, VECTORS, cross_entropy, perceptron
+
+
+class Scheme(NamedTuple):
+    make: Callable[[], keras.Model]
+    logs: set[str]  # what it logs, besides the total and the hard loss
+    data: tuple[Any, ...] = (VECTORS, CLASSES)
+    loss: Callable[[], Any] = cross_entropy
+
+
+SCHEMES = {
+    "mutual": Scheme(
+        lambda: kd.Mutual([perceptron(5, "a"), perceptron(6, "b")]),
+        {"a_loss", "b_loss", "a_soft_targets_from_b", "b_soft_targets_from_a"},
+    ),
+    "mean teacher": Scheme(lambda: kd.MeanTeacher(perceptron(5, "s"), momentum=0.9), {"soft_targets"}),
+}
+
+
+def compiled(
+    name: str, scope: Any = contextlib.nullcontext, policy: str = "float32", **options: Any
+) -> keras.Model:
+    """The model of a scheme, from the same seed each time."""
+    keras.backend.clear_session(free_memory=False)
+    keras.utils.set_random_seed(0)
+    with scope():
+        keras.config.set_dtype_policy(policy)
+        model = SCHEMES[name].make()
+        optimizer = options.pop("optimizer", None) or keras.optimizers.SGD(0.1, momentum=0.9)
+        model.compile(optimizer, loss=SCHEMES[name].loss(), **options)
+        keras.config.set_dtype_policy("float32")
+    return model
+
+
+def values(model: keras.Model) -> list[Any]:
+    """All weights and the optimizer's variables."""
+    return [*model.get_weights(), *(variable.numpy() for variable in model.optimizer.variables)]
