@@ -37,6 +37,7 @@ if not startup.is_deferred:
     from keras_kd.distillation.student_checkpoint import StudentCheckpoint as StudentCheckpoint
     from keras_kd.reports.comparison import compare as compare
     from keras_kd.reports.report import Report as Report
+    from keras_kd.schemes.adversarial import Adversarial as Adversarial
     from keras_kd.schemes.mean_teacher import MeanTeacher as MeanTeacher
     from keras_kd.schemes.mutual import Mutual as Mutual
     from keras_kd.signals.batches import Taught as Taught
@@ -52,6 +53,7 @@ if not startup.is_deferred:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Adversarial",
     "Benchmark",
     "ChannelGroup",
     "ChannelGroups",

@@ -91,6 +91,11 @@ def mutual() -> keras.Model:
     return kd.Mutual([student(), other], temperature=2.0)
 
 
+def adversarial() -> keras.Model:
+    clean = kd.Objective(kd.losses.SoftTargets(1.0), weight=0.25, name="clean")
+    return kd.Adversarial(student(), None, ["soft_targets"], [clean], epsilon=0.1, seed=3)
+
+
 def projected_objective() -> keras.Model:
     objective = kd.Objective("mse", student="head", teacher="head", project=True, weight=0.5, name="head")
     distiller = kd.Distiller(student(), keras.models.clone_model(student()), objectives=[objective])
@@ -110,6 +115,7 @@ def files() -> dict[str, Callable[[], keras.Model]]:
     return made | {
         "Distiller": blend,
         "Mutual": mutual,
+        "Adversarial": adversarial,
         "MeanTeacher": lambda: kd.MeanTeacher(student(), momentum=0.9),
         "Objective": projected_objective,
         "Linear": lambda: with_projection(p.Linear(), (None, 3), (None, 2)),

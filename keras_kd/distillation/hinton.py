@@ -16,12 +16,23 @@ TEMPERATURE, ALPHA = Default(4.0), Default(0.1)
 
 
 def default_objectives(
-    objectives: Sequence[Objective | LossLike] | None, temperature: Scheduled, alpha: float
+    objectives: Sequence[Objective | LossLike] | None,
+    temperature: Scheduled,
+    alpha: float,
+    several_views: bool = False,
 ) -> list[Objective]:
     """The given objectives, or the soft half of the blend.
 
+    Args:
+        objectives: Those that are given.
+        temperature: Of the soft targets.
+        alpha: The weight of the hard loss.
+        several_views: Whether the student sees several views of its inputs, so that a signal of it may learn
+            from the same signal.
+
     Raises:
-        ValueError: `alpha` is outside [0, 1], or `temperature` or `alpha` is given along with objectives.
+        ValueError: `alpha` is outside [0, 1]; `temperature` or `alpha` is given along with objectives; a
+            signal of the student is compared with itself.
     """
     if objectives is None:
         if not 0 <= alpha <= 1:
@@ -34,4 +45,15 @@ def default_objectives(
             "`temperature` and `alpha` belong to the blend without objectives. With `objectives`, write "
             "kd.Objective(kd.losses.SoftTargets(temperature), weight=...) and compile(loss_weights=...)."
         )
-    return as_objectives(objectives)
+    found = as_objectives(objectives)
+    for objective in found:
+        if (
+            objective.own_taps
+            and set(objective.own_taps) <= set(objective.student_taps)
+            and not several_views
+        ):
+            raise ValueError(
+                f"Objective {objective.name!r} compares the student's {objective.own_taps[0]!r} with itself. "
+                "Give the tap that is to learn from it: student='exit1'."
+            )
+    return found

@@ -97,7 +97,7 @@ class Objective(keras.layers.Layer):
         self.student_tap, self.teacher_tap = student, teacher
         self.mask = None if mask is None else str(check_tap(mask, "mask"))
         self.from_student = bool(from_student)
-        check_own_target(as_tuple(student), as_tuple(teacher), self.from_student)
+        check_own_target(as_tuple(teacher), self.from_student)
         self.weight = check_weight(weight)
         check_projections(project, project_teacher)
         self.project, self.project_teacher = project or None, project_teacher

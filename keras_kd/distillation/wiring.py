@@ -91,10 +91,10 @@ class Wiring:
         tapped = Tapped.of(taps.signals(outputs, recording), signals.teacher, teacher=True)
         return keras.tree.map_structure(tf.stop_gradient, tapped)
 
-    def run_student(self, inputs: Tensors) -> tuple[Tensors, Tapped]:
-        """Run the student once, with `training=True`: its outputs, and the tapped signals."""
+    def run_student(self, inputs: Tensors, training: bool = True) -> tuple[Tensors, Tapped]:
+        """Run the student once: its outputs, and the tapped signals."""
         taps, _, signals = self.connection
-        outputs, recording = self.models.record_student(taps, inputs, training=True)
+        outputs, recording = self.models.record_student(taps, inputs, training=training)
         return outputs, Tapped.of(taps.signals(outputs, recording), signals.student)
 
     def compute_loss(
@@ -113,11 +113,9 @@ class Wiring:
         self, objective: Objective, student: Tapped, teacher: Tapped, batch: Batch, **options: Any
     ) -> Tensor:
         of_data = {tap: batches.read_tap(tap, batch) for tap in objective.data_taps}
-        of_student = student.read_by(objective)
-        own = {tap: tf.stop_gradient(of_student[tap]) for tap in objective.own_taps}
         return objective.compute(
-            of_student,
-            teacher.read_by(objective) | own | of_data,
+            student.read_by(objective),
+            teacher.read_by(objective) | student.own_targets(objective) | of_data,
             mask=join_padding_masks(objective, student, teacher, batch),
             sample_weight=weights_for(objective, batch.sample_weight),
             **options,

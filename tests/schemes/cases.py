@@ -22,6 +22,14 @@ SCHEMES = {
         lambda: kd.Mutual([perceptron(5, "a"), perceptron(6, "b")]),
         {"a_loss", "b_loss", "a_soft_targets_from_b", "b_soft_targets_from_a"},
     ),
+    "adversarial": Scheme(
+        lambda: kd.Adversarial(
+            *(perceptron(5, "s"), perceptron(9, "t")),
+            clean_objectives=[kd.Objective("mse", student="hidden", teacher="hidden", project=True)],
+            **{"epsilon": 0.2, "step_size": 0.1, "steps": 3, "random_start": False},
+        ),
+        {"soft_targets", "mse_hidden"},
+    ),
     "mean teacher": Scheme(lambda: kd.MeanTeacher(perceptron(5, "s"), momentum=0.9), {"soft_targets"}),
 }
 
