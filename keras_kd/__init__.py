@@ -38,6 +38,9 @@ if not startup.is_deferred:
     from keras_kd.reports.comparison import compare as compare
     from keras_kd.reports.report import Report as Report
     from keras_kd.schemes.adversarial import Adversarial as Adversarial
+    from keras_kd.schemes.codes import random_codes as random_codes
+    from keras_kd.schemes.data_free import DataFree as DataFree
+    from keras_kd.schemes.generations import train_generations as train_generations
     from keras_kd.schemes.mean_teacher import MeanTeacher as MeanTeacher
     from keras_kd.schemes.mutual import Mutual as Mutual
     from keras_kd.signals.batches import Taught as Taught
@@ -59,6 +62,7 @@ __all__ = [
     "ChannelGroups",
     "Cluster",
     "Cost",
+    "DataFree",
     "Distilled",
     "Distiller",
     "Exported",
@@ -92,11 +96,13 @@ __all__ = [
     "pair_taps",
     "precompute",
     "projections",
+    "random_codes",
     "recalibrate",
     "sensitivity",
     "shrink",
     "sparsity",
     "tap_names",
     "tfmot",
+    "train_generations",
     "verify",
 ]

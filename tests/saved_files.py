@@ -96,6 +96,11 @@ def adversarial() -> keras.Model:
     return kd.Adversarial(student(), None, ["soft_targets"], [clean], epsilon=0.1, seed=3)
 
 
+def data_free() -> keras.Model:
+    generator = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)], name="generator")
+    return kd.DataFree(student(), None, generator, feature="head", entropy=2.0)
+
+
 def projected_objective() -> keras.Model:
     objective = kd.Objective("mse", student="head", teacher="head", project=True, weight=0.5, name="head")
     distiller = kd.Distiller(student(), keras.models.clone_model(student()), objectives=[objective])
@@ -116,6 +121,7 @@ def files() -> dict[str, Callable[[], keras.Model]]:
         "Distiller": blend,
         "Mutual": mutual,
         "Adversarial": adversarial,
+        "DataFree": data_free,
         "MeanTeacher": lambda: kd.MeanTeacher(student(), momentum=0.9),
         "Objective": projected_objective,
         "Linear": lambda: with_projection(p.Linear(), (None, 3), (None, 2)),

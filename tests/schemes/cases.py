@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 
 import keras_kd as kd
 from tests.distillation.conftest import CLASSES, VECTORS, cross_entropy, perceptron
@@ -29,6 +30,16 @@ SCHEMES = {
             **{"epsilon": 0.2, "step_size": 0.1, "steps": 3, "random_start": False},
         ),
         {"soft_targets", "mse_hidden"},
+    ),
+    "data-free": Scheme(  # each replica would take the entropy of its own part of the batch
+        lambda: kd.DataFree(
+            *(perceptron(5, "s"), perceptron(9, "t")),
+            keras.Sequential([keras.Input((8,)), keras.layers.Dense(4, "sigmoid")]),
+            **{"feature": "hidden", "entropy": 0.0},
+        ),
+        {"soft_targets", "generator_loss"},
+        (np.random.default_rng(0).normal(size=(24, 8)).astype("float32"),),
+        lambda: None,
     ),
     "mean teacher": Scheme(lambda: kd.MeanTeacher(perceptron(5, "s"), momentum=0.9), {"soft_targets"}),
 }

@@ -79,7 +79,7 @@ def test_a_file_goes_on_where_it_was_saved(name, tmp_path):
     if getattr(model, "average", None) is None and model.teacher is not None:
         loaded.teacher = model.teacher
     differ = {key for key, value in model.get_config().items() if loaded.get_config()[key] != value}
-    assert differ <= {"student"}  # Keras names its layers in more detail once it has loaded them
+    assert differ <= {"student", "generator"}  # Keras names its layers in more detail once it has loaded them
     for each in (model, loaded):
         each.run_eagerly = True
         keras.utils.set_random_seed(3)
