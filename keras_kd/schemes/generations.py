@@ -39,9 +39,9 @@ def train_generations(
     of teacher assistants: big, middle, small. Without a `teacher` the first one learns the labels alone.
 
     Each model is saved in the folder when it is done (`generation_1.keras`), and the one in training keeps
-    its full state there (`kd.FullState`). Called again with the same arguments after a kill, the function loads
-    what is finished and goes on where it was interrupted. Delete the folder to start anew. With a `seed` the
-    result is that of a run that was never interrupted.
+    its full state there (`kd.FullState`). Called again with the same arguments after a kill, the function
+    loads what is finished and goes on where it was interrupted. Delete the folder to start anew. With a
+    `seed` the result is that of a run that was never interrupted.
 
     Source: Furlanello et al. 2018, "Born-Again Neural Networks", arXiv 1805.04770. Mirzadeh et al. 2020,
     "Improved Knowledge Distillation via Teacher Assistant", arXiv 1902.03393.
