@@ -122,6 +122,7 @@ def files() -> dict[str, Callable[[], keras.Model]]:
         "Mutual": mutual,
         "Adversarial": adversarial,
         "DataFree": data_free,
+        "Tokens": lambda: kd.models.vision_transformer((2, 2, 1), 2, patch=1, width=2, depth=1, heads=1),
         "MeanTeacher": lambda: kd.MeanTeacher(student(), momentum=0.9),
         "Objective": projected_objective,
         "Linear": lambda: with_projection(p.Linear(), (None, 3), (None, 2)),

@@ -24,7 +24,6 @@ TOPICS = {
     "distillation/test_like_the_student": "a Distiller behaves as its student",
     "distillation/test_own_targets": "a student that is its own teacher",
     "distillation/test_rival_faults": "faults measured in keras.distillation",
-    "distillation/test_step": "what runs in a training step",
     "distillation/test_structures": "models and layers of every build",
     "distillation/test_taught": "teacher signals that come with the data",
     "distillation/test_teacher_untouched": "the state of a teacher after training",

@@ -134,7 +134,7 @@ class BaseDistiller(EvaluatedStudent):
         self.make_train_function()
         if self._first_batch.is_due:
             data = x, y, sample_weight  # Keras's packing would drop weights that come without labels
-            self._first_batch.validate(keras.tree.map_structure(_as_tensor, data))
+            self._first_batch.validate(keras.tree.map_structure(batches.as_tensor, data))
         elif self.compiled_with_loss:
             check_labels(y, self.student, self.loss)
         return super().train_on_batch(x, y, sample_weight, **options)  # type: ignore[misc]
@@ -176,7 +176,7 @@ class BaseDistiller(EvaluatedStudent):
             >>> list(distilled.values)
             ['soft_targets']
         """
-        batch = self.batch_of(keras.tree.map_structure(_as_tensor, (x, y, sample_weight)))
+        batch = self.batch_of(keras.tree.map_structure(batches.as_tensor, (x, y, sample_weight)))
         for objective in self.objectives:
             if step is None and callable(objective.weight):
                 raise ValueError(
@@ -233,7 +233,7 @@ class BaseDistiller(EvaluatedStudent):
         diagnosis = Diagnosis(lambda: self._wiring, losses, arguments, self.batch_of)
         self._wiring.models.restart_teacher()
         self._answers.restart()
-        # A callback may replace the teacher, and what is asked about its answers with it.
+        # A callback may replace the teacher, and with it what is asked about its answers.
         return lambda *epoch: [each.end_epoch(*epoch) for each in (diagnosis, self._answers)]
 
     def _prepare_for(self, x: object, y: object) -> None:
@@ -249,9 +249,3 @@ class BaseDistiller(EvaluatedStudent):
 
     def _adopt_projections(self) -> None:
         """Do nothing if Keras finds the projections in the objectives."""
-
-
-def _as_tensor(value: Tensor | None) -> Tensor | None:
-    """Arrays and numbers as a step sees them; tensors, sparse and ragged ones too, as they are."""
-    kept = value is None or isinstance(value, (tf.Tensor, tf.SparseTensor, tf.RaggedTensor))
-    return value if kept else tf.convert_to_tensor(value)

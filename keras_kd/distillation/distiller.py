@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from keras_kd.distillation import model_checks
-from keras_kd.distillation.base import BaseDistiller
 from keras_kd.distillation.configuration import arguments_of, config_of
-from keras_kd.distillation.data_checks import require_labels, require_metric_labels
+from keras_kd.distillation.data_checks import require_metric_labels
 from keras_kd.distillation.divergence import add_callback
 from keras_kd.distillation.evaluation import require_figures, without
 from keras_kd.distillation.hinton import ALPHA, TEMPERATURE, default_objectives
@@ -19,20 +17,17 @@ from keras_kd.distillation.model_inputs import check_keys
 from keras_kd.distillation.objective_arguments import LossLike
 from keras_kd.distillation.objectives import Objective
 from keras_kd.distillation.preprocessing import Preprocess
-from keras_kd.distillation.tapped import Tapped
-from keras_kd.distillation.update import scaled_loss, update_weights
+from keras_kd.distillation.step import TrainingStep
 from keras_kd.keras_internals import (
     compiled_loss,
     compiled_metrics,
     own_metrics,
     strategy_of,
     total_tracker,
-    unscaled,
 )
 from keras_kd.legacy import require_keras_model
 from keras_kd.parts import Keys
 from keras_kd.signals import batches
-from keras_kd.signals.batches import Batch
 from keras_kd.tensors import Scheduled, Tensor, Tensors
 from keras_kd.training import replicas
 from keras_kd.training.full_state import put_first
@@ -40,7 +35,7 @@ from keras_kd.training.variables import make_variables
 
 
 @keras.saving.register_keras_serializable("keras_kd")
-class Distiller(BaseDistiller, replicas.ReplicatedModel):
+class Distiller(TrainingStep):
     """Train a student on a teacher's signals, with `compile` and `fit` as for any Keras model.
 
     Without `objectives` the loss is Hinton's blend, `alpha * hard + (1 - alpha) * SoftTargets(temperature)`,
@@ -134,59 +129,6 @@ class Distiller(BaseDistiller, replicas.ReplicatedModel):
         """The metrics that are logged and reset, including the student's own."""
         found = super().metrics
         return [*found, *(one for one in own_metrics(self.student) if one not in found)]
-
-    def train_step(self, data: Tensors) -> dict[str, Tensor]:
-        """One step: teacher forward, student forward, backward, update. See `Wiring` for its parts."""
-        self.require_compiled("train_step")
-        batch = self.batch_of(data)
-        with tf.init_scope():  # projections are created outside the graph of this step
-            self._wiring.prepare(batch)
-        teacher = self._wiring.run_teacher(batch, carry=True)
-        shown = self._show(batch, teacher)
-        with tf.GradientTape() as tape:
-            y_pred, student = self._learn(batch, shown)
-            scaled = scaled_loss(self, self._total_loss(batch, y_pred, student, teacher))
-        self._answers.count(batch, y_pred, teacher)
-        update_weights(self, tape, scaled)
-        self._end_step()
-        return self._logs_of_step(batch, y_pred)
-
-    # What schemes change of a step
-
-    def _show(self, batch: Batch, teacher: Tapped) -> Tensors:
-        """What the student is shown, made before the tape records."""
-        return batch.inputs
-
-    def _learn(self, batch: Batch, shown: Tensors) -> tuple[Tensors, Tapped]:
-        """Run the student in the tape: the outputs that the labels judge, and the signals of objectives."""
-        return self._wiring.run_student(shown)
-
-    def _end_step(self) -> None:
-        """What follows the update of the weights."""
-
-    def _total_loss(self, batch: Batch, y_pred: Tensors, student: Tapped, teacher: Tapped) -> Tensor:
-        loss = self._weighted_hard_loss(batch, y_pred)
-        loss += self._wiring.compute_loss(
-            student, teacher, batch, self.optimizer.iterations, self._objective_trackers
-        )
-        for added in self.additional_losses(self.losses):
-            loss += added
-        total_tracker(self).update_state(unscaled(loss), batches.count_samples(batch.inputs))
-        return loss
-
-    def _weighted_hard_loss(self, batch: Batch, y_pred: Tensors) -> Any:
-        hard_loss = compiled_loss(self)
-        if hard_loss is None:
-            return 0.0
-        require_labels(batch.labels)
-        hard = hard_loss(batch.labels, y_pred, batch.sample_weight)
-        self._hard_tracker.update_state(unscaled(hard), batches.count_samples(y_pred))
-        return self.alpha * hard if self._blend else hard
-
-    def _logs_of_step(self, batch: Batch, y_pred: Tensors) -> dict[str, Tensor]:
-        x, y, sample_weight, _ = batch
-        logs = self.get_metrics_result() if y is None else self.compute_metrics(x, y, y_pred, sample_weight)
-        return without(logs, [] if self.compiled_with_loss else [self._hard_tracker])
 
     def fit(self, x: object = None, y: object = None, *args: Any, **kwargs: Any) -> keras.callbacks.History:
         """Train as `keras.Model.fit` does; see there for the arguments.

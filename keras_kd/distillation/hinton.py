@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
+import keras
+
 from keras_kd import losses
 from keras_kd.distillation.objective_arguments import LossLike
-from keras_kd.distillation.objectives import Objective, as_objectives
+from keras_kd.distillation.objectives import Objective
 from keras_kd.tensors import Scheduled
 
 
@@ -57,3 +59,21 @@ def default_objectives(
                 "Give the tap that is to learn from it: student='exit1'."
             )
     return found
+
+
+def as_objectives(given: Sequence[Objective | LossLike]) -> list[Objective]:
+    """Objectives from a list of objectives and bare losses; their names must be distinct."""
+    if isinstance(given, (str, Objective, keras.losses.Loss)) or not isinstance(given, Sequence):
+        raise TypeError(f"`objectives` must be a list of Objectives or losses. Received: {given!r}.")
+    if not given:
+        raise ValueError(
+            "`objectives` is empty, so there is nothing to distill. Leave it out for Hinton's blend."
+        )
+    objectives = [o if isinstance(o, Objective) else Objective(o) for o in given]
+    names = [objective.name for objective in objectives]
+    taken = [name for name in names if names.count(name) > 1 or name in ("loss", "student_loss")]
+    if taken:
+        raise ValueError(
+            f"Objectives are logged by name, and {taken[0]!r} is taken. Give each its own `name`."
+        )
+    return objectives

@@ -1,6 +1,5 @@
 """Objectives: one edge from a teacher's signal through a loss to a student's signal."""
 
-from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import keras
@@ -238,24 +237,6 @@ class Objective(keras.layers.Layer):
         for key in ("student", "teacher"):
             config[key] = tuple(config[key]) if isinstance(config[key], list) else config[key]
         return cls(**config)
-
-
-def as_objectives(given: Sequence[Objective | LossLike]) -> list[Objective]:
-    """Objectives from a list of objectives and bare losses; their names must be distinct."""
-    if isinstance(given, (str, Objective, keras.losses.Loss)) or not isinstance(given, Sequence):
-        raise TypeError(f"`objectives` must be a list of Objectives or losses. Received: {given!r}.")
-    if not given:
-        raise ValueError(
-            "`objectives` is empty, so there is nothing to distill. Leave it out for Hinton's blend."
-        )
-    objectives = [o if isinstance(o, Objective) else Objective(o) for o in given]
-    names = [objective.name for objective in objectives]
-    taken = [name for name in names if names.count(name) > 1 or name in ("loss", "student_loss")]
-    if taken:
-        raise ValueError(
-            f"Objectives are logged by name, and {taken[0]!r} is taken. Give each its own `name`."
-        )
-    return objectives
 
 
 def _as_tuples(shape: object) -> Any:

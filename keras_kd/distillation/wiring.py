@@ -150,9 +150,8 @@ class Wiring:
         except PreprocessingError:
             return False  # it may read what the student does not take; with the data it runs again
         except Exception as error:
-            teacher, student = self.models.teacher, self.models.student
-            does_not_fit = isinstance(error, InputsError) and self.models.preprocess is None
-            if does_not_fit and teacher is not None and awaits_data(teacher, student):
+            teacher = None if self.models.preprocess else self.models.teacher
+            if isinstance(error, InputsError) and teacher and awaits_data(teacher, self.models.student):
                 return False
             if has_free_sizes(spec) and is_of_model(error):
                 return False  # a model may read sizes that only data has

@@ -11,10 +11,9 @@ from keras_kd.distillation.configuration import arguments_of, config_of
 from keras_kd.distillation.data_checks import require_labels
 from keras_kd.distillation.distilled import Kept
 from keras_kd.distillation.distiller import Distiller
-from keras_kd.distillation.hinton import ALPHA, TEMPERATURE, default_objectives
+from keras_kd.distillation.hinton import as_objectives, default_objectives
 from keras_kd.distillation.objective_arguments import LossLike
-from keras_kd.distillation.objectives import Objective, as_objectives
-from keras_kd.distillation.preprocessing import Preprocess
+from keras_kd.distillation.objectives import Objective
 from keras_kd.distillation.tapped import Tapped
 from keras_kd.keras_internals import compiled_loss
 from keras_kd.messages import did_you_mean
@@ -71,10 +70,8 @@ class Adversarial(Distiller):
             weight times objective.
         random_start: Whether the search starts anywhere in the box; else at the input itself.
         seed: Of the random starts.
-        teacher_preprocess: Makes the teacher's inputs of the data's `x`.
-        temperature: The temperature of the soft targets; only without `objectives`.
-        alpha: Weight of the hard loss, in [0, 1]; only without `objectives`.
         name: Name of this model.
+        **options: `temperature`, `alpha` and `teacher_preprocess`, as for `kd.Distiller`.
 
     Raises:
         ValueError: An attack outside the range of the data, or data outside `value_range`; an attack on
@@ -108,10 +105,8 @@ class Adversarial(Distiller):
         maximize: str = "labels",
         random_start: bool = True,
         seed: int | None = None,
-        teacher_preprocess: Preprocess | None = None,
-        temperature: Scheduled = TEMPERATURE,
-        alpha: float = ALPHA,
         name: str = "adversarial",
+        **options: Any,
     ) -> None:
         attack = Attack(epsilon, step_size, steps, value_range)
         if maximize not in _MAXIMIZE:
@@ -119,24 +114,22 @@ class Adversarial(Distiller):
                 f"`maximize` is 'labels' or 'objectives'. Received: {maximize!r}."
                 f"{did_you_mean(str(maximize), _MAXIMIZE)}"
             )
-        self.__dict__.update(_attack=attack, _clean=tuple(clean_objectives))
-        super().__init__(
-            student,
-            teacher,
-            objectives,
-            temperature=temperature,
-            alpha=alpha,
-            teacher_preprocess=teacher_preprocess,
-            name=name,
-        )
+        self.__dict__.update({"_attack": attack, "_clean": tuple(clean_objectives)})
+        super().__init__(student, teacher, objectives, name=name, **options)
         self.maximize, self.random_start, self.seed = maximize, bool(random_start), seed
         self._seed_generator = keras.random.SeedGenerator(seed)
-        attacked = self.objectives[: len(self.objectives) - len(self._clean)]
-        if maximize == "objectives" and not random_start and all(term.own_taps for term in attacked):
+        self._check_start()
+
+    def _check_start(self) -> None:
+        own = all(term.own_taps for term in self._attacked_objectives())
+        if self.maximize == "objectives" and not self.random_start and own:
             raise ValueError(
                 "Attacks that start at the input itself find no way from what the student says of it: the "
                 "gradient is zero there. Leave out random_start=False."
             )
+
+    def _attacked_objectives(self) -> list[Objective]:
+        return list(self.objectives[: len(self.objectives) - len(self._clean)])
 
     def perturb(self, x: Tensor, y: Tensor | None = None) -> np.ndarray:
         """Attack the student on a batch, as in training, and return the attacked inputs.
@@ -157,7 +150,7 @@ class Adversarial(Distiller):
     ) -> list[Objective]:
         attacked = default_objectives(objectives, temperature, alpha, several_views=True)
         terms = as_objectives([*attacked, *self._clean])
-        self.__dict__["_clean"] = tuple(terms[len(attacked) :])
+        self.__dict__.update({"_clean": tuple(terms[len(attacked) :])})
         return terms
 
     def _check_batch(self, batch: Batch) -> None:
@@ -207,9 +200,8 @@ class Adversarial(Distiller):
 
     def get_config(self) -> dict[str, Any]:
         serialize, attack = keras.saving.serialize_keras_object, self._attack
-        attacked = self.objectives[: len(self.objectives) - len(self._clean)]
         return {
-            **config_of(self, None if self._blend else attacked),
+            **config_of(self, None if self._blend else self._attacked_objectives()),
             "clean_objectives": [serialize(objective) for objective in self._clean],
             "epsilon": attack.epsilon,
             "step_size": attack.step_size,

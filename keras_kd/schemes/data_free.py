@@ -96,7 +96,8 @@ class DataFree(Distiller):
             if isinstance(model, keras.Model):
                 _check_takes(role, model, generator, made)
         weights = GeneratorWeights(float(one_hot), float(entropy), float(activation))
-        self.__dict__.update(_codes=codes, _made=made, _generator_weights=weights, _feature=feature)
+        self.__dict__.update({"_codes": codes, "_made": made, "_generator_weights": weights})
+        self.__dict__.update({"_feature": feature})
         super().__init__(student, teacher, objectives, temperature=temperature, name=name)
         self.generator = generator
         self._generator_tracker = keras.metrics.Mean(name="generator_loss")
@@ -111,7 +112,7 @@ class DataFree(Distiller):
         if teacher is not None:
             require_keras_model(teacher, "teacher")
             read = Taps(teacher, [self._feature] if self._feature else [])
-            self.__dict__["_read"] = read, output_activation(teacher)
+            self.__dict__.update({"_read": (read, output_activation(teacher))})
 
     def batch_of(self, data: object, training: bool = False) -> Batch:
         codes: Any = batches.unpack(data).inputs

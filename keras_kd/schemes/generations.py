@@ -92,14 +92,7 @@ def train_generations(
             found.append(_load(path, model))
             continue
         learns_from = found[-1] if found else teacher
-        whole = model
-        if learns_from is not None:
-            terms = objectives() if objectives else None
-            whole = Distiller(model, learns_from, terms, **(distiller or {}))
-        train(whole, state=path.with_suffix(".state.npz"))
-        with write_atomically(path) as part:
-            model.save(part)
-        path.with_suffix(".state.npz").unlink(missing_ok=True)
+        train(_with_teacher(model, learns_from, objectives and objectives(), distiller or {}), path=path)
         found.append(model)
     return found
 
@@ -124,7 +117,18 @@ def _check_folder(folder: Path, paths: Sequence[Path]) -> None:
         )
 
 
-def _train(model: keras.Model, *, data: Any, compile: Compile, fit: Mapping[str, Any], state: Path) -> None:
+def _with_teacher(
+    model: keras.Model,
+    teacher: keras.Model | None,
+    objectives: Sequence[Objective | LossLike] | None,
+    distiller: Mapping[str, Any],
+) -> keras.Model:
+    return model if teacher is None else Distiller(model, teacher, objectives, **distiller)
+
+
+def _train(model: keras.Model, *, data: Any, compile: Compile, fit: Mapping[str, Any], path: Path) -> None:
+    """Train a model, or the student of a Distiller, and save it."""
+    state = path.with_suffix(".state.npz")
     model.compile(
         **{name: _own(value) for name, value in (compile() if callable(compile) else compile).items()}
     )
@@ -135,6 +139,9 @@ def _train(model: keras.Model, *, data: Any, compile: Compile, fit: Mapping[str,
     of_state = FullState(state, delete_checkpoint=False, callbacks=others, data=x)
     given = {"x": x, "y": y, "sample_weight": sample_weight}
     model.fit(**{k: v for k, v in given.items() if v is not None}, callbacks=[of_state, *others], **arguments)
+    with write_atomically(path) as part:
+        (model.student if isinstance(model, Distiller) else model).save(part)
+    state.unlink(missing_ok=True)
 
 
 def _own(value: Any) -> Any:

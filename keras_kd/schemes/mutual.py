@@ -79,7 +79,8 @@ class Mutual(Distiller):
         alpha: float = ALPHA,
         name: str = "mutual",
     ) -> None:
-        self.__dict__["_peers"] = peers = Peers(models)
+        peers = Peers(models)
+        self.__dict__.update({"_peers": peers})
         super().__init__(peers.model, objectives=objectives, temperature=temperature, alpha=alpha, name=name)
 
     def peer(self, name: str) -> keras.Model:
@@ -128,7 +129,7 @@ class Mutual(Distiller):
         self, objectives: Sequence[Objective | LossLike] | None, temperature: Scheduled, alpha: float
     ) -> list[Objective]:
         given = default_objectives(objectives, temperature, alpha)
-        self.__dict__["_given"] = None if objectives is None else tuple(given)
+        self.__dict__.update({"_given": None if objectives is None else tuple(given)})
         return [term for objective in given for term in _between(self._peers, objective)]
 
     def get_config(self) -> dict[str, Any]:
