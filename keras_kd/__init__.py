@@ -39,6 +39,7 @@ if not startup.is_deferred:
     from keras_kd.reports.report import Report as Report
     from keras_kd.schemes.adversarial import Adversarial as Adversarial
     from keras_kd.schemes.codes import random_codes as random_codes
+    from keras_kd.schemes.curriculum import CurriculumTemperature as CurriculumTemperature
     from keras_kd.schemes.data_free import DataFree as DataFree
     from keras_kd.schemes.generations import train_generations as train_generations
     from keras_kd.schemes.mean_teacher import MeanTeacher as MeanTeacher
@@ -62,6 +63,7 @@ __all__ = [
     "ChannelGroups",
     "Cluster",
     "Cost",
+    "CurriculumTemperature",
     "DataFree",
     "Distilled",
     "Distiller",

@@ -123,6 +123,7 @@ def files() -> dict[str, Callable[[], keras.Model]]:
         "Adversarial": adversarial,
         "DataFree": data_free,
         "Tokens": lambda: kd.models.vision_transformer((2, 2, 1), 2, patch=1, width=2, depth=1, heads=1),
+        "CurriculumTemperature": lambda: kd.Distiller(student(), temperature=kd.CurriculumTemperature(9)),
         "MeanTeacher": lambda: kd.MeanTeacher(student(), momentum=0.9),
         "Objective": projected_objective,
         "Linear": lambda: with_projection(p.Linear(), (None, 3), (None, 2)),

@@ -92,6 +92,17 @@ def check_taught(taught: object) -> str | None:
     return taught
 
 
+def learned_layers(loss: SignalLoss) -> list[keras.layers.Layer]:
+    """The layers that a loss, or one inside it, holds as arguments: what it learns."""
+    found: list[keras.layers.Layer] = []
+    for value in vars(loss).values():
+        if isinstance(value, keras.layers.Layer):
+            found.append(value)
+        elif isinstance(value, SignalLoss):
+            found += learned_layers(value)
+    return found
+
+
 def default_name(loss: SignalLoss, student: tuple[str, ...]) -> str:
     """The name of an objective: that of its loss, and of its taps unless they are the output."""
     taps = [tap for tap in student if tap != "output"]

@@ -18,6 +18,7 @@ from keras_kd.distillation.objective_arguments import (
     check_taught,
     check_weight,
     default_name,
+    learned_layers,
 )
 from keras_kd.distillation.readings import Reading
 from keras_kd.signals.batches import comes_with_data
@@ -92,7 +93,7 @@ class Objective(keras.layers.Layer):
         student, teacher = check_tap(student, "student"), check_tap(teacher, "teacher")
         check_student_taps(as_tuple(student))
         super().__init__(name=name or default_name(loss, as_tuple(student)), dtype="float32")
-        self.loss = loss
+        self.loss, self.learned = loss, learned_layers(loss)
         self.student_tap, self.teacher_tap = student, teacher
         self.mask = None if mask is None else str(check_tap(mask, "mask"))
         self.from_student = bool(from_student)
