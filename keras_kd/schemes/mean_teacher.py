@@ -30,7 +30,8 @@ class MeanTeacher(Distiller):
     `evaluate` and `predict` use the student. All else is as for `kd.Distiller`.
 
     Samples without a label have any label and the sample weight 0: the compiled loss leaves them out, and
-    still divides by all samples of the batch, as the authors' code does. What the average says of them counts
+    still divides by all samples of the batch, as the authors' code does. (A loss with `ignore_class=-1` and
+    labels of -1 divides by those with a label.) What the average says of them counts
     fully, because the default objective does not read sample weights; write your own with
     `use_sample_weight=False`. Give metrics to `compile(weighted_metrics=...)`.
 
@@ -110,6 +111,12 @@ class MeanTeacher(Distiller):
             return found
         soft = losses.SoftTargets(temperature)
         return [Objective(soft, weight=found[0].weight, use_sample_weight=False)]
+
+    def _set_teacher(self, teacher: keras.Model | None, preprocess: Preprocess | None) -> None:
+        average = self.__dict__.get("average")
+        if average is not None and teacher is not average:
+            raise ValueError("The teacher of a kd.MeanTeacher is its average. For another, use kd.Distiller.")
+        super()._set_teacher(teacher, preprocess)
 
     def _end_step(self) -> None:
         move_average(self.average, self.student, self._momentum_at(self.optimizer.iterations))

@@ -8,7 +8,7 @@ import keras
 from keras_kd.distillation.model_checks import check_own_training
 from keras_kd.distillation.model_inputs import MADE_BY_KERAS
 from keras_kd.legacy import require_keras_model
-from keras_kd.messages import one_line
+from keras_kd.messages import did_you_mean, one_line
 from keras_kd.parts import parts
 from keras_kd.signals.batches import comes_with_data
 from keras_kd.signals.tracing import symbolic_inputs
@@ -57,10 +57,20 @@ class Peers:
             given: One for the output of a peer, or a structure for its outputs. `None`, and a dictionary by
                 the names of this model's outputs, remain what they are.
             copy: Makes what another peer gets.
+
+        Raises:
+            ValueError: A dictionary with other names.
         """
         keys = {self.key(name, path) for name in self.names for path in self.paths}
         if given is None or (isinstance(given, Mapping) and given.keys() <= keys):
             return given
+        if isinstance(given, Mapping) and not given.keys() <= set(self.paths):
+            known = sorted(keys) + [path for path in self.paths if path]
+            wrong = next(key for key in given if key not in known)
+            raise ValueError(
+                f"Losses, metrics and labels go by the names {known}. Received: {wrong!r}."
+                f"{did_you_mean(str(wrong), known)}"
+            )
         single = self.paths == [""] or not keras.tree.is_nested(given)
         by_path = dict.fromkeys(self.paths, given) if single else parts(given)
         return {self.key(name, path): copy(part) for name in self.names for path, part in by_path.items()}

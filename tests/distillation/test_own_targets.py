@@ -54,7 +54,7 @@ def by_hand(model, projection, optimizer, x, y):
 
 def test_is_a_step_written_by_hand(tmp_path):
     distiller = own_teacher()
-    distiller.compile(keras.optimizers.SGD(0.1), loss=cross_entropy())
+    distiller.compile(keras.optimizers.SGD(0.1), loss=cross_entropy(), run_eagerly=True)
     model, projection = exits(), keras.layers.Dense(6)
     projection.build((None, 5))
     projection.set_weights(distiller.objectives[1].projection.get_weights())

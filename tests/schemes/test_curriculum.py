@@ -46,6 +46,7 @@ def models():
     return student, teacher
 
 
+@pytest.mark.slow
 def test_is_a_loop_written_by_hand(tmp_path):
     distiller = kd.Distiller(*models(), temperature=kd.CurriculumTemperature(4, width=3.0))
     distiller.compile(keras.optimizers.SGD(0.1), loss=cross_entropy())

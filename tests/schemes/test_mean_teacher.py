@@ -101,6 +101,14 @@ def test_the_file_holds_the_average(tmp_path):
     assert distance(weights_of(mean_teacher), weights_of(loaded)) < 1e-6
 
 
+def test_no_other_model_is_its_teacher():
+    mean_teacher = kd.MeanTeacher(normed())
+    mean_teacher.teacher_preprocess = lambda x: x
+    assert mean_teacher.teacher is mean_teacher.average
+    with pytest.raises(ValueError, match=r"The teacher of a kd\.MeanTeacher is its average"):
+        mean_teacher.teacher = normed()
+
+
 @pytest.mark.parametrize("momentum", [1.0, -0.1, float("nan")])
 def test_momentum_is_a_share(momentum):
     with pytest.raises(ValueError, match="at least 0 and below 1"):

@@ -53,6 +53,12 @@ def test_what_is_given_for_one_is_spread_over_all():
     assert several.spread({"a": 1, "b": 2}) == {"p_a": 1, "p_b": 2, "q_a": 1, "q_b": 2}
 
 
+def test_other_names_are_refused():
+    peers = Peers([perceptron(5, "first"), perceptron(5, "second")])
+    with pytest.raises(ValueError, match=r"\['first', 'second'\]. Received: 'secnd'. Did you mean 'second'"):
+        peers.spread({"first": "mse", "secnd": "mse"})
+
+
 def other(inputs, classes, name):
     return keras.Sequential([keras.Input((inputs,)), keras.layers.Dense(classes)], name=name)
 
