@@ -18,6 +18,13 @@ class Scheme(NamedTuple):
     loss: Callable[[], Any] = cross_entropy
 
 
+def normed() -> keras.Model:
+    """Its statistics are averaged, too; those of a synchronized layer are the same in all replicas."""
+    norm = keras.layers.BatchNormalization(momentum=0.5, synchronized=True)
+    hidden = [keras.layers.Dense(5, use_bias=False), norm, keras.layers.ReLU()]
+    return keras.Sequential([keras.Input((4,)), *hidden, keras.layers.Dense(3)], name="s")
+
+
 SCHEMES = {
     "mutual": Scheme(
         lambda: kd.Mutual([perceptron(5, "a"), perceptron(6, "b")]),
@@ -41,7 +48,7 @@ SCHEMES = {
         (np.random.default_rng(0).normal(size=(24, 8)).astype("float32"),),
         lambda: None,
     ),
-    "mean teacher": Scheme(lambda: kd.MeanTeacher(perceptron(5, "s"), momentum=0.9), {"soft_targets"}),
+    "mean teacher": Scheme(lambda: kd.MeanTeacher(normed(), momentum=0.9), {"soft_targets"}),
 }
 
 
