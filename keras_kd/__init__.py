@@ -37,6 +37,13 @@ if not startup.is_deferred:
     from keras_kd.distillation.student_checkpoint import StudentCheckpoint as StudentCheckpoint
     from keras_kd.reports.comparison import compare as compare
     from keras_kd.reports.report import Report as Report
+    from keras_kd.schemes.adversarial import Adversarial as Adversarial
+    from keras_kd.schemes.codes import random_codes as random_codes
+    from keras_kd.schemes.curriculum import CurriculumTemperature as CurriculumTemperature
+    from keras_kd.schemes.data_free import DataFree as DataFree
+    from keras_kd.schemes.generations import train_generations as train_generations
+    from keras_kd.schemes.mean_teacher import MeanTeacher as MeanTeacher
+    from keras_kd.schemes.mutual import Mutual as Mutual
     from keras_kd.signals.batches import Taught as Taught
     from keras_kd.signals.listing import tap_names as tap_names
     from keras_kd.signals.pairing.tap_pairs import pair_taps as pair_taps
@@ -50,16 +57,21 @@ if not startup.is_deferred:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Adversarial",
     "Benchmark",
     "ChannelGroup",
     "ChannelGroups",
     "Cluster",
     "Cost",
+    "CurriculumTemperature",
+    "DataFree",
     "Distilled",
     "Distiller",
     "Exported",
     "FullState",
     "LiteModel",
+    "MeanTeacher",
+    "Mutual",
     "Objective",
     "Prune",
     "Report",
@@ -86,11 +98,13 @@ __all__ = [
     "pair_taps",
     "precompute",
     "projections",
+    "random_codes",
     "recalibrate",
     "sensitivity",
     "shrink",
     "sparsity",
     "tap_names",
     "tfmot",
+    "train_generations",
     "verify",
 ]

@@ -14,13 +14,21 @@ Examples:
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import layers
 
 from keras_kd.tensors import Tensor
 
-__all__ = ["digits_student", "digits_teacher", "fashion_student", "fashion_teacher"]
+__all__ = [
+    "digits_student",
+    "digits_teacher",
+    "fashion_student",
+    "fashion_teacher",
+    "mean_of_heads",
+    "vision_transformer",
+]
 
 
 def digits_teacher() -> keras.Model:
@@ -73,6 +81,130 @@ def fashion_student() -> keras.Model:
         10214
     """
     return plain("fashion_student", (28, 28, 1), widths=(12, 24, 32), strides=(2, 2, 2))
+
+
+def vision_transformer(
+    shape: tuple[int, int, int],
+    classes: int,
+    *,
+    patch: int = 4,
+    width: int = 64,
+    depth: int = 4,
+    heads: int = 4,
+    distillation_token: bool = True,
+    name: str = "vision_transformer",
+) -> keras.Model:
+    """A small vision transformer, with a class token and, for distillation, a second one.
+
+    The second token has a head of its own, which learns what a teacher says, hard or soft, while the first
+    learns the labels: objectives read `"output/distillation"`. At inference, `mean_of_heads`.
+    Taps: `"patches"`, `"tokens"`, `"block1"` and so on, and `"norm"`.
+
+    Source: Dosovitskiy et al. 2021, arXiv 2010.11929. The distillation token, Touvron et al. 2021, "Training
+    data-efficient image transformers & distillation through attention", arXiv 2012.12877.
+
+    Args:
+        shape: Height, width and channels of an image.
+        classes: The number of classes.
+        patch: The side of a patch, which divides height and width.
+        width: The width of a token.
+        depth: The number of blocks.
+        heads: The number of attention heads, which divides the width.
+        distillation_token: Whether there is a second token.
+        name: Name of the model.
+
+    Returns:
+        An untrained model from `(batch, *shape)` to `{"class": logits, "distillation": logits}`, each
+        `(batch, classes)`; without the second token, to the logits of the class token.
+
+    Raises:
+        ValueError: Sizes that do not divide each other.
+
+    Examples:
+        >>> model = vision_transformer((8, 8, 1), 10, patch=2, width=16, depth=2, heads=2)
+        >>> {name: logits.shape for name, logits in model.output.items()}
+        {'class': (None, 10), 'distillation': (None, 10)}
+    """
+    if shape[0] % patch or shape[1] % patch or width % heads:
+        raise ValueError(
+            "`patch` divides the height and width of images, and `heads` the width of tokens. Received: "
+            f"shape={shape}, patch={patch}, width={width}, heads={heads}."
+        )
+    inputs = keras.Input(shape, name="image")
+    x = layers.Conv2D(width, patch, strides=patch, name="patches")(inputs)
+    x = layers.Reshape((-1, width), name="sequence")(x)
+    outputs = ("class", "distillation") if distillation_token else ("class",)
+    x = Tokens(len(outputs), name="tokens")(x)
+    for number in range(1, depth + 1):
+        x = _transformer_block(x, width, heads, number)
+    x = layers.LayerNormalization(epsilon=1e-6, name="norm")(x)
+    logits = {key: layers.Dense(classes, name=key)(x[:, token]) for token, key in enumerate(outputs)}
+    return keras.Model(inputs, logits if distillation_token else logits["class"], name=name)
+
+
+def mean_of_heads(model: keras.Model, heads: tuple[str, ...] = ("class", "distillation")) -> keras.Model:
+    """A model with one output: the mean of the logits of several heads, as DeiT answers at inference.
+
+    It shares the weights of `model`, and is saved and exported like any other.
+
+    Source: Touvron et al. 2021, arXiv 2012.12877; the mean of logits as in its code.
+
+    Args:
+        model: A functional model with named outputs, such as a `vision_transformer`.
+        heads: The names of the outputs.
+
+    Raises:
+        ValueError: A model without these outputs.
+
+    Examples:
+        >>> model = vision_transformer((8, 8, 1), 10, patch=4, width=8, depth=1, heads=1)
+        >>> mean_of_heads(model).output.shape
+        (None, 10)
+    """
+    outputs = getattr(model, "output", None)
+    named = outputs if isinstance(outputs, dict) else {}
+    missing = [head for head in heads if head not in named]
+    if missing:
+        raise ValueError(
+            f"{model.name!r} has no output {missing[0]!r}; its outputs are {list(named) or 'one tensor'}. A "
+            "vision_transformer has two heads with distillation_token=True."
+        )
+    mean = layers.Average(name="mean")([named[head] for head in heads])
+    return keras.Model(model.input, mean, name=f"{model.name}_mean")
+
+
+@keras.saving.register_keras_serializable("keras_kd")
+class Tokens(layers.Layer):
+    """Learned tokens in front of a sequence `(batch, n, width)`, and a learned position for each place."""
+
+    def __init__(self, count: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.count = count
+
+    def build(self, input_shape: tuple[int, ...]) -> None:
+        _, length, width = input_shape
+        normal = keras.initializers.TruncatedNormal(stddev=0.02)
+        self.tokens = self.add_weight(shape=(1, self.count, width), initializer=normal, name="tokens")
+        shape = (1, self.count + length, width)
+        self.positions = self.add_weight(shape=shape, initializer=normal, name="positions")
+
+    def call(self, x: Tensor) -> Tensor:
+        tokens = keras.ops.zeros_like(x[:, :1]) + self.tokens  # for each sample, however many there are
+        return keras.ops.concatenate([tokens, x], axis=1) + self.positions
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "count": self.count}
+
+
+def _transformer_block(x: Tensor, width: int, heads: int, number: int) -> Tensor:
+    """Attention and two dense layers, each behind a LayerNorm and beside a shortcut."""
+    y = layers.LayerNormalization(epsilon=1e-6, name=f"norm{number}_first")(x)
+    attention = layers.MultiHeadAttention(heads, width // heads, name=f"attention{number}")
+    x = layers.Add(name=f"sum{number}")([x, attention(y, y)])
+    y = layers.LayerNormalization(epsilon=1e-6, name=f"norm{number}_second")(x)
+    y = layers.Dense(2 * width, "gelu", name=f"dense{number}_first")(y)
+    y = layers.Dense(width, name=f"dense{number}_second")(y)
+    return layers.Add(name=f"block{number}")([x, y])
 
 
 # Every layer has a name. Those that Keras counts up depend on what the process has made before, and files

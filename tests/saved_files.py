@@ -86,6 +86,21 @@ def blend() -> keras.Model:
     return kd.Distiller(student(), temperature=2.0, alpha=0.25)
 
 
+def mutual() -> keras.Model:
+    other = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2, name="head")], name="other")
+    return kd.Mutual([student(), other], temperature=2.0)
+
+
+def adversarial() -> keras.Model:
+    clean = kd.Objective(kd.losses.SoftTargets(1.0), weight=0.25, name="clean")
+    return kd.Adversarial(student(), None, ["soft_targets"], [clean], epsilon=0.1, seed=3)
+
+
+def data_free() -> keras.Model:
+    generator = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)], name="generator")
+    return kd.DataFree(student(), None, generator, feature="head", entropy=2.0)
+
+
 def projected_objective() -> keras.Model:
     objective = kd.Objective("mse", student="head", teacher="head", project=True, weight=0.5, name="head")
     distiller = kd.Distiller(student(), keras.models.clone_model(student()), objectives=[objective])
@@ -104,6 +119,12 @@ def files() -> dict[str, Callable[[], keras.Model]]:
     }
     return made | {
         "Distiller": blend,
+        "Mutual": mutual,
+        "Adversarial": adversarial,
+        "DataFree": data_free,
+        "Tokens": lambda: kd.models.vision_transformer((2, 2, 1), 2, patch=1, width=2, depth=1, heads=1),
+        "CurriculumTemperature": lambda: kd.Distiller(student(), temperature=kd.CurriculumTemperature(9)),
+        "MeanTeacher": lambda: kd.MeanTeacher(student(), momentum=0.9),
         "Objective": projected_objective,
         "Linear": lambda: with_projection(p.Linear(), (None, 3), (None, 2)),
         "ConvNorm": lambda: with_projection(p.ConvNorm(kernel_size=3, activation="relu"), maps, maps),

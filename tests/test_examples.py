@@ -70,6 +70,7 @@ RATIOS = {
     "pruning": "pruned / not pruned",
     "quantization_aware": "minus post-training",
     "scaling": "/ one device",
+    "schemes": "step / parts",
     "shrinking": "saved / removed",
     "shrinking_memory": "peak / model",
     "sparse_files": "ms / dense",

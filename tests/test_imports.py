@@ -33,7 +33,8 @@ GROUND = [
     "tensors",
 ]
 # A room -> the rooms that it may import besides. The longest row that matches a module counts.
-LIBRARY = ["losses", "projections", "signals", "training", "distillation", "compression", "tfmot"]
+LIBRARY = ["losses", "projections", "signals", "training", "distillation", "schemes", "compression"]
+LIBRARY += ["tfmot"]
 LIBRARY += ["deployment", "reports", "datasets", "models", "teachers"]
 # What tools that constrain kernels in training use, and what every tool that makes a model smaller may use;
 # none of them uses another one.
@@ -50,6 +51,7 @@ ALLOWED = {
     "models": [],
     "projections": ["losses"],
     "distillation": ["signals", "losses", "projections", "training"],
+    "schemes": ["distillation", "signals", "losses", "projections", "training"],
     "teachers": ["signals", "deployment"],
     "compression": [],
     "compression.selection": [],

@@ -102,6 +102,10 @@ class BaseDistiller(EvaluatedStudent):
             return getattr(self._wiring.models, name.removeprefix("teacher_"))
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
+    def batch_of(self, data: object) -> Batch:
+        """The batch that a step trains on, of the tensors or specs that Keras passes to it."""
+        return batches.unpack(data)
+
     def build(self, input_shape: Shape) -> None:
         """Do nothing: the student builds itself when it is first called."""
         self.built = True
@@ -130,7 +134,7 @@ class BaseDistiller(EvaluatedStudent):
         self.make_train_function()
         if self._first_batch.is_due:
             data = x, y, sample_weight  # Keras's packing would drop weights that come without labels
-            self._first_batch.validate(keras.tree.map_structure(_as_tensor, data))
+            self._first_batch.validate(keras.tree.map_structure(batches.as_tensor, data))
         elif self.compiled_with_loss:
             check_labels(y, self.student, self.loss)
         return super().train_on_batch(x, y, sample_weight, **options)  # type: ignore[misc]
@@ -172,7 +176,7 @@ class BaseDistiller(EvaluatedStudent):
             >>> list(distilled.values)
             ['soft_targets']
         """
-        batch = batches.unpack(keras.tree.map_structure(_as_tensor, (x, y, sample_weight)))
+        batch = self.batch_of(keras.tree.map_structure(batches.as_tensor, (x, y, sample_weight)))
         for objective in self.objectives:
             if step is None and callable(objective.weight):
                 raise ValueError(
@@ -226,17 +230,17 @@ class BaseDistiller(EvaluatedStudent):
     def _start_fit(self, arguments: Mapping[str, Any]) -> Callable[..., object]:
         """Start counting anew; return what looks at the end of each epoch for what ruins the student."""
         losses = "loss", "student_loss", *(objective.name for objective in self.objectives)
-        diagnosis = Diagnosis(lambda: self._wiring, losses, arguments)
+        diagnosis = Diagnosis(lambda: self._wiring, losses, arguments, self.batch_of)
         self._wiring.models.restart_teacher()
         self._answers.restart()
-        # A callback may replace the teacher, and what is asked about its answers with it.
+        # A callback may replace the teacher, and with it what is asked about its answers.
         return lambda *epoch: [each.end_epoch(*epoch) for each in (diagnosis, self._answers)]
 
     def _prepare_for(self, x: object, y: object) -> None:
         """Prepare for the data of `fit`: errors are raised now, and restored files find the projections."""
         specs = batches.find_specs(x, y)
         if specs is not None:
-            self._prepare(batches.unpack(specs))
+            self._prepare(self.batch_of(specs))
 
     def _prepare(self, batch: Batch) -> None:
         self._wiring.prepare(batch)
@@ -245,9 +249,3 @@ class BaseDistiller(EvaluatedStudent):
 
     def _adopt_projections(self) -> None:
         """Do nothing if Keras finds the projections in the objectives."""
-
-
-def _as_tensor(value: Tensor | None) -> Tensor | None:
-    """Arrays and numbers as a step sees them; tensors, sparse and ragged ones too, as they are."""
-    kept = value is None or isinstance(value, (tf.Tensor, tf.SparseTensor, tf.RaggedTensor))
-    return value if kept else tf.convert_to_tensor(value)

@@ -1,26 +1,29 @@
 """What a Keras 3 Distiller saves about itself, besides weights: everything but the teacher."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
 
 if TYPE_CHECKING:
     from keras_kd.distillation.distiller import Distiller
+    from keras_kd.distillation.objectives import Objective
 
 
-def config_of(distiller: "Distiller", blend: bool) -> dict[str, Any]:
+def config_of(distiller: "Distiller", objectives: Sequence["Objective"] | None) -> dict[str, Any]:
     """The arguments of a Distiller, serialized.
 
     Args:
         distiller: The Distiller.
-        blend: Whether it was made without objectives, so that temperature and alpha define the loss.
+        objectives: Those it was given; `None`: it was made without, so that temperature and alpha define the
+            loss.
     """
     serialize = keras.saving.serialize_keras_object
     config: dict[str, Any] = {"student": serialize(distiller.student), "name": distiller.name}
     if distiller.student_inputs is not None:
         config["student_inputs"] = distiller.student_inputs
-    if not blend:
-        return {**config, "objectives": [serialize(objective) for objective in distiller.objectives]}
+    if objectives is not None:
+        return {**config, "objectives": [serialize(objective) for objective in objectives]}
     scheduled = callable(distiller.temperature)
     config["temperature"] = serialize(distiller.temperature) if scheduled else distiller.temperature
     return {**config, "alpha": distiller.alpha}

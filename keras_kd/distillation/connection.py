@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras_kd.distillation.known_signals import Signals, reads_distributions
 from keras_kd.distillation.model_pair import ModelPair
 from keras_kd.distillation.objectives import Objective
+from keras_kd.distillation.readings import Reading
 from keras_kd.signals.batches import Batch, comes_with_data, read_tap, require_cached_signals
 from keras_kd.signals.taps import Recording, SeveralSignalsError, Taps
 from keras_kd.signals.tracing import SignalSpec, probed, trace_signals
@@ -59,7 +60,9 @@ def _connect_side(
 ) -> tuple[Taps, dict[str, SignalSpec]]:
     """The taps of one model and their signals. Taps that name several tensors are expanded."""
     while True:
-        read = {id(o): o.student_taps if side == "student" else o.teacher_taps for o in objectives}
+        read = {
+            id(o): (*o.student_taps, *o.own_taps) if side == "student" else o.teacher_taps for o in objectives
+        }
         masks = [o.mask for o in objectives if o.mask and not comes_with_data(o.mask) and side == "student"]
         taps = Taps(model, [*(tap for found in read.values() for tap in found), *masks])
         readers = [read[id(objective)] for objective in objectives if reads_distributions(objective)]
@@ -67,10 +70,21 @@ def _connect_side(
             return taps, _trace(record, taps, specs.inputs, readers)
         except SeveralSignalsError as error:
             readers_of_it = [o for o in objectives if error.tap in read[id(o)]]
-            readings = [o.of_student if side == "student" else o.of_teacher for o in readers_of_it]
-            expanded = [reading.expand(error.tap, error.elements) for reading in readings]
+            expanded = [
+                reading.expand(error.tap, error.elements)
+                for o in readers_of_it
+                for reading, taps_read in _readings(o, side)
+                if error.tap in taps_read
+            ]
             if error.tap in masks or not all(expanded):
                 raise
+
+
+def _readings(objective: Objective, side: str) -> list[tuple[Reading, tuple[str, ...]]]:
+    """What an objective reads of one model, with the taps."""
+    if side == "teacher":
+        return [(objective.of_teacher, objective.teacher_taps)]
+    return [(objective.of_student, objective.student_taps), (objective.of_teacher, objective.own_taps)]
 
 
 def _trace(

@@ -1,18 +1,15 @@
 """The Distiller: a Keras model whose train step trains a student on a teacher's signals."""
 
 import inspect
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 from keras_kd.distillation import model_checks
-from keras_kd.distillation.base import BaseDistiller
 from keras_kd.distillation.configuration import arguments_of, config_of
-from keras_kd.distillation.data_checks import require_labels, require_metric_labels
+from keras_kd.distillation.data_checks import require_metric_labels
 from keras_kd.distillation.divergence import add_callback
 from keras_kd.distillation.evaluation import require_figures, without
 from keras_kd.distillation.hinton import ALPHA, TEMPERATURE, default_objectives
@@ -20,18 +17,17 @@ from keras_kd.distillation.model_inputs import check_keys
 from keras_kd.distillation.objective_arguments import LossLike
 from keras_kd.distillation.objectives import Objective
 from keras_kd.distillation.preprocessing import Preprocess
+from keras_kd.distillation.step import TrainingStep
 from keras_kd.keras_internals import (
     compiled_loss,
     compiled_metrics,
     own_metrics,
     strategy_of,
     total_tracker,
-    unscaled,
 )
 from keras_kd.legacy import require_keras_model
 from keras_kd.parts import Keys
 from keras_kd.signals import batches
-from keras_kd.signals.batches import Batch
 from keras_kd.tensors import Scheduled, Tensor, Tensors
 from keras_kd.training import replicas
 from keras_kd.training.full_state import put_first
@@ -39,7 +35,7 @@ from keras_kd.training.variables import make_variables
 
 
 @keras.saving.register_keras_serializable("keras_kd")
-class Distiller(BaseDistiller, replicas.ReplicatedModel):
+class Distiller(TrainingStep):
     """Train a student on a teacher's signals, with `compile` and `fit` as for any Keras model.
 
     Without `objectives` the loss is Hinton's blend, `alpha * hard + (1 - alpha) * SoftTargets(temperature)`,
@@ -108,7 +104,7 @@ class Distiller(BaseDistiller, replicas.ReplicatedModel):
         model_checks.check_own_training(student)
         replicas.check_scope(student, strategy_of(self), "student")
         self.student = student
-        self.objectives = default_objectives(objectives, temperature, alpha)
+        self.objectives = self._terms(objectives, temperature, alpha)
         self.temperature = temperature if callable(temperature) else float(temperature)
         self.alpha, self._blend = float(alpha), objectives is None
         self.__dict__["student_inputs"] = check_keys(student_inputs)  # Keras would wrap a list
@@ -116,6 +112,12 @@ class Distiller(BaseDistiller, replicas.ReplicatedModel):
         self._objective_trackers = [keras.metrics.Mean(name=objective.name) for objective in self.objectives]
         self.built = student.built
         self._set_teacher(teacher, teacher_preprocess)
+
+    def _terms(
+        self, objectives: Sequence[Objective | LossLike] | None, temperature: Scheduled, alpha: float
+    ) -> list[Objective]:
+        """The objectives that are trained on, from the arguments; the student is set."""
+        return default_objectives(objectives, temperature, alpha)
 
     @property
     def output_names(self) -> list[str] | None:
@@ -127,45 +129,6 @@ class Distiller(BaseDistiller, replicas.ReplicatedModel):
         """The metrics that are logged and reset, including the student's own."""
         found = super().metrics
         return [*found, *(one for one in own_metrics(self.student) if one not in found)]
-
-    def train_step(self, data: Tensors) -> dict[str, Tensor]:
-        """One step: teacher forward, student forward, backward, update. See `Wiring` for its parts."""
-        self.require_compiled("train_step")
-        batch = batches.unpack(data)
-        with tf.init_scope():  # projections are created outside the graph of this step
-            self._wiring.prepare(batch)
-        teacher_signals = self._wiring.run_teacher(batch, carry=True)
-        with tf.GradientTape() as tape:
-            y_pred, student_signals = self._wiring.run_student(batch.inputs)
-            loss = self._weighted_hard_loss(batch, y_pred)
-            loss += self._wiring.compute_loss(
-                student_signals, teacher_signals, batch, self.optimizer.iterations, self._objective_trackers
-            )
-            for added in self.additional_losses(self.losses):
-                loss += added
-            total_tracker(self).update_state(unscaled(loss), batches.count_samples(batch.inputs))
-            scaled = self.optimizer.scale_loss(loss)
-        self._answers.count(batch, y_pred, teacher_signals)
-        weights = self.trainable_weights
-        if weights:
-            self.optimizer.apply_gradients(zip(tape.gradient(scaled, weights), weights, strict=True))
-        else:
-            warnings.warn("The model does not have any trainable weights.", stacklevel=2)
-        return self._logs_of_step(batch, y_pred)
-
-    def _weighted_hard_loss(self, batch: Batch, y_pred: Tensors) -> Any:
-        hard_loss = compiled_loss(self)
-        if hard_loss is None:
-            return 0.0
-        require_labels(batch.labels)
-        hard = hard_loss(batch.labels, y_pred, batch.sample_weight)
-        self._hard_tracker.update_state(unscaled(hard), batches.count_samples(y_pred))
-        return self.alpha * hard if self._blend else hard
-
-    def _logs_of_step(self, batch: Batch, y_pred: Tensors) -> dict[str, Tensor]:
-        x, y, sample_weight, _ = batch
-        logs = self.get_metrics_result() if y is None else self.compute_metrics(x, y, y_pred, sample_weight)
-        return without(logs, [] if self.compiled_with_loss else [self._hard_tracker])
 
     def fit(self, x: object = None, y: object = None, *args: Any, **kwargs: Any) -> keras.callbacks.History:
         """Train as `keras.Model.fit` does; see there for the arguments.
@@ -191,7 +154,7 @@ class Distiller(BaseDistiller, replicas.ReplicatedModel):
         return history
 
     def validate_first_batch(self, data: Tensors) -> None:
-        batch = batches.unpack(data)
+        batch = self.batch_of(data)
         if self.has_new_metrics:
             require_metric_labels(batch.labels)
         self._prepare(batch)
@@ -222,7 +185,7 @@ class Distiller(BaseDistiller, replicas.ReplicatedModel):
     def test_step(self, data: Tensors) -> dict[str, Tensor]:
         """Evaluate the student alone."""
         self.require_compiled("test_step")
-        logs = super().test_step(batches.without_teacher_signals(data))
+        logs = super().test_step(self.adapt_batch(data))
         has_loss = self.compiled_with_loss or bool(self.student.losses)
         require_figures(has_loss, bool(compiled_metrics(self)))
         of_training = [self._hard_tracker, *self._objective_trackers]
@@ -243,7 +206,7 @@ class Distiller(BaseDistiller, replicas.ReplicatedModel):
         return self.student.export(filepath, *args, **kwargs)
 
     def get_config(self) -> dict[str, Any]:
-        return config_of(self, self._blend)
+        return config_of(self, None if self._blend else self.objectives)
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> "Distiller":

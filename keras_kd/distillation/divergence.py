@@ -35,11 +35,17 @@ class Diagnosis:
         wiring: Returns the current wiring, which has the teacher.
         losses: The names under which losses are logged.
         arguments: The arguments of `fit`, by name.
+        unpack: Makes a batch of what the data gives.
     """
 
     def __init__(
-        self, wiring: Callable[[], Wiring], losses: Sequence[str], arguments: Mapping[str, Any]
+        self,
+        wiring: Callable[[], Wiring],
+        losses: Sequence[str],
+        arguments: Mapping[str, Any],
+        unpack: Callable[[object], batches.Batch] = batches.unpack,
     ) -> None:
+        self._unpack = unpack
         self._wiring, self._losses, self._arguments = wiring, losses, arguments
         self._warned: set[str] = set()
 
@@ -75,7 +81,7 @@ class Diagnosis:
         read = 0
         for batch in _read_again(self._arguments, epoch):
             read += 1
-            found = self._find_in_batch(batches.unpack(batch))
+            found = self._find_in_batch(self._unpack(batch))
             if found is not None:
                 return found
         return "student", self._blame_student(read)

@@ -15,7 +15,10 @@ from keras_kd.tensors import Tensor
 
 @dataclasses.dataclass(frozen=True)
 class Signals:
-    """The signals of the student, of the teacher and of the data, each by tap."""
+    """The signals of the student, of the teacher and of the data, each by tap.
+
+    Of what an objective reads, those of the teacher are what its student learns from, which may be its own.
+    """
 
     student: Mapping[str, SignalSpec] = dataclasses.field(default_factory=dict)
     teacher: Mapping[str, SignalSpec] = dataclasses.field(default_factory=dict)
@@ -25,7 +28,8 @@ class Signals:
         """The signals that an objective reads; of the data, those that are known."""
         return Signals(
             {tap: self.student[tap] for tap in objective.student_taps},
-            {tap: self.teacher[tap] for tap in objective.teacher_taps},
+            {tap: self.teacher[tap] for tap in objective.teacher_taps}
+            | {tap: self.student[tap] for tap in objective.own_taps},
             {tap: self.data[tap] for tap in objective.data_taps if tap in self.data},
         )
 

@@ -27,6 +27,7 @@ def join_padding_masks(
     """
     masks = [student.masks[tap] for tap in objective.student_taps if tap in student.masks]
     masks += [teacher.masks[tap] for tap in objective.teacher_taps if tap in teacher.masks]
+    masks += [student.masks[tap] for tap in objective.own_taps if tap in student.masks]
     if objective.mask is not None:
         of_data = comes_with_data(objective.mask)
         masks.append(read_tap(objective.mask, batch) if of_data else student.raw[objective.mask])

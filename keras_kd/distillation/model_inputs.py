@@ -14,7 +14,7 @@ from keras_kd.signals.batches import describe
 from keras_kd.signals.tracing import symbolic_inputs, trace
 from keras_kd.tensors import Tensor, Tensors, TensorSpecs
 
-_MADE_BY_KERAS = re.compile(r"input_\d+|(input_layer|keras_tensor)(_\d+)?")
+MADE_BY_KERAS = re.compile(r"input_\d+|(input_layer|keras_tensor)(_\d+)?")
 
 
 class InputsError(ValueError):
@@ -68,7 +68,7 @@ def require_student_inputs(student: keras.Model, inputs: Tensors) -> None:
     if keys is None or not isinstance(inputs, dict):
         return
     missing = [key for key in keras.tree.flatten(keys) if key not in inputs]
-    named = not missing or not _MADE_BY_KERAS.fullmatch(str(missing[0]))
+    named = not missing or not MADE_BY_KERAS.fullmatch(str(missing[0]))
     if missing and (named or not isinstance(student, keras.Sequential)):
         raise ValueError(
             f"The student {student.name!r} takes {missing[0]!r}, and `x` holds {list(inputs)}."
@@ -149,7 +149,7 @@ def named_specs(model: keras.Model) -> dict[str, tf.TensorSpec]:
 
 def _given_names(model: keras.Model) -> list[str]:
     """The names that a user gave to a model's inputs."""
-    return [name for name in named_specs(model) if not _MADE_BY_KERAS.fullmatch(name)]
+    return [name for name in named_specs(model) if not MADE_BY_KERAS.fullmatch(name)]
 
 
 def _input_keys(model: keras.Model) -> Keys:

@@ -1,6 +1,6 @@
 """The arguments of an objective: taps, weight, and projections."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 import keras
@@ -39,6 +39,15 @@ def check_student_taps(taps: Iterable[str]) -> None:
     of_data = [tap for tap in taps if comes_with_data(tap)]
     if of_data:
         raise ValueError(f"{of_data[0]!r} is not a signal of the student. Give it to `teacher`.")
+
+
+def check_own_target(teacher: Sequence[str], from_student: bool) -> None:
+    """Raise a `ValueError` for an objective of the student alone that reads no target of it."""
+    if from_student and all(map(comes_with_data, teacher)):
+        raise ValueError(
+            f"from_student=True reads a tap of the student, and teacher={teacher[0]!r} comes with the data. "
+            "Leave from_student out."
+        )
 
 
 def check_weight(weight: object) -> Scheduled:
@@ -81,6 +90,17 @@ def check_taught(taught: object) -> str | None:
             f"{did_you_mean(str(taught), TAUGHT)}"
         )
     return taught
+
+
+def learned_layers(loss: SignalLoss) -> list[keras.layers.Layer]:
+    """The layers that a loss, or one inside it, holds as arguments: what it learns."""
+    found: list[keras.layers.Layer] = []
+    for value in vars(loss).values():
+        if isinstance(value, keras.layers.Layer):
+            found.append(value)
+        elif isinstance(value, SignalLoss):
+            found += learned_layers(value)
+    return found
 
 
 def default_name(loss: SignalLoss, student: tuple[str, ...]) -> str:

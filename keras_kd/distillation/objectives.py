@@ -1,6 +1,5 @@
 """Objectives: one edge from a teacher's signal through a loss to a student's signal."""
 
-from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import keras
@@ -12,12 +11,14 @@ from keras_kd.distillation.objective_arguments import (
     LossLike,
     Tap,
     as_tuple,
+    check_own_target,
     check_projections,
     check_student_taps,
     check_tap,
     check_taught,
     check_weight,
     default_name,
+    learned_layers,
 )
 from keras_kd.distillation.readings import Reading
 from keras_kd.signals.batches import comes_with_data
@@ -48,12 +49,18 @@ class Objective(keras.layers.Layer):
         mask: A signal `(batch, ...positions)` that is true, or not zero, where a token or pixel
             counts: `"input/padding_mask"`, or a tap of the student. It is combined with the masks
             that Keras propagates.
+        from_student: Whether `teacher` is a tap of the student itself, through which no gradient flows: its
+            deepest output teaches its earlier ones ("be your own teacher"), and no teacher is needed. Labels
+            and inputs are still taken from the data.
         use_sample_weight: If `False`, every sample counts the same in this term, even those whose
             labels have weight zero (unlabeled inputs that have soft targets only), and so does every
             token or pixel.
         taught: What the signals of a `kd.Taught` hold: `"logits"`, or probabilities of a `"softmax"` or a
             `"sigmoid"`. Default: told by their values.
         name: The key in the logs. Default: the name of the loss and, unless it is the output, of the tap.
+
+    Source: `from_student`: Zhang et al. 2019, "Be Your Own Teacher: Improve the Performance of Convolutional
+    Neural Networks via Self Distillation", arXiv 1905.08094.
 
     Raises:
         ValueError: A negative weight, or taps of the wrong kind.
@@ -62,6 +69,9 @@ class Objective(keras.layers.Layer):
         >>> import keras_kd as kd
         >>> kd.Objective("mse", student="block2", teacher="block4", project=True).name
         'mse_block2'
+        >>> soft = kd.losses.SoftTargets(3.0)
+        >>> kd.Objective(soft, student="exit1", teacher="output", from_student=True, weight=0.3).own_taps
+        ('output',)
     """
 
     def __init__(
@@ -74,6 +84,7 @@ class Objective(keras.layers.Layer):
         project: bool | keras.layers.Layer | None = None,
         project_teacher: keras.layers.Layer | None = None,
         mask: str | None = None,
+        from_student: bool = False,
         use_sample_weight: bool = True,
         taught: str | None = None,
         name: str | None = None,
@@ -82,9 +93,11 @@ class Objective(keras.layers.Layer):
         student, teacher = check_tap(student, "student"), check_tap(teacher, "teacher")
         check_student_taps(as_tuple(student))
         super().__init__(name=name or default_name(loss, as_tuple(student)), dtype="float32")
-        self.loss = loss
+        self.loss, self.learned = loss, learned_layers(loss)
         self.student_tap, self.teacher_tap = student, teacher
         self.mask = None if mask is None else str(check_tap(mask, "mask"))
+        self.from_student = bool(from_student)
+        check_own_target(as_tuple(teacher), self.from_student)
         self.weight = check_weight(weight)
         check_projections(project, project_teacher)
         self.project, self.project_teacher = project or None, project_teacher
@@ -103,7 +116,12 @@ class Objective(keras.layers.Layer):
     @property
     def teacher_taps(self) -> tuple[str, ...]:
         """The teacher's taps, as a tuple, without what comes with the data."""
-        return tuple(tap for tap in self.target_taps if not comes_with_data(tap))
+        return () if self.from_student else self._taps_of_models
+
+    @property
+    def own_taps(self) -> tuple[str, ...]:
+        """The taps of the student itself that its signal is compared with, as a tuple."""
+        return self._taps_of_models if self.from_student else ()
 
     @property
     def data_taps(self) -> tuple[str, ...]:
@@ -114,6 +132,10 @@ class Objective(keras.layers.Layer):
     def target_taps(self) -> tuple[str, ...]:
         """The taps, of the teacher and the data, that the student's signal is compared with, in order."""
         return self.of_teacher.taps
+
+    @property
+    def _taps_of_models(self) -> tuple[str, ...]:
+        return tuple(tap for tap in self.target_taps if not comes_with_data(tap))
 
     def undoes(self, side: str) -> tuple[str, ...]:
         """Which activations, of `"softmax"` and `"sigmoid"`, the loss reads the logits behind, for a side."""
@@ -203,6 +225,7 @@ class Objective(keras.layers.Layer):
             "mask": self.mask,
             "use_sample_weight": self.use_sample_weight,
             **({} if self.taught is None else {"taught": self.taught}),
+            **({"from_student": True} if self.from_student else {}),
             "name": self.name,
         }
 
@@ -215,24 +238,6 @@ class Objective(keras.layers.Layer):
         for key in ("student", "teacher"):
             config[key] = tuple(config[key]) if isinstance(config[key], list) else config[key]
         return cls(**config)
-
-
-def as_objectives(given: Sequence[Objective | LossLike]) -> list[Objective]:
-    """Objectives from a list of objectives and bare losses; their names must be distinct."""
-    if isinstance(given, (str, Objective, keras.losses.Loss)) or not isinstance(given, Sequence):
-        raise TypeError(f"`objectives` must be a list of Objectives or losses. Received: {given!r}.")
-    if not given:
-        raise ValueError(
-            "`objectives` is empty, so there is nothing to distill. Leave it out for Hinton's blend."
-        )
-    objectives = [o if isinstance(o, Objective) else Objective(o) for o in given]
-    names = [objective.name for objective in objectives]
-    taken = [name for name in names if names.count(name) > 1 or name in ("loss", "student_loss")]
-    if taken:
-        raise ValueError(
-            f"Objectives are logged by name, and {taken[0]!r} is taken. Give each its own `name`."
-        )
-    return objectives
 
 
 def _as_tuples(shape: object) -> Any:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import tensorflow as tf
+
 from keras_kd.distillation.objectives import Objective
 from keras_kd.keras_internals import logits_behind, mask_of
 from keras_kd.projections import ClassSubset, TwoClasses
@@ -44,6 +46,11 @@ class Tapped(NamedTuple):
         if self.suppressing and _takes_suppressed(objective):
             return {**self.logits, **self.suppressing}
         return self.logits
+
+    def own_targets(self, objective: Objective) -> dict[str, Any]:
+        """Of a student: what an objective compares it with that is its own; no gradient flows there."""
+        read = self.read_by(objective)
+        return {tap: tf.stop_gradient(read[tap]) for tap in objective.own_taps}
 
 
 def _takes_suppressed(objective: Objective) -> bool:

@@ -91,10 +91,10 @@ class Wiring:
         tapped = Tapped.of(taps.signals(outputs, recording), signals.teacher, teacher=True)
         return keras.tree.map_structure(tf.stop_gradient, tapped)
 
-    def run_student(self, inputs: Tensors) -> tuple[Tensors, Tapped]:
-        """Run the student once, with `training=True`: its outputs, and the tapped signals."""
+    def run_student(self, inputs: Tensors, training: bool = True) -> tuple[Tensors, Tapped]:
+        """Run the student once: its outputs, and the tapped signals."""
         taps, _, signals = self.connection
-        outputs, recording = self.models.record_student(taps, inputs, training=True)
+        outputs, recording = self.models.record_student(taps, inputs, training=training)
         return outputs, Tapped.of(taps.signals(outputs, recording), signals.student)
 
     def compute_loss(
@@ -115,7 +115,7 @@ class Wiring:
         of_data = {tap: batches.read_tap(tap, batch) for tap in objective.data_taps}
         return objective.compute(
             student.read_by(objective),
-            teacher.read_by(objective) | of_data,
+            teacher.read_by(objective) | student.own_targets(objective) | of_data,
             mask=join_padding_masks(objective, student, teacher, batch),
             sample_weight=weights_for(objective, batch.sample_weight),
             **options,
@@ -142,15 +142,16 @@ class Wiring:
             ValueError: As `connect`.
         """
         spec = self.models.find_input_spec()
-        if self.models.teacher is None or spec is None or self._reads_more_than(spec):
+        has_all = self.models.teacher is not None or not any(o.teacher_taps for o in self._objectives)
+        if not has_all or spec is None or self._reads_more_than(spec):
             return False
         try:
             self.connect(Batch(spec))
         except PreprocessingError:
             return False  # it may read what the student does not take; with the data it runs again
         except Exception as error:
-            does_not_fit = isinstance(error, InputsError) and self.models.preprocess is None
-            if does_not_fit and awaits_data(self.models.teacher, self.models.student):
+            teacher = None if self.models.preprocess else self.models.teacher
+            if isinstance(error, InputsError) and teacher and awaits_data(teacher, self.models.student):
                 return False
             if has_free_sizes(spec) and is_of_model(error):
                 return False  # a model may read sizes that only data has

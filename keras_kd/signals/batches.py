@@ -177,6 +177,12 @@ def describe(x: Tensors) -> str:
     return described[""] if "" in described else str(described)
 
 
+def as_tensor(value: Tensor | None) -> Tensor | None:
+    """Arrays and numbers as a step sees them; tensors, sparse and ragged ones too, as they are."""
+    kept = value is None or isinstance(value, (tf.Tensor, tf.SparseTensor, tf.RaggedTensor))
+    return value if kept else tf.convert_to_tensor(value)
+
+
 def count_samples(structure: Tensors) -> Tensor:
     """The number of samples in a batch, as a scalar tensor."""
     return tf.shape(next(tensor for tensor in keras.tree.flatten(structure) if tensor is not None))[0]

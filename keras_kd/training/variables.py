@@ -17,7 +17,8 @@ def make_variables(model: keras.Model, batch: Tensors) -> None:
         batch: A batch of data; metrics are built on tensors only.
     """
     tensors = all(part is None or isinstance(part, tf.Tensor) for part in keras.tree.flatten(batch))
-    if tensors and compiled_metrics(model):
+    # Keras logs the loss of each of several outputs by a metric.
+    if tensors and (compiled_metrics(model) or keras.tree.is_nested(getattr(model, "loss", None))):
         build_on_batch(model, batch)
     elif not model.optimizer.built and strategy_of(model) is None:
         model.optimizer.build(model.trainable_variables)

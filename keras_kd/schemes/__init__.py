@@ -1,0 +1,1 @@
+"""Schemes: several models in one step, or one after another."""

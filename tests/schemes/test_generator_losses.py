@@ -1,0 +1,26 @@
+"""DAFL's loss of a generator, in NumPy, and what makes it small."""
+
+import numpy as np
+
+from keras_kd.schemes.generator_losses import GeneratorWeights, generator_loss
+
+RANDOM = np.random.default_rng(0)
+WEIGHTS = GeneratorWeights(2.0, 5.0, 0.1)
+
+
+def test_is_dafls_formula():
+    logits, features = RANDOM.normal(size=(8, 5)), RANDOM.normal(size=(8, 3, 3, 2))
+    p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    one_hot, mean = -np.log(p.max(-1)).mean(), p.mean(0)
+    without = 2 * one_hot + 5 * (mean * np.log10(mean)).sum()
+    np.testing.assert_allclose(generator_loss(logits, None, WEIGHTS), without, rtol=1e-5)
+    expected = without - 0.1 * np.abs(features).mean()
+    np.testing.assert_allclose(generator_loss(logits, features, WEIGHTS), expected, rtol=1e-5)
+
+
+def test_sure_answers_of_all_classes_are_best():
+    sure, unsure = 50 * np.eye(5), np.zeros((5, 5))
+    alike = np.tile(sure[:1], (5, 1))  # a mean answer without entropy, whose logarithm is that of 0
+    best, *others = (float(generator_loss(x, None, WEIGHTS)) for x in (sure, unsure, alike))
+    np.testing.assert_allclose(best, -5 * np.log10(5), rtol=1e-5)
+    assert best < min(others)
