@@ -1,5 +1,6 @@
 """What the command line answers without TensorFlow, and what it says while that loads."""
 
+import json
 import logging
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from keras_kd.jobs.hyperparameters import Hyperparameters
 from keras_kd.jobs.runs import Run
 from keras_kd.jobs.user_files import Options, UserFiles, settings_of_run
 from tests.cli.conftest import run
+from tests.sharing import made_once
 
 HEAVY = {"tensorflow", "keras", "numpy", "h5py", "matplotlib", "keras_kd.losses", "keras_kd.jobs.distil"}
 MISSING = ["--teacher", "big.keras", "--student", "small.keras", "--data", "mine.npz", "--out", "run"]
@@ -121,11 +123,70 @@ ANSWERED = {
 }
 
 
-def make_run(folder):
-    """The beginning of a run of two epochs."""
+# Answers each case in its folder. To import the command line takes longer than an answer, so that it is done
+# once, and each case runs in a fork of the process: it calls what `python -m keras_kd` does.
+ANSWER = """
+import json, os, sys
+folders = json.loads(sys.argv.pop())
+sys.argv[0] = "keras-kd"
+from keras_kd.cli import app
+for folder, words in folders.items():
+    if not os.fork():
+        os.chdir(folder)
+        for number, name in ((1, "stdout"), (2, "stderr")):
+            os.dup2(os.open(f"../{name}", os.O_WRONLY | os.O_CREAT), number)
+        sys.argv[1:] = words
+        try:
+            app.main()
+        finally:
+            with open("../modules", "w") as file:
+                print(*sys.modules, file=file)
+    _, status = os.wait()
+    with open(f"{folder}/../code", "w") as file:
+        print(os.waitstatus_to_exitcode(status), file=file)
+"""
+
+
+def fill(folder):
+    """Files that exist, and the beginning of a run of two epochs; what is there then."""
+    folder.mkdir(parents=True)
+    for name in ("a.keras", "a.tflite", "b.npz", "b.csv"):
+        (folder / name).touch()
+    (folder / "c.csv").write_text("x,kind\n1,rose\n")
     files = UserFiles(folder / "a.keras", folder / "a.keras", folder / "b.npz")
     options = Options(labels=None, seeds=1, files=QUANTIZATIONS, metric=None)
     Run(folder / "old", settings_of_run(files, Hyperparameters(0, 2), options))
+    return listed(folder)
+
+
+def listed(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory):
+    """For each case: what is read of its process, and the files in its folder before and after."""
+
+    def answer(folder):
+        places = {name: folder / str(i) / "here" for i, name in enumerate(ANSWERED)}
+        before = {name: fill(place) for name, place in places.items()}
+        words = json.dumps({str(places[name]): case[0] for name, case in ANSWERED.items()})
+        subprocess.run([sys.executable, "-c", ANSWER, words], check=True)
+        return {name: (place.parent, before[name], listed(place)) for name, place in places.items()}
+
+    return made_once(tmp_path_factory, "answers", answer)
+
+
+@pytest.mark.parametrize("name", ANSWERED)
+def test_is_answered_without_tensorflow(answers, name):
+    (_, code, text), (folder, before, after) = ANSWERED[name], answers[name]
+    found = {part: (folder / part).read_text() for part in ("code", "stdout", "stderr", "modules")}
+    assert int(found["code"]) == code
+    assert text in " ".join([found["stdout"], *found["stderr"].splitlines()])
+    assert "loading TensorFlow" not in found["stderr"].splitlines()
+    assert "keras_kd.cli.app" in found["modules"].split()
+    assert not set(found["modules"].split()) & HEAVY
+    assert after == before
 
 
 def imported(stderr):
@@ -135,13 +196,9 @@ def imported(stderr):
     return {line.rpartition("|")[2].strip() for line in times}, [line for line in lines if line not in times]
 
 
-@pytest.mark.parametrize(("words", "code", "text"), ANSWERED.values(), ids=ANSWERED)
-def test_is_answered_without_tensorflow(words, code, text, tmp_path):
-    for name in ("a.keras", "a.tflite", "b.npz", "b.csv"):
-        (tmp_path / name).touch()
-    (tmp_path / "c.csv").write_text("x,kind\n1,rose\n")
-    make_run(tmp_path)
-    before = sorted(path.name for path in tmp_path.iterdir())
+@pytest.mark.parametrize("name", ["help of a command", "no such model"])
+def test_the_module_answers_without_tensorflow(name, tmp_path):
+    words, code, text = ANSWERED[name]
     command = [sys.executable, "-X", "importtime", "-m", "keras_kd", *words]
     result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     modules, told = imported(result.stderr)
@@ -150,7 +207,6 @@ def test_is_answered_without_tensorflow(words, code, text, tmp_path):
     assert "loading TensorFlow" not in told
     assert "keras_kd.cli.app" in modules
     assert not modules & HEAVY
-    assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
 def test_ctrl_c_while_tensorflow_loads_is_one_line(files, tmp_path):
