@@ -1,5 +1,6 @@
 """What the command line answers without TensorFlow, and what it says while that loads."""
 
+import importlib
 import json
 import logging
 import signal
@@ -10,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 
+import keras_kd as kd
 from keras_kd.cli.loading import check_modules, load_library
 from keras_kd.cli.training_options import QUANTIZATIONS
 from keras_kd.jobs.hyperparameters import Hyperparameters
@@ -233,28 +235,31 @@ class Zoom(keras.layers.Layer):
 """
 
 
+def forget_zoom():
+    del sys.modules["zoom"], keras.saving.get_custom_objects()["Custom>Zoom"]
+
+
 @pytest.mark.slow
 def test_a_command_that_needs_tensorflow(tmp_path, monkeypatch, printed):
     """A model with a layer of the user's and one of this package; both are registered before it loads."""
     (tmp_path / "zoom.py").write_text(LAYER)
-    make = """
-import keras, zoom, keras_kd as kd
-model = keras.Sequential([keras.Input((2,)), zoom.Zoom(), keras.layers.Dense(3)])
-kd.Distiller(model).save("m.keras")
-"""
-    subprocess.run([sys.executable, "-c", make], cwd=tmp_path, check=True, capture_output=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    zoom = importlib.import_module("zoom")
+    kd.Distiller(keras.Sequential([keras.Input((2,)), zoom.Zoom(), keras.layers.Dense(3)])).save("m.keras")
+    forget_zoom()
+    del sys.path[0]
     command = [sys.executable, "-m", "keras_kd", "taps", "m.keras", "--custom-objects", "zoom.py"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert result.returncode == 0
     assert result.stderr == "loading TensorFlow\n"
     assert "zoom" in result.stdout
-    monkeypatch.chdir(tmp_path)  # TensorFlow is loaded here, and the layer is not
-    monkeypatch.setattr(sys, "path", [*sys.path])
+    # TensorFlow is loaded here, and the layer is not.
     assert run("taps", "m.keras") == 1
     assert "Zoom" in printed()[1]
     assert run("taps", "m.keras", "--custom-objects", "zoom") == 0
     assert "zoom" in printed()[0]
-    del sys.modules["zoom"], keras.saving.get_custom_objects()["Custom>Zoom"]
+    forget_zoom()
 
 
 def test_layers_that_are_not_known(tmp_path, printed):
