@@ -10,6 +10,7 @@ os.environ.setdefault(
     "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 )
 
+import functools
 import gc
 from pathlib import Path
 
@@ -61,23 +62,29 @@ def digits():
 
 @pytest.fixture
 def traced_once(monkeypatch):
-    """A plain `fit` traces its step once: Keras makes the optimizer's variables in a trace, and traces again.
+    """A plain model traces a step once: Keras makes variables of the optimizer in a trace, and traces again.
 
     For scripts and pages, whose time goes there; `kd.Distiller` makes them before its first trace by itself.
     """
     import keras
+    import numpy as np
+    import tensorflow as tf
 
-    import keras_kd as kd
+    from keras_kd.keras_internals import build_on_batch
 
-    make = keras.Model.make_train_function
+    def with_variables(method):
+        @functools.wraps(method)
+        def run(model, x=None, y=None, *args, **kwargs):
+            batch = x.element_spec if isinstance(x, tf.data.Dataset) else (x, y)
+            known = isinstance(x, tf.data.Dataset | np.ndarray)
+            if known and model.built and model.compiled and not hasattr(model, "student"):
+                build_on_batch(model, batch)
+            return method(model, x, y, *args, **kwargs)
 
-    def build_and_make(model, force=False):
-        waits = model.built and model.optimizer is not None and not model.optimizer.built
-        if waits and not isinstance(model, kd.Distiller):
-            model.optimizer.build(model.trainable_variables)
-        return make(model, force)
+        return run
 
-    monkeypatch.setattr(keras.Model, "make_train_function", build_and_make)
+    for name in ("fit", "evaluate"):
+        monkeypatch.setattr(keras.Model, name, with_variables(getattr(keras.Model, name)))
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from keras_kd.jobs.scoring import Scores, score
 from keras_kd.jobs.tasks import Task
 from keras_kd.jobs.training_files import FILES_OF_TEACHER, NAMES, TEACHER, Files, Kind, files_of_student
 from keras_kd.signals.tracing import output_activations
+from keras_kd.training.variables import make_variables
 
 T = TypeVar("T")
 
@@ -161,8 +162,11 @@ class Trainings:
         """Train `trainee`, which is `model` or a `Distiller` of it, and save the history."""
         statistics = StatisticsInTraining(model)
         self._compile(trainee, model, len(epochs) * int(data.train.cardinality()))
+        batches = self._augmented(data.train)
+        if trainee is model:  # Keras would trace its step twice; a Distiller sees to it itself
+            make_variables(model, batches.element_spec)
         fitted = trainee.fit(
-            self._augmented(data.train),
+            batches,
             validation_data=data.validation,
             epochs=len(epochs),
             callbacks=self._callbacks(title, epochs),

@@ -14,9 +14,11 @@ def make_variables(model: keras.Model, batch: Tensors) -> None:
 
     Args:
         model: The model.
-        batch: A batch of data; metrics are built on tensors only.
+        batch: A batch of data, or what `tf.data.Dataset.element_spec` says of it; metrics are built on dense
+            tensors only.
     """
-    tensors = all(part is None or isinstance(part, tf.Tensor) for part in keras.tree.flatten(batch))
+    dense = tf.Tensor, tf.TensorSpec
+    tensors = all(part is None or isinstance(part, dense) for part in keras.tree.flatten(batch))
     # Keras logs the loss of each of several outputs by a metric.
     if tensors and (compiled_metrics(model) or keras.tree.is_nested(getattr(model, "loss", None))):
         build_on_batch(model, batch)

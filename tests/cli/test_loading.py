@@ -1,5 +1,7 @@
 """What the command line answers without TensorFlow, and what it says while that loads."""
 
+import importlib
+import json
 import logging
 import signal
 import subprocess
@@ -9,12 +11,14 @@ import keras
 import numpy as np
 import pytest
 
+import keras_kd as kd
 from keras_kd.cli.loading import check_modules, load_library
 from keras_kd.cli.training_options import QUANTIZATIONS
 from keras_kd.jobs.hyperparameters import Hyperparameters
 from keras_kd.jobs.runs import Run
 from keras_kd.jobs.user_files import Options, UserFiles, settings_of_run
 from tests.cli.conftest import run
+from tests.sharing import made_once
 
 HEAVY = {"tensorflow", "keras", "numpy", "h5py", "matplotlib", "keras_kd.losses", "keras_kd.jobs.distil"}
 MISSING = ["--teacher", "big.keras", "--student", "small.keras", "--data", "mine.npz", "--out", "run"]
@@ -121,11 +125,70 @@ ANSWERED = {
 }
 
 
-def make_run(folder):
-    """The beginning of a run of two epochs."""
+# Answers each case in its folder. To import the command line takes longer than an answer, so that it is done
+# once, and each case runs in a fork of the process: it calls what `python -m keras_kd` does.
+ANSWER = """
+import json, os, sys
+folders = json.loads(sys.argv.pop())
+sys.argv[0] = "keras-kd"
+from keras_kd.cli import app
+for folder, words in folders.items():
+    if not os.fork():
+        os.chdir(folder)
+        for number, name in ((1, "stdout"), (2, "stderr")):
+            os.dup2(os.open(f"../{name}", os.O_WRONLY | os.O_CREAT), number)
+        sys.argv[1:] = words
+        try:
+            app.main()
+        finally:
+            with open("../modules", "w") as file:
+                print(*sys.modules, file=file)
+    _, status = os.wait()
+    with open(f"{folder}/../code", "w") as file:
+        print(os.waitstatus_to_exitcode(status), file=file)
+"""
+
+
+def fill(folder):
+    """Files that exist, and the beginning of a run of two epochs; what is there then."""
+    folder.mkdir(parents=True)
+    for name in ("a.keras", "a.tflite", "b.npz", "b.csv"):
+        (folder / name).touch()
+    (folder / "c.csv").write_text("x,kind\n1,rose\n")
     files = UserFiles(folder / "a.keras", folder / "a.keras", folder / "b.npz")
     options = Options(labels=None, seeds=1, files=QUANTIZATIONS, metric=None)
     Run(folder / "old", settings_of_run(files, Hyperparameters(0, 2), options))
+    return listed(folder)
+
+
+def listed(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory):
+    """For each case: what is read of its process, and the files in its folder before and after."""
+
+    def answer(folder):
+        places = {name: folder / str(i) / "here" for i, name in enumerate(ANSWERED)}
+        before = {name: fill(place) for name, place in places.items()}
+        words = json.dumps({str(places[name]): case[0] for name, case in ANSWERED.items()})
+        subprocess.run([sys.executable, "-c", ANSWER, words], check=True)
+        return {name: (place.parent, before[name], listed(place)) for name, place in places.items()}
+
+    return made_once(tmp_path_factory, "answers", answer)
+
+
+@pytest.mark.parametrize("name", ANSWERED)
+def test_is_answered_without_tensorflow(answers, name):
+    (_, code, text), (folder, before, after) = ANSWERED[name], answers[name]
+    found = {part: (folder / part).read_text() for part in ("code", "stdout", "stderr", "modules")}
+    assert int(found["code"]) == code
+    assert text in " ".join([found["stdout"], *found["stderr"].splitlines()])
+    assert "loading TensorFlow" not in found["stderr"].splitlines()
+    assert "keras_kd.cli.app" in found["modules"].split()
+    assert not set(found["modules"].split()) & HEAVY
+    assert after == before
 
 
 def imported(stderr):
@@ -135,13 +198,9 @@ def imported(stderr):
     return {line.rpartition("|")[2].strip() for line in times}, [line for line in lines if line not in times]
 
 
-@pytest.mark.parametrize(("words", "code", "text"), ANSWERED.values(), ids=ANSWERED)
-def test_is_answered_without_tensorflow(words, code, text, tmp_path):
-    for name in ("a.keras", "a.tflite", "b.npz", "b.csv"):
-        (tmp_path / name).touch()
-    (tmp_path / "c.csv").write_text("x,kind\n1,rose\n")
-    make_run(tmp_path)
-    before = sorted(path.name for path in tmp_path.iterdir())
+@pytest.mark.parametrize("name", ["help of a command", "no such model"])
+def test_the_module_answers_without_tensorflow(name, tmp_path):
+    words, code, text = ANSWERED[name]
     command = [sys.executable, "-X", "importtime", "-m", "keras_kd", *words]
     result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     modules, told = imported(result.stderr)
@@ -150,7 +209,6 @@ def test_is_answered_without_tensorflow(words, code, text, tmp_path):
     assert "loading TensorFlow" not in told
     assert "keras_kd.cli.app" in modules
     assert not modules & HEAVY
-    assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
 def test_ctrl_c_while_tensorflow_loads_is_one_line(files, tmp_path):
@@ -177,28 +235,31 @@ class Zoom(keras.layers.Layer):
 """
 
 
+def forget_zoom():
+    del sys.modules["zoom"], keras.saving.get_custom_objects()["Custom>Zoom"]
+
+
 @pytest.mark.slow
 def test_a_command_that_needs_tensorflow(tmp_path, monkeypatch, printed):
     """A model with a layer of the user's and one of this package; both are registered before it loads."""
     (tmp_path / "zoom.py").write_text(LAYER)
-    make = """
-import keras, zoom, keras_kd as kd
-model = keras.Sequential([keras.Input((2,)), zoom.Zoom(), keras.layers.Dense(3)])
-kd.Distiller(model).save("m.keras")
-"""
-    subprocess.run([sys.executable, "-c", make], cwd=tmp_path, check=True, capture_output=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    zoom = importlib.import_module("zoom")
+    kd.Distiller(keras.Sequential([keras.Input((2,)), zoom.Zoom(), keras.layers.Dense(3)])).save("m.keras")
+    forget_zoom()
+    del sys.path[0]
     command = [sys.executable, "-m", "keras_kd", "taps", "m.keras", "--custom-objects", "zoom.py"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert result.returncode == 0
     assert result.stderr == "loading TensorFlow\n"
     assert "zoom" in result.stdout
-    monkeypatch.chdir(tmp_path)  # TensorFlow is loaded here, and the layer is not
-    monkeypatch.setattr(sys, "path", [*sys.path])
+    # TensorFlow is loaded here, and the layer is not.
     assert run("taps", "m.keras") == 1
     assert "Zoom" in printed()[1]
     assert run("taps", "m.keras", "--custom-objects", "zoom") == 0
     assert "zoom" in printed()[0]
-    del sys.modules["zoom"], keras.saving.get_custom_objects()["Custom>Zoom"]
+    forget_zoom()
 
 
 def test_layers_that_are_not_known(tmp_path, printed):

@@ -1,5 +1,7 @@
 """Every projection inside an objective: it is sized, trains, lowers its loss, and comes back from a file."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -43,21 +45,24 @@ def distilled(objective, teacher, student, epochs, samples, **options):
     return distiller, history[objective.name]
 
 
-def small_model(width):
-    """With the stages that the objectives tap, and little else to compile."""
+def small_model(width, name):
+    """With the stages that the objectives tap, and little else to trace."""
     inputs = keras.Input((8, 8, 1))
     x = inputs
-    for name, strides in (("stage1", 1), ("stage2", 2), ("stage3", 2)):
-        x = keras.layers.Conv2D(width, 3, strides=strides, padding="same", activation="relu", name=name)(x)
+    convolve = functools.partial(
+        keras.layers.Conv2D, width, 3, padding="same", activation="relu", kernel_initializer="he_normal"
+    )
+    for stage, strides in (("stage1", 1), ("stage2", 2), ("stage3", 2)):
+        x = convolve(strides=strides, name=stage)(x)
     x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
-    return keras.Model(inputs, keras.layers.Dense(10, dtype="float32", name="logits")(x))
+    return keras.Model(inputs, keras.layers.Dense(10, dtype="float32", name="logits")(x), name=name)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_it_trains_in_an_objective_and_a_file_holds_it(name, tmp_path):
     objective = OBJECTIVES[name]()
-    teacher, student = kd.models.digits_teacher(), kd.models.digits_student()
+    teacher, student = small_model(24, "teacher"), small_model(8, "student")
     distiller, values = distilled(objective, teacher, student, epochs=6, samples=256)
     # a variance that starts at 5 shrinks by steps of the learning rate, and the value with it
     assert values[-1] < (0.96 if name == "head" else 0.9) * values[0]
@@ -80,7 +85,7 @@ def test_mixed_precision_models(name):
     objective = OBJECTIVES[name]()
     keras.config.set_dtype_policy("mixed_float16")
     try:
-        teacher, student = small_model(8), small_model(4)
+        teacher, student = small_model(8, "teacher"), small_model(4, "student")
     finally:
         keras.config.set_dtype_policy("float32")
     _, values = distilled(objective, teacher, student, epochs=1, samples=64, run_eagerly=True)
@@ -100,11 +105,11 @@ def with_number(model):
 @pytest.mark.slow
 @pytest.mark.parametrize("labels", [False, True])
 def test_a_memory_bank_gives_negatives_by_number(labels, tmp_path):
-    teacher, student = with_number(kd.models.digits_teacher()), with_number(kd.models.digits_student())
-    taps = ("digits_teacher/pool", "input/index", *(["labels"] if labels else []))
+    teacher, student = (with_number(small_model(width, name)) for width, name in ((24, "big"), (8, "small")))
+    taps = ("big/pool", "input/index", *(["labels"] if labels else []))
     objective = kd.Objective(
         kd.losses.ContrastiveRepresentation(),
-        student="digits_student/pool",
+        student="small/pool",
         teacher=taps,
         project=True,
         project_teacher=p.MemoryBank(300),

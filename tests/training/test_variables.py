@@ -2,7 +2,7 @@ import pytest
 import tensorflow as tf
 
 from keras_kd.training.variables import make_variables
-from tests.distillation.conftest import CLASSES, VECTORS, cross_entropy, perceptron
+from tests.distillation.conftest import CLASSES, VECTORS, as_set, cross_entropy, perceptron
 
 TENSORS = tf.constant(VECTORS), tf.constant(CLASSES)
 
@@ -12,6 +12,7 @@ TENSORS = tf.constant(VECTORS), tf.constant(CLASSES)
     [
         (TENSORS, ["accuracy"], True),
         (TENSORS, None, True),
+        (as_set(VECTORS, CLASSES).element_spec, ["accuracy"], True),
         ((VECTORS, CLASSES), ["accuracy"], False),  # metrics are built on tensors only
     ],
 )

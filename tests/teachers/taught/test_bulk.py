@@ -41,7 +41,9 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
-def test_the_example_one_of_whose_processes_is_killed(tmp_path, monkeypatch, capfd):
+def test_the_example_one_of_whose_processes_is_killed(
+    tmp_path, monkeypatch, capfd, plain_teacher, traced_once
+):
     scripts = shutil.copytree(EXAMPLE, tmp_path / "scripts")
     (scripts / "teach.py").write_text(TEACH)
     (tmp_path / "train-3").touch()
