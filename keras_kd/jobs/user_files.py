@@ -4,7 +4,7 @@ import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, TypedDict
 
-from keras_kd.jobs.checksums import content_digest
+from keras_kd.contents import content_digest
 from keras_kd.jobs.hyperparameters import Hyperparameters
 from keras_kd.jobs.runs import Json
 from keras_kd.locations import Pixels, is_keras_model
