@@ -2,19 +2,24 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
 from keras_kd.finite import NotFinite, first_bad_row
 from keras_kd.parts import parts
-from keras_kd.teachers.outputs import Kinds, kind_at, log_of
+from keras_kd.teachers.outputs import Kinds, WrongAnswer, kind_at, log_of
 from keras_kd.tensors import Tensors
+
+# What tells a teacher from others whatever it is called, or a function that finds it out; `None`: nothing.
+OwnFingerprint: TypeAlias = Callable[[], str | None] | str | None
 
 
 @runtime_checkable
 class HostTeacher(Protocol):
     """What answers on the host: all that a store of answers, or a step that waits for them, needs to know.
+
+    It may have a `fingerprint`, a text or a method that returns one, by which `kd.precompute` recognizes it.
 
     Attributes:
         name: Its name, for messages.
@@ -48,6 +53,7 @@ class HostFunction:
         run: Takes a batch of arrays and returns an array, or a structure of arrays.
         inputs: As for a `HostTeacher`.
         outputs: What the arrays hold; probabilities become logits.
+        fingerprint: What tells it from others.
 
     Examples:
         >>> teacher = HostFunction("double", lambda x: 2 * x)
@@ -59,6 +65,7 @@ class HostFunction:
     run: Callable[[Any], Any] = field(repr=False)
     inputs: Any = None
     outputs: Kinds = None
+    fingerprint: OwnFingerprint = field(default=None, repr=False)
 
     def answer(self, batch: Tensors) -> dict[str, np.ndarray]:
         """See `HostTeacher`."""
@@ -75,12 +82,12 @@ class HostFunction:
     def _check_rows(self, path: str, array: np.ndarray, samples: int) -> None:
         what = f"{path!r} of the teacher {self.name!r}" if path else f"The teacher {self.name!r}"
         if array.ndim == 0 or array.dtype.kind not in "fiub":
-            raise ValueError(
+            raise WrongAnswer(
                 f"{what} answers with {array.dtype} of shape {array.shape}. It has to answer with an array "
                 "of numbers (samples, ...), or with a list or dictionary of such arrays."
             )
         if len(array) != samples:
-            raise ValueError(f"{what} answers with {len(array)} rows for {samples} samples.")
+            raise WrongAnswer(f"{what} answers with {len(array)} rows for {samples} samples.")
         row = first_bad_row(array, may_suppress=True)
         if row is not None:
-            raise NotFinite(f"{what} answers with NaN or infinity for sample {row} of the batch.")
+            raise NotFinite(f"{what} answers with NaN or infinity for sample {row} of the batch.", row)

@@ -17,6 +17,10 @@ Kinds: TypeAlias = OutputKind | Mapping[str, OutputKind] | None  # of all output
 _TINY = 1e-37  # the smallest probability: its logarithm and those of its powers are finite in float32
 
 
+class WrongAnswer(ValueError):
+    """What a teacher answered with is no answer, whatever it was asked; the message says why."""
+
+
 def check_kinds(kinds: Kinds) -> None:
     """Raise a `ValueError` unless these are kinds of outputs."""
     for kind in kinds.values() if isinstance(kinds, Mapping) else [] if kinds is None else [kinds]:
@@ -53,7 +57,7 @@ def log_of(array: np.ndarray, kind: str | None) -> np.ndarray:
         return array
     share = array.astype("float64")
     if (share < -1e-3).any() or (share > 1 + 1e-3).any():
-        raise ValueError(
+        raise WrongAnswer(
             f"outputs={kind!r}, and the answers are no probabilities: they lie between {share.min():.4g} and "
             f"{share.max():.4g}. If they are logits, state outputs='logits'."
         )

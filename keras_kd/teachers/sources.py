@@ -1,5 +1,6 @@
 """What a teacher is made of: a model, a function of TensorFlow, or something that answers on the host."""
 
+import functools
 import os
 import re
 from dataclasses import replace
@@ -24,7 +25,7 @@ from keras_kd.teachers.foreign import (
     open_saved_model,
 )
 from keras_kd.teachers.host import HostFunction, HostTeacher
-from keras_kd.teachers.host_files import lite_teacher, onnx_teacher, open_onnx
+from keras_kd.teachers.host_files import lite_teacher, onnx_digest, onnx_teacher, open_onnx
 from keras_kd.teachers.outputs import Kinds
 
 Source: TypeAlias = "KerasModel | TensorFunction | HostTeacher"
@@ -47,7 +48,10 @@ def find_source(source: object, name: str | None = None, outputs: Kinds = None) 
     """
     if isinstance(source, (str, os.PathLike)):
         path = check_teacher(source)
-        return _named(_open(path), name or _plain(path.stem), outputs)
+        found, name, outputs = _named(_open(path), name or _plain(path.stem), outputs)
+        if path.suffix.lower() == ".onnx" and isinstance(found, HostFunction):
+            found = replace(found, fingerprint=functools.partial(onnx_digest, path))
+        return found, name, outputs
     return _named(source, name or _name_of(source), outputs)
 
 
@@ -109,11 +113,16 @@ def _host(source: Any, name: str, outputs: Kinds) -> HostTeacher | None:
     elif comes_from(source, "onnxruntime"):
         made = onnx_teacher(source, name)
     elif isinstance(source, HostTeacher):
+        if outputs is not None:
+            raise ValueError(
+                f"`outputs` says what a file, an estimator or a function answers with. {name!r} has a method "
+                f"`answer`, which returns logits or numbers as they are to be read. Received: {outputs!r}."
+            )
         return source
     elif is_estimator(source):
         made, outputs = estimator_teacher(source, name, outputs)
     elif callable(source):
-        made = HostFunction(name, source)
+        made = HostFunction(name, source, fingerprint=getattr(source, "fingerprint", None))
     return None if made is None else replace(made, outputs=outputs)
 
 

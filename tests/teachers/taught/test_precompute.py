@@ -236,7 +236,8 @@ ERRORS = {
         ValueError,
         r"Sample 17 of the data \(row 1 of its batch.*is NaN",
     ),
-    "no teacher": ({"teacher": len}, TypeError, "Received: builtin_function_or_method"),
+    "no teacher": ({"teacher": 3}, TypeError, "A teacher is made of the path of a file.*Received: int"),
+    "no answer": ({"teacher": len}, ValueError, r"The teacher 'len' answers with int64 of shape \(\)"),
 }
 
 
