@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_kd.messages import did_you_mean
-from keras_kd.parts import parts
+from keras_kd.parts import parts, with_parts
 from keras_kd.signals.logits import logits_of
 from keras_kd.tensors import Tensors
 
@@ -84,7 +84,7 @@ class AsLogits(keras.layers.Layer):
         for path, tensor in named.items():
             activation = activation_behind(kind_at(self.kinds, path), tensor.shape[-1])
             found.append(logits_of(tensor, activation))
-        return keras.tree.pack_sequence_as(inputs, found)
+        return with_parts(inputs, found)
 
     def get_config(self) -> dict[str, Any]:
         kinds = dict(self.kinds) if isinstance(self.kinds, Mapping) else self.kinds
