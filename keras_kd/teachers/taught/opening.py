@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from keras_kd.keras_internals import output_spec
 from keras_kd.legacy import KerasModel, is_model
+from keras_kd.parts import parts, with_parts
 from keras_kd.teachers.as_teacher import as_teacher
 from keras_kd.teachers.foreign import TensorFunction
 from keras_kd.teachers.outputs import Kinds, check_kinds
@@ -47,12 +48,15 @@ def open_teacher(
 
 def _symbols(x: Tensors, preprocess: Callable[..., Any] | None) -> Tensors:
     """Symbolic inputs of a function that takes what the data holds, or what is made of it."""
-    given = tf.nest.map_structure(
-        lambda spec: keras.Input(batch_shape=(None, *spec.shape[1:]), dtype=spec.dtype.name), x
-    )
-    if preprocess is None:
-        return given
-    made = output_spec(preprocess, given)
-    return tf.nest.map_structure(
-        lambda spec: keras.Input(batch_shape=(None, *spec.shape[1:]), dtype=spec.dtype), made
-    )
+    given = _inputs(x)
+    return given if preprocess is None else _inputs(output_spec(preprocess, given))
+
+
+def _inputs(specs: Tensors) -> Tensors:
+    symbols = [
+        keras.Input(
+            batch_shape=(None, *spec.shape[1:]), dtype=tf.as_dtype(spec.dtype).name, name=path or None
+        )
+        for path, spec in parts(specs).items()
+    ]
+    return with_parts(specs, symbols)
