@@ -1,0 +1,82 @@
+"""A teacher on the host is asked once for each training sample, and the student learns the same."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_kd as kd
+from keras_kd.jobs.experiment import Progress
+from keras_kd.jobs.hyperparameters import Hyperparameters
+from keras_kd.jobs.objectives import make_distiller
+from keras_kd.jobs.runs import Run
+from keras_kd.jobs.tasks import Task
+from keras_kd.jobs.teaching import FOLDER, taught_batches
+from keras_kd.teachers.host import HostFunction
+from keras_kd.teachers.taught.shards import Ledger
+from tests.conftest import classifier
+
+TASKS = [Task("classes")]
+
+
+class Asked:
+    """A linear teacher on the host, which counts the samples that it is asked for."""
+
+    def __init__(self, data, fingerprint=None, sick=False):
+        x, y, _ = data.arrays["train"]
+        self.kernel = np.linalg.lstsq(x.reshape(len(x), -1), 9 * np.eye(10)[y])[0]
+        self.samples, self.sick = 0, False
+        host = HostFunction("linear", self.answer, fingerprint=fingerprint)
+        self.model = kd.as_teacher(host, inputs=(8, 8, 1), host=True)
+        self.sick = sick
+
+    def answer(self, x):
+        self.samples += len(x)
+        return np.where(
+            self.sick & (np.arange(len(x))[:, None] == 2), np.nan, x.reshape(len(x), -1) @ self.kernel
+        )
+
+
+def trained(asked, data, run, progress=None):
+    """The weights of a student after two epochs."""
+    keras.utils.set_random_seed(1)
+    student = classifier("student", 4)
+    distiller = make_distiller(student, asked.model, TASKS, Hyperparameters(0, 2))
+    distiller.compile("adam", loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    asked.samples = 0  # without those that the Distiller was tried on
+    keras.utils.set_random_seed(1)
+    batches = data.train if run is None else taught_batches(distiller, data, run, progress or Progress())
+    distiller.fit(batches, epochs=2, verbose=0, shuffle=False)
+    return np.concatenate([np.ravel(weight) for weight in student.get_weights()])
+
+
+def test_the_student_learns_the_same_and_the_teacher_is_asked_once(data, tmp_path):
+    in_each_step, once, again = (Asked(data) for _ in range(3))
+    run, lines, notes = Run(tmp_path, {}), [], []
+    expected = trained(in_each_step, data, None)
+    found = trained(once, data, run, Progress(say=lines.append, note=notes.append))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    samples = len(data.arrays["train"].x)
+    assert sum(Ledger(tmp_path / FOLDER).finished().values()) == samples == 256
+    first = data.batch_size  # tells how signals are stored
+    assert in_each_step.samples >= 2 * samples
+    assert once.samples == samples + first
+    assert lines == ["the teacher answered once to each of 256 training samples"]
+    assert "asking the teacher: 128 of 256 samples" in notes
+    trained(again, data, run)
+    assert again.samples == 2 * first  # and whether it is the same teacher
+
+
+def test_what_is_not_taught_once(data, tmp_path):
+    run, model = Run(tmp_path, {}), classifier("teacher", 8)
+    for trainee in (model, kd.Distiller(classifier("student", 4), model), kd.Distiller(model)):
+        assert taught_batches(trainee, data, run, Progress()) is None
+    assert not (tmp_path / FOLDER).exists()
+
+
+def test_another_teacher_and_nan_are_refused(data, tmp_path):
+    run = Run(tmp_path, {})
+    with pytest.raises(ValueError, match=r"Sample 2 of the data .*'linear' answers with NaN"):
+        trained(Asked(data, sick=True), data, run)
+    trained(Asked(data, "a"), data, run)
+    with pytest.raises(FileExistsError, match="another teacher: its fingerprint differs"):
+        trained(Asked(data, "b"), data, run)
