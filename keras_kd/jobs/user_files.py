@@ -107,7 +107,7 @@ class UserFiles:
 def load_teacher(path: str | os.PathLike[str]) -> "keras.Model":
     """The teacher in a file or folder, not compiled, since the job does so itself.
 
-    One that runs outside TensorFlow is asked in each step: both students see every sample in every epoch.
+    One that runs outside TensorFlow is asked once for each training sample; with augmentation, in each step.
 
     Raises:
         ImportError: The package that reads the file is not installed.

@@ -36,24 +36,31 @@ class Asked:
         )
 
 
-def trained(asked, data, run, progress=None):
-    """The weights of a student after two epochs."""
+def distilled(asked):
+    """A Distiller with this teacher, and its student."""
     keras.utils.set_random_seed(1)
     student = classifier("student", 4)
     distiller = make_distiller(student, asked.model, TASKS, Hyperparameters(0, 2))
     distiller.compile("adam", loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     asked.samples = 0  # without those that the Distiller was tried on
+    return distiller, student
+
+
+def trained(asked, data, batches_of):
+    """The weights of a student after two epochs."""
+    distiller, student = distilled(asked)
     keras.utils.set_random_seed(1)
-    batches = data.train if run is None else taught_batches(distiller, data, run, progress or Progress())
-    distiller.fit(batches, epochs=2, verbose=0, shuffle=False)
+    distiller.fit(batches_of(distiller), epochs=2, verbose=0, shuffle=False)
     return np.concatenate([np.ravel(weight) for weight in student.get_weights()])
 
 
+@pytest.mark.slow
 def test_the_student_learns_the_same_and_the_teacher_is_asked_once(data, tmp_path):
     in_each_step, once, again = (Asked(data) for _ in range(3))
     run, lines, notes = Run(tmp_path, {}), [], []
-    expected = trained(in_each_step, data, None)
-    found = trained(once, data, run, Progress(say=lines.append, note=notes.append))
+    progress = Progress(say=lines.append, note=notes.append)
+    expected = trained(in_each_step, data, lambda distiller: data.train)
+    found = trained(once, data, lambda distiller: taught_batches(distiller, data, run, progress))
     np.testing.assert_allclose(found, expected, atol=1e-5)
     samples = len(data.arrays["train"].x)
     assert sum(Ledger(tmp_path / FOLDER).finished().values()) == samples == 256
@@ -62,7 +69,8 @@ def test_the_student_learns_the_same_and_the_teacher_is_asked_once(data, tmp_pat
     assert once.samples == samples + first
     assert lines == ["the teacher answered once to each of 256 training samples"]
     assert "asking the teacher: 128 of 256 samples" in notes
-    trained(again, data, run)
+    assert taught_batches(distilled(again)[0], data, run, progress)
+    assert len(lines) == 1
     assert again.samples == 2 * first  # and whether it is the same teacher
 
 
@@ -76,7 +84,7 @@ def test_what_is_not_taught_once(data, tmp_path):
 def test_another_teacher_and_nan_are_refused(data, tmp_path):
     run = Run(tmp_path, {})
     with pytest.raises(ValueError, match=r"Sample 2 of the data .*'linear' answers with NaN"):
-        trained(Asked(data, sick=True), data, run)
-    trained(Asked(data, "a"), data, run)
+        taught_batches(distilled(Asked(data, sick=True))[0], data, run, Progress())
+    taught_batches(distilled(Asked(data, "a"))[0], data, run, Progress())
     with pytest.raises(FileExistsError, match="another teacher: its fingerprint differs"):
-        trained(Asked(data, "b"), data, run)
+        taught_batches(distilled(Asked(data, "b"))[0], data, run, Progress())
