@@ -15,6 +15,8 @@ from keras_kd.tensors import Tensors
 
 def is_estimator(source: object) -> bool:
     """Whether something predicts as an estimator of scikit-learn does, such as one of its forests."""
+    if isinstance(source, type):
+        return False
     return hasattr(source, "fit") and (hasattr(source, "predict_proba") or hasattr(source, "predict"))
 
 

@@ -1,6 +1,6 @@
 """Teachers that answer outside TensorFlow: one plain function from arrays to arrays."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
@@ -71,6 +71,7 @@ class HostFunction:
         """See `HostTeacher`."""
         samples = len(next(iter(parts(batch).values())))
         found = {path: np.asarray(array) for path, array in parts(self.run(batch)).items()}
+        self._check_kinds(list(found))
         answers = {}
         for path, array in found.items():
             self._check_rows(path, array, samples)
@@ -78,6 +79,15 @@ class HostFunction:
             number = array.dtype.kind == "f" and array.dtype != np.float32
             answers[f"output/{path}" if path else "output"] = array.astype("float32") if number else array
         return answers
+
+    def _check_kinds(self, paths: list[str]) -> None:
+        named = list(self.outputs) if isinstance(self.outputs, Mapping) else []
+        unknown = next((path for path in named if path not in paths), None)
+        if unknown is not None:
+            has = (
+                f"answers with {paths}" if paths != [""] else "has one output: say what it is, without a name"
+            )
+            raise WrongAnswer(f"`outputs` names {unknown!r}, and the teacher {self.name!r} {has}.")
 
     def _check_rows(self, path: str, array: np.ndarray, samples: int) -> None:
         what = f"{path!r} of the teacher {self.name!r}" if path else f"The teacher {self.name!r}"

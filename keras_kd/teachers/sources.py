@@ -85,7 +85,11 @@ def _named(source: Any, name: str, outputs: Kinds) -> tuple[Source, str, Kinds]:
     host = _host(source, name, outputs)
     if host is not None:
         return host, name, None
-    if isinstance(source, (list, tuple)):
+    if isinstance(source, type):
+        raise TypeError(
+            f"A teacher is an object, and {source.__name__} is a class: pass a trained object of it."
+        )
+    if isinstance(source, (list, tuple)) and not any(hasattr(each, "__array__") for each in source):
         raise TypeError(f"Received {len(source)} sources. Make a teacher of each, and kd.ensemble of them.")
     raise TypeError(
         "A teacher is made of the path of a file, a model, or something that answers for a batch: a "
@@ -121,7 +125,7 @@ def _host(source: Any, name: str, outputs: Kinds) -> HostTeacher | None:
         return source
     elif is_estimator(source):
         made, outputs = estimator_teacher(source, name, outputs)
-    elif callable(source):
+    elif callable(source) and not isinstance(source, type):
         made = HostFunction(name, source, fingerprint=getattr(source, "fingerprint", None))
     return None if made is None else replace(made, outputs=outputs)
 

@@ -10,7 +10,7 @@ from keras_kd.teachers.taught.identity import identify
 from keras_kd.teachers.taught.keyed import Key
 from keras_kd.teachers.taught.labelling import Bar, Labelled, label_part
 from keras_kd.teachers.taught.manifest import Manifest, require_teacher
-from keras_kd.teachers.taught.opening import open_teacher
+from keras_kd.teachers.taught.opening import find_teacher
 from keras_kd.teachers.taught.parts import Parts, check_part
 from keras_kd.teachers.taught.remote import Folder
 from keras_kd.teachers.taught.shards import Ledger
@@ -52,7 +52,7 @@ class Bulk:
         """
         taps = [signal.tap for signal in self.manifest.signals]
         spec = self.views(0).spec
-        teacher = open_teacher(self.teacher, self.manifest.outputs, spec, self.preprocess)
+        teacher = find_teacher(self.teacher, self.manifest.outputs).opened(spec, self.preprocess)
         made = make_answer(teacher, taps, spec, self.preprocess)
         require_teacher(self.manifest.teacher, identify(teacher), self.folder)
         return Engine(self.engine, made)

@@ -40,7 +40,7 @@ def fill(
     _make(folder)
     ledger = Ledger(folder)
     with writing(folder):
-        found = _prepare(folder, wanted)
+        found = _prepare(folder, wanted, begun=bool(ledger.finished()))
         for number in ledger.finished() if found else ():
             ledger.check(number)
         if found is not None:
@@ -90,14 +90,14 @@ def _recognize(found: Manifest, folder: Folder, views_of: Views, answer: Engine)
     """Raise an error if a teacher that has no fingerprint answers with something else than what is stored."""
     if is_identified(found.teacher):
         return
-    by_engine = found.engine is not None and found.engine["name"] in EXPORTED
-    least = DISTANCE if by_engine else 0.0
+    engines = {record["name"] for record in (found.engine, answer.record) if record is not None}
+    least = DISTANCE if engines & {*EXPORTED} else 0.0
     require_same_answers(Store(folder, verify=False), views_of.batches(), answer.ask, least)
 
 
-def _prepare(folder: Folder, wanted: Manifest) -> Manifest | None:
-    """The manifest that a folder has; it gets one if it has none."""
-    if is_taken(folder):
+def _prepare(folder: Folder, wanted: Manifest, begun: bool = True) -> Manifest | None:
+    """The manifest that a folder has; it gets one if it has none, or if nothing was labelled with it."""
+    if is_taken(folder) and (begun or not isinstance(folder, Path)):
         found = Manifest.load(folder)
         found.check(wanted, folder)
         return found

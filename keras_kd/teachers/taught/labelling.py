@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import keras
 import numpy as np
+import tensorflow as tf
 
-from keras_kd.finite import NotFinite
+from keras_kd.finite import NotFinite, nonfinite
 from keras_kd.messages import number_of
 from keras_kd.teachers.taught.answering import Answer
 from keras_kd.teachers.taught.shards import Ledger
@@ -133,8 +134,13 @@ def samples_named(batch: ViewedBatch, rows: Sequence[int]) -> Iterator[None]:
         what = str(error).removesuffix(f" for sample {error.row} of the batch.")
         raise ValueError(
             f"Sample {batch.position + row} of the data (row {row} of its batch, key "
-            f"{int(batch.keys[row])}): {what}."
+            f"{int(batch.keys[row])}): {what}.{_about_inputs(batch, row)}"
         ) from None
+
+
+def _about_inputs(batch: ViewedBatch, row: int) -> str:
+    parts = tf.nest.flatten(batch.views)
+    return " Its inputs hold NaN or infinity." if any(nonfinite(part[row]).any() for part in parts) else ""
 
 
 class Bar:

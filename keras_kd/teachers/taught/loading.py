@@ -9,7 +9,7 @@ from keras_kd.teachers.taught.identity import identify, is_identified
 from keras_kd.teachers.taught.joining import join
 from keras_kd.teachers.taught.keyed import Key, describe_inputs, describe_key, unpacked
 from keras_kd.teachers.taught.manifest import Manifest, require_teacher
-from keras_kd.teachers.taught.opening import open_teacher
+from keras_kd.teachers.taught.opening import find_teacher
 from keras_kd.teachers.taught.parts import Functions, whole
 from keras_kd.teachers.taught.precompute import check_taps
 from keras_kd.teachers.taught.remote import Folder, as_folder
@@ -80,7 +80,7 @@ def load_taught(
 
 def _check_teacher(manifest: Manifest, teacher: object, data: tf.data.Dataset, folder: Folder) -> None:
     x, _, _ = unpacked(data.element_spec)
-    identity = identify(open_teacher(teacher, manifest.outputs, x))
+    identity = identify(find_teacher(teacher, manifest.outputs).opened(x))
     require_teacher(manifest.teacher, identity, folder)
     if not is_identified(identity):
         raise ValueError(

@@ -68,7 +68,7 @@ class Manifest:
         """
         path = folder / NAME
         if not path.exists():
-            raise FileNotFoundError(f"{folder} holds nothing that kd.precompute wrote: {NAME} is missing.")
+            raise FileNotFoundError(_missing(folder))
         if isinstance(path, Path):
             check_regular(path, "a file in JSON")
         try:
@@ -155,6 +155,15 @@ def is_taken(folder: Folder) -> bool:
             f"{folder} holds something else ({found[0]!r}). Name an empty or new folder for taught signals."
         )
     return False
+
+
+def _missing(folder: Folder) -> str:
+    if isinstance(folder, Path) and not folder.is_dir():
+        if folder.exists():
+            return f"{folder} is a file, and kd.precompute writes folders."
+        beside = [path.parent.name for path in folder.parent.glob(f"*/{NAME}")]
+        return f"There is no folder {str(folder)!r}.{did_you_mean(folder.name, beside)}"
+    return f"{folder} holds nothing that kd.precompute wrote: {NAME} is missing."
 
 
 def _settings(manifest: Manifest) -> dict[str, str]:

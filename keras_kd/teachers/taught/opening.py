@@ -1,14 +1,18 @@
 """Whatever answers, as what labels: a model of Keras, or something that answers in NumPy."""
 
+import os
+import re
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import keras
 import tensorflow as tf
 
 from keras_kd.keras_internals import output_spec
 from keras_kd.legacy import KerasModel, is_model
+from keras_kd.messages import one_line
 from keras_kd.parts import parts, with_parts
+from keras_kd.signals.batches import describe
 from keras_kd.teachers.as_teacher import as_teacher
 from keras_kd.teachers.foreign import TensorFunction
 from keras_kd.teachers.outputs import Kinds, check_kinds
@@ -19,16 +23,51 @@ from keras_kd.tensors import Tensors
 Teacher: TypeAlias = "KerasModel | AnswersInNumpy"
 
 
-def open_teacher(
-    source: object, outputs: Kinds, x: Tensors, preprocess: Callable[..., Any] | None = None
-) -> Teacher:
+class Found(NamedTuple):
+    """What answers, before it is known what data it is to answer for.
+
+    Attributes:
+        source: A model, a function of TensorFlow, or something that answers in NumPy.
+        name: Its name.
+        outputs: What its answers are still to be made logits of.
+    """
+
+    source: "Teacher | TensorFunction"
+    name: str
+    outputs: Kinds
+
+    def opened(self, x: Tensors, preprocess: Callable[..., Any] | None = None) -> Teacher:
+        """What labels.
+
+        Args:
+            x: The specs of a batch of the data's inputs.
+            preprocess: Makes the teacher's inputs of the data's, or `None`.
+
+        Raises:
+            ValueError: A function of TensorFlow fails on such inputs.
+        """
+        source, name, outputs = self
+        if not isinstance(source, TensorFunction):
+            return as_teacher(source, name=name, outputs=outputs) if outputs is not None else source
+        inputs = None if source.inputs is not None else _symbols(x, preprocess)
+        try:
+            return as_teacher(source, name=name, outputs=outputs, inputs=inputs)
+        except (ValueError, TypeError, LookupError) as error:
+            told = re.findall(r"\w+Error: (.+)", str(error))  # within what Keras says of the layer
+            reason = told[-1] if told else one_line(error)
+            raise ValueError(
+                f"The teacher {name!r} fails on the data's inputs ({describe(x)}): "
+                f"{reason.rstrip('.')}. If it takes others, give a `teacher_preprocess` that "
+                "selects, resizes or converts `x`."
+            ) from error
+
+
+def find_teacher(source: object, outputs: Kinds) -> Found:
     """What answers, of anything that `kd.as_teacher` takes; what runs on the host needs no permission here.
 
     Args:
         source: A model, an object with `answer`, a path, an estimator or a function.
         outputs: What it answers with, as for `kd.as_teacher`.
-        x: The specs of a batch of the data's inputs.
-        preprocess: Makes the teacher's inputs of the data's, or `None`.
 
     Raises:
         TypeError: Nothing that answers.
@@ -38,12 +77,11 @@ def open_teacher(
     """
     check_kinds(outputs)
     if outputs is None and (is_model(source) or isinstance(source, AnswersInNumpy)):
-        return source
+        return Found(source, "", None)
     found, name, left = find_source(source, outputs=outputs)
-    if isinstance(found, TensorFunction):
-        inputs = None if found.inputs is not None else _symbols(x, preprocess)
-        return as_teacher(found, name=name, outputs=left, inputs=inputs)
-    return as_teacher(found, name=name, outputs=left) if is_model(found) else found
+    if isinstance(source, (str, os.PathLike)) and isinstance(found, keras.Model):
+        found = as_teacher(found)  # of early Keras, it may take a list of one input
+    return Found(found, name, left)
 
 
 def _symbols(x: Tensors, preprocess: Callable[..., Any] | None) -> Tensors:

@@ -20,7 +20,7 @@ from keras_kd.teachers.taught.joining import join
 from keras_kd.teachers.taught.keyed import Key, describe_key, free_axes
 from keras_kd.teachers.taught.labelling import samples_named
 from keras_kd.teachers.taught.manifest import Manifest, is_taken, versions
-from keras_kd.teachers.taught.opening import Teacher, open_teacher
+from keras_kd.teachers.taught.opening import Teacher, find_teacher
 from keras_kd.teachers.taught.parts import Functions, Parts, check_order, is_parted, whole
 from keras_kd.teachers.taught.records import StoredSignal
 from keras_kd.teachers.taught.remote import Folder, as_folder
@@ -141,9 +141,10 @@ def precompute(
     taps, folder = check_taps(signals), as_folder(path)
     divided = part is not None or engine == RAY or is_parted(data)
     _check_arguments(folder, dtype, shard_size)
+    found = find_teacher(teacher, outputs)
     check_division(divided, part, engine, workers, key)
     views_of = Views(whole(data, batch_size), key, augment, views, seed)
-    opened = open_teacher(teacher, outputs, views_of.spec, teacher_preprocess)
+    opened = found.opened(views_of.spec, teacher_preprocess)
     own = make_answer(opened, taps, views_of.spec, teacher_preprocess)
     answer, first = Engine(engine, own), views_of.first()
     with samples_named(first, range(len(first.keys))):

@@ -8,7 +8,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 import keras_kd as kd
 from keras_kd.teachers.host import HostFunction
-from keras_kd.teachers.taught.opening import open_teacher
+from keras_kd.teachers.taught.opening import find_teacher
 from tests.teachers.conftest import X, classifier
 from tests.teachers.test_host_files import KERNEL, linear
 
@@ -134,8 +134,8 @@ def test_nan_names_the_sample_of_the_data(cache):
 def test_models_stay_as_they_are():
     model, old, said = classifier(), of_tf_keras(), HostFunction("f", len)
     for teacher in (model, old, said):
-        assert open_teacher(teacher, None, SPEC) is teacher
-    stated = open_teacher(classifier("p", "softmax"), "probabilities", SPEC)
+        assert find_teacher(teacher, None).opened(SPEC) is teacher
+    stated = find_teacher(classifier("p", "softmax"), "probabilities").opened(SPEC)
     assert stated.layers[-1].kinds == "probabilities"
 
 
@@ -162,6 +162,20 @@ ERRORS = {
         ValueError,
         r"fails on the data's inputs \(\(6, 4\) float32\): ValueError: .*`teacher_preprocess`",
     ),
+    "a function of TensorFlow and other inputs": (
+        tf.function(lambda x: tf.matmul(x, tf.ones((5, 2)))),
+        {},
+        ValueError,
+        r"fails on the data's inputs .*Dimensions must be equal, but are 4 and 5 .*`teacher_preprocess`",
+    ),
+    "a class": (
+        RandomForestClassifier,
+        {},
+        TypeError,
+        "A teacher is an object, and RandomForestClassifier is a class: pass a trained object of it",
+    ),
+    "data": ((X, LABELS), {}, TypeError, "A teacher is made of the path of a file.*Received: tuple"),
+    "another folder": (".", {}, IsADirectoryError, "is a folder that holds neither a SavedModel"),
     "an engine": (
         lambda x: x,
         {"engine": "litert"},
