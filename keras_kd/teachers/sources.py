@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import keras
 import tensorflow as tf
 
 from keras_kd.deployment.litemodel import LiteModel
@@ -128,25 +127,3 @@ def _host(source: Any, name: str, outputs: Kinds) -> HostTeacher | None:
     elif callable(source) and not isinstance(source, type):
         made = HostFunction(name, source, fingerprint=getattr(source, "fingerprint", None))
     return None if made is None else replace(made, outputs=outputs)
-
-
-def as_host(source: object, *, name: str | None = None, outputs: Kinds = None) -> HostTeacher | None:
-    """What answers on the host, without Keras: for whoever asks a teacher once and stores the answers.
-
-    Args:
-        source: As for `kd.as_teacher`.
-        name: Its name.
-        outputs: What its answers are.
-
-    Returns:
-        `None` for a model or a function of TensorFlow.
-
-    Examples:
-        >>> import numpy as np
-        >>> as_host(lambda x: 2 * x, name="double").answer(np.ones((1, 2)))
-        {'output': array([[2., 2.]], dtype=float32)}
-    """
-    found, _, _ = find_source(source, name, outputs)
-    if isinstance(found, (keras.Model, TensorFunction)) or not isinstance(found, HostTeacher):
-        return None
-    return found

@@ -1,10 +1,13 @@
 """A teacher on the host is asked once for each training sample, and the student learns the same."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 
 import keras_kd as kd
+from keras_kd.datasets import Split
 from keras_kd.jobs.experiment import Progress
 from keras_kd.jobs.hyperparameters import Hyperparameters
 from keras_kd.jobs.objectives import make_distiller
@@ -72,6 +75,30 @@ def test_the_student_learns_the_same_and_the_teacher_is_asked_once(data, tmp_pat
     assert taught_batches(distilled(again)[0], data, run, progress)
     assert len(lines) == 1
     assert again.samples == 2 * first  # and whether it is the same teacher
+
+
+def as_pixels(data):
+    arrays = {name: Split((255 * part.x).astype("uint8"), part.y) for name, part in data.arrays.items()}
+    return dataclasses.replace(data, arrays=arrays, pixels="-1..1")
+
+
+KINDS = {
+    "pixels": as_pixels,
+    "few labels": lambda data: data.partly_labelled(20),
+    "repeated": lambda data: data.labelled_only(20),
+}
+
+
+@pytest.mark.parametrize("change", KINDS.values(), ids=KINDS)
+def test_batches_are_those_of_the_training_with_the_teachers_answers(data, tmp_path, change):
+    asked, changed = Asked(data), change(data)
+    batches = taught_batches(distilled(asked)[0], changed, Run(tmp_path, {}), Progress())
+    keras.utils.set_random_seed(1)
+    for (taught, *labels), (x, *others) in zip(batches, changed.train, strict=True):
+        np.testing.assert_array_equal(taught.inputs, x)
+        np.testing.assert_allclose(taught.signals["output"], asked.answer(x.numpy()), atol=1e-4)
+        for one, other in zip(labels, others, strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 def test_what_is_not_taught_once(data, tmp_path):
