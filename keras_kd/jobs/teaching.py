@@ -17,6 +17,7 @@ from keras_kd.messages import number_of
 from keras_kd.teachers.hosted import Hosted
 from keras_kd.teachers.taught.joining import Join
 from keras_kd.teachers.taught.precompute import precompute
+from keras_kd.teachers.taught.shards import Ledger
 from keras_kd.teachers.taught.store import Store
 
 FOLDER = "taught"
@@ -67,8 +68,8 @@ def _teach(teacher: keras.Model, taps: Sequence[str], data: Data, folder: Path, 
             asked += len(batch)
             yield batch
 
-    is_new = not folder.exists()
+    before = Ledger(folder).finished()
     # In the precision of the answers: a student is to learn the same as if it had waited for them.
     precompute(teacher, noted, folder, signals=taps, dtype="float32", shuffle=False, verbose=False)
-    if is_new:
+    if Ledger(folder).finished() != before:
         progress.say(f"the teacher answered once to each of {number_of(len(x), 'training sample')}")
