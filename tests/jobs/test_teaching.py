@@ -84,7 +84,7 @@ def as_pixels(data):
 
 KINDS = {
     "pixels": as_pixels,
-    "few labels": lambda data: data.partly_labelled(20),
+    "few labels": pytest.param(lambda data: data.partly_labelled(20), marks=pytest.mark.slow),
     "repeated": lambda data: data.labelled_only(20),
 }
 

@@ -61,8 +61,8 @@ def linear_function(folder, scale):
 # What makes a teacher in a folder, what is said of it, and how it is refused if it is another one.
 DIFFERS, ANSWERS = "another teacher: its .*differ", "is off by"
 SOURCES = {
-    "a .keras file": (keras_file, {}, DIFFERS),
-    "a SavedModel": (saved_model, {}, DIFFERS),
+    "a .keras file": pytest.param(keras_file, {}, DIFFERS, marks=pytest.mark.slow),
+    "a SavedModel": pytest.param(saved_model, {}, DIFFERS, marks=pytest.mark.slow),
     "an .onnx file": (onnx_file, {}, DIFFERS),
     "a .tflite file": pytest.param(lite_file, {}, DIFFERS, marks=pytest.mark.slow),
     "an estimator": (forest, {}, DIFFERS),

@@ -62,7 +62,11 @@ class Calls:
         return x @ self.kernel
 
 
-WAYS = {"whole": {}, "in parts": {"part": (0, 1)}, "top k": {"top_k": 2}}
+WAYS = {
+    "whole": {},
+    "in parts": pytest.param({"part": (0, 1)}, marks=pytest.mark.slow),
+    "top k": {"top_k": 2},
+}
 
 
 @pytest.mark.parametrize("options", WAYS.values(), ids=WAYS)
