@@ -15,8 +15,6 @@ Three tables:
    ratios to the student alone; medians of rounds in which all take turns.
 """
 
-import argparse
-import functools
 import json
 import statistics
 import tempfile
@@ -27,7 +25,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from step import compiled, mlp, ours, resnet, theirs
-from teaching_once import epoch, show, softened
+from teaching_once import STEP, epochs_in_turn, run, softened
 
 import keras_kd as kd
 from keras_kd.teachers.taught.answering import ModelAnswer
@@ -126,42 +124,17 @@ def epochs(folder, short):
     def make(name):
         return kd.load_taught(folder, data, verify=False) if name == "stored outputs" else data
 
-    laps = {name: [] for name in models}
-    for i in range(rounds + 1):
-        for name in sorted(models, key=lambda name: hash((i, name))):
-            laps[name].append(epoch(models[name], functools.partial(make, name))[:2])
-    rows = []
-    for name, own in laps.items():
-        pairs = list(zip(own[1:], laps["student alone"][1:], strict=True))  # the first compiles
-        ratios = [statistics.median(lap[i] / base[i] for lap, base in pairs) for i in (0, 1)]
-        rows.append([name, *(1e3 * statistics.median(lap[i] for lap, _ in pairs) for i in (0, 1)), *ratios])
-    return rows
+    return [row[:-1] for row in epochs_in_turn(models, rounds, make)]
 
 
+RATES = ["engine", "alone, samples/s", "labelling, samples/s", "labelling / fastest"]
+BYTES = ["outputs of the digits' teacher", "bytes a sample", "KL from the teacher"]
 TABLES = {
-    "labelling": (engines, ["engine", "alone, samples/s", "labelling, samples/s", "labelling / fastest"]),
-    "storing": (storing, ["outputs of the digits' teacher", "bytes a sample", "KL from the teacher"]),
-    "an epoch": (epochs, ["", "CPU ms/step", "ms/step", "CPU / alone", "time / alone"]),
+    "labelling": (engines, "labelling", RATES),
+    "storing": (storing, "storing", BYTES),
+    "an epoch": (epochs, "an epoch", STEP),
 }
 
 
-def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--short", action="store_true", help="tiny models, to see that it runs")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
-    arguments = parser.parse_args()
-    found = {}
-    with tempfile.TemporaryDirectory(dir=".") as folder:
-        for title, (measured, columns) in TABLES.items():
-            place = Path(folder) / measured.__name__
-            place.mkdir()
-            found[title] = measured(place, arguments.short)
-            show(title, columns, found[title])
-    if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
-
-
 if __name__ == "__main__":
-    main()
+    run(__doc__, TABLES)

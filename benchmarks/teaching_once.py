@@ -91,6 +91,24 @@ def epoch(model, make_data):
     return *lap.per_step(), bytes_read() - read
 
 
+def epochs_in_turn(models, rounds, make):
+    """Of each model: CPU time and time of a step, both beside the first model's, and bytes from disk.
+
+    The models take turns, ratios are of one round, and medians are returned.
+    """
+    laps = {name: [] for name in models}
+    for i in range(rounds + 1):
+        for name in sorted(models, key=lambda name: hash((i, name))):
+            laps[name].append(epoch(models[name], functools.partial(make, name)))
+    base, rows = next(iter(laps.values())), []
+    for name, own in laps.items():
+        pairs = list(zip(own[1:], base[1:], strict=True))  # the first compiles
+        ratios = [statistics.median(lap[i] / other[i] for lap, other in pairs) for i in (0, 1)]
+        cpu, wall, read = (statistics.median(lap[i] for lap, _ in pairs) for i in range(3))
+        rows.append([name, 1e3 * cpu, 1e3 * wall, *ratios, read])
+    return rows
+
+
 def training(folder, short):
     student, samples, rounds = (lambda: mlp(1), 192, 1) if short else (lambda: resnet(20, 32), 2048, 5)
     teacher = mlp(2) if short else resnet(56, 32)
@@ -103,21 +121,11 @@ def training(folder, short):
     models[RUNNING] = compiled(kd.Distiller(student(), teacher))
 
     def make(name):
+        if name == COLD:
+            drop_from_page_cache(folder)
         return kd.load_taught(folder, data, verify=False) if name in (STORED, COLD) else data
 
-    laps = {name: [] for name in models}
-    for i in range(rounds + 1):
-        for name in sorted(models, key=lambda name: hash((i, name))):
-            if name == COLD:
-                drop_from_page_cache(folder)
-            laps[name].append(epoch(models[name], functools.partial(make, name)))
-    rows = []
-    for name, own in laps.items():
-        pairs = list(zip(own[1:], laps[PLAIN][1:], strict=True))  # the first compiles
-        ratios = [statistics.median(lap[i] / base[i] for lap, base in pairs) for i in (0, 1)]
-        cpu, wall, read = (statistics.median(lap[i] for lap, _ in pairs) for i in range(3))
-        rows.append([name, 1e3 * cpu, 1e3 * wall, *ratios, read])
-    return rows
+    return epochs_in_turn(models, rounds, make)
 
 
 def pipeline(folder, short):
@@ -213,27 +221,32 @@ def show(title, columns, rows):
     Console(width=110).print(table)
 
 
-def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def run(about, tables):
+    """Measure, and show, each of `{name: (function, title, columns)}`."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--short", action="store_true", help="tiny models, to see that it runs")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
     arguments = parser.parse_args()
+    found = {}
     with tempfile.TemporaryDirectory(dir=".") as folder:
-        found = {
-            part.__name__: part(Path(folder) / part.__name__, arguments.short)
-            for part in (training, pipeline, largest, reading)
-        }
-    columns = ["", "CPU ms/step", "ms/step", "CPU / alone", "time / alone", "bytes from disk"]
-    show("an epoch of the student", columns, found["training"])
-    show("a batch of its data, without a student", ["", "CPU ms"], found["pipeline"])
-    columns = ["k", "bytes", "KL, T=1", "difference", "cut", "KL, T=4", "difference", "cut"]
-    show("the k largest classes of the digits' teacher", columns, found["largest"])
-    show("random batches of 64", ["", "samples/s"], found["reading"])
+        for name, (measured, title, columns) in tables.items():
+            place = Path(folder) / name
+            place.mkdir()
+            found[name] = measured(place, arguments.short)
+            show(title, columns, found[name])
     if arguments.json:
         arguments.json.write_text(json.dumps(found, indent=1) + "\n")
 
 
+STEP = ["", "CPU ms/step", "ms/step", "CPU / alone", "time / alone"]
+LOST = ["k", "bytes", "KL, T=1", "difference", "cut", "KL, T=4", "difference", "cut"]
+TABLES = {
+    "training": (training, "an epoch of the student", [*STEP, "bytes from disk"]),
+    "pipeline": (pipeline, "a batch of its data, without a student", ["", "CPU ms"]),
+    "largest": (largest, "the k largest classes of the digits' teacher", LOST),
+    "reading": (reading, "random batches of 64", ["", "samples/s"]),
+}
+
+
 if __name__ == "__main__":
-    main()
+    run(__doc__, TABLES)

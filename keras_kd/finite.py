@@ -6,7 +6,16 @@ from keras_kd.tensors import Tensor
 
 
 class NotFinite(ValueError):
-    """Numbers that have to be finite are NaN or infinite."""
+    """Numbers that have to be finite are NaN or infinite.
+
+    Args:
+        message: What they are of.
+        row: The first of the rows that hold one, if it is known.
+    """
+
+    def __init__(self, message: str, row: int | None = None) -> None:
+        super().__init__(message)
+        self.row = row
 
 
 def nonfinite(values: Tensor, *, may_suppress: bool = False) -> np.ndarray:

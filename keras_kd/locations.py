@@ -188,7 +188,7 @@ def check_teacher(path: str | os.PathLike[str]) -> Path:
     Raises:
         FileNotFoundError: There is none.
         ValueError: It has another suffix.
-        OSError: It is a pipe, a socket or a device.
+        OSError: It is a pipe, a socket or a device, or a folder of something else.
 
     Examples:
         >>> check_teacher("big.pt")
@@ -202,6 +202,11 @@ def check_teacher(path: str | os.PathLike[str]) -> Path:
         return check_lite_file(path)
     if path.suffix.lower() == ".onnx":
         return check_onnx_file(path)
+    if path.is_dir() and not (path / "config.json").exists():
+        raise IsADirectoryError(
+            f"Expected a teacher; {str(path)!r} is a folder that holds neither a SavedModel (saved_model.pb) "
+            "nor a Keras model (config.json)."
+        )
     if path.suffix.lower() not in MODEL_SUFFIXES and not path.is_dir():
         kinds = f"{', '.join(MODEL_SUFFIXES)}, .tflite, .onnx or a SavedModel"
         raise ValueError(f"Expected {kinds}. Received: {str(path)!r}.")

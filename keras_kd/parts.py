@@ -1,5 +1,6 @@
 """The tensors of a structure by path, and what is taken of them by key."""
 
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 import keras
@@ -22,6 +23,28 @@ def parts(structure: Tensors) -> dict[str, Any]:
         (f"{key}/{path}".rstrip("/"), part) for key, value in inside for path, part in parts(value).items()
     ]
     return dict(found)
+
+
+def with_parts(structure: Tensors, found: Iterable[Any]) -> Any:
+    """A structure with other tensors in the places of its own, which are in the order of `parts`.
+
+    `keras.tree` and `tf.nest` sort the keys of dictionaries, and `parts` does not.
+
+    Examples:
+        >>> with_parts({"b": 1, "a": [2]}, ["first", "second"])
+        {'b': 'first', 'a': ['second']}
+    """
+    values = iter(found)
+
+    def filled(inside: Tensors) -> Any:
+        if isinstance(inside, dict):
+            return {key: filled(value) for key, value in inside.items()}
+        if isinstance(inside, (list, tuple)):
+            held = [filled(value) for value in inside]
+            return type(inside)(*held) if hasattr(inside, "_fields") else type(inside)(held)
+        return next(values)
+
+    return filled(structure)
 
 
 def parts_by_key(structure: Tensors) -> dict[str, Any]:

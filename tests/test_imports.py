@@ -14,6 +14,7 @@ GROUND = [
     "activations",
     "archives",
     "cardinality",
+    "contents",
     "descriptors",
     "files",
     "finite",

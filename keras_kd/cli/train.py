@@ -80,7 +80,9 @@ def distill(
     teacher: Annotated[
         Path,
         typer.Option(
-            callback=check_teacher, help="The trained teacher: a Keras model, SavedModel, .tflite or .onnx."
+            callback=check_teacher,
+            help="The trained teacher: a Keras model or SavedModel; or .tflite or .onnx, which is asked once "
+            "for each sample (with --augment, in each step).",
         ),
     ],
     data: DataFile,

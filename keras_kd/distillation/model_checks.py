@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from keras_kd.legacy import comes_from, is_model, is_tf_keras, require_keras_model
+from keras_kd.legacy import comes_from, is_model, is_tf_keras
 from keras_kd.paths import layers_by_path
 
 
@@ -26,7 +26,11 @@ def check_teacher(student: keras.Model, teacher: keras.Model) -> None:
     if isinstance(teacher, (list, tuple)):
         raise TypeError(_one_of_several(teacher))
     if not is_model(teacher):
-        require_keras_model(teacher, "teacher")
+        raise TypeError(
+            f"The teacher must be a keras.Model. Received: {type(teacher).__module__}."
+            f"{type(teacher).__name__}. kd.as_teacher(...) makes one of files, estimators and functions; "
+            "kd.precompute(...) takes them as they are, and asks once for each sample."
+        )
     if teacher is student:
         raise ValueError(
             "The teacher is the student, so it would be trained. Distill from a copy: "

@@ -22,6 +22,7 @@ from keras_kd.jobs.recalibration import Renewal, StatisticsInTraining
 from keras_kd.jobs.runs import Run
 from keras_kd.jobs.scoring import Scores, score
 from keras_kd.jobs.tasks import Task
+from keras_kd.jobs.teaching import taught_batches
 from keras_kd.jobs.training_files import FILES_OF_TEACHER, NAMES, TEACHER, Files, Kind, files_of_student
 from keras_kd.signals.tracing import output_activations
 from keras_kd.training.variables import make_variables
@@ -162,7 +163,7 @@ class Trainings:
         """Train `trainee`, which is `model` or a `Distiller` of it, and save the history."""
         statistics = StatisticsInTraining(model)
         self._compile(trainee, model, len(epochs) * int(data.train.cardinality()))
-        batches = self._augmented(data.train)
+        batches = self._batches(trainee, data)
         if trainee is model:  # Keras would trace its step twice; a Distiller sees to it itself
             make_variables(model, batches.element_spec)
         fitted = trainee.fit(
@@ -209,6 +210,12 @@ class Trainings:
             # Rows whose label was removed must not count.
             weighted_metrics=_of_outputs({task.name: task.metrics(ends[task.tap]) for task in self.tasks}),
         )
+
+    def _batches(self, trainee: keras.Model, data: Data) -> tf.data.Dataset:
+        """Training batches; views that change are not worth storing, so they are answered in each step."""
+        fixed = not self.experiment.hyperparameters.augment
+        taught = taught_batches(trainee, data, self.run, self.progress) if fixed else None
+        return self._augmented(data.train) if taught is None else taught
 
     def _augmented(self, batches: tf.data.Dataset) -> tf.data.Dataset:
         data, names = self.experiment.data, self.experiment.hyperparameters.augment

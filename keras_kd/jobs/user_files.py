@@ -4,7 +4,7 @@ import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, TypedDict
 
-from keras_kd.jobs.checksums import content_digest
+from keras_kd.contents import content_digest
 from keras_kd.jobs.hyperparameters import Hyperparameters
 from keras_kd.jobs.runs import Json
 from keras_kd.locations import Pixels, is_keras_model
@@ -107,7 +107,7 @@ class UserFiles:
 def load_teacher(path: str | os.PathLike[str]) -> "keras.Model":
     """The teacher in a file or folder, not compiled, since the job does so itself.
 
-    One that runs outside TensorFlow is asked in each step: both students see every sample in every epoch.
+    One that runs outside TensorFlow is asked once for each training sample; with augmentation, in each step.
 
     Raises:
         ImportError: The package that reads the file is not installed.

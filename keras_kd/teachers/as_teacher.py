@@ -38,7 +38,8 @@ def as_teacher(
     On the host, so that each step waits for it, run `.tflite` and `.onnx` files, a `kd.LiteModel`, an
     `onnxruntime.InferenceSession`, estimators in the way of scikit-learn, and functions of NumPy arrays, in
     which a PyTorch module or a remote service answers. These need `host=True`, and run without XLA. An answer
-    that is NaN is an error that names the sample.
+    that is NaN is an error that names the sample. `kd.precompute` takes all of these as they are, and asks
+    once for each sample.
 
     Probabilities, where they are stated, become log-probabilities; one of 0 becomes a logit of -85.
 
@@ -80,8 +81,9 @@ def as_teacher(
         return _of_model(found, name, preprocess, outputs, inputs)
     if isinstance(found, HostTeacher) and not isinstance(found, TensorFunction) and not host:
         raise ValueError(
-            f"{name!r} answers on the host, outside TensorFlow, so that each step would wait for it. For a "
-            "Distiller that waits, or for kd.precompute, which asks once: kd.as_teacher(..., host=True)."
+            f"{name!r} answers on the host, outside TensorFlow, so that each step would wait for it. "
+            "kd.precompute(teacher, data, folder) takes it as it is, and asks once for each sample; for a "
+            "Distiller that waits, pass host=True."
         )
     shared = as_inputs(inputs) if inputs is not None else None
     of_source = _inputs_of_source(found, name, preprocess, shared)

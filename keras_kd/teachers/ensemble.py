@@ -6,7 +6,7 @@ import keras
 
 from keras_kd.keras_internals import Functional
 from keras_kd.legacy import KerasModel
-from keras_kd.parts import parts
+from keras_kd.parts import parts, with_parts
 from keras_kd.teachers.averaging import Average, Averaging
 from keras_kd.teachers.class_maps import Classes
 from keras_kd.teachers.combination import Combination, Stated, activations_of, require_same_structure
@@ -140,4 +140,4 @@ def ensemble(
     )
     means = [combination.mean(path, {m: parts(a)[path] for m, a in answers.items()}) for path in paths]
     first = next(iter(answers.values()))
-    return Ensemble(shared, keras.tree.pack_sequence_as(first, means), name=name)
+    return Ensemble(shared, with_parts(first, means), name=name)

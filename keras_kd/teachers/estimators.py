@@ -1,5 +1,6 @@
 """Estimators in the way of scikit-learn, as functions of NumPy arrays."""
 
+import functools
 from typing import Any
 
 import keras
@@ -7,12 +8,15 @@ import numpy as np
 
 from keras_kd.parts import parts
 from keras_kd.teachers.host import HostFunction
+from keras_kd.teachers.object_digest import object_digest
 from keras_kd.teachers.outputs import Kinds
 from keras_kd.tensors import Tensors
 
 
 def is_estimator(source: object) -> bool:
     """Whether something predicts as an estimator of scikit-learn does, such as one of its forests."""
+    if isinstance(source, type):
+        return False
     return hasattr(source, "fit") and (hasattr(source, "predict_proba") or hasattr(source, "predict"))
 
 
@@ -34,7 +38,17 @@ def estimator_teacher(source: Any, name: str, outputs: Kinds) -> tuple[HostFunct
     inputs = (
         None if features is None else keras.KerasTensor((None, int(features)), "float32", name="features")
     )
-    return HostFunction(name, run, inputs), outputs or ("probabilities" if has_classes else "values")
+    digest = functools.partial(_fingerprint, source)
+    made = HostFunction(name, run, inputs, fingerprint=digest)
+    return made, outputs or ("probabilities" if has_classes else "values")
+
+
+def _fingerprint(source: object) -> str | None:
+    """The digest of an estimator; `None` for one that holds what cannot be stored."""
+    try:
+        return object_digest(source)
+    except Exception:  # of whatever the estimator holds
+        return None
 
 
 def _as_columns(array: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Functions of TensorFlow, such as those of a SavedModel, as a layer: they run inside the step."""
 
+import functools
 import os
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -7,7 +8,9 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
+from keras_kd.contents import content_digest
 from keras_kd.messages import some_of
+from keras_kd.teachers.host import OwnFingerprint
 from keras_kd.tensors import Tensors
 
 _SERVING = "serving_default"
@@ -20,11 +23,13 @@ class TensorFunction(NamedTuple):
         run: Takes tensors in the structure of the inputs.
         inputs: Specs of them; `None` if they are not known.
         owner: What holds its variables, which must outlive it.
+        fingerprint: What tells it from others.
     """
 
     run: Callable[[Any], Any]
     inputs: Any
     owner: object
+    fingerprint: OwnFingerprint = None
 
 
 def open_saved_model(path: str | os.PathLike[str]) -> TensorFunction:
@@ -37,7 +42,8 @@ def open_saved_model(path: str | os.PathLike[str]) -> TensorFunction:
         loaded = tf.saved_model.load(os.fspath(path))
     except Exception as error:  # of whatever file of it is damaged
         raise ValueError(f"{os.fspath(path)!r} does not load as a SavedModel: {error}") from error
-    return of_loaded(loaded, os.fspath(path))
+    digest = functools.partial(content_digest, path)
+    return of_loaded(loaded, os.fspath(path))._replace(fingerprint=digest)
 
 
 def of_loaded(loaded: Any, name: str) -> TensorFunction:
@@ -118,6 +124,7 @@ class Foreign(keras.layers.Layer):
     def __init__(self, function: TensorFunction, **kwargs: Any) -> None:
         super().__init__(dtype="float32", autocast=False, trainable=False, **kwargs)
         self.__dict__["function"] = function  # Keras would track, and save, what it holds
+        self.fingerprint = function.fingerprint
 
     def build(self, input_shape: object) -> None:
         """Do nothing: the function has its variables."""

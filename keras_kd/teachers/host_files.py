@@ -1,12 +1,15 @@
 """Files of other runtimes as functions of NumPy arrays: `.tflite` and `.onnx`."""
 
+import functools
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
+from keras_kd.contents import file_digest
 from keras_kd.deployment.litemodel import LiteModel
 from keras_kd.locations import check_onnx_file
 from keras_kd.parts import parts
@@ -16,6 +19,7 @@ from keras_kd.tensors import Tensors
 # Types of ONNX -> NumPy's, for those that Keras has.
 _DTYPES = {"float": "float32", "double": "float64", "float16": "float16", "bool": "bool"}
 _DTYPES |= {kind: kind for kind in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")}
+_GRAPH = 2**26  # bytes in which the names of other files are sought; a larger file holds its weights itself
 _RUNTIME = (
     "reading .onnx files needs the package onnxruntime, which is not installed: pip install 'keras-kd[onnx]'"
 )
@@ -30,7 +34,8 @@ def lite_teacher(source: LiteModel, name: str) -> HostFunction:
         ),
         source.interface.inputs,
     )
-    return HostFunction(name, source.predict, _single(inputs))
+    digest = functools.partial(file_digest, source.path)
+    return HostFunction(name, source.predict, _single(inputs), fingerprint=digest)
 
 
 def open_onnx(path: str | os.PathLike[str]) -> Any:
@@ -78,6 +83,15 @@ def onnx_teacher(session: Any, name: str) -> HostFunction:
         return outputs[0] if len(names) == 1 else dict(zip(names, outputs, strict=True))
 
     return HostFunction(name, run, _single(specs))
+
+
+def onnx_digest(path: Path) -> str:
+    """The digest of an `.onnx` file, and of the files beside it that it names: large weights lie there."""
+    with open(path, "rb") as file:
+        graph = file.read(_GRAPH)
+    others = (each for each in path.parent.iterdir() if each.is_file() and each != path)
+    named = sorted(each for each in others if each.name.encode() in graph)
+    return " ".join(map(file_digest, (path, *named)))
 
 
 def _size(size: object) -> int | None:

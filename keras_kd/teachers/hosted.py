@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_kd.messages import one_line
-from keras_kd.parts import parts
+from keras_kd.parts import parts, with_parts
 from keras_kd.teachers.host import HostTeacher
 from keras_kd.tensors import Shape, Tensor, Tensors
 
@@ -93,7 +93,7 @@ class Hosted(keras.layers.Layer):
         return self._structured(found)
 
     def _ask(self, structure: Tensors, *arrays: Tensor) -> list[np.ndarray]:
-        batch = keras.tree.pack_sequence_as(structure, [np.asarray(array) for array in arrays])
+        batch = with_parts(structure, map(np.asarray, arrays))
         answers = self.teacher.answer(batch)
         return [answers[tap].astype(spec.dtype, copy=False) for tap, spec in self.answers.items()]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_kd.legacy import KerasModel, is_model
 from keras_kd.messages import did_you_mean
-from keras_kd.parts import parts
+from keras_kd.parts import parts, with_parts
 from keras_kd.signals.tracing import symbolic_inputs
 from keras_kd.teachers.averaging import WEIGHINGS
 from keras_kd.teachers.member import Member, Preprocess
@@ -166,7 +166,7 @@ def find_inputs(
     structures = list(known.values())
     if all(parts(each).keys() == parts(structures[0]).keys() for each in structures):
         merged = {path: _merged(path, known) for path in parts(structures[0])}
-        return keras.tree.pack_sequence_as(structures[0], [merged[path] for path in merged])
+        return with_parts(structures[0], merged.values())
     named = {
         symbol.name: {name: {symbol.name: symbol}} for name, each in known.items() for symbol in flat(each)
     }
@@ -227,8 +227,9 @@ def part_for(name: str, model: KerasModel, inputs: Any) -> Any:
     wanted = [symbol.name for symbol in flat(symbols)]
     if isinstance(inputs, dict) and set(wanted) <= held.keys():
         return keras.tree.map_structure(lambda symbol: held[symbol.name], symbols)
-    if len(held) == len(wanted) and (len(held) == 1 or held.keys() == parts(symbols).keys()):
-        return keras.tree.pack_sequence_as(symbols, list(held.values()))
+    paths = list(parts(symbols))
+    if len(held) == len(wanted) and (len(held) == 1 or held.keys() == {*paths}):
+        return with_parts(symbols, held.values() if len(held) == 1 else [held[path] for path in paths])
     raise ValueError(
         f"Member {name!r} takes {wanted}, and the inputs of the ensemble are {list(held)}. Give it a "
         f"preprocess={{{name!r}: FUNCTION_OR_LAYER}} that makes its inputs of them."

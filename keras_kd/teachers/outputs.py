@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_kd.messages import did_you_mean
-from keras_kd.parts import parts
+from keras_kd.parts import parts, with_parts
 from keras_kd.signals.logits import logits_of
 from keras_kd.tensors import Tensors
 
@@ -15,6 +15,10 @@ OutputKind: TypeAlias = Literal["logits", "probabilities", "sigmoid", "values"]
 KINDS = get_args(OutputKind)
 Kinds: TypeAlias = OutputKind | Mapping[str, OutputKind] | None  # of all outputs, or by their paths
 _TINY = 1e-37  # the smallest probability: its logarithm and those of its powers are finite in float32
+
+
+class WrongAnswer(ValueError):
+    """What a teacher answered with is no answer, whatever it was asked; the message says why."""
 
 
 def check_kinds(kinds: Kinds) -> None:
@@ -53,7 +57,7 @@ def log_of(array: np.ndarray, kind: str | None) -> np.ndarray:
         return array
     share = array.astype("float64")
     if (share < -1e-3).any() or (share > 1 + 1e-3).any():
-        raise ValueError(
+        raise WrongAnswer(
             f"outputs={kind!r}, and the answers are no probabilities: they lie between {share.min():.4g} and "
             f"{share.max():.4g}. If they are logits, state outputs='logits'."
         )
@@ -80,7 +84,7 @@ class AsLogits(keras.layers.Layer):
         for path, tensor in named.items():
             activation = activation_behind(kind_at(self.kinds, path), tensor.shape[-1])
             found.append(logits_of(tensor, activation))
-        return keras.tree.pack_sequence_as(inputs, found)
+        return with_parts(inputs, found)
 
     def get_config(self) -> dict[str, Any]:
         kinds = dict(self.kinds) if isinstance(self.kinds, Mapping) else self.kinds

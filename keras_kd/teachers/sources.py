@@ -1,12 +1,12 @@
 """What a teacher is made of: a model, a function of TensorFlow, or something that answers on the host."""
 
+import functools
 import os
 import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import keras
 import tensorflow as tf
 
 from keras_kd.deployment.litemodel import LiteModel
@@ -24,7 +24,7 @@ from keras_kd.teachers.foreign import (
     open_saved_model,
 )
 from keras_kd.teachers.host import HostFunction, HostTeacher
-from keras_kd.teachers.host_files import lite_teacher, onnx_teacher, open_onnx
+from keras_kd.teachers.host_files import lite_teacher, onnx_digest, onnx_teacher, open_onnx
 from keras_kd.teachers.outputs import Kinds
 
 Source: TypeAlias = "KerasModel | TensorFunction | HostTeacher"
@@ -47,7 +47,10 @@ def find_source(source: object, name: str | None = None, outputs: Kinds = None) 
     """
     if isinstance(source, (str, os.PathLike)):
         path = check_teacher(source)
-        return _named(_open(path), name or _plain(path.stem), outputs)
+        found, name, outputs = _named(_open(path), name or _plain(path.stem), outputs)
+        if path.suffix.lower() == ".onnx" and isinstance(found, HostFunction):
+            found = replace(found, fingerprint=functools.partial(onnx_digest, path))
+        return found, name, outputs
     return _named(source, name or _name_of(source), outputs)
 
 
@@ -81,7 +84,11 @@ def _named(source: Any, name: str, outputs: Kinds) -> tuple[Source, str, Kinds]:
     host = _host(source, name, outputs)
     if host is not None:
         return host, name, None
-    if isinstance(source, (list, tuple)):
+    if isinstance(source, type):
+        raise TypeError(
+            f"A teacher is an object, and {source.__name__} is a class: pass a trained object of it."
+        )
+    if isinstance(source, (list, tuple)) and not any(hasattr(each, "__array__") for each in source):
         raise TypeError(f"Received {len(source)} sources. Make a teacher of each, and kd.ensemble of them.")
     raise TypeError(
         "A teacher is made of the path of a file, a model, or something that answers for a batch: a "
@@ -109,31 +116,14 @@ def _host(source: Any, name: str, outputs: Kinds) -> HostTeacher | None:
     elif comes_from(source, "onnxruntime"):
         made = onnx_teacher(source, name)
     elif isinstance(source, HostTeacher):
+        if outputs is not None:
+            raise ValueError(
+                f"`outputs` says what a file, an estimator or a function answers with. {name!r} has a method "
+                f"`answer`, which returns logits or numbers as they are to be read. Received: {outputs!r}."
+            )
         return source
     elif is_estimator(source):
         made, outputs = estimator_teacher(source, name, outputs)
-    elif callable(source):
-        made = HostFunction(name, source)
+    elif callable(source) and not isinstance(source, type):
+        made = HostFunction(name, source, fingerprint=getattr(source, "fingerprint", None))
     return None if made is None else replace(made, outputs=outputs)
-
-
-def as_host(source: object, *, name: str | None = None, outputs: Kinds = None) -> HostTeacher | None:
-    """What answers on the host, without Keras: for whoever asks a teacher once and stores the answers.
-
-    Args:
-        source: As for `kd.as_teacher`.
-        name: Its name.
-        outputs: What its answers are.
-
-    Returns:
-        `None` for a model or a function of TensorFlow.
-
-    Examples:
-        >>> import numpy as np
-        >>> as_host(lambda x: 2 * x, name="double").answer(np.ones((1, 2)))
-        {'output': array([[2., 2.]], dtype=float32)}
-    """
-    found, _, _ = find_source(source, name, outputs)
-    if isinstance(found, (keras.Model, TensorFunction)) or not isinstance(found, HostTeacher):
-        return None
-    return found

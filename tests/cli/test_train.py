@@ -3,10 +3,14 @@
 import json
 import re
 
+import keras
 import numpy as np
 import pytest
 
+import keras_kd as kd
+from keras_kd.teachers.taught.shards import Ledger
 from tests.cli.conftest import run
+from tests.teachers.test_host_files import linear
 
 
 @pytest.mark.slow
@@ -22,6 +26,43 @@ def test_distill(files, printed, tmp_path):
     assert "nothing was left to do" in printed()[1]
     assert run(*words, "--temperature", 2) == 1
     assert "other settings" in printed()[1]
+
+
+def lite_teacher(folder, kernel):
+    dense = keras.layers.Dense(3, use_bias=False)
+    model = keras.Sequential([keras.Input((4,)), dense])
+    dense.set_weights([kernel])
+    return kd.export(model, folder / "teacher.tflite").path
+
+
+def onnx_teacher(folder, kernel):
+    pytest.importorskip("onnxruntime", reason="the package onnxruntime runs .onnx files")
+    return linear(folder / "teacher.onnx", "batch", kernel)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [lite_teacher, onnx_teacher])
+def test_a_teacher_on_the_host_is_asked_once_and_not_again_when_resumed(make, printed, tmp_path):
+    random = np.random.default_rng(0)
+    kernel = random.normal(size=(4, 3)).astype("float32")
+    x = random.normal(size=(240, 4)).astype("float32")
+    y = (x @ kernel).argmax(-1)
+    np.savez(tmp_path / "data.npz", x_train=x[:200], y_train=y[:200], x_test=x[200:], y_test=y[200:])
+    keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]).save(tmp_path / "student.keras")
+    words = ["distill", "--teacher", make(tmp_path, kernel), "--student", tmp_path / "student.keras"]
+    words += ["--data", tmp_path / "data.npz", "--files", "float32", "--epochs", 2, "--out", tmp_path / "run"]
+    assert run(*words, "--learning-rate", 0.05) == 0
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    assert report["rows"][0]["accuracy"] == 1.0
+    shards = Ledger(tmp_path / "run" / "taught")
+    (told,) = re.findall("the teacher answered once to each of ([0-9]+) training samples", printed()[1])
+    assert sum(shards.finished().values()) == int(told) == 180
+    written = {path: path.stat().st_mtime_ns for path in shards.folder.glob("*.npy")}
+    for lost in ("report.json", "seed0/distilled.keras"):  # as if killed before
+        (tmp_path / "run" / lost).unlink()
+    assert run(*words, "--learning-rate", 0.05) == 0
+    assert (tmp_path / "run" / "seed0" / "distilled.keras").exists()
+    assert written == {path: path.stat().st_mtime_ns for path in shards.folder.glob("*.npy")}
 
 
 @pytest.mark.slow

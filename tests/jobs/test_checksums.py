@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 
-from keras_kd.jobs.checksums import Checksums, file_digest
+from keras_kd.contents import file_digest
+from keras_kd.jobs.checksums import Checksums
 
 
 def test_sha256sum_reads_them(tmp_path):

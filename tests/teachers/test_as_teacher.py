@@ -72,6 +72,24 @@ def test_preprocessing_makes_the_inputs_of_the_source():
     assert resized.input_shape == (None, 8)
 
 
+def test_inputs_and_outputs_go_by_their_names_whatever_the_order():
+    b, a = keras.Input((2,), name="b"), keras.Input((2,), name="a")
+    outputs = {"z": keras.layers.Rescaling(1.0)(b), "y": keras.layers.Rescaling(2.0)(a)}
+    model = keras.Model({"b": b, "a": a}, outputs)
+    sizes = {"b": (2,), "a": (2,)}
+    on_the_host = kd.as_teacher(lambda x: {"z": x["b"], "y": 2 * x["a"]}, inputs=sizes, host=True)
+    teachers = [
+        on_the_host,
+        kd.as_teacher(model, outputs={"y": "values", "z": "logits"}, name="said"),
+        kd.as_teacher(model, preprocess=lambda x: {"a": x["a"], "b": x["b"]}, inputs=sizes, name="made"),
+        kd.ensemble([model, model], average="values"),
+        kd.ensemble({"p": on_the_host, "q": model}, average="values"),
+    ]
+    for teacher in teachers:
+        found = teacher.predict({"b": np.zeros((1, 2)), "a": np.ones((1, 2))}, verbose=0)
+        assert {name: array.max() for name, array in found.items()} == {"z": 0, "y": 2}
+
+
 @pytest.mark.slow
 def test_nan_is_an_error_that_names_the_sample_in_every_batch():
     broken = [False]
@@ -99,7 +117,7 @@ def test_nan_is_an_error_that_names_the_sample_in_every_batch():
 @pytest.mark.parametrize(
     ("source", "options", "message"),
     [
-        (np.square, {"inputs": (4,)}, r"'square' answers on the host.*kd\.precompute.*host=True"),
+        (np.square, {"inputs": (4,)}, r"'square' answers on the host.*kd\.precompute.* as it is.*host=True"),
         (np.square, {"host": True}, r"What the teacher 'square' takes is not known.*inputs=\(28, 28, 1\)"),
         (tf.function(np.square), {}, "is not known"),
         (keras.Sequential(name="empty"), {}, "'empty' has no weights yet"),

@@ -41,3 +41,4 @@ def test_numbers():
 def test_what_an_estimator_is():
     assert is_estimator(LinearSVC())
     assert not is_estimator(lambda x: x)
+    assert not is_estimator(LinearSVC)

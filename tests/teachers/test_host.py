@@ -42,5 +42,11 @@ def test_wrong_answers(run, error, message):
         HostFunction("t", run).answer(X)
 
 
+def test_outputs_that_are_not_there():
+    for run, message in ((lambda x: {"a": x}, r"answers with \['a'\]"), (lambda x: x, "has one output: say")):
+        with pytest.raises(ValueError, match=f"`outputs` names 'b', and the teacher 't' {message}"):
+            HostFunction("t", run, outputs={"b": "logits"}).answer(X)
+
+
 def test_minus_infinity_suppresses_a_class():
     assert HostFunction("t", lambda x: x * -np.inf).answer(X)["output"].max() == -np.inf

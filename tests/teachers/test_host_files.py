@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import keras_kd as kd
-from keras_kd.teachers.host_files import lite_teacher, onnx_teacher, open_onnx
+from keras_kd.teachers.host_files import lite_teacher, onnx_digest, onnx_teacher, open_onnx
 from tests.teachers.conftest import X
 
 
@@ -51,6 +51,20 @@ def test_an_onnx_file(tmp_path, batch, outputs):
         assert list(found) == taps
         for array in found.values():
             np.testing.assert_allclose(array, X[:samples] @ KERNEL, atol=1e-5)
+
+
+def test_the_digest_of_an_onnx_file_is_that_of_weights_beside_it_as_well(tmp_path):
+    onnx = pytest.importorskip("onnx", reason="the package onnx writes these files")
+    path = linear(tmp_path / "large.onnx", "batch", np.ones((64, 64), "float32"))
+    alone = onnx_digest(path)
+    model = onnx.load(path)
+    onnx.save_model(model, path, save_as_external_data=True, location="large.weights", size_threshold=0)
+    whole = onnx_digest(path)
+    (tmp_path / "notes.txt").write_text("of something else")
+    assert onnx_digest(path) == whole != alone
+    weights = tmp_path / "large.weights"
+    weights.write_bytes(b"1" + weights.read_bytes()[1:])
+    assert onnx_digest(path) != whole
 
 
 def test_files_that_do_not_load(tmp_path):

@@ -8,7 +8,7 @@ import tensorflow as tf
 import keras_kd as kd
 from keras_kd.teachers.foreign import TensorFunction
 from keras_kd.teachers.host import HostFunction, HostTeacher
-from keras_kd.teachers.sources import as_host, find_source
+from keras_kd.teachers.sources import find_source
 from tests.teachers.conftest import X, classifier
 
 
@@ -57,13 +57,8 @@ def test_objects(files):
         assert named == (name or named)
     assert find_source(service)[0] is service
     assert isinstance(service, HostTeacher)
-
-
-def test_what_answers_on_the_host():
-    found = as_host(lambda x: x / x.sum(-1, keepdims=True), outputs="probabilities")
-    np.testing.assert_allclose(found.answer(np.ones((1, 2)))["output"], np.log([[0.5, 0.5]]), rtol=1e-6)
-    assert as_host(classifier()) is None
-    assert as_host(tf.function(np.square)) is None
+    with pytest.raises(ValueError, match="'service' has a method `answer`, which returns logits or numbers"):
+        find_source(service, outputs="probabilities")
 
 
 @pytest.mark.parametrize(
@@ -72,9 +67,10 @@ def test_what_answers_on_the_host():
         ("teacher.pt", ValueError, r"Expected \.keras, .*, \.onnx or a SavedModel. Received: 'teacher.pt'"),
         ("teacher.tflite", FileNotFoundError, r"There is no file 'teacher\.tflite'"),
         ([classifier, classifier], TypeError, "Received 2 sources.*kd.ensemble"),
+        (np.float32, TypeError, "A teacher is an object, and float32 is a class"),
         (X, TypeError, "something that answers for a batch.* Received: ndarray"),
     ],
-    ids=["suffix", "no file", "two sources", "array"],
+    ids=["suffix", "no file", "two sources", "class", "array"],
 )
 def test_what_is_no_source(source, error, message):
     with pytest.raises(error, match=message):

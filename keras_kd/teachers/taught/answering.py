@@ -1,5 +1,6 @@
 """What labels: a function from the inputs of a batch to the teacher's signals, all in NumPy."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
@@ -8,12 +9,13 @@ import numpy as np
 import tensorflow as tf
 
 from keras_kd.activations import activation_of
-from keras_kd.deployment.source.fingerprint import Fingerprint
+from keras_kd.finite import NotFinite
 from keras_kd.keras_internals import mask_of
 from keras_kd.legacy import all_layers_of, as_tf_keras_runs, is_tf_keras
 from keras_kd.messages import did_you_mean, one_line
 from keras_kd.signals.batches import describe
 from keras_kd.signals.taps import Taps
+from keras_kd.teachers.outputs import WrongAnswer
 from keras_kd.tensors import Shape, Tensors
 
 # The seam between what computes and what stores: inputs `(samples, ...)` -> {tap: (samples, ...)}, and with
@@ -73,8 +75,18 @@ class ModelAnswer:
         }
 
     def __call__(self, x: Tensors) -> dict[str, np.ndarray]:
-        """The signals of a batch, and their masks."""
-        return {name: np.asarray(tensor) for name, tensor in self._function(x).items()}
+        """The signals of a batch, and their masks.
+
+        Raises:
+            NotFinite: A part of the teacher that runs on the host says so.
+        """
+        try:
+            return {name: np.asarray(tensor) for name, tensor in self._function(x).items()}
+        except tf.errors.OpError as error:
+            told = re.search(r"NotFinite: (.* for sample (\d+) of the batch\.)", str(error))
+            if told is None:
+                raise
+            raise NotFinite(told[1], int(told[2])) from None
 
     def _run(self, x: Tensors) -> Any:
         try:
@@ -132,16 +144,17 @@ class HostAnswer:
         self, teacher: AnswersInNumpy, taps: Sequence[str], preprocess: Callable[..., Any] | None
     ) -> None:
         self._teacher, self._taps, self._preprocess = teacher, taps, preprocess
+        self._has_answered = False
 
     def __call__(self, x: Tensors) -> dict[str, np.ndarray]:
         """The signals of a batch.
 
         Raises:
-            ValueError: One is not among the answers.
+            ValueError: One is not among the answers; the teacher cannot take the inputs.
         """
         if self._preprocess is not None:
             x = tf.nest.map_structure(np.asarray, self._preprocess(x))
-        found = {name: np.asarray(values) for name, values in self._teacher.answer(x).items()}
+        found = {name: np.asarray(values) for name, values in self._ask(x).items()}
         missing = next((tap for tap in self._taps if tap not in found), None)
         if missing is not None:
             raise ValueError(
@@ -150,6 +163,24 @@ class HostAnswer:
             )
         wanted = {*self._taps, *map(mask_name, self._taps)}
         return {name: values for name, values in found.items() if name in wanted}
+
+    def _ask(self, x: Tensors) -> dict[str, np.ndarray]:
+        try:
+            answers = self._teacher.answer(x)
+        except (NotFinite, WrongAnswer):
+            raise
+        except Exception as error:  # of whatever answers
+            if self._has_answered:  # so it takes such inputs, and the error is its own
+                raise
+            name = getattr(self._teacher, "name", type(self._teacher).__name__)
+            made = "what `teacher_preprocess` makes of " if self._preprocess else ""
+            raise ValueError(
+                f"The teacher {name!r} fails on {made}the data's inputs ({describe(x)}): "
+                f"{type(error).__name__}: {one_line(error).rstrip('.')}. If it takes others, give a "
+                "`teacher_preprocess` that selects, resizes or converts `x`."
+            ) from error
+        self._has_answered = True
+        return answers
 
 
 def make_answer(
@@ -167,17 +198,8 @@ def make_answer(
         return ModelAnswer(teacher, taps, x, preprocess)
     raise TypeError(
         "The teacher is a Keras model, or an object with answer(batch) -> {signal: array}. Received: "
-        f"{type(teacher).__name__}. kd.as_teacher(source, host=True) makes a model of whatever answers."
+        f"{type(teacher).__name__}."
     )
-
-
-def identify(teacher: Any) -> dict[str, str]:
-    """What a manifest says of a teacher, whose weights exist."""
-    if isinstance(teacher, AnswersInNumpy):
-        own = getattr(teacher, "fingerprint", None)
-        return {"kind": type(teacher).__name__, "fingerprint": str(own() if callable(own) else own)}
-    layers, weights, version = Fingerprint.of(teacher)
-    return {"kind": type(teacher).__name__, "layers": layers, "weights": weights, "keras": version}
 
 
 def _require_stateless(teacher: Any) -> None:

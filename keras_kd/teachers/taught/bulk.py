@@ -4,11 +4,13 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from keras_kd.teachers.taught.answering import Answer, identify, make_answer
+from keras_kd.teachers.taught.answering import Answer, make_answer
 from keras_kd.teachers.taught.engines.engine import AUTO, RAY, Engine, check_engine
+from keras_kd.teachers.taught.identity import identify
 from keras_kd.teachers.taught.keyed import Key
 from keras_kd.teachers.taught.labelling import Bar, Labelled, label_part
 from keras_kd.teachers.taught.manifest import Manifest, require_teacher
+from keras_kd.teachers.taught.opening import find_teacher
 from keras_kd.teachers.taught.parts import Parts, check_part
 from keras_kd.teachers.taught.remote import Folder
 from keras_kd.teachers.taught.shards import Ledger
@@ -23,7 +25,7 @@ class Bulk:
     """What any process needs to label any part.
 
     Attributes:
-        teacher: The teacher.
+        teacher: What answers, as the user gave it: a path is opened where it labels.
         preprocess: Makes its inputs of the data's.
         engine: The name of what computes its answers.
         parts: The data.
@@ -49,8 +51,10 @@ class Bulk:
             ValueError: The teacher is another one here.
         """
         taps = [signal.tap for signal in self.manifest.signals]
-        made = make_answer(self.teacher, taps, self.views(0).spec, self.preprocess)
-        require_teacher(self.manifest.teacher, identify(self.teacher), self.folder)
+        spec = self.views(0).spec
+        teacher = find_teacher(self.teacher, self.manifest.outputs).opened(spec, self.preprocess)
+        made = make_answer(teacher, taps, spec, self.preprocess)
+        require_teacher(self.manifest.teacher, identify(teacher), self.folder)
         return Engine(self.engine, made)
 
     def views(self, number: int) -> Views:

@@ -5,12 +5,16 @@ from pathlib import Path
 
 from keras_kd.files import explain_write_errors
 from keras_kd.teachers.taught.bulk import Bulk, label_here, show
-from keras_kd.teachers.taught.engines.engine import RAY, Engine
+from keras_kd.teachers.taught.engines.agreement import DISTANCE
+from keras_kd.teachers.taught.engines.engine import EXPORTED, RAY, Engine
+from keras_kd.teachers.taught.identity import is_identified
 from keras_kd.teachers.taught.labelling import Bar, Labelled, label
 from keras_kd.teachers.taught.manifest import Manifest, is_taken
 from keras_kd.teachers.taught.ray_workers import label_on_ray
+from keras_kd.teachers.taught.recognition import require_same_answers
 from keras_kd.teachers.taught.remote import Folder
 from keras_kd.teachers.taught.shards import Ledger, writing
+from keras_kd.teachers.taught.store import Store
 from keras_kd.teachers.taught.viewed import Views
 from keras_kd.teachers.taught.writer import ShardWriter
 
@@ -29,15 +33,18 @@ def fill(
         verbose: Whether to show a progress bar.
 
     Raises:
-        FileExistsError: The folder holds something else; another process is writing to it.
+        FileExistsError: The folder holds something else, or the answers of another teacher; another process
+            is writing to it.
         ValueError: A file is damaged; an answer cannot be stored.
     """
     _make(folder)
     ledger = Ledger(folder)
     with writing(folder):
-        found = _prepare(folder, wanted)
+        found = _prepare(folder, wanted, begun=bool(ledger.finished()))
         for number in ledger.finished() if found else ():
             ledger.check(number)
+        if found is not None:
+            _recognize(found, folder, views_of, answer)
         labelled = Labelled.of(ledger)
         writer = ShardWriter(ledger, wanted.signals, wanted.views, shard_size)
         bar = Bar(views_of.number_of_batches, verbose)
@@ -67,7 +74,11 @@ def fill_parts(
     _make(bulk.folder)
     with writing(bulk.folder, part):
         found = _prepare(bulk.folder, bulk.manifest)
-        missing = bulk.missing(bulk.parts.of(part))
+        numbers = bulk.parts.of(part)
+        missing = bulk.missing(numbers)
+        finished = [number for number in numbers if number not in missing]
+        if found is not None and finished:
+            _recognize(found, bulk.folder, bulk.views(finished[0]), answer)
         on_ray = bulk.engine == RAY and missing
         counts = label_on_ray(bulk, missing, workers) if on_ray else label_here(bulk, missing, answer)
         show(counts, Bar(len(missing), verbose and bool(missing), "part"))
@@ -75,9 +86,18 @@ def fill_parts(
             bulk.finish(answer.record)
 
 
-def _prepare(folder: Folder, wanted: Manifest) -> Manifest | None:
-    """The manifest that a folder has; it gets one if it has none."""
-    if is_taken(folder):
+def _recognize(found: Manifest, folder: Folder, views_of: Views, answer: Engine) -> None:
+    """Raise an error if a teacher that has no fingerprint answers with something else than what is stored."""
+    if is_identified(found.teacher):
+        return
+    engines = {record["name"] for record in (found.engine, answer.record) if record is not None}
+    least = DISTANCE if engines & {*EXPORTED} else 0.0
+    require_same_answers(Store(folder, verify=False), views_of.batches(), answer.ask, least)
+
+
+def _prepare(folder: Folder, wanted: Manifest, begun: bool = True) -> Manifest | None:
+    """The manifest that a folder has; it gets one if it has none, or if nothing was labelled with it."""
+    if is_taken(folder) and (begun or not isinstance(folder, Path)):
         found = Manifest.load(folder)
         found.check(wanted, folder)
         return found

@@ -1,11 +1,14 @@
 """Labelling: the samples of data that have no signals yet go through a teacher, into shards."""
 
+import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import keras
 import numpy as np
+import tensorflow as tf
 
+from keras_kd.finite import NotFinite, nonfinite
 from keras_kd.messages import number_of
 from keras_kd.teachers.taught.answering import Answer
 from keras_kd.teachers.taught.shards import Ledger
@@ -106,15 +109,38 @@ def _label(batch: ViewedBatch, answer: Answer, writer: ShardWriter, labelled: La
     if not rows:
         return 0
     new = batch.take(rows)
-    try:
+    with samples_named(batch, rows):
         writer.add(new.keys, new.digests, [answer(x) for x in new.views])
-    except AnswerError as error:
+    return len(rows)
+
+
+@contextlib.contextmanager
+def samples_named(batch: ViewedBatch, rows: Sequence[int]) -> Iterator[None]:
+    """Say which sample of the data an error is about, instead of which of those that were asked.
+
+    Args:
+        batch: The batch that is labelled.
+        rows: Those of its rows that are asked.
+
+    Raises:
+        ValueError: An answer cannot be stored.
+    """
+    try:
+        yield
+    except (AnswerError, NotFinite) as error:
+        if error.row is None:
+            raise
         row = rows[error.row]
+        what = str(error).removesuffix(f" for sample {error.row} of the batch.")
         raise ValueError(
             f"Sample {batch.position + row} of the data (row {row} of its batch, key "
-            f"{int(batch.keys[row])}): {error}."
+            f"{int(batch.keys[row])}): {what}.{_about_inputs(batch, row)}"
         ) from None
-    return len(rows)
+
+
+def _about_inputs(batch: ViewedBatch, row: int) -> str:
+    parts = tf.nest.flatten(batch.views)
+    return " Its inputs hold NaN or infinity." if any(nonfinite(part[row]).any() for part in parts) else ""
 
 
 class Bar:

@@ -3,13 +3,13 @@
 import os
 from collections.abc import Sequence
 
-import keras
 import tensorflow as tf
 
-from keras_kd.teachers.taught.answering import AnswersInNumpy, identify
+from keras_kd.teachers.taught.identity import identify, is_identified
 from keras_kd.teachers.taught.joining import join
 from keras_kd.teachers.taught.keyed import Key, describe_inputs, describe_key, unpacked
 from keras_kd.teachers.taught.manifest import Manifest, require_teacher
+from keras_kd.teachers.taught.opening import find_teacher
 from keras_kd.teachers.taught.parts import Functions, whole
 from keras_kd.teachers.taught.precompute import check_taps
 from keras_kd.teachers.taught.remote import Folder, as_folder
@@ -25,7 +25,7 @@ def load_taught(
     signals: Sequence[str] | None = None,
     augment: Augment | None = None,
     key: Key = None,
-    teacher: keras.Model | AnswersInNumpy | None = None,
+    teacher: object = None,
     batch_size: int = 32,
     shuffle: bool = True,
     verify: bool = True,
@@ -41,7 +41,8 @@ def load_taught(
         signals: Which signals to join. Default: all that were stored.
         augment: What makes the views, as it was given to `kd.precompute`.
         key: What names a sample, as it was given to `kd.precompute`.
-        teacher: The teacher whose signals they should be, to check that they are. Default: any.
+        teacher: The teacher whose signals they should be, in any form that `kd.precompute` takes, to check
+            that they are; a plain function cannot be told from others. Default: any.
         batch_size: Samples per batch, where data comes without batches.
         shuffle: Whether arrays and samples with an index are shuffled, anew for each epoch, as `fit` does;
             not with `key="index"`.
@@ -69,12 +70,24 @@ def load_taught(
     """
     folder = as_folder(path)
     manifest = Manifest.load(folder)
-    if teacher is not None:
-        require_teacher(manifest.teacher, identify(teacher), folder)
     batches = whole(data, batch_size, shuffle and key != "index")
+    if teacher is not None:
+        _check_teacher(manifest, teacher, batches, folder)
     _check(manifest, folder, batches, key, augment)
     taps = [signal.tap for signal in manifest.signals] if signals is None else check_taps(signals)
     return join(Store(folder, verify), batches, taps, key, augment)
+
+
+def _check_teacher(manifest: Manifest, teacher: object, data: tf.data.Dataset, folder: Folder) -> None:
+    x, _, _ = unpacked(data.element_spec)
+    identity = identify(find_teacher(teacher, manifest.outputs).opened(x))
+    require_teacher(manifest.teacher, identity, folder)
+    if not is_identified(identity):
+        raise ValueError(
+            "`teacher` has no fingerprint, so it is told by its answers alone: kd.precompute with the same "
+            "arguments asks it for some of those that are stored. Leave it out here, or give it a "
+            "`fingerprint`."
+        )
 
 
 def _check(

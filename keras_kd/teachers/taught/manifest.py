@@ -9,6 +9,7 @@ from typing import Any
 
 from keras_kd.files import check_regular
 from keras_kd.messages import did_you_mean
+from keras_kd.teachers.outputs import Kinds
 from keras_kd.teachers.taught.records import StoredSignal
 from keras_kd.teachers.taught.remote import Folder, write_whole
 from keras_kd.teachers.taught.shards import LOCK
@@ -34,6 +35,7 @@ class Manifest:
         samples: How many there are, once all data was labelled.
         parts: In which parts the data was labelled, each of them a shard; `None` if as a whole.
         engine: What computed them, and what was measured of it.
+        outputs: What the teacher's answers were said to be.
     """
 
     teacher: dict[str, str]
@@ -48,6 +50,7 @@ class Manifest:
     samples: int | None = None
     parts: str | None = None
     engine: dict[str, Any] | None = None
+    outputs: Kinds = None
 
     def save(self, folder: Folder) -> None:
         """Write it to a folder."""
@@ -65,7 +68,7 @@ class Manifest:
         """
         path = folder / NAME
         if not path.exists():
-            raise FileNotFoundError(f"{folder} holds nothing that kd.precompute wrote: {NAME} is missing.")
+            raise FileNotFoundError(_missing(folder))
         if isinstance(path, Path):
             check_regular(path, "a file in JSON")
         try:
@@ -130,8 +133,9 @@ def require_teacher(
         read.append("layers")
     changed = [part for part in read if stored.get(part) != wanted.get(part)]
     if changed:
+        differ = "differs" if changed in (["kind"], ["fingerprint"]) else "differ"
         raise error(
-            f"{folder} holds the signals of another teacher: its {' and '.join(changed)} differ. Name "
+            f"{folder} holds the signals of another teacher: its {' and '.join(changed)} {differ}. Name "
             "another folder, or use the teacher that it was made with."
         )
 
@@ -153,8 +157,17 @@ def is_taken(folder: Folder) -> bool:
     return False
 
 
+def _missing(folder: Folder) -> str:
+    if isinstance(folder, Path) and not folder.is_dir():
+        if folder.exists():
+            return f"{folder} is a file, and kd.precompute writes folders."
+        beside = [path.parent.name for path in folder.parent.glob(f"*/{NAME}")]
+        return f"There is no folder {str(folder)!r}.{did_you_mean(folder.name, beside)}"
+    return f"{folder} holds nothing that kd.precompute wrote: {NAME} is missing."
+
+
 def _settings(manifest: Manifest) -> dict[str, str]:
-    kept = ("key", "views", "augment", "seed", "preprocess", "inputs")
+    kept = ("key", "views", "augment", "seed", "preprocess", "inputs", "outputs")
     settings = {name: repr(getattr(manifest, name)) for name in kept}
     signals = [signal.as_json() for signal in manifest.signals]
     each = [" ".join(f"{key}={value}" for key, value in s.items() if value is not None) for s in signals]

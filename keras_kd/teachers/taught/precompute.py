@@ -6,18 +6,21 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from keras_kd.folders import check_folder
-from keras_kd.teachers.taught.answering import AnswersInNumpy, identify, make_answer
+from keras_kd.teachers.outputs import Kinds
+from keras_kd.teachers.taught.answering import make_answer
 from keras_kd.teachers.taught.bulk import Bulk, check_division
 from keras_kd.teachers.taught.description import describe_signals
 from keras_kd.teachers.taught.engines.engine import RAY, Engine
 from keras_kd.teachers.taught.filling import fill, fill_parts
+from keras_kd.teachers.taught.identity import identify
 from keras_kd.teachers.taught.joining import join
 from keras_kd.teachers.taught.keyed import Key, describe_key, free_axes
+from keras_kd.teachers.taught.labelling import samples_named
 from keras_kd.teachers.taught.manifest import Manifest, is_taken, versions
+from keras_kd.teachers.taught.opening import Teacher, find_teacher
 from keras_kd.teachers.taught.parts import Functions, Parts, check_order, is_parted, whole
 from keras_kd.teachers.taught.records import StoredSignal
 from keras_kd.teachers.taught.remote import Folder, as_folder
@@ -31,10 +34,11 @@ _DTYPES = ("float16", "float32")
 
 
 def precompute(
-    teacher: keras.Model | AnswersInNumpy,
+    teacher: object,
     data: Data | Functions,
     path: str | os.PathLike[str],
     *,
+    outputs: Kinds = None,
     signals: Sequence[str] = ("output",),
     top_k: int | Mapping[str, int] | None = None,
     dtype: str = "float16",
@@ -73,12 +77,17 @@ def precompute(
     evenly); Wu and others 2022, arXiv 2207.10666 (the largest answers, and the seed of each augmentation).
 
     Args:
-        teacher: A model, or an object with `answer(batch) -> {signal: array}` in NumPy.
+        teacher: Anything that `kd.as_teacher` takes: a model of Keras 3 or tf_keras; a `.keras`, `.h5`,
+            `.tflite` or `.onnx` file, or the folder of a SavedModel; an estimator in the way of scikit-learn;
+            a function of TensorFlow, or of NumPy arrays. Or an object with `answer(batch) -> {signal: array}`
+            in NumPy. What runs on the host is asked once for each sample, so no `host=True` is needed.
         data: Batches of `x`, `(x, y)` or `(x, y, weights)`: a `tf.data.Dataset` or a `keras.utils.PyDataset`.
             Or arrays; samples in a list or with an index (`tfds.data_source`, `grain.MapDataset`), and the
             label of each under `"label"`; a function that returns batches; `"tfds:NAME[SPLIT]"`. Or a list of
             functions, each of which returns the data of one shard, to be read where that is labelled.
         path: A folder, which is made, here or on any store that fsspec reaches: `"s3://bucket/train"`.
+        outputs: What files and functions answer with, if it is not to be seen, as for `kd.as_teacher`:
+            `"logits"`, `"probabilities"`, `"sigmoid"` or `"values"`.
         signals: The teacher's signals by tap: `"output"`, `"output/NAME"`, a layer's path. A signal
             `(samples, ...)` of tokens is stored without its padding.
         top_k: How many classes to store of `"output"` and `"output/NAME"`, or of each tap. Default: all.
@@ -132,17 +141,19 @@ def precompute(
     taps, folder = check_taps(signals), as_folder(path)
     divided = part is not None or engine == RAY or is_parted(data)
     _check_arguments(folder, dtype, shard_size)
+    found = find_teacher(teacher, outputs)
     check_division(divided, part, engine, workers, key)
     views_of = Views(whole(data, batch_size), key, augment, views, seed)
-    own = make_answer(teacher, taps, views_of.spec, teacher_preprocess)
-    answer = Engine(engine, own)
-    first = views_of.first()
-    stored = describe_signals(own, taps, first, free_axes(views_of.spec), dtype, top_k)
-    wanted = _manifest(teacher, stored, views_of, teacher_preprocess)
+    opened = found.opened(views_of.spec, teacher_preprocess)
+    own = make_answer(opened, taps, views_of.spec, teacher_preprocess)
+    answer, first = Engine(engine, own), views_of.first()
+    with samples_named(first, range(len(first.keys))):
+        stored = describe_signals(own, taps, first.views[0], free_axes(views_of.spec), dtype, top_k)
+    wanted = _manifest(opened, stored, views_of, teacher_preprocess, outputs)
     again = whole(data, batch_size, shuffle and key != "index")
     if divided:
         check_order(data, batch_size)
-        parts = Parts(data, batch_size, shard_size or default_rows(stored, views, first))
+        parts = Parts(data, batch_size, shard_size or default_rows(stored, views, first.views[0]))
         wanted = dataclasses.replace(wanted, parts=parts.description)
         bulk = Bulk(teacher, teacher_preprocess, engine, parts, key, augment, folder, wanted)
         fill_parts(bulk, part, answer, workers, verbose)
@@ -177,10 +188,11 @@ def _check_arguments(folder: Folder, dtype: str, shard_size: int | None) -> None
 
 
 def _manifest(
-    teacher: keras.Model | AnswersInNumpy,
+    teacher: Teacher,
     stored: tuple[StoredSignal, ...],
     views_of: Views,
     preprocess: Callable[..., Any] | None,
+    outputs: Kinds,
 ) -> Manifest:
     return Manifest(
         teacher=identify(teacher),
@@ -192,4 +204,5 @@ def _manifest(
         preprocess=describe_augment(preprocess),
         inputs=views_of.inputs,
         versions=versions(),
+        outputs=dict(outputs) if isinstance(outputs, Mapping) else outputs,
     )

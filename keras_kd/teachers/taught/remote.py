@@ -95,6 +95,7 @@ def as_folder(path: "str | os.PathLike[str] | Folder") -> Folder:
     """The folder that a path or address names: `"cache/train"`, `"s3://bucket/train"`, `"memory://train"`.
 
     Raises:
+        TypeError: It is neither.
         ImportError: fsspec, or its part for this store, is not installed.
         ValueError: fsspec knows no such store.
 
@@ -106,6 +107,11 @@ def as_folder(path: "str | os.PathLike[str] | Folder") -> Folder:
     """
     if isinstance(path, RemotePath):
         return path
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(
+            f"`path` is the folder for the teacher's signals, such as 'cache/train'. Received: "
+            f"{type(path).__name__}."
+        )
     text = os.fspath(path)
     scheme, mark, rest = text.partition("://")
     if not mark:

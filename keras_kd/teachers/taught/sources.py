@@ -1,5 +1,6 @@
 """Data in every form that users have it in, as a `tf.data.Dataset` of batches that can be read again."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
@@ -21,6 +22,7 @@ Data: TypeAlias = (
     | Callable[[], Iterable[Any]]
 )
 
+_ENDLESS = "The data goes on forever: repeat it after it was taught, not before."
 _LABELS = ("label", "labels")  # as TensorFlow Datasets and others call them
 
 
@@ -72,7 +74,7 @@ def as_dataset(
 def require_end(data: tf.data.Dataset) -> None:
     """Raise a `ValueError` for a data set that goes on forever."""
     if is_endless(data):
-        raise ValueError("The data goes on forever: repeat it after it was taught, not before.")
+        raise ValueError(_ENDLESS)
 
 
 def _checked(data: tf.data.Dataset) -> tf.data.Dataset:
@@ -89,14 +91,17 @@ def _checked(data: tf.data.Dataset) -> tf.data.Dataset:
     return data
 
 
-def _named(name: str, batch_size: int) -> tf.data.Dataset:
+def _named(name: str, batch_size: int) -> tf.data.Dataset | RandomAccess:
     import tensorflow_datasets as tfds  # heavy, and needed for names only
 
     told, _, split = name.removeprefix("tfds:").partition("[")
     split = split.removesuffix("]")
     if not split:
         raise ValueError(f"Name the split as well, in brackets: '{name}[train]'. Received: {name!r}.")
-    return tfds.load(told, split=split, as_supervised=True).batch(batch_size)
+    try:
+        return tfds.load(told, split=split, as_supervised=True).batch(batch_size)
+    except NotImplementedError:  # stored in a format of records with an index
+        return tfds.data_source(told, split=split)
 
 
 def _span(data: tf.data.Dataset, batches: range | None) -> tf.data.Dataset:
@@ -136,7 +141,10 @@ def _without_lists(batch: Tensors) -> Tensors:
 
 def _spec(one: np.ndarray, other: np.ndarray) -> tf.TensorSpec:
     if not one.ndim:
-        raise ValueError("An iterable gives batches, and this one gives single numbers.")
+        raise ValueError(
+            "An iterable gives batches, and this one gives single numbers. Add .batch(32), or pass samples "
+            "in a list or in something with an index."
+        )
     pairs = zip(one.shape[1:], other.shape[1:], strict=True)
     shape = [size if size == again else None for size, again in pairs]
     return tf.TensorSpec([None, *shape], tf.as_dtype(one.dtype))
@@ -167,7 +175,10 @@ def _picked(samples: RandomAccess, batch_size: int, shuffle: bool, batches: rang
     """A data set of samples with an index, which are read batch by batch."""
     if not len(samples):
         raise ValueError("The data is empty.")
+    if len(samples) == sys.maxsize:  # as Grain says of data that repeats
+        raise ValueError(_ENDLESS)
     first = _stacked(_read(samples, [0]))
+    _require_one_size(first, _stacked(_read(samples, [len(samples) - 1])))
     specs = [tf.TensorSpec([None, *part.shape[1:]], part.dtype) for part in tf.nest.flatten(first)]
 
     def read(at: np.ndarray) -> list[np.ndarray]:
@@ -180,6 +191,17 @@ def _picked(samples: RandomAccess, batch_size: int, shuffle: bool, batches: rang
         return tf.nest.pack_sequence_as(first, shaped)
 
     return _places(len(samples), batch_size, shuffle, batches).map(batch)
+
+
+def _require_one_size(first: Tensors, last: Tensors) -> None:
+    """Raise a `ValueError` if samples cannot be stacked: they are batches, or their sizes differ."""
+    one, two = ([tuple(part.shape[1:]) for part in tf.nest.flatten(sample)] for sample in (first, last))
+    if one != two:
+        raise ValueError(
+            "Something with an index holds samples of one size. The parts of its first one have the shapes "
+            f"{one}, those of its last one {two}. If they are batches, leave out .batch(...); otherwise "
+            "resize or pad them, or pass a function that returns batches."
+        )
 
 
 def _read(samples: RandomAccess, places: list[int]) -> list[Any]:

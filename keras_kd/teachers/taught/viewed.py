@@ -79,22 +79,25 @@ class Views:
             views.append(augmented_batch(self.augment, batch.x, seeds))
         return batch.position, batch.keys, tuple(views)
 
-    def first(self) -> Tensors:
-        """The first view of a first batch.
+    def first(self) -> ViewedBatch:
+        """A first batch.
 
         Raises:
             ValueError: There is none.
         """
-        found = next(self._data.take(1).as_numpy_iterator(), None)
+        found = next(self._read(self._data.take(1)), None)
         if found is None:
             raise ValueError("The data is empty.")
-        return found[2][0]
+        return found
 
     def batches(self) -> Iterator[ViewedBatch]:
         """Batch by batch."""
+        return self._read(self._data.prefetch(tf.data.AUTOTUNE))
+
+    def _read(self, data: tf.data.Dataset) -> Iterator[ViewedBatch]:
         free = free_axes(self.spec)
         is_key = self.key is None and self.augment is None  # the digest
-        for position, keys, xs in self._data.prefetch(tf.data.AUTOTUNE).as_numpy_iterator():
+        for position, keys, xs in data.as_numpy_iterator():
             each = [keys if is_key else digests(tf.nest.flatten(x), free) for x in xs]
             yield ViewedBatch(int(position), keys, np.stack(each, 1), xs)
 

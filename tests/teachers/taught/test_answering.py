@@ -5,13 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_kd.teachers.taught.answering import (
-    HostAnswer,
-    ModelAnswer,
-    identify,
-    make_answer,
-    mask_name,
-)
+import keras_kd as kd
+from keras_kd.finite import NotFinite
+from keras_kd.teachers.host import HostFunction
+from keras_kd.teachers.taught.answering import HostAnswer, ModelAnswer, make_answer, mask_name
 from tests.teachers.taught.conftest import Told, X, classifier
 
 SPEC = tf.TensorSpec((None, 6, 6, 1))
@@ -40,7 +37,6 @@ def test_a_subclassed_model_that_was_never_called():
     teacher = Subclassed()
     answer = ModelAnswer(teacher, ["output", "dense"], SPEC, None)
     assert answer(X[:3])["output"].shape == (3, 2)
-    assert identify(teacher)["kind"] == "Subclassed"
 
 
 def test_inputs_by_name_and_by_preprocessing():
@@ -82,7 +78,41 @@ def test_an_object_that_answers():
     assert isinstance(answer, HostAnswer)
     assert set(answer(X)) == {"output", mask_name("output")}
     np.testing.assert_allclose(answer(X)["output"], (X + 1).mean((1, 2)))
-    assert identify(told) == {"kind": "Told", "fingerprint": "told"}
+
+
+def test_nan_says_its_row_on_the_host_and_within_a_model():
+    sick = []
+
+    def run(x):
+        return np.where((np.arange(len(x)) == 3)[:, None] & bool(sick), np.nan, x[:, 0, 0])
+
+    host = HostFunction("t", run)
+    answers = [make_answer(host, ["output"], SPEC, None)]
+    answers += [make_answer(kd.as_teacher(host, inputs=(6, 6, 1), host=True), ["output"], SPEC, None)]
+    sick.append(True)
+    for answer in answers:
+        with pytest.raises(NotFinite, match="The teacher 't' answers with NaN or infinity") as caught:
+            answer(X)
+        assert caught.value.row == 3
+
+
+def test_what_fails_on_a_first_batch_says_what_it_was_given_and_later_errors_are_its_own():
+    def run(x):
+        if len(x) == 1:
+            raise ConnectionError("no route to the service")
+        return np.dot(x.reshape(len(x), -1), np.ones((size[0], 2)))
+
+    size, answer = [9], HostAnswer(HostFunction("net", run), ["output"], None)
+    with pytest.raises(
+        ValueError, match=r"'net' fails on the data's inputs .*\(40, 6, 6, 1\) .*`teacher_prepro"
+    ):
+        answer(X)
+    size[0] = 36
+    assert answer(X)["output"].shape == (40, 2)
+    with pytest.raises(ConnectionError, match="no route"):
+        answer(X[:1])
+    with pytest.raises(ValueError, match=r"^The teacher 'few' answers with 1 rows for 40 samples\.$"):
+        HostAnswer(HostFunction("few", lambda x: x[:1]), ["output"], None)(X)
 
 
 def stateful():

@@ -1,6 +1,7 @@
 """Parts that are labelled by any process, and what does not go together with that."""
 
 import functools
+import pickle
 import runpy
 import shutil
 import sys
@@ -12,10 +13,13 @@ import numpy as np
 import pytest
 
 import keras_kd as kd
-from keras_kd.teachers.taught.bulk import check_division
+from keras_kd.teachers.taught.bulk import Bulk, check_division
+from keras_kd.teachers.taught.manifest import Manifest
+from keras_kd.teachers.taught.parts import Parts
 from keras_kd.teachers.taught.shards import Ledger
 from tests.teachers.taught.conftest import Told, X
 from tests.teachers.taught.test_filling import SIZES, files, manifest, mean
+from tests.teachers.test_host_files import KERNEL, linear
 
 ROOT = Path(__file__).parent.parent.parent.parent
 EXAMPLE = ROOT / "examples" / "teach_at_scale"
@@ -63,6 +67,18 @@ def test_the_example_one_of_whose_processes_is_killed(
     kd.precompute(teacher, parts, tmp_path / "alone", top_k=5, verbose=False)
     assert files(data / "taught") == files(tmp_path / "alone")
     assert manifest(data / "taught")["samples"] == manifest(tmp_path / "alone")["samples"] > 1000
+
+
+def test_a_path_is_opened_by_the_process_that_labels(tmp_path, cache):
+    pytest.importorskip("onnxruntime", reason="the package onnxruntime runs .onnx files")
+    x, path = X.reshape(40, 36)[:, :4], linear(tmp_path / "net.onnx", "batch", KERNEL)
+    kd.precompute(path, x, cache, part=(0, 2), **SIZES)
+    bulk = Bulk(path, None, "ray", Parts(x, 4, 8), None, None, cache, Manifest.load(cache))
+    bulk = pickle.loads(pickle.dumps(bulk))  # as it comes to a worker
+    np.testing.assert_allclose(bulk.answer()(x)["output"], x @ KERNEL, atol=1e-5)
+    linear(path, "batch", -KERNEL)
+    with pytest.raises(ValueError, match="another teacher: its fingerprint differs"):
+        bulk.answer()
 
 
 def test_an_interrupted_part_is_not_there(cache):

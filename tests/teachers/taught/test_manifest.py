@@ -85,6 +85,15 @@ def test_whether_a_folder_is_taken(tmp_path):
     assert is_taken(tmp_path)
 
 
+def test_a_folder_that_is_not_there(tmp_path):
+    (tmp_path / "train").mkdir()
+    MADE.save(tmp_path / "train")
+    with pytest.raises(FileNotFoundError, match=r"There is no folder '.*trian'\. Did you mean 'train'"):
+        Manifest.load(tmp_path / "trian")
+    with pytest.raises(FileNotFoundError, match=r"is a file, and kd\.precompute writes folders"):
+        Manifest.load(tmp_path / "train" / NAME)
+
+
 def test_a_signal_that_was_not_stored():
     with pytest.raises(
         ValueError, match=r"'outputs' was not stored, but \['output'\]. Did you mean 'output'"

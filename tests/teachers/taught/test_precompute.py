@@ -236,7 +236,18 @@ ERRORS = {
         ValueError,
         r"Sample 17 of the data \(row 1 of its batch.*is NaN",
     ),
-    "no teacher": ({"teacher": len}, TypeError, "Received: builtin_function_or_method"),
+    "NaN in the data": (
+        {"data": np.where(np.arange(40)[:, None, None, None] == 3, np.nan, X)},
+        ValueError,
+        r"Sample 3 of the data .*is NaN or infinite\. Its inputs hold NaN",
+    ),
+    "a path": (
+        {"path": (X, Y)},
+        TypeError,
+        "`path` is the folder for the teacher's signals.*Received: tuple",
+    ),
+    "no teacher": ({"teacher": 3}, TypeError, "A teacher is made of the path of a file.*Received: int"),
+    "no answer": ({"teacher": len}, ValueError, r"The teacher 'len' answers with int64 of shape \(\)"),
 }
 
 
@@ -264,6 +275,12 @@ def test_a_cache_of_something_else_is_not_continued(teacher, cache):
         with pytest.raises(FileExistsError, match=message):
             kd.precompute(**given | options)
     assert sorted(path.name for path in cache.iterdir()) == before
+
+
+def test_settings_may_change_while_nothing_is_stored(teacher, cache):
+    with pytest.raises(ValueError, match="Two different samples have one key"):
+        kd.precompute(teacher, (X, Y), cache, key=lambda x, y: y, verbose=False)
+    assert kd.precompute(teacher, (X, Y), cache, verbose=False)
 
 
 def test_a_folder_that_holds_something_else_is_left_alone(teacher, tmp_path):

@@ -1,11 +1,13 @@
-"""Data in every form that users have it in becomes batches that can be read again."""
+"""Data in every form that users have it in becomes batches that can be read again, and is taught."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+import keras_kd as kd
 from keras_kd.teachers.taught.sources import as_dataset, require_end
+from tests.teachers.taught.conftest import Told
 
 X = np.arange(14.0).reshape(7, 2)
 Y = np.arange(7)
@@ -45,26 +47,66 @@ def generate():
     yield X[4:], Y[4:]
 
 
+def of_grain(folder):
+    grain = pytest.importorskip("grain", reason="the package grain is not installed")
+    return grain.MapDataset.source([{"image": x, "label": y} for x, y in zip(X, Y, strict=True)])
+
+
+def of_tfds(folder):
+    """A data set of tensorflow-datasets on the disk, in the format of records with an index."""
+    import tensorflow_datasets as tfds
+
+    image = tfds.features.Tensor(shape=(2,), dtype=np.float64)
+    features = tfds.features.FeaturesDict({"image": image, "label": tfds.features.ClassLabel(num_classes=7)})
+    return tfds.dataset_builders.store_as_tfds_dataset(
+        name="seven",
+        version="1.0.0",
+        data_dir=folder,
+        split_datasets={"train": tf.data.Dataset.from_tensor_slices({"image": X, "label": Y})},
+        features=features,
+        disable_shuffling=True,
+        file_format="array_record",
+    )
+
+
+def named_of_tfds(folder):
+    import tensorflow_datasets as tfds
+
+    of_tfds(folder)
+    tfds.core.add_data_dir(folder)
+    return "tfds:seven[train]"
+
+
 FORMS = {
-    "tf.data": lambda: tf.data.Dataset.from_tensor_slices((X, Y)).batch(3),
-    "arrays": lambda: (X, Y),
-    "PyDataset": lambda: Sequence(workers=1),
-    "records": Records,
-    "records one by one": lambda: Records(many=False),
-    "samples": lambda: list(zip(X, Y, strict=True)),
-    "a function": lambda: generate,
+    "tf.data": lambda folder: tf.data.Dataset.from_tensor_slices((X, Y)).batch(3),
+    "arrays": lambda folder: (X, Y),
+    "PyDataset": lambda folder: Sequence(workers=1),
+    "records": lambda folder: Records(),
+    "records one by one": lambda folder: Records(many=False),
+    "samples": lambda folder: list(zip(X, Y, strict=True)),
+    "a function": lambda folder: generate,
+    "Grain": of_grain,
+    "batches of Grain": lambda folder: of_grain(folder).to_iter_dataset().batch(3),
+    "tfds.data_source": lambda folder: of_tfds(folder).as_data_source("train"),
+    "a name of tfds": named_of_tfds,
 }
 
 
 @pytest.mark.parametrize("make", FORMS.values(), ids=FORMS)
-def test_every_form_gives_the_same_and_can_be_read_again(make):
-    data = as_dataset(make(), batch_size=3)
+def test_every_form_gives_the_same_can_be_read_again_and_is_taught(make, tmp_path, cache):
+    data = make(tmp_path)
+    batches = as_dataset(data, batch_size=3)
     for _ in range(2):
-        batches = [batch[:2] for batch in data.as_numpy_iterator()]
-        x, y = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+        x, y = (np.concatenate(parts) for parts in zip(*(batch[:2] for batch in batches), strict=True))
         np.testing.assert_array_equal(x, X)
         np.testing.assert_array_equal(y, Y)
-    assert int(data.cardinality()) in (3, tf.data.UNKNOWN_CARDINALITY)
+    assert int(batches.cardinality()) in (3, tf.data.UNKNOWN_CARDINALITY)
+    taught = kd.precompute(Told(lambda x: 2 * x), data, cache, batch_size=3, shuffle=False, verbose=False)
+    labels = []
+    for batch, y, *_ in taught:
+        np.testing.assert_array_equal(batch.signals["output"], 2 * batch.inputs)
+        labels += y.numpy().tolist()
+    assert labels == Y.tolist()
 
 
 def test_records_are_read_in_batches():
@@ -107,6 +149,16 @@ ERRORS = {
     "a number": (3, TypeError, "Received: int"),
     "a class": (Records, TypeError, "Received: type"),
     "nothing": (lambda: [], ValueError, "The data is empty"),
+    "samples of an iterable": (
+        lambda: zip(X, Y, strict=True),
+        ValueError,
+        r"Add .batch\(32\), or pass samples",
+    ),
+    "batches with an index": (
+        [(X[:4], Y[:4]), (X[4:], Y[4:])],
+        ValueError,
+        r"shapes \[\(4, 2\), \(4,\)\], those of its last one \[\(3, 2\), .*leave out .batch",
+    ),
     "no rows": ((X[:0], Y[:0]), ValueError, "The data is empty"),
     "rows that differ": ((X, Y[:3]), ValueError, r"the same number of rows; received \[3, 7\]"),
 }
@@ -121,6 +173,8 @@ def test_what_is_refused(data, kind, message):
 def test_data_without_an_end():
     with pytest.raises(ValueError, match="goes on forever: repeat it after"):
         require_end(tf.data.Dataset.range(3).batch(2).repeat())
+    with pytest.raises(ValueError, match="goes on forever: repeat it after"):
+        as_dataset(of_grain(None).repeat())
 
 
 def test_a_name_of_tensorflow_datasets(monkeypatch, tmp_path):

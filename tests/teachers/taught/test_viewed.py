@@ -24,7 +24,7 @@ def test_one_view_is_the_data():
     assert views.inputs == ["(3,) float32"]
     first, *_, last = views.batches()
     np.testing.assert_array_equal(first.views[0], X[:2])
-    np.testing.assert_array_equal(views.first(), X[:2])
+    np.testing.assert_array_equal(views.first().views[0], X[:2])
     assert first.keys.tolist() == first.digests[:, 0].tolist() == digests([X[:2]]).tolist()
     assert (last.position, len(last.keys)) == (4, 1)
 

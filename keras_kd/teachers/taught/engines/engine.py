@@ -82,6 +82,10 @@ class Engine:
             self._choose()
         return found
 
+    def ask(self, x: Tensors) -> dict[str, np.ndarray]:
+        """What TensorFlow, or the teacher itself, answers to a batch, whatever engine labels."""
+        return self._answer(x)
+
     def _choose(self) -> None:
         assert isinstance(self._answer, ModelAnswer)
         names = list(EXPORTED) if self._name == AUTO else [self._name]
