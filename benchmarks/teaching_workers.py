@@ -30,9 +30,9 @@ BATCH = 64
 WAYS = {"processes of their own": [], "workers of Ray": ["--ray"]}
 
 
-def images(shape, log, processes, number):
+def images(shape, log, processes, driver, number):
     """The one batch of a shard; notes which process begins it, and when all are there."""
-    if str(os.getpid()) in (begun := beginnings(log)):
+    if os.getpid() != driver and str(os.getpid()) in (begun := beginnings(log)):
         while len(begun) < processes:
             time.sleep(0.05)
             begun = beginnings(log)
@@ -56,9 +56,9 @@ def label(arguments):
     teacher = mlp(2) if arguments.short else resnet(56, 32)
     shape, log = teacher.input.shape[1:], arguments.folder / "log"
     index, count = arguments.label
-    processes = count + arguments.ray  # one drives Ray, and reads a first batch
+    driver = os.getpid() if arguments.ray else None  # reads a first batch, and labels none
     shards = range(8 if arguments.short else 48)
-    data = [functools.partial(images, shape, log, processes, number) for number in shards]
+    data = [functools.partial(images, shape, log, count + arguments.ray, driver, number) for number in shards]
     if arguments.ray:
         os.environ |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
         import ray
