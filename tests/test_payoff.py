@@ -81,10 +81,19 @@ def test_averaged_models_answer_with_the_mean_of_their_probabilities(split):
 
 
 def test_what_is_likely_to_win_is_trained_first():
-    trials = plan.grid(GROUPS, plan.RECIPES, (20, 60))
-    assert len(trials) == len(set(trials)) == len({trial.file for trial in trials}) == 48
+    trials = plan.grid(GROUPS, plan.RECIPES, 20)
+    assert len(trials) == len(set(trials)) == len({trial.file for trial in trials}) == 24
     first = [(trial.student, trial.recipe, bool(trial.teaching)) for trial in trials[:4]]
     assert first == [(name, "shifts", taught) for name in ("mlp", "vit") for taught in (False, True)]
+
+
+@pytest.mark.parametrize(("best_alone", "recipes"), [("plain", ["plain"]), ("mixup", ["mixup", "plain"])])
+def test_what_was_best_is_trained_longer(best_alone, recipes):
+    trials = plan.grid([["a", "b"]], plan.RECIPES, 20)
+    best = [Trial("a", best_alone, 20), Trial("a", "plain", 20, plan.USUAL["plain"])]
+    found = {trial: 0.9 if trial in best else 0.8 for trial in trials}
+    longer = plan.longer(found, "a", 60)
+    assert longer == [trial for recipe in recipes for trial in plan.both("a", recipe, 60)]
 
 
 def accuracies():

@@ -62,7 +62,9 @@ def both(student, recipe, epochs):
 def longer(found, student, epochs):
     """A longer training of a student, with the recipes that are best for it alone and best distilled."""
     own = [trial for trial in found if trial.student == student]
-    best = [max((one for one in own if bool(one.teaching) is taught), key=found.get) for taught in (0, 1)]
+    best = [
+        max((one for one in own if bool(one.teaching) is taught), key=found.get) for taught in (False, True)
+    ]
     return [
         trial
         for recipe in dict.fromkeys(one.recipe for one in best)
