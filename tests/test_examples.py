@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
+TASKS = sorted((ROOT / "examples" / "tasks").glob("*.py"))
+PARTS_OF_TASKS = sorted((ROOT / "examples" / "tasks" / "parts").glob("*.py"))
+EXAMPLES = sorted({*(ROOT / "examples").rglob("*.py")} - {*TASKS, *PARTS_OF_TASKS})
 BENCHMARKS = sorted((ROOT / "benchmarks").glob("*.py"))
 
 
@@ -43,6 +45,27 @@ def test_fits_on_a_page_and_says_how_to_run_it(path):
     text = path.read_text()
     assert len(text.splitlines()) < 100
     assert f"Run: python examples/{name(path)}.py [--short]" in text
+
+
+@pytest.mark.parametrize("path", TASKS, ids=name)
+def test_a_task_reads_from_top_to_bottom(path):
+    text = path.read_text()
+    assert len(text.splitlines()) < 150
+    assert f"Run: python examples/{name(path)}.py [--short]" in text
+
+
+@pytest.mark.parametrize("path", PARTS_OF_TASKS, ids=name)
+def test_a_part_of_tasks_is_small(path):
+    assert len(path.read_text().splitlines()) < 200
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", TASKS, ids=name)
+def test_tasks_run(path, run):
+    """Each prints its rows: the student alone, distilled, and what its file is worth."""
+    lines = [line for line in run(path).splitlines() if line.startswith("| ")]
+    assert len(lines) > 2
+    assert len({line.count("|") for line in lines}) == 1
 
 
 @pytest.mark.slow
