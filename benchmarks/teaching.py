@@ -66,7 +66,7 @@ def labelling(folder, views_of, answer, stored):
 
 
 def engines(folder, short):
-    teacher, samples, rounds = (mlp(2), 256, 2) if short else (resnet(56, 32), 2048, 5)
+    teacher, samples, rounds = (mlp(2), 256, 2) if short else (resnet(56, 32), 4096, 3)
     x = np.random.default_rng(0).random((samples, *teacher.input.shape[1:]), "float32")
     views_of = Views(tf.data.Dataset.from_tensor_slices(x).batch(BATCH), None, None, 1, 0)
     answer = ModelAnswer(teacher, ["output"], views_of.spec, None)

@@ -12,6 +12,8 @@ from keras_kd.teachers.taught.sources import require_end
 from keras_kd.teachers.taught.views import Augment, augmented_batch, check_augment, view_seeds
 from keras_kd.tensors import Tensors
 
+_AHEAD = 2  # batches that are read while one is labelled
+
 
 class ViewedBatch(NamedTuple):
     """A batch of samples in all their views."""
@@ -65,7 +67,7 @@ class Views:
                 "(sample, seed) -> sample. Pass one, or leave out `views`."
             )
         made = tf.autograph.experimental.do_not_convert(self._made)
-        self._data = keyed(data, key).map(made, tf.data.AUTOTUNE)
+        self._data = _untuned(keyed(data, key).map(made, tf.data.AUTOTUNE).prefetch(_AHEAD))
         self.spec = self._data.element_spec[2][0]
         known = int(data.cardinality())
         self.number_of_batches = known if known >= 0 else None
@@ -92,7 +94,7 @@ class Views:
 
     def batches(self) -> Iterator[ViewedBatch]:
         """Batch by batch."""
-        return self._read(self._data.prefetch(tf.data.AUTOTUNE))
+        return self._read(self._data)
 
     def _read(self, data: tf.data.Dataset) -> Iterator[ViewedBatch]:
         free = free_axes(self.spec)
@@ -100,6 +102,13 @@ class Views:
         for position, keys, xs in data.as_numpy_iterator():
             each = [keys if is_key else digests(tf.nest.flatten(x), free) for x in xs]
             yield ViewedBatch(int(position), keys, np.stack(each, 1), xs)
+
+
+def _untuned(data: tf.data.Dataset) -> tf.data.Dataset:
+    """Data whose iterators end at once: TensorFlow's tuning of a pipeline holds them up to a second."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return data.with_options(options)
 
 
 def require_count(name: str, value: int) -> None:
