@@ -31,11 +31,13 @@ def estimator_teacher(source: Any, name: str, outputs: Kinds) -> tuple[HostFunct
     """
     has_classes = hasattr(source, "predict_proba") and outputs != "values"
     if has_classes and outputs == "logits":
-        raise ValueError(f"{name!r} has predict_proba, which answers with probabilities. Leave out `outputs`.")
+        raise ValueError(
+            f"{name!r} has predict_proba, which answers with probabilities. Leave out `outputs`."
+        )
     if not has_classes and outputs != "values" and _predicts_names(source):
         raise ValueError(
-            f"{name!r} has no predict_proba, and its `predict` answers with the number of a class. Calibrate it "
-            "(sklearn.calibration.CalibratedClassifierCV), or pass a function of its scores: "
+            f"{name!r} has no predict_proba, and its `predict` answers with the number of a class. Calibrate "
+            "it (sklearn.calibration.CalibratedClassifierCV), or pass a function of its scores: "
             "estimator.decision_function with outputs='logits'."
         )
     predict = source.predict_proba if has_classes else source.predict

@@ -42,7 +42,9 @@ def test_signatures(tmp_path):
     np.testing.assert_allclose(found.run({"x": X, "y": X})["sum"], 2 * X)
     signatures = {"both": module.both, "also": module.both}
     tf.saved_model.save(module, tmp_path / "two", signatures=signatures)
-    with pytest.raises(ValueError, match=r"no signature 'serving_default'.*(also, both|both, also).*TFSMLayer"):
+    with pytest.raises(
+        ValueError, match=r"no signature 'serving_default'.*(also, both|both, also).*TFSMLayer"
+    ):
         foreign.open_saved_model(tmp_path / "two")
     layer = keras.layers.TFSMLayer(tmp_path / "two", call_endpoint="also")  # as the error says
     np.testing.assert_allclose(foreign.of_layer(layer).run({"x": X, "y": X})["sum"], 2 * X)
@@ -57,7 +59,7 @@ def test_a_signature_without_its_saved_model(files):
     alone = loaded.signatures["serving_default"]
     del loaded
     gc.collect()
-    with pytest.raises(ValueError, match="they are gone. Keep what tf.saved_model.load returned, or pass"):
+    with pytest.raises(ValueError, match=r"they are gone. Keep what tf.saved_model.load returned, or pass"):
         foreign.of_signature(alone)
 
 

@@ -70,8 +70,8 @@ class ModelAnswer:
             tf.function(self._run, autograph=False).get_concrete_function(self.spec)
             if len(teacher.weights) > weights:
                 raise ValueError(
-                    f"The teacher {teacher.name!r} had no weights yet, so it has nothing to teach. Train it, load "
-                    "its weights, or call it once on data and load them."
+                    f"The teacher {teacher.name!r} had no weights yet, so it has nothing to teach. Train it, "
+                    "load its weights, or call it once on data and load them."
                 )
         self._taps = Taps(teacher, taps)
         self._function = tf.function(self.signals, input_signature=[self.spec], autograph=False)
