@@ -25,8 +25,21 @@ def estimator_teacher(source: Any, name: str, outputs: Kinds) -> tuple[HostFunct
 
     Its `predict_proba` is asked, or its `predict` where it has none or numbers are wanted. Inputs of more
     axes are flattened.
+
+    Raises:
+        ValueError: It predicts numbers of classes or clusters; `outputs` says that probabilities are logits.
     """
     has_classes = hasattr(source, "predict_proba") and outputs != "values"
+    if has_classes and outputs == "logits":
+        raise ValueError(
+            f"{name!r} has predict_proba, which answers with probabilities. Leave out `outputs`."
+        )
+    if not has_classes and outputs != "values" and _predicts_names(source):
+        raise ValueError(
+            f"{name!r} has no predict_proba, and its `predict` answers with the number of a class. Calibrate "
+            "it (sklearn.calibration.CalibratedClassifierCV), or pass a function of its scores: "
+            "estimator.decision_function with outputs='logits'."
+        )
     predict = source.predict_proba if has_classes else source.predict
 
     def run(x: Tensors) -> Any:
@@ -41,6 +54,13 @@ def estimator_teacher(source: Any, name: str, outputs: Kinds) -> tuple[HostFunct
     digest = functools.partial(_fingerprint, source)
     made = HostFunction(name, run, inputs, fingerprint=digest)
     return made, outputs or ("probabilities" if has_classes else "values")
+
+
+def _predicts_names(source: Any) -> bool:
+    """Whether what an estimator predicts are names or numbers of classes or clusters, not quantities."""
+    tags = getattr(source, "__sklearn_tags__", None)
+    kind = tags().estimator_type if tags else getattr(source, "_estimator_type", None)
+    return hasattr(source, "classes_") or kind in ("classifier", "clusterer", "outlier_detector")
 
 
 def _fingerprint(source: object) -> str | None:

@@ -52,7 +52,7 @@ def of_loaded(loaded: Any, name: str) -> TensorFunction:
     names = list(signatures)
     chosen = _SERVING if _SERVING in names else names[0] if len(names) == 1 else None
     if chosen is None:
-        advice = "Pass one of them: tf.saved_model.load(PATH).signatures['NAME']." if names else ""
+        advice = "Pass one of them: keras.layers.TFSMLayer(PATH, call_endpoint='NAME')." if names else ""
         raise ValueError(
             f"{name!r} has no signature {_SERVING!r}. It has these: {some_of(names) or 'none'}. {advice}"
         )
@@ -60,7 +60,18 @@ def of_loaded(loaded: Any, name: str) -> TensorFunction:
 
 
 def of_signature(function: Any, owner: object = None) -> TensorFunction:
-    """A signature, called by the names of its inputs. Of a single output, the tensor is returned."""
+    """A signature, called by the names of its inputs. Of a single output, the tensor is returned.
+
+    Raises:
+        ValueError: Its variables are gone with the SavedModel that held them.
+    """
+    try:
+        _ = function.graph.variables
+    except AssertionError as error:  # as TensorFlow says of variables that were deleted
+        raise ValueError(
+            "A signature does not keep the variables of its SavedModel, and they are gone. Keep what "
+            "tf.saved_model.load returned, or pass keras.layers.TFSMLayer(PATH, call_endpoint='NAME')."
+        ) from error
     _, named = function.structured_input_signature
     specs = {key: keras.KerasTensor(_free(s.shape), s.dtype.name, name=key) for key, s in named.items()}
     single = next(iter(specs)) if len(specs) == 1 else None

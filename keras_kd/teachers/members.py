@@ -84,6 +84,7 @@ def by_member(
     """What an argument says of each member: a list in their order, or a dictionary of some of them.
 
     Raises:
+        TypeError: It is neither a list nor a dictionary.
         ValueError: It names no member, or has another length.
     """
     if given is None:
@@ -94,6 +95,8 @@ def by_member(
             hint = did_you_mean(str(unknown[0]), names)
             raise ValueError(f"`{argument}` names {unknown[0]!r}, and the members are {list(names)}.{hint}")
         return {name: given.get(name) for name in names}
+    if isinstance(given, str) or not isinstance(given, (Sequence, np.ndarray)):
+        raise TypeError(f"`{argument}` are a list, or a dictionary by name. Received: {given!r}.")
     if len(given) != len(names):
         raise ValueError(
             f"`{argument}` has {len(given)} entries, and there are {len(names)} members: {list(names)}."
@@ -120,6 +123,7 @@ def check_weights(
     """The weights of members, summing to 1, or the way to find them.
 
     Raises:
+        TypeError: They are neither numbers nor a name.
         ValueError: Another name, or numbers that are negative, not finite or all zero.
     """
     if isinstance(weights, str):
@@ -133,6 +137,8 @@ def check_weights(
     if weights is None:
         return [1 / len(names)] * len(names)
     found = by_member(weights, names, "weights")
+    if any(isinstance(weight, str) or np.ndim(weight) for weight in found.values() if weight is not None):
+        raise TypeError(f"`weights` are a number for each member. Received: {found}.")
     array = np.asarray([0.0 if weight is None else weight for weight in found.values()], "float64")
     if not np.isfinite(array).all() or (array < 0).any() or not array.any():
         raise ValueError(f"`weights` are finite numbers from 0, not all of them 0. Received: {found}.")

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from sklearn.cluster import KMeans
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier, RandomForestRegressor
 from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier
 
 from keras_kd.teachers.estimators import estimator_teacher, is_estimator
 from tests.oracles.row import softmax
@@ -36,6 +38,21 @@ def test_numbers():
     several = RandomForestClassifier(3, random_state=0).fit(X, np.stack([Y, 2 - Y], 1))
     found = estimator_teacher(several, "trees", None)[0].answer({"a": X[:, :1], "b": X[:, 1:]})
     assert {tap: array.shape for tap, array in found.items()} == {"output/0": (60, 3), "output/1": (60, 3)}
+
+
+@pytest.mark.parametrize(
+    ("estimator", "outputs", "message"),
+    [
+        (LinearSVC(), None, "'it' has no predict_proba.*estimator.decision_function with outputs='logits'"),
+        (KMeans(2, n_init=1), None, "has no predict_proba"),
+        (DecisionTreeClassifier(), "logits", "answers with probabilities. Leave out `outputs`"),
+    ],
+)
+def test_numbers_of_classes_are_no_answers(estimator, outputs, message):
+    estimator.fit(X, Y)
+    with pytest.raises(ValueError, match=message):
+        estimator_teacher(estimator, "it", outputs)
+    assert estimator_teacher(estimator, "it", "values")[1] == "values"
 
 
 def test_what_an_estimator_is():

@@ -1,5 +1,7 @@
 """Functions of TensorFlow."""
 
+import gc
+
 import keras
 import numpy as np
 import pytest
@@ -40,10 +42,25 @@ def test_signatures(tmp_path):
     np.testing.assert_allclose(found.run({"x": X, "y": X})["sum"], 2 * X)
     signatures = {"both": module.both, "also": module.both}
     tf.saved_model.save(module, tmp_path / "two", signatures=signatures)
-    with pytest.raises(ValueError, match=r"no signature 'serving_default'.*(also, both|both, also).*signatu"):
+    with pytest.raises(
+        ValueError, match=r"no signature 'serving_default'.*(also, both|both, also).*TFSMLayer"
+    ):
         foreign.open_saved_model(tmp_path / "two")
+    layer = keras.layers.TFSMLayer(tmp_path / "two", call_endpoint="also")  # as the error says
+    np.testing.assert_allclose(foreign.of_layer(layer).run({"x": X, "y": X})["sum"], 2 * X)
     with pytest.raises(ValueError, match="says nothing of the shape of an input"):
         foreign.of_tf_function(module.any_rank)
+
+
+def test_a_signature_without_its_saved_model(files):
+    folder, _ = files
+    loaded = tf.saved_model.load(folder / "net")
+    assert foreign.of_signature(loaded.signatures["serving_default"]).inputs.shape[1:] == X.shape[1:]
+    alone = loaded.signatures["serving_default"]
+    del loaded
+    gc.collect()
+    with pytest.raises(ValueError, match=r"they are gone. Keep what tf.saved_model.load returned, or pass"):
+        foreign.of_signature(alone)
 
 
 def test_a_damaged_saved_model(tmp_path):

@@ -58,7 +58,9 @@ def test_what_is_no_member(models, names, error, message):
         ([3, 1], [0.75, 0.25]),
         ({"b": 2}, [0, 1]),
         ("entropy", "entropy"),
-        ([[1], [1]], ValueError),
+        ([[1], [1]], TypeError("a number for each member")),
+        (["1", "2"], TypeError("a number for each member")),
+        (3, TypeError("`weights` are a list, or a dictionary by name. Received: 3")),
         ([1, -1], "finite numbers from 0"),
         ([0, 0], "not all of them 0"),
         ([1, float("nan")], "finite numbers"),
@@ -70,8 +72,8 @@ def test_what_is_no_member(models, names, error, message):
 def test_weights(weights, found):
     if isinstance(found, list) or found == weights:
         assert members.check_weights(weights, ["a", "b"]) == pytest.approx(found) or found == weights
-    elif isinstance(found, str):
-        with pytest.raises(ValueError, match=found):
+    else:
+        with pytest.raises(type(found) if isinstance(found, TypeError) else ValueError, match=str(found)):
             members.check_weights(weights, ["a", "b"])
 
 

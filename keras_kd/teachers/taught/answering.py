@@ -1,7 +1,7 @@
 """What labels: a function from the inputs of a batch to the teacher's signals, all in NumPy."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import keras
@@ -66,7 +66,13 @@ class ModelAnswer:
         self.activations: dict[str, str | None] = {}
         self.spec = tf.nest.map_structure(lambda spec: tf.TensorSpec([None, *spec.shape[1:]], spec.dtype), x)
         if not teacher.built:
+            weights = len(teacher.weights)
             tf.function(self._run, autograph=False).get_concrete_function(self.spec)
+            if len(teacher.weights) > weights:
+                raise ValueError(
+                    f"The teacher {teacher.name!r} had no weights yet, so it has nothing to teach. Train it, "
+                    "load its weights, or call it once on data and load them."
+                )
         self._taps = Taps(teacher, taps)
         self._function = tf.function(self.signals, input_signature=[self.spec], autograph=False)
         traced = self._function.get_concrete_function().structured_outputs
@@ -179,8 +185,13 @@ class HostAnswer:
                 f"{type(error).__name__}: {one_line(error).rstrip('.')}. If it takes others, give a "
                 "`teacher_preprocess` that selects, resizes or converts `x`."
             ) from error
+        if not isinstance(answers, Mapping):
+            raise TypeError(
+                "A teacher's `answer` returns a dictionary of arrays by signal, such as {'output': array}. "
+                f"Received: {type(answers).__name__}."
+            )
         self._has_answered = True
-        return answers
+        return dict(answers)
 
 
 def make_answer(

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from keras_kd.teachers.taught.keyed import Key, KeyedBatch, Passes, keyed, unpacked
 from keras_kd.teachers.taught.sources import Data, as_dataset
-from keras_kd.teachers.taught.viewed import require_count
+from keras_kd.teachers.taught.viewed import require_count, require_seed
 from keras_kd.teachers.taught.views import Augment, augmented_batch, check_augment, view_seeds
 from keras_kd.tensors import Tensor, Tensors
 
@@ -65,6 +65,8 @@ def augmented(
         >>> next(iter(data)).shape
         TensorShape([4, 4, 4, 1])
     """
+    require_count("batch_size", batch_size)
+    require_seed(seed)
     batches = as_dataset(data, batch_size, shuffle and key != "index")
     x, y, _ = unpacked(batches.element_spec)
     _check(augment, mixup, views, x, y)

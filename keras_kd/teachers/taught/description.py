@@ -38,14 +38,13 @@ def describe_signals(
     """
     _check_taps(top_k, taps)
     answers = answer(x)
-    lengths = [
-        leaf.shape[1] if is_free else -1 for leaf, is_free in zip(tf.nest.flatten(x), free, strict=True)
-    ]
+    sizes = [leaf.shape[1] if leaf.ndim > 1 else -1 for leaf in tf.nest.flatten(x)]
+    lengths = [size if is_free else -1 for size, is_free in zip(sizes, free, strict=True)]
     found = []
     for tap in taps:
         values, has_mask = answers[tap], mask_name(tap) in answers
         traced = None if answer.shapes is None else answer.shapes[tap]
-        shape, length_of = _tokens(values.shape[1:], traced, has_mask, lengths)
+        shape, length_of = _tokens(values.shape[1:], traced, has_mask, lengths, sizes)
         supposed = "softmax" if answer.activations is None else answer.activations[tap]
         activation = _activation(values, supposed)
         classes = _classes(tap, top_k)
@@ -68,13 +67,20 @@ def _check_taps(top_k: int | Mapping[str, int] | None, taps: Sequence[str]) -> N
 
 
 def _tokens(
-    shape: Shape, traced: Shape | None, has_mask: bool, lengths: Sequence[int]
+    shape: Shape, traced: Shape | None, has_mask: bool, lengths: Sequence[int], sizes: Sequence[int]
 ) -> tuple[Shape, int | None]:
-    """The shape of a sample, `None` for its tokens, and the input that has as many."""
+    """The shape of a sample, `None` for its tokens, and the input that has as many.
+
+    Padding that is left out is added again when a batch is joined. So the input may have a fixed length, too;
+    without one that tells it, a signal of a fixed length is stored with its padding.
+    """
     varies = len(shape) > 1 if traced is None else bool(traced) and traced[0] is None
     if not shape or not (has_mask or (varies and shape[0] in lengths)):
         return shape, None
-    return (None, *shape[1:]), lengths.index(shape[0]) if shape[0] in lengths else None
+    told_by = next((known.index(shape[0]) for known in (lengths, sizes) if shape[0] in known), None)
+    if told_by is None and traced is not None and traced[0] is not None:
+        return shape, None
+    return (None, *shape[1:]), told_by
 
 
 def _activation(values: np.ndarray, supposed: str | None) -> str | None:

@@ -130,8 +130,22 @@ def _keys(key: Key, x: Tensors, y: Tensors, position: Tensor) -> Tensor:
         found = tf.bitcast(found, tf.uint64)
     else:
         given = key(x, y) if callable(key) else named[key]
+        _check_given(given)
         found = tf.numpy_function(as_keys, [given], tf.uint64)
     return tf.ensure_shape(found, [None])
+
+
+def _check_given(keys: Any) -> None:
+    """Raise an error, before anything runs, unless these can be keys."""
+    if not tf.is_tensor(keys):
+        return
+    if keys.shape.rank not in (None, 1):
+        raise ValueError(
+            "`key` gives one key for each sample, an array (samples,). Received the shape "
+            f"{tuple(keys.shape)}."
+        )
+    if not keys.dtype.is_integer and keys.dtype != tf.string:
+        raise TypeError(f"A key is a whole number or a string. Received: {keys.dtype.name}.")
 
 
 def _scalar(tensor: Tensor) -> Tensor:

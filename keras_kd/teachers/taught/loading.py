@@ -15,6 +15,7 @@ from keras_kd.teachers.taught.precompute import check_taps
 from keras_kd.teachers.taught.remote import Folder, as_folder
 from keras_kd.teachers.taught.sources import Data
 from keras_kd.teachers.taught.store import Store
+from keras_kd.teachers.taught.viewed import require_count
 from keras_kd.teachers.taught.views import Augment, check_augment, describe_augment
 
 
@@ -69,6 +70,7 @@ def load_taught(
         True
     """
     folder = as_folder(path)
+    require_count("batch_size", batch_size)
     manifest = Manifest.load(folder)
     batches = whole(data, batch_size, shuffle and key != "index")
     if teacher is not None:

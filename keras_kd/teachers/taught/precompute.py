@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +140,8 @@ def precompute(
     """
     taps, folder = check_taps(signals), as_folder(path)
     divided = part is not None or engine == RAY or is_parted(data)
-    _check_arguments(folder, dtype, shard_size)
+    require_count("batch_size", batch_size)
+    _check_arguments(folder, dtype, shard_size, teacher_preprocess)
     found = find_teacher(teacher, outputs)
     check_division(divided, part, engine, workers, key)
     views_of = Views(whole(data, batch_size), key, augment, views, seed)
@@ -170,14 +171,20 @@ def check_taps(signals: Sequence[str]) -> list[str]:
         TypeError: They are no list of names.
         ValueError: There are none.
     """
-    if isinstance(signals, str) or not all(isinstance(tap, str) for tap in signals):
+    if (
+        isinstance(signals, str)
+        or not isinstance(signals, Iterable)
+        or not all(isinstance(tap, str) for tap in signals)
+    ):
         raise TypeError(f"`signals` is a list of taps, such as ['output', 'block2']. Received: {signals!r}.")
     if not signals:
         raise ValueError("`signals` is empty; name what to store, such as ['output'].")
     return list(dict.fromkeys(signals))
 
 
-def _check_arguments(folder: Folder, dtype: str, shard_size: int | None) -> None:
+def _check_arguments(folder: Folder, dtype: str, shard_size: int | None, preprocess: object) -> None:
+    if preprocess is not None and not callable(preprocess):
+        raise TypeError(f"`teacher_preprocess` is a function or a layer. Received: {preprocess!r}.")
     if dtype not in _DTYPES:
         raise ValueError(f"`dtype` must be one of {_DTYPES}. Received: {dtype!r}.")
     if shard_size is not None:

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from keras_kd.cardinality import is_endless
 from keras_kd.deployment.data_sources import RandomAccess
+from keras_kd.parts import parts
 from keras_kd.tensors import Tensors
 
 Data: TypeAlias = (
@@ -23,6 +24,7 @@ Data: TypeAlias = (
 )
 
 _ENDLESS = "The data goes on forever: repeat it after it was taught, not before."
+_ALL = "Pass arrays of all samples as they are: (x, y)."
 _LABELS = ("label", "labels")  # as TensorFlow Datasets and others call them
 
 
@@ -123,13 +125,19 @@ def _generated(
     like: Callable[[], Iterable[Any]] | None = None,
 ) -> tf.data.Dataset:
     """A data set of the batches that a function gives anew each time, which are as those of `like`."""
-    batches = iter((like or make)())
+    returned = (like or make)()
+    if _is_array(returned) or (isinstance(returned, tuple) and any(map(_is_array, returned))):
+        raise ValueError(f"A function returns an iterable of batches, and this one arrays. {_ALL}")
+    batches = iter(returned)
     first = next(batches, None)
     if first is None:
         raise ValueError("The data is empty.")
-    second = next(batches, first)
-    structure = _without_lists(first)
-    specs = tf.nest.map_structure(_spec, structure, _without_lists(second))
+    one, two = _without_lists(first), _without_lists(next(batches, first))
+    if [(path, part.ndim) for path, part in parts(one).items()] != [
+        (path, part.ndim) for path, part in parts(two).items()
+    ]:
+        raise ValueError(f"Batches have the same parts, and the first two of these differ. {_ALL}")
+    specs = tf.nest.map_structure(_spec, one, two)
     made = tf.data.Dataset.from_generator(lambda: map(_without_lists, make()), output_signature=specs)
     return made if count is None else made.apply(tf.data.experimental.assert_cardinality(count))
 
@@ -160,8 +168,15 @@ def _places(count: int, batch_size: int, shuffle: bool, batches: range | None) -
 
 def _sliced(arrays: Tensors, batch_size: int, shuffle: bool, batches: range | None) -> tf.data.Dataset:
     """A data set of arrays, which are gathered batch by batch."""
+    if isinstance(arrays, tuple):
+        while arrays and arrays[-1] is None:  # no labels or weights, as `fit` takes it
+            arrays = arrays[:-1]
     whole = tf.nest.map_structure(tf.convert_to_tensor, arrays)
     rows = {part.shape[0] if part.shape.rank else None for part in tf.nest.flatten(whole)}
+    if None in rows:
+        raise ValueError(
+            "Arrays of all samples are needed, and these are numbers: of lists make np.asarray(...)."
+        )
     if len(rows) != 1:
         raise ValueError(f"All arrays need the same number of rows; received {sorted(rows, key=str)}.")
     count = rows.pop()

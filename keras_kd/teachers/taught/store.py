@@ -1,6 +1,7 @@
 """The signals in a folder, read by key: a table of keys, and memory maps of the shards."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -30,7 +31,8 @@ class Store:
 
     def __init__(self, folder: Folder, verify: bool = True) -> None:
         self.folder, self.manifest = folder, Manifest.load(folder)
-        self._ledger = Ledger(folder)
+        # It is read while a student trains, when the process may be in another working directory.
+        self._ledger = Ledger(folder.absolute() if isinstance(folder, Path) else folder)
         unmap()  # another process may have written anew
         shards = self._ledger.finished()
         for number in shards if verify else ():

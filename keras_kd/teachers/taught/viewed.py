@@ -56,6 +56,7 @@ class Views:
     ) -> None:
         require_end(data)
         require_count("views", views)
+        require_seed(seed)
         x, _, _ = unpacked(data.element_spec)
         self.key, self.augment, self.count, self.seed = key, augment, views, seed
         self.inputs = describe_inputs(x)
@@ -115,3 +116,9 @@ def require_count(name: str, value: int) -> None:
     """Raise an error unless an argument is a whole number of 1 or more."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ValueError(f"`{name}` must be a whole number of 1 or more. Received: {value!r}.")
+
+
+def require_seed(seed: int) -> None:
+    """Raise an error unless a seed is a whole number of 64 bits."""
+    if isinstance(seed, bool) or not isinstance(seed, int) or not -(2**63) <= seed < 2**63:
+        raise ValueError(f"`seed` must be a whole number of at most 64 bits. Received: {seed!r}.")

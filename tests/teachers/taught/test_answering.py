@@ -33,8 +33,11 @@ def test_signals_of_one_pass():
     assert answer.activations == {"output": "softmax", "features": None, "logits": None}
 
 
-def test_a_subclassed_model_that_was_never_called():
+def test_a_subclassed_model_that_was_never_called_has_the_weights_of_its_layers_or_none():
+    with pytest.raises(ValueError, match="'mine' had no weights yet, so it has nothing to teach"):
+        ModelAnswer(Subclassed(), ["output"], SPEC, None)
     teacher = Subclassed()
+    teacher.dense.build((None, 36))
     answer = ModelAnswer(teacher, ["output", "dense"], SPEC, None)
     assert answer(X[:3])["output"].shape == (3, 2)
 
@@ -120,8 +123,18 @@ def stateful():
     return keras.Sequential(layers, name="teacher")
 
 
+class Bare:
+    def answer(self, batch):
+        return batch
+
+
 ERRORS = {
     "no teacher": (lambda: make_answer(len, ["output"], SPEC, None), TypeError, r"answer\(batch\).*Received"),
+    "an array in place of signals": (
+        lambda: HostAnswer(Bare(), ["output"], None)(X),
+        TypeError,
+        "returns a dictionary of arrays by signal.*Received: ndarray",
+    ),
     "no tap": (lambda: make_answer(classifier(), ["feature"], SPEC, None), ValueError, "features"),
     "another size": (
         lambda: make_answer(classifier(), ["output"], tf.TensorSpec((None, 5, 5, 1)), None),

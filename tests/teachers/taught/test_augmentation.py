@@ -75,6 +75,8 @@ ERRORS = {
         TypeError,
         r"the inputs are uint8. .*tf.cast\(x, 'float32'\)",
     ),
+    "a seed": ({"seed": "1"}, ValueError, "`seed` must be a whole number.*Received: '1'"),
+    "a batch": ({"batch_size": 2.5}, ValueError, "`batch_size` must be a whole number of 1 or more"),
     "a share": ({"mixup": -1.0}, ValueError, "0 or more. Received: -1.0"),
     "views": ({"augment": dim, "views": 0}, ValueError, "`views` must be a whole number"),
     "nothing": ({}, ValueError, "Pass `augment`, `mixup` or both"),

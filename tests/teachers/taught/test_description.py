@@ -35,7 +35,14 @@ def test_dense_signals():
 TOKEN_CASES = {
     "as many as an input": ({}, True, {}, (None, 4), 0),
     "of a fixed number": ({}, False, {}, (7, 4), None),
-    "with a mask": ({mask_name("output"): X == 0}, False, {}, (None, 4), None),
+    "with a mask": ({mask_name("output"): X == 0}, False, {}, (None, 4), 0),
+    "with a mask, of a fixed number that no input has": (
+        {"output": TOKENS[:, :3], mask_name("output"): X[:, :3] == 0},
+        False,
+        {"shapes": {"output": (3, 4)}, "activations": {"output": None}},
+        (3, 4),
+        None,
+    ),
     "traced as fixed": (
         {},
         True,

@@ -78,6 +78,8 @@ def test_the_number_of_batches_stays_known():
 ERRORS = {
     "a misspelled part": ("ids", ValueError, "names no part of `x`, whose parts are .*Did you mean 'id'"),
     "a number": (3, TypeError, "Received: int"),
+    "keys with two axes": (lambda x, y: x["image"], ValueError, r"one key for each sample.*shape \(None, "),
+    "floats as keys": (lambda x, y: tf.cast(y, "float32"), TypeError, "a whole number or a string.*float32"),
 }
 
 

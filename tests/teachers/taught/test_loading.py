@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 import keras_kd as kd
+from keras_kd.teachers.taught.shards import unmap
 from keras_kd.teachers.taught.views import Augment
 from tests.teachers.taught.conftest import X, Y, classifier
 
@@ -32,6 +33,15 @@ def test_some_signals(taught):
     np.testing.assert_array_equal(labels, Y[:32])
 
 
+def test_a_relative_path_is_that_of_the_directory_in_which_it_was_opened(taught, monkeypatch):
+    monkeypatch.chdir(taught.parent)
+    unmap()  # no file is open yet
+    data = kd.load_taught(taught.name, (X, Y), verify=False)
+    unmap()
+    monkeypatch.chdir("/")
+    assert sum(len(labels) for _, labels in data) == len(Y)
+
+
 def test_arrays_are_shuffled_anew_in_each_pass(taught):
     data = kd.load_taught(taught, (X, Y))
     first, second = (np.concatenate([labels for _, labels in data]) for _ in range(2))
@@ -48,6 +58,7 @@ ERRORS = {
         {"data": X[:, :5]},
         r"inputs \['\(6, 6, 1\) float32'\]. Received: \['\(5, 6, 1\) float32'\]",
     ),
+    "a batch": ({"batch_size": -1}, "`batch_size` must be a whole number of 1 or more. Received: -1"),
     "other data": ({"data": 1 - X}, "holds no signals of 32 samples of 32 in the batch"),
 }
 

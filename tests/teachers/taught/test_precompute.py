@@ -219,6 +219,13 @@ def test_a_damaged_shard_is_named_and_made_again(cache):
 
 ERRORS = {
     "signals as text": ({"signals": "output"}, TypeError, "list of taps, such as .*Received: 'output'"),
+    "signals of nothing": ({"signals": None}, TypeError, "list of taps, such as .*Received: None"),
+    "a batch": (
+        {"batch_size": 0},
+        ValueError,
+        "`batch_size` must be a whole number of 1 or more. Received: 0",
+    ),
+    "no preprocessing": ({"teacher_preprocess": 3}, TypeError, "`teacher_preprocess` is a function or a lay"),
     "no signals": ({"signals": []}, ValueError, "`signals` is empty"),
     "a signal": ({"signals": ["feature"]}, ValueError, "features"),
     "a dtype": ({"dtype": "int8"}, ValueError, r"one of \('float16', 'float32'\). Received: 'int8'"),

@@ -109,6 +109,11 @@ def test_every_form_gives_the_same_can_be_read_again_and_is_taught(make, tmp_pat
     assert labels == Y.tolist()
 
 
+def test_labels_and_weights_may_be_none():
+    for data in ((X, None), (X, None, None)):
+        np.testing.assert_array_equal(next(iter(as_dataset(data, 7)))[0], X)
+
+
 def test_records_are_read_in_batches():
     records = Records()
     data = as_dataset(records, batch_size=3)
@@ -159,6 +164,14 @@ ERRORS = {
         ValueError,
         r"shapes \[\(4, 2\), \(4,\)\], those of its last one \[\(3, 2\), .*leave out .batch",
     ),
+    "arrays of a function": (
+        lambda: (X, Y),
+        ValueError,
+        r"this one arrays. Pass arrays .* as they are: \(x, y\)",
+    ),
+    "batches that differ": (lambda: [X, Y], ValueError, "the first two of these differ"),
+    "lists of numbers": ((X.tolist(), Y.tolist()), ValueError, r"of lists make np.asarray\(...\)"),
+    "a number of NumPy": (np.float32(3), ValueError, "these are numbers"),
     "no rows": ((X[:0], Y[:0]), ValueError, "The data is empty"),
     "rows that differ": ((X, Y[:3]), ValueError, r"the same number of rows; received \[3, 7\]"),
 }

@@ -47,6 +47,11 @@ ERRORS = {
     "no difference": (lambda: Views(data(), None, None, 2, 0), "2 views of a sample are the same without"),
     "no view": (lambda: Views(data(), None, shift, 0, 0), "`views` must be a whole number of 1 or more"),
     "no data": (lambda: Views(data().take(0), None, None, 1, 0).first(), "The data is empty"),
+    "a text as seed": (lambda: Views(data(), None, shift, 2, "7"), "`seed` must be a whole number.*'7'"),
+    "a large seed": (
+        lambda: Views(data(), None, shift, 2, 2**63),
+        "`seed` must be a whole number of at most 64",
+    ),
     "a truth": (lambda: require_count("views", True), "Received: True"),
 }
 
