@@ -29,6 +29,7 @@ class Trial(NamedTuple):
         test: Inputs and labels that the student's file is measured on.
         samples: Inputs from the training data, to calibrate the file with.
         data: The stand-in that was used where the row's own data is not at hand (`--short`).
+        facts: Called with the student's file: what else stands beside it, in words.
     """
 
     scores: dict[str, float]
@@ -37,6 +38,7 @@ class Trial(NamedTuple):
     test: tuple
     samples: object = None
     data: str | None = None
+    facts: Callable[[Path], str] | None = None
 
 
 class Row(NamedTuple):
@@ -52,6 +54,7 @@ class Row(NamedTuple):
         measure: The metric of the file, as in `kd.verify`; without it, the accuracy.
         percent: Whether scores are parts of 1, printed in percent.
         less_is_better: Whether it is an error.
+        in_short: Whether the short form has it: not where it would be another row again.
     """
 
     name: str
@@ -63,6 +66,7 @@ class Row(NamedTuple):
     measure: object = None
     percent: bool = True
     less_is_better: bool = False
+    in_short: bool = True
 
 
 class Place(NamedTuple):
@@ -111,7 +115,8 @@ def file_of(row: Row, trial: Trial, place: Place) -> dict:
     checked = kd.verify(trial.student, exported.path, trial.test, metric=row.measure)
     speed = kd.benchmark(exported.path, seconds=0.3 if place.short else 2)
     value = checked.file_accuracy if row.measure is None else checked.file_metric
-    return {"bytes": exported.bytes, "metric": value, "ms": speed.median_ms}
+    facts = trial.facts(path) if trial.facts else ""
+    return {"bytes": exported.bytes, "metric": value, "ms": speed.median_ms, "facts": facts}
 
 
 def cells(row: Row, found: list[dict]) -> list[str]:
@@ -122,13 +127,14 @@ def cells(row: Row, found: list[dict]) -> list[str]:
     beside = [name for name in scores if name not in ("teacher", "alone", "distilled")]
     teacher, student = found[0]["parameters"]
     file = found[0]["file"]
+    facts = [file["facts"]] if file.get("facts") else []
     return [
         row.name,
         found[0]["data"],
         row.metric,
         *(spread(row, scores[name]) if name in scores else "" for name in ("teacher", "alone", "distilled")),
         spread(row, gains, signed=True, divisor=math.sqrt(len(gains))),
-        ", ".join(f"{name} {spread(row, scores[name])}" for name in beside),
+        ", ".join([f"{name} {spread(row, scores[name])}" for name in beside] + facts),
         f"{teacher:,} -> {student:,}" if teacher else f"{student:,}",
         f"{row.quantization or 'float32'}, {file['bytes'] / 1000:,.1f} kB",
         spread(row, [file["metric"]]),
@@ -150,7 +156,7 @@ def run(rows: list[Row], out: Path, short: bool, seeds: int | None = None) -> li
     print(
         "".join(f"| {' | '.join(line)} |\n" for line in (TITLES, ["---"] * len(TITLES))), end="", flush=True
     )
-    for row in rows:
+    for row in rows if not short else [row for row in rows if row.in_short]:
         place = Place(out / row.name.replace(" ", "-"), short)
         place.folder.mkdir(parents=True, exist_ok=True)
         count = 1 if short else seeds or row.seeds
