@@ -8,7 +8,6 @@ clothing comes with, and whether it recommends the piece. Of a review, the teach
 pairs of words, and the student only 500 words of the text. In short form, the reviews are random words.
 """
 
-from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
