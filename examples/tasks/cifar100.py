@@ -88,7 +88,7 @@ def fit(model, x, y, epochs, share=1.0):
     places = [int(steps * part) for part in (150 / 240, 180 / 240, 210 / 240)]
     rate = keras.optimizers.schedules.PiecewiseConstantDecay(places, [0.05, 0.005, 0.0005, 0.00005])
     model.compile(keras.optimizers.SGD(rate, momentum=0.9), CROSS_ENTROPY, loss_weights=share)
-    model.fit(augmented(x, y), epochs=epochs, verbose=0)
+    model.fit(augmented(x, y), epochs=epochs, shuffle=False, verbose=0)
     return model
 
 
