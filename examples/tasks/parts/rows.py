@@ -51,7 +51,8 @@ class Row(NamedTuple):
         trial: Called with a seed and a `Place`.
         seeds: How many seeds the full run has.
         quantization: Of the student's file, as in `kd.export`.
-        measure: The metric of the file, as in `kd.verify`; without it, the accuracy.
+        measure: The metric of the file, as in `kd.verify`; without it, the accuracy. Of several outputs, each
+            is measured, and the mean is shown.
         percent: Whether scores are parts of 1, printed in percent.
         less_is_better: Whether it is an error.
         in_short: Whether the short form has it: not where it would be another row again.
@@ -114,7 +115,8 @@ def file_of(row: Row, trial: Trial, place: Place) -> dict:
     )
     checked = kd.verify(trial.student, exported.path, trial.test, metric=row.measure)
     speed = kd.benchmark(exported.path, seconds=0.3 if place.short else 2)
-    value = checked.file_accuracy if row.measure is None else checked.file_metric
+    figure = "file_accuracy" if row.measure is None else "file_metric"
+    value = statistics.mean(getattr(output, figure) for output in checked.outputs)
     facts = trial.facts(path) if trial.facts else ""
     return {"bytes": exported.bytes, "metric": value, "ms": speed.median_ms, "facts": facts}
 
@@ -171,15 +173,15 @@ def markdown(lines: list[list[str]], titles: bool = True) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in (*heads, *lines))
 
 
-def main(rows: list[Row], description: str | None) -> None:
-    """The command line of a script with these rows."""
+def main(rows: list[Row], description: str | None, arguments: list[str] | None = None) -> None:
+    """The command line of a script with these rows; `arguments` is what a script leaves of its own."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--short", action="store_true", help="one seed, little training: does it run?")
     parser.add_argument("--seeds", type=int, help="default: what the table has")
     parser.add_argument("--out", type=Path, help="default: runs/tasks; if short, nothing is kept")
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as temporary:
         out = given.out or Path(temporary if given.short else "runs/tasks")
         run(rows, out, given.short, given.seeds)
