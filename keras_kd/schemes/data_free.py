@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from keras_kd.compression.statistics import normalizations_in
 from keras_kd.distillation.configuration import arguments_of, config_of
 from keras_kd.distillation.distiller import Distiller
 from keras_kd.distillation.evaluation import without
@@ -16,7 +17,7 @@ from keras_kd.distillation.objectives import Objective
 from keras_kd.distillation.preprocessing import Preprocess
 from keras_kd.distillation.update import scaled_loss, update_weights
 from keras_kd.legacy import require_keras_model
-from keras_kd.schemes.generator_losses import GeneratorWeights, generator_loss
+from keras_kd.schemes.generator_losses import GeneratorWeights, generator_loss, statistics_gap
 from keras_kd.signals import batches
 from keras_kd.signals.batches import Batch
 from keras_kd.signals.logits import logits_of
@@ -34,8 +35,10 @@ class DataFree(Distiller):
 
     `fit` takes codes, such as `kd.random_codes`. In each step the generator makes inputs of them; its loss is
     DAFL's: that the teacher is sure of them (`one_hot`), of all classes alike (`entropy`), and that a layer
-    of it, if you name one as `feature`, responds strongly (`activation`). The student learns what the teacher
-    says of them, by the `objectives`; its gradient does not reach the generator. One optimizer trains both.
+    of it, if you name one as `feature`, responds strongly (`activation`). With `statistics` each BatchNorm of
+    the teacher should also meet the means and variances that it kept of its training data. The student
+    learns what the teacher says of them, by the `objectives`; its gradient does not reach the generator. One
+    optimizer trains both.
 
     `compile(loss=..., metrics=...)` serve `evaluate`, and `validation_data` of `fit`: the student alone, on
     real inputs. In training there are no labels. The logs contain `loss` (the student's), `generator_loss`
@@ -43,7 +46,8 @@ class DataFree(Distiller):
     `kd.Distiller`. Under a `tf.distribute` strategy each replica judges its own part of the batch.
 
     Source: Chen et al. 2019, "Data-Free Learning of Student Networks", arXiv 1904.01186. The default weights
-    are those of its code for MNIST. Who repeated it found it to depend on how the generator is
+    are those of its code for MNIST. The statistics, here relative to their spread: Yin et al. 2020,
+    "Dreaming to Distill", arXiv 1912.08795. Who repeated DAFL found it to depend on how the generator is
     normalized, and the teacher's answers to be far from those to real inputs: look at the accuracy.
 
     Args:
@@ -55,12 +59,14 @@ class DataFree(Distiller):
         one_hot: Weight of the cross-entropy against the teacher's first class.
         entropy: Weight of the negative entropy (base 10) of the mean answer to the batch.
         activation: Weight of the mean absolute value of `feature`.
+        statistics: Weight of how far the teacher's BatchNorms are from what they kept: the mean over layers
+            and channels of `(mean - kept mean)^2 / kept variance + (deviation / kept deviation - 1)^2`.
         temperature: The temperature of the soft targets; only without `objectives`.
         name: Name of this model.
 
     Raises:
         ValueError: A generator whose outputs the student or the teacher cannot take, or codes that are not
-            its own; otherwise as for `kd.Distiller`.
+            its own; `statistics` of a teacher without BatchNorm; otherwise as for `kd.Distiller`.
 
     Examples:
         >>> import keras
@@ -87,6 +93,7 @@ class DataFree(Distiller):
         one_hot: float = 1.0,
         entropy: float = 5.0,
         activation: float = 0.1,
+        statistics: float = 0.0,
         temperature: Scheduled = TEMPERATURE,
         name: str = "data_free",
     ) -> None:
@@ -95,7 +102,7 @@ class DataFree(Distiller):
         for role, model in (("student", student), ("teacher", teacher)):
             if isinstance(model, keras.Model):
                 _check_takes(role, model, generator, made)
-        weights = GeneratorWeights(float(one_hot), float(entropy), float(activation))
+        weights = GeneratorWeights(*map(float, (one_hot, entropy, activation, statistics)))
         self.__dict__.update({"_codes": codes, "_made": made, "_generator_weights": weights})
         self.__dict__.update({"_feature": feature})
         super().__init__(student, teacher, objectives, temperature=temperature, name=name)
@@ -112,7 +119,8 @@ class DataFree(Distiller):
         if teacher is not None:
             require_keras_model(teacher, "teacher")
             read = Taps(teacher, [self._feature] if self._feature else [])
-            self.__dict__.update({"_read": (read, output_activation(teacher))})
+            norms = _norms_of(teacher) if self._generator_weights.statistics else []
+            self.__dict__.update({"_read": (read, output_activation(teacher), norms)})
 
     def batch_of(self, data: object, training: bool = False) -> Batch:
         codes: Any = batches.unpack(data).inputs
@@ -148,16 +156,18 @@ class DataFree(Distiller):
     def train_step(self, data: Tensors) -> dict[str, Tensor]:
         """One step of both: generator, teacher and student forward, backward, update."""
         self.require_compiled("train_step")
-        taps, activation = self._read
+        taps, activation, norms = self._read
         with tf.GradientTape() as tape:
             batch = self.batch_of(data, training=True)
             with tf.init_scope():
                 self._wiring.prepare(batch)
-            with record([self.teacher]) as whole, taps.record() as recording:
+            with record([self.teacher, *norms]) as whole, taps.record() as recording:
                 teacher = self._wiring.run_teacher(batch, carry=True)
             outputs = whole.of(self.teacher)[0].outputs
             features = taps.signals(outputs, recording).get(self._feature)
-            of_generator = generator_loss(logits_of(outputs, activation), features, self._generator_weights)
+            gaps = [statistics_gap(norm, call.inputs) for norm in norms for call in whole.of(norm)]
+            weights = self._generator_weights
+            of_generator = generator_loss(logits_of(outputs, activation), features, gaps, weights)
             self._generator_tracker.update_state(of_generator, batches.count_samples(batch.inputs))
             shown = keras.tree.map_structure(tf.stop_gradient, batch.inputs)
             y_pred, student = self._wiring.run_student(shown)
@@ -212,6 +222,16 @@ def _specs_of(generator: keras.Model) -> tuple[tf.TensorShape, tf.TensorSpec]:
             "output, from codes to what the student and the teacher take."
         )
     return codes.shape, tf.TensorSpec((None, *outputs[0].shape[1:]), outputs[0].dtype)
+
+
+def _norms_of(teacher: keras.Model) -> list[keras.layers.BatchNormalization]:
+    norms = list(normalizations_in(teacher).values())
+    if not norms:
+        raise ValueError(
+            "`statistics` are those of BatchNorms, of which the teacher "
+            f"{teacher.name!r} has none. Leave it out."
+        )
+    return norms
 
 
 def _check_takes(role: str, model: keras.Model, generator: keras.Model, made: tf.TensorSpec) -> None:

@@ -98,6 +98,22 @@ def test_the_student_is_judged_on_real_data(tmp_path):
         loaded.fit(kd.random_codes(8, batch_size=16), steps_per_epoch=1, verbose=0)
 
 
+def test_generators_meet_the_statistics_of_the_teacher():
+    """Its inputs had the mean 0.8, which a generator begins without."""
+    norm = layers.BatchNormalization()
+    teacher = keras.Sequential([keras.Input((4,)), norm, layers.Dense(3)])
+    norm.moving_mean.assign(np.full(4, 0.8))
+    norm.moving_variance.assign(np.full(4, 0.01))
+    weights = {"one_hot": 0.0, "entropy": 0.0, "statistics": 1.0}
+    data_free = kd.DataFree(models()[0], teacher, generator(), **weights)
+    assert data_free.get_config()["statistics"] == 1.0
+    data_free.compile(keras.optimizers.Adam(0.1))
+    codes = kd.random_codes(8, batch_size=16)
+    history = data_free.fit(codes, steps_per_epoch=20, epochs=2, verbose=0).history
+    assert history["generator_loss"][1] < 0.3 * history["generator_loss"][0]
+    assert np.abs(np.mean(data_free.generator(next(iter(codes)))) - 0.8) < 0.1
+
+
 def test_codes_of_another_shape_are_refused():
     data_free = made()
     data_free.compile("sgd")
@@ -127,6 +143,7 @@ def subclassed():
         ),
         (lambda: kd.DataFree(*models(), subclassed()), "is a functional or sequential model"),
         (lambda: made(feature="hiden"), "No tap 'hiden' in model 'teacher'"),
+        (lambda: made(statistics=1.0), "BatchNorms, of which the teacher 'teacher' has none"),
     ],
 )
 def test_refused_when_it_is_made(make, message):
