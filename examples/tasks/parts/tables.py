@@ -8,6 +8,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import QuantileTransformer
+from threadpoolctl import threadpool_limits
 
 from parts.packages import package
 
@@ -85,13 +86,13 @@ def accuracy(labels, outputs):
 
 
 def one_call(function, x, times=30):
-    """Milliseconds for one row, the median."""
-    function(x[:1])
+    """Milliseconds for one row, the median, on one thread."""
     taken = []
-    for _ in range(times):
-        started = time.perf_counter()
-        function(x[:1])
-        taken.append(1000 * (time.perf_counter() - started))
+    with threadpool_limits(1):
+        for _ in range(times):
+            started = time.perf_counter()
+            function(x[:1])
+            taken.append(1000 * (time.perf_counter() - started))
     return np.median(taken)
 
 
