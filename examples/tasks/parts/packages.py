@@ -42,3 +42,30 @@ def download(name: str, version: str, folder: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode or not any(folder.iterdir()):
         raise SystemExit(f"{name} {version}, which holds the data, could not be downloaded:\n{done.stderr}")
+
+
+def debian(name: str) -> Path:
+    """The folder with the files of a Debian package, which apt downloads the first time; nothing is installed.
+
+    Raises:
+        SystemExit: It cannot be downloaded.
+    """
+    folder = FOLDER / name
+    if folder.exists():
+        return folder
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=FOLDER) as temporary:
+        files = Path(temporary).resolve() / "files"
+        for command in (["apt-get", "download", name], ["dpkg", "-x", f"{name}.deb", str(files)]):
+            try:
+                done = subprocess.run(command, cwd=temporary, capture_output=True, text=True)
+            except FileNotFoundError:
+                raise SystemExit(
+                    f"{name}, which holds the data, is a package of Debian: no {command[0]}."
+                ) from None
+            if done.returncode:
+                raise SystemExit(f"{name}, which holds the data, could not be downloaded:\n{done.stderr}")
+            for archive in Path(temporary).glob("*.deb"):
+                archive.rename(archive.with_name(f"{name}.deb"))
+        files.rename(folder)
+    return folder
