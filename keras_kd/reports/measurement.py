@@ -14,6 +14,7 @@ from keras_kd.deployment.source.source_model import is_quantization_aware
 from keras_kd.deployment.tflite import export
 from keras_kd.deployment.timing import TimingOptions
 from keras_kd.files import temporary_folder
+from keras_kd.legacy import all_layers_of
 from keras_kd.messages import one_line
 from keras_kd.reports import gaps
 from keras_kd.reports.rows import NotMeasured, Row
@@ -108,8 +109,9 @@ def export_models(
     """A file for every subject, Keras models exported to `folder`; and those that cannot be exported."""
     files, failures = {}, []
     for index, subject in enumerate(subjects):
-        if subject.path is not None:
-            files[subject.name] = subject.path
+        found = subject.path or _host_file_of(subject.model)
+        if found is not None:
+            files[subject.name] = found
             continue
         say(f"exporting {subject.name} to size and time it")
         path = folder / f"{index}.tflite"
@@ -117,11 +119,21 @@ def export_models(
             quantization = trained_quantization(subject.model)
             export(subject.exported, path, quantization=quantization, input_shape=input_shape)
         except (ValueError, RuntimeError) as error:
-            why = f"it does not export: {one_line(error)}"
+            on_host = any(hasattr(layer, "host_file") for layer in all_layers_of(subject.model))
+            why = "it answers on the host, outside Keras" if on_host else one_line(error)
+            why = f"it does not export: {why}"
             failures.append(NotMeasured(f"size and latency of {subject.name}", why))
         else:
             files[subject.name] = path
     return files, failures
+
+
+def _host_file_of(model: keras.Model | None) -> Path | None:
+    """The `.tflite` file that all of a model's answers come from, or `None`."""
+    if model is None or model.weights:
+        return None
+    found = [layer.host_file for layer in all_layers_of(model) if hasattr(layer, "host_file")]
+    return found[0] if len(found) == 1 else None
 
 
 def trained_quantization(model: keras.Model) -> str | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -54,6 +55,7 @@ class HostFunction:
         inputs: As for a `HostTeacher`.
         outputs: What the arrays hold; probabilities become logits.
         fingerprint: What tells it from others.
+        file: The `.tflite` file that it runs.
 
     Examples:
         >>> teacher = HostFunction("double", lambda x: 2 * x)
@@ -66,6 +68,7 @@ class HostFunction:
     inputs: Any = None
     outputs: Kinds = None
     fingerprint: OwnFingerprint = field(default=None, repr=False)
+    file: Path | None = field(default=None, repr=False)
 
     def answer(self, batch: Tensors) -> dict[str, np.ndarray]:
         """See `HostTeacher`."""

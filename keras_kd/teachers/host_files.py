@@ -35,7 +35,7 @@ def lite_teacher(source: LiteModel, name: str) -> HostFunction:
         source.interface.inputs,
     )
     digest = functools.partial(file_digest, source.path)
-    return HostFunction(name, source.predict, _single(inputs), fingerprint=digest)
+    return HostFunction(name, source.predict, _single(inputs), fingerprint=digest, file=source.path)
 
 
 def open_onnx(path: str | os.PathLike[str]) -> Any:

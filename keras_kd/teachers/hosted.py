@@ -65,11 +65,15 @@ class Hosted(keras.layers.Layer):
     Args:
         teacher: The teacher.
         answers: What it answers with, by tap.
+
+    Attributes:
+        host_file: The `.tflite` file that answers, if one does: its size and time are the teacher's.
     """
 
     def __init__(self, teacher: HostTeacher, answers: dict[str, AnswerSpec], **kwargs: Any) -> None:
         super().__init__(dtype="float32", autocast=False, trainable=False, **kwargs)
         self.teacher, self.answers = teacher, answers
+        self.host_file = getattr(teacher, "file", None)
         self.supports_jit = False
 
     def build(self, input_shape: object) -> None:

@@ -43,17 +43,23 @@ def onnx_teacher(folder, kernel):
 @pytest.mark.slow
 @pytest.mark.parametrize("make", [lite_teacher, onnx_teacher])
 def test_a_teacher_on_the_host_is_asked_once_and_not_again_when_resumed(make, printed, tmp_path):
+    """The size of one that is a `.tflite` file is that of the file; nothing is said of exporting it."""
     random = np.random.default_rng(0)
     kernel = random.normal(size=(4, 3)).astype("float32")
     x = random.normal(size=(240, 4)).astype("float32")
     y = (x @ kernel).argmax(-1)
     np.savez(tmp_path / "data.npz", x_train=x[:200], y_train=y[:200], x_test=x[200:], y_test=y[200:])
     keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)]).save(tmp_path / "student.keras")
-    words = ["distill", "--teacher", make(tmp_path, kernel), "--student", tmp_path / "student.keras"]
+    teacher = make(tmp_path, kernel)
+    words = ["distill", "--teacher", teacher, "--student", tmp_path / "student.keras"]
     words += ["--data", tmp_path / "data.npz", "--files", "float32", "--epochs", 2, "--out", tmp_path / "run"]
     assert run(*words, "--learning-rate", 0.05) == 0
     report = json.loads((tmp_path / "run" / "report.json").read_text())
     assert report["rows"][0]["accuracy"] == 1.0
+    known = {".tflite": teacher.stat().st_size}.get(teacher.suffix)
+    assert report["rows"][0]["bytes"] == known
+    said = [gap["why"] for gap in report["not_measured"] if "teacher" in gap["what"]]
+    assert said == ([] if known else ["it does not export: it answers on the host, outside Keras"])
     shards = Ledger(tmp_path / "run" / "taught")
     (told,) = re.findall("the teacher answered once to each of ([0-9]+) training samples", printed()[1])
     assert sum(shards.finished().values()) == int(told) == 180
