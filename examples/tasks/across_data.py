@@ -3,11 +3,11 @@
 Run: python examples/tasks/across_data.py [--short] [--seeds N] [--out FOLDER]
 
 A small net first learns the features that EfficientNet-Lite0, trained on ImageNet, has of photos of solar
-cells without labels (a hint as in FitNets, Romero et al. 2015, arXiv 1412.6550), then
-which cells have defects, from 20, 100 or all labels: a last layer is fitted, the rest stays. The net alone
-has labels only, and as many steps.
-"teacher" is a logistic regression on the teacher's own features. In short form, the teacher is a network of
-digits from 0 to 4, and the other digits are the new data.
+cells without labels (a hint as in FitNets, Romero et al. 2015, arXiv 1412.6550), then which cells have
+defects, from 20, 100 or all labels: a last layer is fitted, the rest stays. The net alone has labels only,
+and as many steps. "teacher" is a logistic regression on the teacher's own features. With one seed, 6 points
+were gained from 100 labels, and less than 1 from 20 or all. In short form, the teacher knows digits from 0
+to 4, and 5 to 9 are new.
 """
 
 import keras
