@@ -4,8 +4,9 @@ Run: python examples/tasks/segmentation.py [--short] [--seeds N] [--out FOLDER]
      python examples/tasks/segmentation.py --picture FILE
 
 Things of six classes are composed on photos, so that every pixel's class is known; things and photos of the
-test are not those of training (`parts/stamps.py`). Shu and others (2021, arXiv 2011.13256) make of each
-class's map of scores a distribution over the picture, and compare those, instead of each pixel's classes.
+test are not those of training (`parts/stamps.py`, `parts/scenes.py`). Shu and others (2021, arXiv 2011.13256)
+make of each class's map of scores a distribution over the picture, and compare those, instead of each pixel's
+classes.
 """
 
 import sys
@@ -16,37 +17,29 @@ import keras
 import numpy as np
 from parts.drawings import draw_classes, side_by_side
 from parts.rows import Place, Row, Trial, main
-from parts.stamps import CLASSES, compose, source
+from parts.scenes import compose
+from parts.stamps import CLASSES, source
+from parts.unet import unet
 
 import keras_kd as kd
 
 SIZE, BATCH = 48, 32
 TEACHER, STUDENT = (24, 48, 64, 96), (8, 12, 16, 24)
 CROSS_ENTROPY = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-PIXELS = kd.Objective(kd.losses.SoftTargets(2.0), weight=1.0)
-CHANNELS = kd.Objective(kd.losses.ChannelWise(4.0), weight=3.0)
+PIXELS = kd.losses.SoftTargets(1.0), 3.0
+CHANNELS = kd.losses.ChannelWise(4.0), 10.0
 
 
-def block(x, width, stride=1):
-    x = keras.layers.Conv2D(width, 3, strides=stride, padding="same", use_bias=False)(x)
-    return keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
-
-
-def unet(widths):
+def network(widths):
     """Scores of the background and of each class, at half the size of the picture."""
-    inputs = keras.Input((SIZE, SIZE, 3))
-    x, skips = keras.layers.Rescaling(1 / 127.5, -1)(inputs), []
-    for width in widths:
-        x = block(x, width, stride=2)
-        skips.append(x)
-    for width, skip in zip(widths[-2::-1], skips[-2::-1], strict=True):
-        x = block(keras.layers.Concatenate()([keras.layers.UpSampling2D()(x), skip]), width)
-    return keras.Model(inputs, keras.layers.Conv2D(len(CLASSES) + 1, 1, name="scores")(x))
+    inputs = keras.Input((SIZE, SIZE, 3), name="image")
+    scores = keras.layers.Conv2D(len(CLASSES) + 1, 1, name="scores")(unet(inputs, widths, finest=0))
+    return keras.Model(inputs, scores)
 
 
 def scenes(split, count, short):
     """Pictures, and the class of every second pixel of every second line."""
-    made = compose(source(split, short), count, SIZE, seed=len(split))
+    made = compose(source(split, short), count, SIZE, seed=len(split))  # other random numbers for each split
     return made.images, made.classes[:, ::2, ::2]
 
 
@@ -59,8 +52,8 @@ def mean_iou(labels, outputs):
     return np.mean(both / np.maximum(counts.sum(0) + counts.sum(1) - both, 1))
 
 
-def fit(model, x, y, epochs, rate=4e-3):
-    decay = keras.optimizers.schedules.CosineDecay(rate, epochs * -(-len(x) // BATCH))
+def fit(model, x, y, epochs, rate=8e-3):
+    decay = keras.optimizers.schedules.CosineDecay(rate, epochs * -(-len(y) // BATCH))
     model.compile(keras.optimizers.Adam(decay), CROSS_ENTROPY)
     model.fit(x, y, batch_size=BATCH, epochs=epochs, verbose=0)
     return model
@@ -69,18 +62,20 @@ def fit(model, x, y, epochs, rate=4e-3):
 def teacher_of(place, x, y, epochs):
     def make():
         keras.utils.set_random_seed(0)
-        return fit(unet(TEACHER), x, y, epochs)
+        return fit(network(TEACHER), x, y, epochs, 4e-3)
 
     return place.model("teacher", make)
 
 
-def student(seed, x, y, epochs, teacher=None, objectives=(), rate=4e-3):
-    """Trained alone, or with a teacher: from the same start, on the same batches."""
+def student(seed, x, y, epochs, answers=None, loss=None, weight=1.0):
+    """Trained alone, or on a teacher's answers as well: from the same start, on the same batches."""
     keras.utils.set_random_seed(seed)
-    model = unet(STUDENT)
+    model = network(STUDENT)
     keras.utils.set_random_seed(seed)
-    fit(kd.Distiller(model, teacher, list(objectives)) if teacher else model, x, y, epochs, rate)
-    return model
+    if loss is None:
+        return fit(model, x, y, epochs)
+    soft = kd.Objective(loss, teacher="input/answers", weight=weight)
+    return fit(kd.Distiller(model, objectives=[soft]), {"image": x, "answers": answers}, y, epochs).student
 
 
 def trial(seed, place):
@@ -88,9 +83,10 @@ def trial(seed, place):
     x, y = scenes("train", 64 if place.short else 3000, place.short)
     x_test, y_test = scenes("test", 50 if place.short else 1000, place.short)
     teacher = teacher_of(place, x, y, epochs)
+    answers = teacher.predict(x, verbose=0)  # once: nothing about the pictures changes from epoch to epoch
     models = {"teacher": teacher, "alone": student(seed, x, y, epochs)}
-    models["distilled"] = student(seed, x, y, epochs, teacher, [CHANNELS])
-    models["pixel by pixel"] = student(seed, x, y, epochs, teacher, [PIXELS])
+    models["distilled"] = student(seed, x, y, epochs, answers, *CHANNELS)
+    models["pixel by pixel"] = student(seed, x, y, epochs, answers, *PIXELS)
     scores = {name: mean_iou(y_test, model.predict(x_test, verbose=0)) for name, model in models.items()}
     return Trial(
         scores,
@@ -109,7 +105,7 @@ def picture(path, rows=4):
     with tempfile.TemporaryDirectory() as folder:
         teacher = teacher_of(Place(Path(folder), True), x, y, 10)
     models = {"teacher": teacher, "student alone": student(0, x, y, 10)}
-    models["distilled"] = student(0, x, y, 10, teacher, [CHANNELS])
+    models["distilled"] = student(0, x, y, 10, teacher.predict(x, verbose=0), *CHANNELS)
     columns = {"picture": lambda axes, row: axes.imshow(x_test[row])}
     columns["truth"] = lambda axes, row: draw_classes(axes, y_test[row])
     for name, model in models.items():

@@ -45,7 +45,9 @@ def download(name: str, version: str, folder: Path) -> None:
 
 
 def debian(name: str) -> Path:
-    """The folder with the files of a Debian package, which apt downloads the first time; nothing is installed.
+    """The folder with the files of a Debian package, which apt downloads the first time.
+
+    Nothing is installed.
 
     Raises:
         SystemExit: It cannot be downloaded.
