@@ -1,6 +1,6 @@
 """ResNet-56 teaches ResNet-20 (CIFAR-100): the protocol of the published table, and a small form of it.
 
-Run: python examples/tasks/cifar100.py [--data cifar100] [--short] [--seeds N] [--out FOLDER]
+Run: python examples/tasks/cifar100.py [--short] [--data cifar100] [--seeds N] [--out FOLDER]
 
 The protocol is that of Tian et al. (2020, arXiv 1910.10699): crops of padded images and mirror images, 240
 epochs of batches of 64, SGD of 0.05 with momentum 0.9, a tenth of it from epochs 150, 180 and 210 on,
