@@ -189,7 +189,7 @@ def test_the_search_works_on_pages_opened_from_the_disk(site):
 
 
 SCRIPTS = ["clustering.py", "compact.py", "cost.py", "losses.py", "low_rank.py", "pictures.py"]
-SCRIPTS += ["sensitivity.py", "shrinking.py"]
+SCRIPTS += ["sensitivity.py", "shrinking.py", "tasks.py"]
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

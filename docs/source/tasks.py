@@ -9,6 +9,7 @@ import importlib
 import json
 import re
 import sys
+from datetime import date
 from pathlib import Path
 from statistics import mean
 
@@ -26,7 +27,7 @@ NAMES = {"alone": "student alone"}
 
 
 def measure(folder):
-    """Task -> row -> its cells in the table and its scores by seed, of rows whose seeds are all there."""
+    """Today, and of rows with all their seeds: task -> row -> its cells in the table, its scores by seed."""
     from parts.rows import cells
 
     found = {}
@@ -40,7 +41,7 @@ def measure(folder):
                 found.setdefault(script.stem, {})[row.name] = figures | {"scores": scores}
             else:
                 print(f"{row.name}: not all of its {row.seeds} seeds are in {folder}")
-    return found
+    return {"date": str(date.today()), "tasks": found}
 
 
 def drawn(name, rows):
@@ -90,15 +91,15 @@ def table(found):
     return markdown([figures["cells"] for rows in found.values() for figures in rows.values()])
 
 
-def pages(found):
+def pages(measured):
     """The files of the site that hold figures: a picture of each task, and the page with the table."""
-    texts = {PAGES / f"{name.replace('_', '-')}.svg": drawn(name, rows) for name, rows in found.items()}
+    tasks = measured["tasks"]
+    texts = {PAGES / f"{name}.svg": drawn(name, rows) for name, rows in tasks.items()}
     index = PAGES / "index.md"
-    put = f"<!-- TABLE -->\n{table(found)}<!-- end TABLE -->"
-    text = re.sub(
-        "<!-- TABLE -->.*<!-- end TABLE -->", lambda _: put, index.read_text("utf-8"), flags=re.DOTALL
+    before, _, after = re.split(
+        "(?<=<!-- TABLE -->)(.*)(?=<!-- end TABLE -->)", index.read_text(), flags=re.S
     )
-    return texts | {index: text}
+    return texts | {index: f"{before}\n{table(tasks)}\nMeasured until {measured['date']}.\n{after}"}
 
 
 if __name__ == "__main__":
