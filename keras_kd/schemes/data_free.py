@@ -6,7 +6,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_kd.compression.statistics import normalizations_in
 from keras_kd.distillation.configuration import arguments_of, config_of
 from keras_kd.distillation.distiller import Distiller
 from keras_kd.distillation.evaluation import without
@@ -16,7 +15,7 @@ from keras_kd.distillation.objective_arguments import LossLike
 from keras_kd.distillation.objectives import Objective
 from keras_kd.distillation.preprocessing import Preprocess
 from keras_kd.distillation.update import scaled_loss, update_weights
-from keras_kd.legacy import require_keras_model
+from keras_kd.legacy import all_layers_of, require_keras_model
 from keras_kd.schemes.generator_losses import GeneratorWeights, generator_loss, statistics_gap
 from keras_kd.signals import batches
 from keras_kd.signals.batches import Batch
@@ -225,7 +224,8 @@ def _specs_of(generator: keras.Model) -> tuple[tf.TensorShape, tf.TensorSpec]:
 
 
 def _norms_of(teacher: keras.Model) -> list[keras.layers.BatchNormalization]:
-    norms = list(normalizations_in(teacher).values())
+    layers = {id(layer): layer for layer in all_layers_of(teacher)}.values()
+    norms = [layer for layer in layers if isinstance(layer, keras.layers.BatchNormalization) and layer.built]
     if not norms:
         raise ValueError(
             "`statistics` are those of BatchNorms, of which the teacher "
