@@ -58,9 +58,15 @@ def estimator_teacher(source: Any, name: str, outputs: Kinds) -> tuple[HostFunct
 
 def _predicts_names(source: Any) -> bool:
     """Whether what an estimator predicts are names or numbers of classes or clusters, not quantities."""
+    from sklearn.base import ClassifierMixin, ClusterMixin, OutlierMixin
+
     tags = getattr(source, "__sklearn_tags__", None)
-    kind = tags().estimator_type if tags else getattr(source, "_estimator_type", None)
-    return hasattr(source, "classes_") or kind in ("classifier", "clusterer", "outlier_detector")
+    kind = tags().estimator_type if tags else None
+    return (
+        hasattr(source, "classes_")
+        or kind in ("classifier", "clusterer", "outlier_detector")
+        or isinstance(source, (ClassifierMixin, ClusterMixin, OutlierMixin))
+    )
 
 
 def _fingerprint(source: object) -> str | None:
