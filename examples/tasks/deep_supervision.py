@@ -16,7 +16,7 @@ import keras_kd as kd
 
 CROSS_ENTROPY = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 EXITS = "first", "second", "deepest"
-TEMPERATURE, SOFT, HINT = 3.0, 1.0, 0.03
+TEMPERATURE, SOFT, HINT = 3.0, 1.0, 0.01
 
 
 def trial(seed, place):
@@ -68,9 +68,9 @@ def network(seed, exits):
     keras.utils.set_random_seed(seed)
     inputs = x = keras.Input((8, 8, 1), name="image")
     outputs = {}
-    for name, width, stride, rest in zip(EXITS, (8, 16, 24), (1, 2, 2), (4, 2, None), strict=True):
+    for name, width, stride, rest in zip(EXITS, (24, 32, 48), (1, 2, 2), (4, 2, None), strict=True):
         x = convolution(x, width, 3, stride)
-        y = convolution(x, 24, rest + 1, rest) if rest else x
+        y = convolution(x, 48, 3, rest) if rest else x
         features = layers.GlobalAveragePooling2D(name=f"{name}_features")(y)
         outputs[name] = layers.Dense(10, name=name)(features)
     return keras.Model(inputs, {name: outputs[name] for name in exits})

@@ -8,6 +8,7 @@ not those of training (`parts/stamps.py`, `parts/scenes.py`). The detector gives
 distribution over distances (`parts/detector.py`). Zheng and others (2021, arXiv 2102.12252) distill these
 distributions inside things, as one distills classes: localization distillation. Soft classes and the features
 below both heads are distilled beside it. mAP is COCO's, computed by pycocotools (the extra `detection`).
+The weights of the terms are not tuned and the row has not been run yet.
 """
 
 import sys

@@ -7,6 +7,7 @@ Things of six classes are composed on photos, so that every pixel's class is kno
 test are not those of training (`parts/stamps.py`, `parts/scenes.py`). Shu and others (2021, arXiv 2011.13256)
 make of each class's map of scores a distribution over the picture, and compare those, instead of each pixel's
 classes.
+Not run in full yet: docs/tasks/segmentation.md says what validation showed.
 """
 
 import sys

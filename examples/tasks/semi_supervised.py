@@ -17,6 +17,7 @@ import keras_kd as kd
 
 CROSS_ENTROPY = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 LABELS, BATCH, SHARE = 40, 64, 16  # digits with a label: of all, and of a batch
+SOFT, PSEUDO, NOISE = 0.3, 1.0, 0.1
 
 
 def trial(seed, place):
@@ -50,8 +51,15 @@ def trial(seed, place):
     alone, told = student(), student()
     fit(alone, partly(known, x, seed).map(lambda x, y, weight: (x["strong"][:SHARE], y[:SHARE])))
     fit(kd.Distiller(told, teacher, [soft(1.0, 4.0)], **VIEWS), partly(known, x, seed))
-    models = {"teacher": teacher, "alone": alone, "distilled": taught([soft(1.0), pseudo_labels()])}
-    models |= {"without pseudo-labels": taught([soft(1.0)]), "soft targets of the teacher": told}
+    models = {
+        "teacher": teacher,
+        "alone": alone,
+        "distilled": taught([soft(later(SOFT, epochs)), pseudo_labels(epochs)]),
+    }
+    models |= {
+        "without pseudo-labels": taught([soft(later(SOFT, epochs))]),
+        "soft targets of the teacher": told,
+    }
     scores = {name: accuracy(model, *test) for name, model in models.items()}
     return Trial(scores, models["distilled"], teacher.count_params(), test, x[:200])
 
@@ -63,9 +71,14 @@ def soft(weight, temperature=1.0):
     return kd.Objective(kd.losses.SoftTargets(temperature), weight=weight, use_sample_weight=False)
 
 
-def pseudo_labels():
+def later(weight, epochs):
+    """0 in the first third of the steps, in which the average knows too little, then up to the weight."""
+    return lambda step: weight * keras.ops.clip(keras.ops.cast(step, "float32") / (9 * epochs) - 1, 0, 1)
+
+
+def pseudo_labels(epochs):
     sure = kd.losses.ConfidenceFiltered("hard_targets", threshold=0.95)
-    return kd.Objective(sure, use_sample_weight=False, name="pseudo_labels")
+    return kd.Objective(sure, weight=later(PSEUDO, epochs), use_sample_weight=False, name="pseudo_labels")
 
 
 def partly(known, x, seed):
@@ -83,7 +96,7 @@ def partly(known, x, seed):
         y = tf.pad(some[1], [[0, BATCH - SHARE]])
         padded = tf.pad(weak, [[0, 0], [1, 1], [1, 1], [0, 0]])
         moved = tf.image.random_crop(padded, weak.shape)  # all digits of a batch alike
-        strong = tf.clip_by_value(moved + tf.random.normal(weak.shape, stddev=0.15), 0, 1)
+        strong = tf.clip_by_value(moved + tf.random.normal(weak.shape, stddev=NOISE), 0, 1)
         return {"weak": weak, "strong": strong}, y, weight
 
     return batches.map(views)
