@@ -15,8 +15,8 @@ accuracies:
 | what this package was asked to repeat | - | 69.82 | 70.36 | 70.37 |
 
 By default both networks have a quarter of the filters and 10 epochs (the teacher 20), with the same steps
-of the learning rate, of 4,096 images of Fashion-MNIST at half their size. There, with one seed, it is 1.7
-points worse to be distilled, and 2.0 by the graph. In short form, images are random.
+of the learning rate, of 4,096 images of Fashion-MNIST at half their size. There, with two seeds,
+neither helps: 76.8 and 76.5 against 77.1 alone. In short form, images are random.
 """
 
 import argparse
