@@ -6,6 +6,8 @@ ARD (Goldblum et al. 2020, arXiv 1905.09747), RSLAD (Zi et al. 2021, arXiv 2108.
 (Zhang et al. 2019, arXiv 1901.08573). All three trade clean for robust accuracy: what each has for that was
 set on validation data, so that all three are right about as often where nothing is attacked. The teacher
 was trained by TRADES, too. The judge is PGD-20 of adversarial-robustness-toolbox, not our own attack.
+On validation data (one seed) the teacher brought nothing: with 95.0 % of clean digits right, TRADES had
+72.2 % under attack and RSLAD 71.7 %; ARD had 67.2 % at 95.6 %.
 """
 
 import keras

@@ -6,6 +6,7 @@ Touvron et al. (2021, arXiv 2012.12877, DeiT). Transformers know nothing of neig
 have built in, and lack them most where images are few: here 5,000 of Fashion-MNIST, moved and mirrored at
 random, for the teacher, too. The teacher judges each image as it was moved. The student alone is the same
 transformer with both tokens, whose heads both learn the labels; all answer with the mean of both heads.
+On validation data the hard token gained nothing here (one seed: 81.0 % and 81.1 % alone, teacher 86.9 %).
 """
 
 import keras

@@ -5,6 +5,7 @@ Run: python examples/tasks/mutual.py [--short] [--seeds N] [--out FOLDER]
 Zhang et al. (2018, arXiv 1706.00384). All peers are the same network, begun at different places. Alone, each
 learns the labels; together, each learns in every step what the others say, too. The accuracies are means
 over the peers; beside them stand the least that a peer gained, and the ensembles of those alone and together.
+Two peers gained 0.8 points on average (five seeds); in single seeds a peer was up to 0.6 points worse.
 """
 
 import functools
