@@ -10,6 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 TASKS = sorted((ROOT / "examples" / "tasks").glob("*.py"))
 PARTS_OF_TASKS = sorted((ROOT / "examples" / "tasks" / "parts").glob("*.py"))
+ALL = ROOT / "examples" / "run_all.py"
 EXAMPLES = sorted({*(ROOT / "examples").rglob("*.py")} - {*TASKS, *PARTS_OF_TASKS})
 BENCHMARKS = sorted((ROOT / "benchmarks").glob("*.py"))
 
@@ -70,13 +71,20 @@ def test_tasks_run(path, run):
 
 @pytest.mark.slow
 # Those in folders are run by tests/training/test_workers.py and tests/teachers/taught/test_bulk.py.
-@pytest.mark.parametrize("path", [p for p in EXAMPLES if p.parent.name == "examples"], ids=name)
+@pytest.mark.parametrize("path", [p for p in EXAMPLES if p.parent.name == "examples" and p != ALL], ids=name)
 def test_runs(path, run):
     assert "test digit" in run(path)  # it says what it found
 
 
-# What is run of a benchmark that takes long even in its short form.
-PARTS = {"attack": ("--only", "destinations")}
+@pytest.mark.slow
+def test_all_tasks_make_one_table(run, tmp_path):
+    lines = [line for line in run(ALL).splitlines() if line.startswith("|")]
+    assert [line.split(" | ")[0] for line in lines[2:]] == ["| omitted class"]
+    assert (tmp_path / "kept" / "table.md").read_text().splitlines() == lines
+
+
+# What is run of a script that takes long even in its short form.
+PARTS = {"attack": ("--only", "destinations"), "run_all": ("omitted_class", "--out", "kept")}
 # What each benchmark prints ratios of.
 RATIOS = {
     "attack": "under attack",
