@@ -91,8 +91,17 @@ def of_tf_function(function: Any) -> TensorFunction:
 
 
 def of_layer(layer: Any) -> TensorFunction:
-    """A layer, such as a `keras.layers.TFSMLayer`: of a single named output, the tensor is returned."""
+    """A layer, such as a `keras.layers.TFSMLayer`: of a single named output, the tensor is returned.
+
+    Raises:
+        ValueError: It was not built, so that its weights would be random ones.
+    """
     endpoint = getattr(layer, "call_endpoint_fn", None)
+    if not layer.built and _makes_weights(layer):
+        raise ValueError(
+            f"The layer {layer.name!r} has no weights yet, so it has nothing to teach. Train it, load its "
+            "weights, or call it once on data."
+        )
     if endpoint is not None and is_signature(endpoint):
         return of_signature(endpoint, layer)
     concrete = getattr(endpoint, "concrete_functions", None)
@@ -102,6 +111,10 @@ def of_layer(layer: Any) -> TensorFunction:
         return layer(x, training=False)
 
     return TensorFunction(run, _only(given), layer)
+
+
+def _makes_weights(layer: Any) -> bool:
+    return isinstance(layer, keras.layers.Layer) and type(layer).build is not keras.layers.Layer.build
 
 
 def _only(arguments: Any) -> Any:

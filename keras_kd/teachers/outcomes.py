@@ -6,6 +6,7 @@ of each sigmoid are no and yes, along an additional last axis.
 
 from typing import Literal, TypeAlias, get_args
 
+import numpy as np
 from keras import ops
 
 from keras_kd.tensors import Tensor
@@ -46,7 +47,10 @@ def weighted_sum(values: Tensor, weights: Tensor) -> Tensor:
 
 def log_weighted_sum(log_values: Tensor, weights: Tensor) -> Tensor:
     """The logarithm of the sum over members of weights times what these are the logarithms of."""
-    return ops.logsumexp(log_values + ops.log(_as_wide(weights, log_values)), axis=MEMBERS)
+    wide = _as_wide(weights, log_values)
+    used = wide > 0  # whatever a member without weight says, NaN included, is left out
+    logs = ops.where(used, log_values, 0.0) + ops.log(ops.where(used, wide, 1.0))
+    return ops.logsumexp(ops.where(used, logs, -np.inf), axis=MEMBERS)
 
 
 def _as_wide(weights: Tensor, values: Tensor) -> Tensor:

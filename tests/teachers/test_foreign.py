@@ -63,6 +63,14 @@ def test_a_signature_without_its_saved_model(files):
         foreign.of_signature(alone)
 
 
+def test_a_layer_without_weights():
+    layer = keras.layers.Dense(3, name="head")
+    with pytest.raises(ValueError, match=r"The layer 'head' has no weights yet.*call it once on data"):
+        foreign.of_layer(layer)
+    layer(X)
+    assert foreign.of_layer(layer).owner is layer
+
+
 def test_a_damaged_saved_model(tmp_path):
     (tmp_path / "saved_model.pb").write_bytes(b"not one")
     with pytest.raises(ValueError, match="does not load as a SavedModel"):

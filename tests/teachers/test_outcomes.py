@@ -57,7 +57,9 @@ def test_large_logits_are_exact_and_infinite_ones_are_no_nan(activation):
         outcomes.weighted_sum(logits[1:], np.array([[0.0, 1.0]], "float32"))[:, 1:],
     ):
         assert np.isfinite(found).all()
-    only = outcomes.log_weighted_sum(log, np.array([[1.0, 0.0]] * 2, "float32"))
+    broken = np.array(log)
+    broken[:, 1] = np.nan
+    only = outcomes.log_weighted_sum(broken, np.array([[1.0, 0.0]] * 2, "float32"))
     np.testing.assert_array_equal(only, np.asarray(log)[:, 0])  # a weight of 0 is none at all
 
 

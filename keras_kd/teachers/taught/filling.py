@@ -1,9 +1,12 @@
 """Filling a folder with shards, as a whole or part by part, going on where an earlier process ended."""
 
 import dataclasses
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 from keras_kd.files import explain_write_errors
+from keras_kd.messages import number_of
 from keras_kd.teachers.taught.bulk import Bulk, label_here, show
 from keras_kd.teachers.taught.engines.agreement import DISTANCE
 from keras_kd.teachers.taught.engines.engine import EXPORTED, RAY, Engine
@@ -75,6 +78,7 @@ def fill_parts(
     with writing(bulk.folder, part):
         found = _prepare(bulk.folder, bulk.manifest)
         numbers = bulk.parts.of(part)
+        _warn_of_none(numbers, part, len(bulk.parts))
         missing = bulk.missing(numbers)
         finished = [number for number in numbers if number not in missing]
         if found is not None and finished:
@@ -84,6 +88,15 @@ def fill_parts(
         show(counts, Bar(len(missing), verbose and bool(missing), "part"))
         if missing or found is None or found.samples is None:
             bulk.finish(answer.record)
+
+
+def _warn_of_none(numbers: Sequence[int], part: tuple[int, int] | None, count: int) -> None:
+    if part is not None and not numbers:
+        warnings.warn(
+            f"part={part} labels nothing: the data makes {number_of(count, 'shard')}. Fewer processes, or a "
+            "smaller `shard_size`, would share the work.",
+            stacklevel=4,
+        )
 
 
 def _recognize(found: Manifest, folder: Folder, views_of: Views, answer: Engine) -> None:

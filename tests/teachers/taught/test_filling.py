@@ -99,4 +99,5 @@ def test_writers_of_other_parts_are_let_in(cache):
 
 
 def test_more_processes_than_parts(cache):
-    assert len(list(kd.precompute(Told(mean), X[:8], cache, part=(3, 4), **SIZES))) == 0
+    with pytest.warns(UserWarning, match=r"part=\(3, 4\) labels nothing: the data makes 1 shard"):
+        assert len(list(kd.precompute(Told(mean), X[:8], cache, part=(3, 4), **SIZES))) == 0
