@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import keras
+import tensorflow as tf
 
 from keras_kd.jobs.hyperparameters import AUGMENTATIONS
 from keras_kd.messages import did_you_mean
@@ -43,3 +44,11 @@ def make_augmentation(names: Sequence[str], input_shape: Sequence[int]) -> keras
         "rotate": lambda: keras.layers.RandomRotation(10 / 360, fill_mode="nearest"),
     }
     return keras.Sequential([layers[name]() for name in names], name="augmentation") if names else None
+
+
+def augmented(batches: tf.data.Dataset, names: Sequence[str], input_shape: Sequence[int]) -> tf.data.Dataset:
+    """Batches of `(x, ...)` whose images change at random; the batches as they are without `names`."""
+    augment = make_augmentation(names, input_shape)
+    if augment is None:
+        return batches
+    return batches.map(lambda x, *labels: (augment(x, training=True), *labels)).prefetch(2)

@@ -33,6 +33,7 @@ class Experiment:
         student: Makes the student; called after the seed is set.
         hyperparameters: How to train.
         train_teacher: Whether the teacher is trained, on all labels.
+        teacher_augment: How images are changed at random while it is, as `augment` of `Hyperparameters`.
         keep_teacher: Whether the run keeps a copy of the teacher, which then a file of Keras must be able to
             hold.
         labels: How many inputs have a label that the student sees; `None` for all. Alone, it trains on these
@@ -49,6 +50,7 @@ class Experiment:
     student: Callable[[], keras.Model]
     hyperparameters: Hyperparameters
     train_teacher: bool = False
+    teacher_augment: tuple[str, ...] = ()
     keep_teacher: bool = True
     labels: int | None = None
     seeds: int = 1
@@ -80,7 +82,8 @@ def check_experiment(experiment: Experiment) -> tuple[Task, ...]:
         )
     all_labels = experiment.labels is None
     make_distiller(student, teacher, tasks, hyperparameters, use_sample_weight=all_labels)
-    make_augmentation(hyperparameters.augment, experiment.data.input_shape)
+    for names in (hyperparameters.augment, experiment.teacher_augment):
+        make_augmentation(names, experiment.data.input_shape)
     for name in experiment.files:
         if name not in QUANTIZATIONS:
             raise ValueError(

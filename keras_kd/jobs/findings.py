@@ -241,6 +241,7 @@ def settings(experiment: Experiment) -> dict[str, str]:
         "Epochs": phases if not experiment.train_teacher else f"{phases} (teacher: {used.teacher_epochs})",
         "Early stopping": used.early_stopping and f"after {used.early_stopping} epochs",
         "Augmentation": ", ".join(used.augment),
+        "Augmentation of the teacher's training": ", ".join(experiment.teacher_augment),
         "Batch size": experiment.data.batch_size,
         "Labels": experiment.labels,
         "Seeds": experiment.seeds,

@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 
 from keras_kd.datasets import Data
-from keras_kd.jobs.augmentation import make_augmentation
+from keras_kd.jobs.augmentation import augmented
 from keras_kd.jobs.epoch_progress import EpochProgress
 from keras_kd.jobs.experiment import Experiment, Progress
 from keras_kd.jobs.histories import is_finite, monitored, summary, validation_curves
@@ -163,7 +163,8 @@ class Trainings:
         """Train `trainee`, which is `model` or a `Distiller` of it, and save the history."""
         statistics = StatisticsInTraining(model)
         self._compile(trainee, model, len(epochs) * int(data.train.cardinality()))
-        batches = self._batches(trainee, data)
+        augment = self._augment(files)
+        batches = self._batches(trainee, data, augment)
         if trainee is model:  # Keras would trace its step twice; a Distiller sees to it itself
             make_variables(model, batches.element_spec)
         fitted = trainee.fit(
@@ -183,17 +184,19 @@ class Trainings:
         self.run.keep(files.history, values)
         keeps_best = self.experiment.hyperparameters.early_stopping is not None
         self.progress.say(f"{title}: {summary(values, keeps_best, epochs.start)}")
-        self._renew(statistics, model, data, title, files)
+        self._renew(statistics, model, augmented(data.train, augment, data.input_shape), title, files)
 
     def _renew(
-        self, statistics: StatisticsInTraining, model: keras.Model, data: Data, title: str, files: Files
+        self,
+        statistics: StatisticsInTraining,
+        model: keras.Model,
+        batches: tf.data.Dataset,
+        title: str,
+        files: Files,
     ) -> None:
         """Renew BatchNorm statistics that lag behind, and note what that did."""
-        task = self.tasks[0]
-        renewal = statistics.renew(
-            self._augmented(data.train),
-            lambda: score(model, [task], data, "validation")[task.tap],
-        )
+        task, data = self.tasks[0], self.experiment.data
+        renewal = statistics.renew(batches, lambda: score(model, [task], data, "validation")[task.tap])
         if renewal is not None:
             self.run.keep(files.statistics, asdict(renewal))
             chose_epoch = self.experiment.hyperparameters.early_stopping is not None
@@ -211,18 +214,15 @@ class Trainings:
             weighted_metrics=_of_outputs({task.name: task.metrics(ends[task.tap]) for task in self.tasks}),
         )
 
-    def _batches(self, trainee: keras.Model, data: Data) -> tf.data.Dataset:
-        """Training batches; views that change are not worth storing, so they are answered in each step."""
-        fixed = not self.experiment.hyperparameters.augment
-        taught = taught_batches(trainee, data, self.run, self.progress) if fixed else None
-        return self._augmented(data.train) if taught is None else taught
+    def _augment(self, files: Files) -> tuple[str, ...]:
+        """How the images change that a model is trained on."""
+        experiment = self.experiment
+        return experiment.teacher_augment if files is FILES_OF_TEACHER else experiment.hyperparameters.augment
 
-    def _augmented(self, batches: tf.data.Dataset) -> tf.data.Dataset:
-        data, names = self.experiment.data, self.experiment.hyperparameters.augment
-        augment = make_augmentation(names, data.input_shape)
-        if augment is None:
-            return batches
-        return batches.map(lambda x, *labels: (augment(x, training=True), *labels)).prefetch(2)
+    def _batches(self, trainee: keras.Model, data: Data, augment: Sequence[str]) -> tf.data.Dataset:
+        """Training batches; views that change are not worth storing, so they are answered in each step."""
+        taught = None if augment else taught_batches(trainee, data, self.run, self.progress)
+        return augmented(data.train, augment, data.input_shape) if taught is None else taught
 
     def _callbacks(self, title: str, epochs: range) -> list[keras.callbacks.Callback]:
         note = self.progress.note

@@ -53,3 +53,8 @@ def test_fewer_labels_than_classes_are_refused(experiment):
     check_experiment(experiment)
     with pytest.raises(ValueError, match="labels must be from 10"):
         check_experiment(dataclasses.replace(experiment, labels=9))
+
+
+def test_an_unknown_augmentation_of_the_teacher_is_refused_first(experiment):
+    with pytest.raises(ValueError, match=r"no augmentation 'shft'; .*Did you mean 'shift'"):
+        check_experiment(dataclasses.replace(experiment, teacher_augment=("shft",)))

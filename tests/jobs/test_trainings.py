@@ -49,23 +49,46 @@ def flipped(samples=64):
     return Split(x, np.arange(samples, dtype="int32") % 10)
 
 
+def normalizing():
+    """A linear model whose BatchNorm holds the mean brightness of each column."""
+    inputs = keras.Input((8, 8, 1))
+    x = keras.layers.BatchNormalization(axis=2, name="norm")(inputs)
+    return keras.Model(inputs, keras.layers.Dense(10)(keras.layers.Flatten()(x)))
+
+
+def columns(model):
+    return np.asarray(model.get_layer("norm").moving_mean)
+
+
 def test_statistics_that_lag_are_renewed_from_what_the_student_saw_and_noted(tmp_path, monkeypatch):
     traced, step = [], keras.Model.train_step
     monkeypatch.setattr(keras.Model, "train_step", lambda *given: traced.append(1) or step(*given))
 
-    def student():
-        inputs = keras.Input((8, 8, 1))
-        x = keras.layers.BatchNormalization(axis=2, name="norm")(inputs)
-        return keras.Model(inputs, keras.layers.Dense(10)(keras.layers.Flatten()(x)))
-
     data = make_data("halves", 10, *(flipped() for _ in range(3)), 32)
-    experiment = Experiment(data, student, student, Hyperparameters(0, 1, augment=("flip",)))
+    experiment = Experiment(data, normalizing, normalizing, Hyperparameters(0, 1, augment=("flip",)))
     lines = []
     trainings = Trainings(Run(tmp_path, {}), experiment, [Task("classes")], Progress(say=lines.append))
-    trained = trainings.student("alone", student(), 0)
+    trained = trainings.student("alone", normalizing(), 0)
     assert len(traced) == 1  # without a teacher Keras traces a step twice, unless all variables are there
     assert "student alone, seed 0: its BatchNorm statistics lagged" in lines[-1]
-    mean = np.asarray(trainings.load(trained).get_layer("norm").moving_mean)
+    mean = columns(trainings.load(trained))
     assert np.all((mean > 0.3) & (mean < 0.7)), mean
     (renewal,) = trainings.renewals().values()
     assert renewal.after == trained.validation["output"].mean()
+
+
+def test_a_teacher_learns_from_images_that_change_and_its_student_from_those_that_do_not(tmp_path):
+    data = make_data("halves", 10, *(flipped() for _ in range(3)), 32)
+    experiment = Experiment(
+        data,
+        normalizing,
+        normalizing,
+        Hyperparameters(1, 1),
+        train_teacher=True,
+        teacher_augment=("flip",),
+    )
+    trainings = Trainings(Run(tmp_path, {}), experiment, [Task("classes")], Progress())
+    teacher = trainings.teacher()
+    assert np.all(columns(teacher) > 0.3)
+    right = columns(trainings.load(trainings.student("alone", teacher, 0)))[4:]
+    assert np.all(right == 0)
