@@ -1,4 +1,4 @@
-"""Draw the pictures of the tasks and write their table: each seed as a dot, the student alone and distilled.
+"""Draw the pictures of the tasks and write their figures: each seed a dot, the student alone and distilled.
 
     python docs/source/tasks.py [--check] [--measure FOLDER]
 
@@ -12,6 +12,7 @@ import sys
 from datetime import date
 from pathlib import Path
 from statistics import mean
+from textwrap import fill
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -24,6 +25,8 @@ PAGES = HERE.parent / "tasks"
 LEFT, RIGHT, LINE = 122, 64, 24  # where dots begin and end, and from one line to the next, in pixels
 BEFORE = {"teacher": 0, "alone": 1, "distilled": 2}
 NAMES = {"alone": "student alone"}
+SHOWN = ("teacher", "student alone", "distilled", "better by", "parameters", "file", "its metric", "one call")
+NOT_YET = "This task has not been run in full yet: nothing is known of what distillation gives here."
 
 
 def measure(folder):
@@ -91,15 +94,43 @@ def table(found):
     return markdown([figures["cells"] for rows in found.values() for figures in rows.values()])
 
 
-def pages(measured):
-    """The files of the site that hold figures: a picture of each task, and the page with the table."""
-    tasks = measured["tasks"]
-    texts = {PAGES / f"{name}.svg": drawn(name, rows) for name, rows in tasks.items()}
-    index = PAGES / "index.md"
-    before, _, after = re.split(
-        "(?<=<!-- TABLE -->)(.*)(?=<!-- end TABLE -->)", index.read_text(), flags=re.S
+def result(name, rows, until):
+    """What a task's page says of its rows: the picture, a table, and what stands beside."""
+    from parts.rows import TITLES
+
+    at = [TITLES.index(title) for title in ("task", *SHOWN)]
+    lines = (
+        ["task", *SHOWN],
+        ["---"] * len(at),
+        *([figures["cells"][i] for i in at] for figures in rows.values()),
     )
-    return texts | {index: f"{before}\n{table(tasks)}\nMeasured until {measured['date']}.\n{after}"}
+    beside = {row: figures["cells"][TITLES.index("beside")] for row, figures in rows.items()}
+    several = len(rows) > 1
+    notes = [fill(f"Beside {row if several else 'it'}: {text}.", 120) for row, text in beside.items() if text]
+    counts = dict.fromkeys(str(len(figures["scores"]["alone"])) for figures in rows.values())
+    told = f"`python examples/tasks/{name}.py`: {' and '.join(counts)} seeds, measured until {until}."
+    shown = f'<figure>\n--8<-- "docs/tasks/{name}.svg"\n</figure>'
+    table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return "\n\n".join([shown, table.rstrip(), *notes, told])
+
+
+def between(text, mark, new):
+    """A page with other text between two marks."""
+    before, _, after = re.split(f"(?<=<!-- {mark} -->)(.*)(?=<!-- end {mark} -->)", text, flags=re.S)
+    return f"{before}\n{new}\n{after}"
+
+
+def pages(measured):
+    """The files of the site that hold figures: of each task its picture and its page, and the whole table."""
+    tasks, until = measured["tasks"], measured["date"]
+    texts = {PAGES / f"{name}.svg": drawn(name, rows) for name, rows in tasks.items()}
+    for script in sorted((ROOT / "examples" / "tasks").glob("*.py")):
+        name, page = script.stem, PAGES / f"{script.stem}.md"
+        told = result(name, tasks[name], until) if name in tasks else NOT_YET
+        texts[page] = between(page.read_text(), "RESULT", told)
+    index = PAGES / "index.md"
+    texts[index] = between(index.read_text(), "TABLE", f"{table(tasks)}\nMeasured until {until}.")
+    return texts
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ is then asked about single nodes, without a graph: on Cora 58.98 % alone, 78.28 
 79.29 %. Here the nodes are digits, each joined to its five nearest, and two of each class have a label; and
 packages of Debian, which depend on each other: words tell what they are for (the section), with 20 labels of
 each. The graph network learns with all nodes; the MLP, and what it is taught, never see the test nodes.
+Beside it stands one that was taught the network's answers for all nodes, test nodes as well: that is how the
+figures of Cora came about, where no node is new later.
 """
 
 from functools import partial
@@ -100,12 +102,20 @@ def compare(seed, place, graph, recipe):
         keras.utils.set_random_seed(seed)
         return perceptron(graph.x.shape[1], classes, recipe)
 
-    alone, distilled = student(), student()
+    def distill(nodes):
+        taught = kd.Taught(graph.x[nodes], {"output": answers[nodes]})
+        distiller = kd.Distiller(student(), temperature=recipe.temperature, alpha=0.0)
+        fit(distiller, taught, graph.y[nodes], recipe.rate, steps)  # alpha: no label is read
+        return distiller.student
+
+    alone, distilled = student(), distill(graph.train)
     fit(alone, graph.x[known], graph.y[known], recipe.rate_alone, steps)
-    taught = kd.Taught(graph.x[graph.train], {"output": answers[graph.train]})
-    distiller = kd.Distiller(distilled, temperature=recipe.temperature, alpha=0.0)
-    fit(distiller, taught, graph.y[graph.train], recipe.rate, steps)  # alpha: no label is read
-    outputs = {"teacher": answers, "alone": alone(graph.x), "distilled": distilled(graph.x)}
+    models = {
+        "alone": alone,
+        "distilled": distilled,
+        "asked about all nodes": distill(np.arange(len(graph.x))),
+    }
+    outputs = {"teacher": answers, **{name: model(graph.x) for name, model in models.items()}}
     right = {name: np.argmax(values, -1) == graph.y for name, values in outputs.items()}
     scores = {name: np.mean(values[graph.test]) for name, values in right.items()}
     scores |= {f"{name}, validation": np.mean(values[graph.validation]) for name, values in right.items()}
