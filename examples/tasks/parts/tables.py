@@ -1,9 +1,11 @@
 """Tables of numbers in three parts, and rows that are made up."""
 
+import itertools
 import time
 from typing import NamedTuple
 
 import numpy as np
+from keras import ops
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import NearestNeighbors
@@ -75,6 +77,24 @@ def made_up(x, copies, swapped):
         near = some[NearestNeighbors(n_neighbors=2).fit(x[some]).kneighbors(x, return_distance=False)]
         partners = np.where(near[:, 0] == np.arange(len(x)), near[:, 1], near[:, 0])
         yield np.where(random.random(x.shape) < swapped, x[partners], x)
+
+
+def in_intervals(row, x, count):
+    """Each number as how far it has come through each of its intervals, from 0 to 1; codes as they are.
+
+    The ends of the intervals are quantiles of the values in the training rows `x`.
+    """
+    steps, codes = [], []
+    for column, values in enumerate(np.asarray(x).T):
+        values = np.unique(values)
+        ends = np.unique(np.quantile(values, np.linspace(0, 1, count + 1)))
+        if len(values) > 2:
+            steps += [(column, low, high) for low, high in itertools.pairwise(ends)]
+        else:
+            codes.append(column)
+    columns, low, high = np.array(steps, "float32").T
+    numbers = ops.clip((ops.take(row, columns.astype(int), axis=1) - low) / (high - low), 0, 1)
+    return ops.concatenate([numbers, ops.take(row, np.array(codes), axis=1)], 1) if codes else numbers
 
 
 def rmse(labels, outputs):
