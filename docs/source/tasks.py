@@ -114,6 +114,25 @@ def result(name, rows, until):
     return "\n\n".join([shown, table.rstrip(), *notes, told])
 
 
+def best(found):
+    """The rows whose gain is more than three standard errors, for the README."""
+    from parts.rows import TITLES
+
+    titles = ("task", "data", "metric", "student alone", "distilled", "better by", "file")
+    at = [TITLES.index(title) for title in titles]
+    rows = [figures["cells"] for rows in found.values() for figures in rows.values()]
+    chosen = [cells for cells in rows if clear(cells[TITLES.index("better by")])]
+    lines = [titles, ["---"] * len(at), *([cells[i] for i in at] for cells in chosen)]
+    others = f"The other {len(rows) - len(chosen)} gain less or nothing."
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines) + f"\n{others}"
+
+
+def clear(gain):
+    """Whether a gain, `"+0.78 ± 0.38"`, is more than three times its standard error."""
+    mean, _, error = gain.partition(" ± ")
+    return bool(error) and float(mean) > 3 * float(error)
+
+
 def between(text, mark, new):
     """A page with other text between two marks."""
     before, _, after = re.split(f"(?<=<!-- {mark} -->)(.*)(?=<!-- end {mark} -->)", text, flags=re.S)
@@ -129,6 +148,8 @@ def pages(measured):
         told = result(name, tasks[name], until) if name in tasks else NOT_YET
         texts[page] = between(page.read_text(), "RESULT", told)
     index = PAGES / "index.md"
+    readme = ROOT / "README.md"
+    texts[readme] = between(readme.read_text(), "TASKS", best(tasks))
     texts[index] = between(index.read_text(), "TABLE", f"{table(tasks)}\nMeasured until {until}.")
     return texts
 
